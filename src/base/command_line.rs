@@ -1,0 +1,174 @@
+//! A program with its arguments, as a value: built before anything starts, printable, comparable, never a shell string.
+
+use super::secret::MASK;
+use serde::{Deserialize, Serialize};
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+/// One argument: what the program gets, and what people are shown where it holds a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Argument {
+    text: OsString,
+    shown: Option<String>,
+}
+
+impl Argument {
+    /// An argument without secrets.
+    pub fn plain(text: impl Into<OsString>) -> Argument {
+        Argument { text: text.into(), shown: None }
+    }
+
+    /// An argument that is shown as `shown` instead of as it is.
+    pub fn masked(text: impl Into<OsString>, shown: impl Into<String>) -> Argument {
+        Argument { text: text.into(), shown: Some(shown.into()) }
+    }
+
+    /// What the program gets.
+    pub fn text(&self) -> &OsStr {
+        &self.text
+    }
+
+    /// What people see.
+    pub fn shown(&self) -> String {
+        self.shown.clone().unwrap_or_else(|| self.text.to_string_lossy().into_owned())
+    }
+}
+
+impl<T: Into<OsString>> From<T> for Argument {
+    fn from(text: T) -> Argument {
+        Argument::plain(text)
+    }
+}
+
+/// A whole invocation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandLine {
+    /// The program's path.
+    pub program: PathBuf,
+    /// Its arguments, without the program itself.
+    pub args: Vec<Argument>,
+}
+
+impl CommandLine {
+    /// A command without arguments yet.
+    pub fn new(program: impl Into<PathBuf>) -> CommandLine {
+        CommandLine { program: program.into(), args: Vec::new() }
+    }
+
+    /// Adds one argument.
+    pub fn arg(&mut self, arg: impl Into<Argument>) -> &mut CommandLine {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// Adds several arguments.
+    pub fn args<T: Into<Argument>>(&mut self, args: impl IntoIterator<Item = T>) -> &mut CommandLine {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// The arguments as people may see them, without the program.
+    pub fn shown_args(&self) -> Vec<String> {
+        self.args.iter().map(Argument::shown).collect()
+    }
+
+    /// A line that a POSIX shell reads back as exactly this command, secrets masked.
+    pub fn shell_line(&self) -> String {
+        let mut line = quoted(&self.program.to_string_lossy());
+        for arg in &self.args {
+            line.push(' ');
+            line.push_str(&quoted(&arg.shown()));
+        }
+        line
+    }
+
+    /// Whether any argument is masked when shown.
+    pub fn has_secrets(&self) -> bool {
+        self.args.iter().any(|a| a.shown.as_deref().is_some_and(|s| s.contains(MASK)))
+    }
+}
+
+/// `word` quoted for a POSIX shell where it needs it.
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./_-".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_string()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// A path as ffmpeg's `file:` URL, absolute, so that names with `:` or a leading dash cannot be taken for anything else.
+pub fn file_url(path: &Path) -> OsString {
+    let mut url = OsString::from("file:");
+    url.push(path.as_os_str());
+    url
+}
+
+/// How an argument travels to the supervisor: text where it is UTF-8, bytes where a file name is not.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Wire {
+    Text(String),
+    Bytes(Vec<u8>),
+    Masked { text: Box<Wire>, shown: String },
+}
+
+impl From<&OsStr> for Wire {
+    fn from(text: &OsStr) -> Wire {
+        text.to_str().map_or_else(|| Wire::Bytes(text.as_bytes().to_vec()), |t| Wire::Text(t.to_string()))
+    }
+}
+
+impl Wire {
+    fn into_text(self) -> OsString {
+        match self {
+            Wire::Text(text) => text.into(),
+            Wire::Bytes(bytes) => OsString::from_vec(bytes),
+            Wire::Masked { text, .. } => text.into_text(),
+        }
+    }
+}
+
+impl Serialize for Argument {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let text = Wire::from(self.text.as_os_str());
+        match &self.shown {
+            None => text.serialize(serializer),
+            Some(shown) => Wire::Masked { text: Box::new(text), shown: shown.clone() }.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Argument {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Argument, D::Error> {
+        Ok(match Wire::deserialize(deserializer)? {
+            Wire::Masked { text, shown } => Argument { text: text.into_text(), shown: Some(shown) },
+            plain => Argument { text: plain.into_text(), shown: None },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_reads_the_line_back() {
+        let mut command = CommandLine::new("/usr/bin/printf");
+        command.args(["%s\\n", "it's", "a b", "", "$(x)", "*", "-f", "ü"]);
+        let output = std::process::Command::new("sh").arg("-c").arg(command.shell_line()).output().unwrap();
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), "it's\na b\n\n$(x)\n*\n-f\nü\n");
+    }
+
+    #[test]
+    fn secrets_are_masked_when_shown_and_survive_the_pipe() {
+        let mut command = CommandLine::new("ffmpeg");
+        command.arg(Argument::masked("rtmp://u:p@h/a", "rtmp://***@h/a"));
+        command.arg(OsString::from_vec(vec![0x66, 0xff]));
+        assert!(!command.shell_line().contains("u:p"));
+        let json = serde_json::to_string(&command).unwrap();
+        assert_eq!(serde_json::from_str::<CommandLine>(&json).unwrap(), command);
+    }
+}

@@ -1,0 +1,10 @@
+//! Floor 0: what every other floor may stand on. No streaming words in here.
+
+pub mod atomic_file;
+pub mod clock;
+pub mod command_line;
+pub mod failure;
+pub mod printable;
+pub mod secret;
+
+pub use failure::{Failure, Kind, Outcome};

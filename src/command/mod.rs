@@ -1,0 +1,79 @@
+//! Floor 8: one file per subcommand, from parsed arguments and settings to the manager and back to the console.
+
+use crate::base::{Failure, Outcome};
+use crate::cli::{Cli, Command, Globals};
+use crate::config::{Environment, Layer, Settings};
+use crate::ui::{Console, console};
+use std::future::Future;
+
+/// What every command gets: settings, console and the environment they were made from.
+pub struct Context {
+    /// The resolved settings.
+    pub settings: Settings,
+    /// Where to print.
+    pub console: Console,
+    /// The environment.
+    pub environment: Environment,
+}
+
+impl Context {
+    fn new(
+        globals: &Globals,
+        own: impl IntoIterator<Item = (&'static str, Option<String>)>,
+    ) -> Outcome<Context> {
+        let environment = Environment::current();
+        let flags = Layer::flags(global_flags(globals).into_iter().chain(own));
+        let settings = Settings::load(flags, &environment)?;
+        let console = Console::new(&settings, &environment);
+        Ok(Context { settings, console, environment })
+    }
+
+    /// Runs a future to its end on this thread.
+    ///
+    /// # Errors
+    /// What the future returns, or internal if the runtime cannot be made.
+    pub fn block_on<T>(&self, future: impl Future<Output = Outcome<T>>) -> Outcome<T> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|e| Failure::internal("cannot start the event loop").why(e.to_string()))?;
+        runtime.block_on(future)
+    }
+}
+
+fn global_flags(globals: &Globals) -> Vec<(&'static str, Option<String>)> {
+    let truth = |on: bool| on.then(|| "true".to_string());
+    vec![
+        ("json", truth(globals.json)),
+        ("quiet", truth(globals.quiet)),
+        ("no_input", truth(globals.no_input)),
+        ("color", globals.color.clone()),
+        ("log_level", globals.log_level.clone()),
+        ("home", globals.home.clone()),
+        ("config", globals.config.clone()),
+        ("nginx_rtmp_url", globals.nginx_rtmp_url.clone()),
+        ("nginx_stat_url", globals.nginx_stat_url.clone()),
+        ("mediamtx_url", globals.mediamtx_url.clone()),
+        ("rtsp_url", globals.rtsp_url.clone()),
+    ]
+}
+
+/// Runs what was typed; the exit code. Failures are already reported.
+pub fn run(cli: Cli) -> u8 {
+    let json = cli.globals.json;
+    match dispatch(cli) {
+        Ok(code) => code,
+        Err(failure) => {
+            let color = std::io::IsTerminal::is_terminal(&std::io::stderr());
+            console::report(&failure, color, json);
+            failure.kind().exit_code()
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Outcome<u8> {
+    let globals = cli.globals;
+    match cli.command {
+        _ => Err(Failure::internal("not built yet")),
+    }
+}

@@ -1,0 +1,110 @@
+//! Every setting there is: its name, its default and what it means. Flag, environment variable and file key all
+//! derive from the name: `nginx_stat_url` is `--nginx-stat-url`, `MSCONV_NGINX_STAT_URL` and `nginx_stat_url = ...`.
+
+/// One setting.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// Snake case.
+    pub name: &'static str,
+    /// The default as text; empty where it is worked out from something else or simply absent.
+    pub default: &'static str,
+    /// One line for `config show` and the reference.
+    pub help: &'static str,
+    /// Whether a configuration file may set it (`home` and `config` of a file would chase their own tail otherwise).
+    pub in_files: bool,
+}
+
+const fn key(name: &'static str, default: &'static str, help: &'static str) -> Key {
+    Key { name, default, help, in_files: true }
+}
+
+/// All settings, in the order in which `config show` prints them.
+pub const KEYS: &[Key] = &[
+    key("home", ".", "folder that holds pids/ and logs/"),
+    Key { name: "config", default: "", help: "read this configuration file and no other", in_files: false },
+    key("nginx_rtmp_url", "rtmp://localhost:1935/live", "where renditions are published"),
+    key("nginx_stat_url", "", "nginx-rtmp's /stat; follows nginx_rtmp_url (port 8080)"),
+    key("mediamtx_url", "", "MediaMTX's API; follows nginx_rtmp_url (port 9997)"),
+    key("rtsp_url", "", "where streams are read over RTSP; follows nginx_rtmp_url (port 8554)"),
+    key("backend", "native", "which servers `up` starts: native"),
+    key("json", "false", "print JSON"),
+    key("quiet", "false", "print nothing but errors"),
+    key("no_input", "false", "never ask anything"),
+    key("color", "auto", "auto, always or never"),
+    key("log_level", "info", "error, warn, info, debug or trace"),
+    key("stream_key", "", "the stream key where none is given"),
+    key("variants", "", "the ladder, label:bitrate:width:height,..."),
+    key("quality", "auto", "auto, fastest, fast, balanced or best"),
+    key("encoder", "auto", "auto, x264 or an encoder of ffmpeg by name"),
+    key("fps", "", "frame rate of the renditions"),
+    key("keyframe_interval", "2s", "time between keyframes"),
+    key("audio_bitrate", "128k", "bitrate of the sound"),
+    key("wait", "15s", "how long publish waits for the first bytes; 0 returns at once"),
+    key("restart", "on-failure", "on-failure, always or no"),
+    key("stop_timeout", "10s", "how long stop may take before it kills"),
+    key("player", "", "vlc, mpv, ffplay or a path"),
+    key("protocol", "", "rtsp, rtmp or hls for play"),
+    key("ffmpeg", "", "path of ffmpeg; otherwise the PATH is searched"),
+    key("ffprobe", "", "path of ffprobe; otherwise the PATH is searched"),
+    key("nginx", "", "path of nginx; otherwise the PATH is searched"),
+    key("mediamtx", "", "path of mediamtx; otherwise the PATH is searched"),
+];
+
+/// The setting with this name.
+pub fn find(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|k| k.name == name)
+}
+
+/// The known name nearest to a mistyped one, if it is near enough to be meant.
+pub fn nearest(name: &str) -> Option<&'static str> {
+    nearest_of(name, KEYS.iter().map(|k| k.name))
+}
+
+/// The candidate nearest to `word`, at most a third of its letters away.
+pub fn nearest_of<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let most = (word.chars().count() / 3).max(1);
+    candidates
+        .map(|c| (distance(word, c), c))
+        .filter(|(d, _)| *d <= most)
+        .min_by_key(|(d, _)| *d)
+        .map(|(_, c)| c)
+}
+
+/// Edits between two words (Levenshtein), bounded to words of 128 letters.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().take(128).collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, ca) in a.chars().take(128).enumerate() {
+        let mut previous = i;
+        let mut left = i + 1;
+        let mut next = vec![left];
+        for (cb, &above) in b.iter().zip(row.iter().skip(1)) {
+            left = (previous + usize::from(ca != *cb)).min(above + 1).min(left + 1);
+            previous = above;
+            next.push(left);
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_snake_case() {
+        for (i, key) in KEYS.iter().enumerate() {
+            assert!(key.name.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{}", key.name);
+            assert!(KEYS.iter().skip(i + 1).all(|k| k.name != key.name), "{}", key.name);
+        }
+    }
+
+    #[test]
+    fn finds_the_near_name() {
+        assert_eq!(nearest("nginx_rtmp_ulr"), Some("nginx_rtmp_url"));
+        assert_eq!(nearest("qualty"), Some("quality"));
+        assert_eq!(nearest("zzzzzz"), None);
+        assert_eq!(distance("kitten", "sitting"), 3);
+    }
+}

@@ -1,0 +1,13 @@
+//! Floor 2: what was asked for, from every layer: flag > `MSCONV_*` environment > `./msconv.toml` > the user's file >
+//! `/etc/msconv/config.toml` > default. The only module that reads the environment.
+
+pub mod environment;
+pub mod keys;
+pub mod layers;
+pub mod paths;
+pub mod resolved;
+
+pub use environment::Environment;
+pub use layers::{Layer, Origin};
+pub use paths::Paths;
+pub use resolved::Settings;

@@ -1,0 +1,573 @@
+//! The layers made into one value with types. A wrong value is refused with the layer it stands in.
+
+use super::environment::Environment;
+use super::keys::KEYS;
+use super::layers::{Layer, Origin, variable};
+use super::paths::Paths;
+use crate::base::{Failure, Outcome, clock, failure::io_words, secret::redact_urls};
+use crate::model::rung::parse_bitrate;
+use crate::model::{HttpUrl, Ladder, RtmpUrl, RtspUrl, StreamKey, stream_key};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// When an ended ffmpeg is started again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Restart {
+    /// After a fault, also an unexpected clean end.
+    OnFailure,
+    /// After every end that nobody asked for.
+    Always,
+    /// Never.
+    No,
+}
+
+/// How much work may go into the picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Quality {
+    /// msconv chooses.
+    Auto,
+    /// The least work.
+    Fastest,
+    /// Little work.
+    Fast,
+    /// The measured optimum of work and quality.
+    Balanced,
+    /// As good as it gets in real time on a strong machine.
+    Best,
+}
+
+/// Whether to print colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Color {
+    /// On a terminal that wants them.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// How much is said about what goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Someone must act.
+    Error,
+    /// We recovered.
+    Warn,
+    /// Life cycle.
+    Info,
+    /// Decisions.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+/// How a player shall read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// RTSP.
+    Rtsp,
+    /// RTMP.
+    Rtmp,
+    /// HLS.
+    Hls,
+}
+
+/// Which servers `up` starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// nginx with the rtmp module (and MediaMTX) of the host.
+    Native,
+}
+
+/// Every setting, resolved.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Paths under the home folder.
+    pub paths: Paths,
+    /// Where renditions are published.
+    pub nginx_rtmp_url: RtmpUrl,
+    /// nginx-rtmp's `/stat`.
+    pub nginx_stat_url: HttpUrl,
+    /// MediaMTX's API.
+    pub mediamtx_url: HttpUrl,
+    /// Where streams are read over RTSP.
+    pub rtsp_url: RtspUrl,
+    /// Which servers `up` starts.
+    pub backend: Backend,
+    /// Print JSON.
+    pub json: bool,
+    /// Print nothing but errors.
+    pub quiet: bool,
+    /// Never ask.
+    pub no_input: bool,
+    /// Colours.
+    pub color: Color,
+    /// Talkativeness.
+    pub log_level: LogLevel,
+    /// The stream key of the environment or a file.
+    pub stream_key: Option<StreamKey>,
+    /// The ladder, if one was asked for.
+    pub variants: Option<Ladder>,
+    /// Effort.
+    pub quality: Quality,
+    /// `auto`, `x264` or an encoder by name.
+    pub encoder: String,
+    /// Wanted frame rate, 1 to 240.
+    pub fps: Option<f64>,
+    /// Time between keyframes, 0.2 s to 20 s.
+    pub keyframe_interval: Duration,
+    /// Bits per second of the sound.
+    pub audio_bitrate_bps: u64,
+    /// How long publish waits.
+    pub wait: Duration,
+    /// Restart policy.
+    pub restart: Restart,
+    /// Patience of stop.
+    pub stop_timeout: Duration,
+    /// The wanted player.
+    pub player: Option<String>,
+    /// The wanted protocol.
+    pub protocol: Option<Protocol>,
+    /// Path of ffmpeg.
+    pub ffmpeg: Option<PathBuf>,
+    /// Path of ffprobe.
+    pub ffprobe: Option<PathBuf>,
+    /// Path of nginx.
+    pub nginx: Option<PathBuf>,
+    /// Path of mediamtx.
+    pub mediamtx: Option<PathBuf>,
+    shown: Vec<Shown>,
+    read: Vec<PathBuf>,
+}
+
+/// One line of `config show`.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// The key.
+    pub name: &'static str,
+    /// Its value, secrets masked.
+    pub value: String,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+impl Settings {
+    /// Resolves all layers. `flags` are the ones typed.
+    ///
+    /// # Errors
+    /// Usage, naming the layer, for every value that does not fit its setting.
+    pub fn load(flags: Layer, environment: &Environment) -> Outcome<Settings> {
+        let mut layers = vec![flags, Layer::environment(environment)];
+        let named = layers.iter().find_map(|l| l.get("config")).map(|(path, _)| environment.cwd.join(path));
+        let mut read = Vec::new();
+        match named {
+            Some(path) => match Layer::file(&path)? {
+                Some(layer) => {
+                    layers.push(layer);
+                    read.push(path);
+                }
+                None => {
+                    return Err(Failure::usage(format!("there is no configuration file {}", path.display()))
+                        .hint("msconv config init    (writes one to start from)"));
+                }
+            },
+            None => {
+                let candidates = [
+                    Some(environment.cwd.join("msconv.toml")),
+                    environment.user_config(),
+                    Some("/etc/msconv/config.toml".into()),
+                ];
+                for path in candidates.into_iter().flatten() {
+                    if let Some(layer) = Layer::file(&path)? {
+                        layers.push(layer);
+                        read.push(path);
+                    }
+                }
+            }
+        }
+        let mut resolver = Resolver { layers, shown: Vec::new() };
+        let settings = resolver.settings(environment)?;
+        Ok(Settings { shown: resolver.shown, read, ..settings })
+    }
+
+    /// Each setting with its origin, in the order of the keys.
+    pub fn shown(&self) -> &[Shown] {
+        &self.shown
+    }
+
+    /// The configuration files that were read, strongest first.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.read
+    }
+}
+
+struct Resolver {
+    layers: Vec<Layer>,
+    shown: Vec<Shown>,
+}
+
+impl Resolver {
+    /// The strongest value of a key and where it stands; the default last.
+    fn raw(&self, name: &'static str) -> (String, Origin) {
+        for layer in &self.layers {
+            if let Some((value, origin)) = layer.get(name) {
+                return (value.to_string(), origin.clone());
+            }
+        }
+        let default = KEYS.iter().find(|k| k.name == name).map_or("", |k| k.default);
+        (default.to_string(), Origin::Default)
+    }
+
+    /// Resolves one key with `parse`; a default of "" means absent.
+    fn take<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Outcome<Option<T>> {
+        let (value, origin) = self.raw(name);
+        self.shown.push(Shown { name, value: redact_urls(&value), origin: origin.clone() });
+        if value.is_empty() && origin == Origin::Default {
+            return Ok(None);
+        }
+        parse(&value).map(Some).map_err(|why| blame(name, &origin, &why))
+    }
+
+    fn need<T>(&mut self, name: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Outcome<T> {
+        self.take(name, parse)?.ok_or_else(|| Failure::usage(format!("{name} is empty")))
+    }
+
+    /// A URL that follows the host of the publish endpoint where it is not set itself.
+    fn follow<T: std::str::FromStr + std::fmt::Display>(
+        &mut self,
+        name: &'static str,
+        derived: T,
+    ) -> Outcome<T>
+    where
+        T::Err: std::fmt::Display,
+    {
+        let taken = self.take(name, |t| t.parse::<T>().map_err(|e| format!("'{}': {e}", redact_urls(t))))?;
+        Ok(match taken {
+            Some(url) => url,
+            None => {
+                if let Some(shown) = self.shown.last_mut() {
+                    shown.value = derived.to_string();
+                    shown.origin = Origin::Follows("nginx_rtmp_url");
+                }
+                derived
+            }
+        })
+    }
+
+    fn settings(&mut self, environment: &Environment) -> Outcome<Settings> {
+        let home = self.home(environment)?;
+        let _ = self.take("config", |t| Ok(t.to_string()))?;
+        let url = |t: &str| t.parse::<RtmpUrl>().map_err(|e| format!("'{}': {e}", redact_urls(t)));
+        let nginx_rtmp_url = self.need("nginx_rtmp_url", url)?;
+        let path = |t: &str| Ok(absolute(Path::new(t), &environment.cwd));
+        Ok(Settings {
+            paths: Paths::new(home),
+            nginx_stat_url: self.follow("nginx_stat_url", nginx_rtmp_url.beside(8080, "/stat"))?,
+            mediamtx_url: self.follow("mediamtx_url", nginx_rtmp_url.beside(9997, ""))?,
+            rtsp_url: self.follow("rtsp_url", nginx_rtmp_url.rtsp_beside(8554))?,
+            nginx_rtmp_url,
+            backend: self.need("backend", one_of(&[("native", Backend::Native)]))?,
+            json: self.need("json", truth)?,
+            quiet: self.need("quiet", truth)?,
+            no_input: self.need("no_input", truth)?,
+            color: self.need(
+                "color",
+                one_of(&[("auto", Color::Auto), ("always", Color::Always), ("never", Color::Never)]),
+            )?,
+            log_level: self.need(
+                "log_level",
+                one_of(&[
+                    ("error", LogLevel::Error),
+                    ("warn", LogLevel::Warn),
+                    ("info", LogLevel::Info),
+                    ("debug", LogLevel::Debug),
+                    ("trace", LogLevel::Trace),
+                ]),
+            )?,
+            stream_key: self.stream_key()?,
+            variants: self.variants()?,
+            quality: self.need(
+                "quality",
+                one_of(&[
+                    ("auto", Quality::Auto),
+                    ("fastest", Quality::Fastest),
+                    ("fast", Quality::Fast),
+                    ("balanced", Quality::Balanced),
+                    ("best", Quality::Best),
+                ]),
+            )?,
+            encoder: self.need("encoder", encoder)?,
+            fps: self.take("fps", fps)?,
+            keyframe_interval: self.need("keyframe_interval", keyframe_interval)?,
+            audio_bitrate_bps: self.need("audio_bitrate", parse_bitrate)?,
+            wait: self.need("wait", clock::parse_duration)?,
+            restart: self.need(
+                "restart",
+                one_of(&[
+                    ("on-failure", Restart::OnFailure),
+                    ("always", Restart::Always),
+                    ("no", Restart::No),
+                ]),
+            )?,
+            stop_timeout: self.need("stop_timeout", clock::parse_duration)?,
+            player: self.take("player", |t| Ok(t.to_string()))?,
+            protocol: self.take(
+                "protocol",
+                one_of(&[("rtsp", Protocol::Rtsp), ("rtmp", Protocol::Rtmp), ("hls", Protocol::Hls)]),
+            )?,
+            ffmpeg: self.take("ffmpeg", path)?,
+            ffprobe: self.take("ffprobe", path)?,
+            nginx: self.take("nginx", path)?,
+            mediamtx: self.take("mediamtx", path)?,
+            shown: Vec::new(),
+            read: Vec::new(),
+        })
+    }
+
+    fn home(&mut self, environment: &Environment) -> Outcome<PathBuf> {
+        let (value, origin) = self.raw("home");
+        let base = match &origin {
+            Origin::File(file, _) => file.parent().unwrap_or(&environment.cwd).to_path_buf(),
+            _ => environment.cwd.clone(),
+        };
+        if value.contains('\0') {
+            return Err(blame("home", &origin, "it holds a zero byte"));
+        }
+        let home = absolute(Path::new(&value), &base);
+        if home.exists() && !home.is_dir() {
+            let why = format!("{} is not a folder", home.display());
+            return Err(blame("home", &origin, &why));
+        }
+        self.shown.push(Shown { name: "home", value: home.display().to_string(), origin });
+        Ok(home)
+    }
+
+    fn stream_key(&mut self) -> Outcome<Option<StreamKey>> {
+        let (value, origin) = self.raw("stream_key");
+        let shown = if value.is_empty() { String::new() } else { crate::base::secret::MASK.to_string() };
+        self.shown.push(Shown { name: "stream_key", value: shown, origin });
+        if value.is_empty() { Ok(None) } else { parse_key(&value).map(Some) }
+    }
+
+    fn variants(&mut self) -> Outcome<Option<Ladder>> {
+        let (value, origin) = self.raw("variants");
+        self.shown.push(Shown { name: "variants", value: value.clone(), origin: origin.clone() });
+        if value.is_empty() && origin == Origin::Default {
+            return Ok(None);
+        }
+        value.parse::<Ladder>().map(Some).map_err(|e| {
+            let failure = blame("variants", &origin, &e.what).figure(e.caret());
+            match &e.suggestion {
+                Some(near) => failure.hint(near.clone()),
+                None => failure.hint("--variants 720p:2500k:1280:720,360p:600k:640:360"),
+            }
+        })
+    }
+}
+
+/// A stream key, or the usage failure that says which characters are allowed, why, and what would do.
+///
+/// # Errors
+/// Usage.
+pub fn parse_key(text: &str) -> Outcome<StreamKey> {
+    text.parse::<StreamKey>().map_err(|e| {
+        let failure = Failure::usage(format!("'{text}' is no stream key: {e}"))
+            .why("the key is a file name, an RTMP name and part of a URL at once; servers cut or blank other characters");
+        match stream_key::suggestion(text) {
+            Some(near) => failure.hint(near.to_string()),
+            None => failure.hint("stream1"),
+        }
+    })
+}
+
+fn blame(name: &'static str, origin: &Origin, why: &str) -> Failure {
+    let flag = format!("--{}", name.replace('_', "-"));
+    let place = match origin {
+        Origin::Flag => flag,
+        Origin::Environment => variable(name),
+        Origin::File(path, line) => format!("{}:{line}: {name}", path.display()),
+        Origin::Follows(_) | Origin::Default => name.to_string(),
+    };
+    let failure = Failure::usage(format!("{place}: {why}"));
+    let example = match name {
+        "nginx_rtmp_url" => "rtmp://localhost:1935/live",
+        "nginx_stat_url" => "http://localhost:8080/stat",
+        "mediamtx_url" => "http://localhost:9997",
+        "rtsp_url" => "rtsp://localhost:8554",
+        _ => return failure,
+    };
+    failure.hint(format!("--{} {example}", name.replace('_', "-")))
+}
+
+fn absolute(path: &Path, base: &Path) -> PathBuf {
+    let joined = base.join(path);
+    let mut clean = PathBuf::new();
+    for part in joined.components() {
+        match part {
+            std::path::Component::CurDir => {}
+            other => clean.push(other),
+        }
+    }
+    clean
+}
+
+fn truth(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "0" | "false" | "no" | "off" => Ok(false),
+        _ => Err(format!("'{text}' is neither true nor false")),
+    }
+}
+
+fn one_of<T: Copy>(choices: &[(&'static str, T)]) -> impl Fn(&str) -> Result<T, String> {
+    move |text| {
+        choices.iter().find(|(word, _)| *word == text).map(|(_, value)| *value).ok_or_else(|| {
+            let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+            format!("'{text}' is not one of {}", words.join(", "))
+        })
+    }
+}
+
+fn encoder(text: &str) -> Result<String, String> {
+    let fits =
+        !text.is_empty() && text.len() <= 40 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    if fits { Ok(text.to_string()) } else { Err(format!("'{text}' is no encoder's name")) }
+}
+
+fn fps(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(n) if (1.0..=240.0).contains(&n) => Ok(n),
+        Ok(_) => Err(format!("{text} frames a second is outside 1 to 240")),
+        Err(_) => Err(format!("'{text}' is not a number of frames a second")),
+    }
+}
+
+fn keyframe_interval(text: &str) -> Result<Duration, String> {
+    let duration = clock::parse_duration(text)?;
+    if (0.2..=20.0).contains(&duration.as_secs_f64()) {
+        Ok(duration)
+    } else {
+        Err(format!("{text} is outside 0.2s to 20s"))
+    }
+}
+
+/// The stream key held by a file (`-` is standard input): its first line, without blanks at the ends.
+///
+/// # Errors
+/// Usage if the file cannot be read or holds no key.
+pub fn key_from_file(path: &Path, stdin: &mut dyn std::io::Read) -> Outcome<StreamKey> {
+    use std::io::Read;
+    let mut text = String::new();
+    let outcome = if path == Path::new("-") {
+        stdin.take(4096).read_to_string(&mut text).map(|_| ())
+    } else {
+        std::fs::File::open(path).and_then(|f| f.take(4096).read_to_string(&mut text)).map(|_| ())
+    };
+    outcome.map_err(|e| {
+        Failure::usage(format!("cannot read the stream key from {}", path.display())).why(io_words(&e))
+    })?;
+    let line = text.lines().next().unwrap_or_default().trim();
+    // The text of a key from a file is a secret; it is not quoted back.
+    line.parse::<StreamKey>().map_err(|e| {
+        Failure::usage(format!("the stream key in {} cannot be used", path.display())).why(match e {
+            stream_key::Error::Empty => "it is empty".to_string(),
+            _ => "a key is A-Z a-z 0-9 _ -, begins with a letter or digit and has at most 64 characters"
+                .to_string(),
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(
+        flags: &[(&'static str, &str)],
+        vars: &[(&str, &str)],
+        file: Option<&str>,
+    ) -> (Outcome<Settings>, tempfile::TempDir) {
+        let dir = tempfile::tempdir().unwrap();
+        if let Some(text) = file {
+            std::fs::write(dir.path().join("msconv.toml"), text).unwrap();
+        }
+        let environment = Environment::made(vars, dir.path());
+        let flags = Layer::flags(flags.iter().map(|(n, v)| (*n, Some(v.to_string()))));
+        (Settings::load(flags, &environment), dir)
+    }
+
+    #[test]
+    fn stronger_layers_win() {
+        let file = Some("wait = \"1s\"\nquality = \"best\"\nfps = 25");
+        let (settings, _dir) =
+            load(&[("wait", "3s")], &[("MSCONV_WAIT", "2s"), ("MSCONV_QUALITY", "fast")], file);
+        let settings = settings.unwrap();
+        assert_eq!(settings.wait, Duration::from_secs(3));
+        assert_eq!(settings.quality, Quality::Fast);
+        assert_eq!(settings.fps, Some(25.0));
+        let origin = |name| settings.shown().iter().find(|s| s.name == name).unwrap().origin.clone();
+        assert_eq!(origin("wait"), Origin::Flag);
+        assert_eq!(origin("quality"), Origin::Environment);
+        assert!(matches!(origin("fps"), Origin::File(_, 3)));
+        assert_eq!(origin("restart"), Origin::Default);
+    }
+
+    #[test]
+    fn control_faces_follow_the_publish_host() {
+        let (settings, _dir) = load(&[("nginx_rtmp_url", "rtmp://media.example:1936/live")], &[], None);
+        let settings = settings.unwrap();
+        assert_eq!(settings.nginx_stat_url.to_string(), "http://media.example:8080/stat");
+        assert_eq!(settings.mediamtx_url.to_string(), "http://media.example:9997");
+        assert_eq!(settings.rtsp_url.to_string(), "rtsp://media.example:8554");
+    }
+
+    #[test]
+    fn every_key_is_shown_once() {
+        let (settings, _dir) = load(&[], &[], None);
+        let settings = settings.unwrap();
+        for key in KEYS {
+            assert_eq!(settings.shown().iter().filter(|s| s.name == key.name).count(), 1, "{}", key.name);
+        }
+    }
+
+    #[test]
+    fn wrong_values_name_their_layer() {
+        for (flags, vars, file, words) in [
+            (&[("wait", "soon")][..], &[][..], None, "--wait: 'soon' is not a duration"),
+            (&[][..], &[("MSCONV_FPS", "0")][..], None, "MSCONV_FPS: 0 frames a second is outside"),
+            (
+                &[][..],
+                &[][..],
+                Some("\nquality = \"superb\""),
+                "msconv.toml:2: quality: 'superb' is not one of",
+            ),
+            (&[("variants", "a:1M:15:16")][..], &[][..], None, "--variants: item 1, width: 15 is outside"),
+            (
+                &[("nginx_rtmp_url", "http://x")][..],
+                &[][..],
+                None,
+                "--nginx-rtmp-url: 'http://x': it must begin with",
+            ),
+        ] {
+            let (outcome, _dir) = load(flags, vars, file);
+            let failure = outcome.unwrap_err();
+            assert!(failure.what().contains(words), "{failure}");
+            assert_eq!(failure.kind().exit_code(), 2);
+        }
+    }
+
+    #[test]
+    fn the_key_of_a_file_is_not_quoted_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key");
+        std::fs::write(&path, "not a key\n").unwrap();
+        let failure = key_from_file(&path, &mut std::io::empty()).unwrap_err();
+        assert!(!failure.to_string().contains("not a key"), "{failure}");
+        assert_eq!(key_from_file(Path::new("-"), &mut "abc\n".as_bytes()).unwrap().as_str(), "abc");
+    }
+}

@@ -1,0 +1,1 @@
+//! Floor 2, pure: what to ask of ffmpeg and how to read its answers. Never starts it.

@@ -1,0 +1,24 @@
+//! msconv: publish a source once, watch it live in several qualities.
+//!
+//! The modules stand in reading order, floor by floor; imports go down only (`tests/it/floor_plan.rs`).
+//! The map with its reasons is `docs/architecture.md`.
+
+// Floor 0 and 1: values without I/O.
+pub mod base;
+pub mod model;
+
+// Floor 2: neighbours that do not know each other.
+pub mod config;
+pub mod ffmpeg;
+pub mod player;
+pub mod process;
+pub mod status;
+
+// Floor 5 and 6: servers and use cases.
+pub mod backend;
+pub mod manager;
+
+// Floor 7 and 8: the door.
+pub mod cli;
+pub mod command;
+pub mod ui;

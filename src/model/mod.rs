@@ -1,0 +1,20 @@
+//! Floor 1: the nouns of live streaming as msconv uses them. No I/O, no clock, no environment.
+//!
+//! Each type can only exist right: its constructor is a parser with one error per way to be wrong.
+
+pub mod endpoint;
+pub mod ladder;
+pub mod listing;
+pub mod rendition_name;
+pub mod rung;
+pub mod source;
+pub mod stream_key;
+pub mod stream_state;
+
+pub use endpoint::{HttpUrl, RtmpUrl, RtspUrl, SourceUrl};
+pub use ladder::Ladder;
+pub use rendition_name::{Rendition, RenditionName};
+pub use rung::{Label, Rung};
+pub use source::Source;
+pub use stream_key::StreamKey;
+pub use stream_state::{Order, State};

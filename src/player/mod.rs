@@ -1,0 +1,1 @@
+//! Floor 2, pure: how each player is called.

@@ -1,0 +1,3 @@
+//! Floor 2: child processes, locks and the supervisor. Knows neither ffmpeg nor a protocol.
+
+pub mod locate;

@@ -1,0 +1,1 @@
+//! Floor 2: who we ask what is live, one source each.

@@ -1,0 +1,151 @@
+//! All output goes through one object: data on stdout, talk on stderr, style decided once.
+
+use crate::base::{Failure, Kind, Outcome, printable::printable};
+use crate::config::Environment;
+use crate::config::resolved::{Color, Settings};
+use std::io::{self, IsTerminal, Write};
+
+/// Where and how to print. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Console {
+    /// `--json`: one object on stdout instead of text.
+    pub json: bool,
+    /// `--quiet`.
+    pub quiet: bool,
+    /// Colours on stdout.
+    pub color_out: bool,
+    /// Colours on stderr.
+    pub color_err: bool,
+    /// stdout is a terminal.
+    pub out_terminal: bool,
+    /// stderr is a terminal.
+    pub err_terminal: bool,
+    /// Somebody can be asked.
+    pub interactive: bool,
+    /// Debug lines are wanted.
+    pub debug: bool,
+}
+
+impl Console {
+    /// Decides the style from settings, environment and what the descriptors are.
+    pub fn new(settings: &Settings, environment: &Environment) -> Console {
+        let out_terminal = io::stdout().is_terminal();
+        let err_terminal = io::stderr().is_terminal();
+        let wanted = |terminal: bool| match settings.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => {
+                terminal && environment.get("NO_COLOR").is_none() && environment.get("TERM") != Some("dumb")
+            }
+        };
+        Console {
+            json: settings.json,
+            quiet: settings.quiet,
+            color_out: wanted(out_terminal),
+            color_err: wanted(err_terminal),
+            out_terminal,
+            err_terminal,
+            interactive: io::stdin().is_terminal()
+                && err_terminal
+                && !settings.no_input
+                && !environment.in_ci(),
+            debug: settings.log_level >= crate::config::resolved::LogLevel::Debug,
+        }
+    }
+
+    /// A line of data on stdout. A reader that went away (`| head`) ends the program quietly, as success.
+    pub fn data(&self, line: &str) {
+        let mut out = io::stdout().lock();
+        if let Err(e) = writeln!(out, "{line}").and_then(|()| out.flush())
+            && e.kind() == io::ErrorKind::BrokenPipe
+        {
+            std::process::exit(0);
+        }
+    }
+
+    /// A line of the command's own summary: stdout, silent with `-q` and `--json`.
+    pub fn say(&self, line: &str) {
+        if !self.quiet && !self.json {
+            self.data(line);
+        }
+    }
+
+    /// One JSON object on stdout.
+    pub fn object(&self, value: &serde_json::Value) {
+        self.data(&value.to_string());
+    }
+
+    /// Talk on stderr, silent with `-q`.
+    pub fn talk(&self, line: &str) {
+        if !self.quiet {
+            let _ = writeln!(io::stderr().lock(), "{line}");
+        }
+    }
+
+    /// `note: ...` on stderr, silent with `-q`.
+    pub fn note(&self, text: &str) {
+        self.talk(&format!("{} {}", self.paint_err("36", "note:"), printable(text)));
+    }
+
+    /// `warning: ...` on stderr, silent with `-q`.
+    pub fn warn(&self, text: &str) {
+        self.talk(&format!("{} {}", self.paint_err("33", "warning:"), printable(text)));
+    }
+
+    /// A decision, for `--log-level debug`.
+    pub fn debug(&self, text: &str) {
+        if self.debug {
+            let _ = writeln!(io::stderr().lock(), "debug: {}", printable(text));
+        }
+    }
+
+    /// The failure, on stderr always; with `--json` also as one object on stdout.
+    pub fn failure(&self, failure: &Failure) {
+        report(failure, self.color_err, self.json);
+    }
+
+    /// Refuses what only a person at a terminal could answer, naming the flag that answers it.
+    ///
+    /// # Errors
+    /// Usage, when nobody can be asked.
+    pub fn need_person(&self, what: &str, instead: &str) -> Outcome<()> {
+        if self.interactive {
+            return Ok(());
+        }
+        Err(Failure::new(Kind::Usage, format!("{what} needs a terminal and someone to answer")).hint(instead))
+    }
+
+    /// `text` in an ANSI style for stdout, if colours are on there.
+    pub fn paint_out(&self, style: &str, text: &str) -> String {
+        paint(self.color_out, style, text)
+    }
+
+    /// `text` in an ANSI style for stderr, if colours are on there.
+    pub fn paint_err(&self, style: &str, text: &str) -> String {
+        paint(self.color_err, style, text)
+    }
+}
+
+fn paint(on: bool, style: &str, text: &str) -> String {
+    if on { format!("\u{1b}[{style}m{text}\u{1b}[0m") } else { text.to_string() }
+}
+
+/// Prints a failure without a console, for what goes wrong before the settings are known.
+pub fn report(failure: &Failure, color: bool, json: bool) {
+    let text = failure.to_string();
+    let _ = writeln!(io::stderr().lock(), "{} {text}", paint(color, "1;31", "error:"));
+    if json {
+        let object = serde_json::json!({
+            "schema": "msconv.error/1",
+            "error": {
+                "kind": failure.kind().word(),
+                "exit_code": failure.kind().exit_code(),
+                "message": failure.what(),
+                "why": failure.reasons(),
+                "try": failure.hints(),
+                "log": failure.log_path(),
+            }
+        });
+        let _ = writeln!(io::stdout().lock(), "{object}");
+    }
+}
