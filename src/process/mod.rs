@@ -1,3 +1,5 @@
 //! Floor 2: child processes, locks and the supervisor. Knows neither ffmpeg nor a protocol.
 
+pub mod identity;
 pub mod locate;
+pub mod run_record;
