@@ -1,5 +1,20 @@
 //! Floor 8: one file per subcommand, from parsed arguments and settings to the manager and back to the console.
 
+mod completions;
+mod config;
+mod devices;
+mod doctor;
+mod down;
+mod list;
+mod logs;
+mod man;
+mod play;
+mod publish;
+mod status;
+mod stop;
+mod supervise;
+mod up;
+
 use crate::base::{Failure, Outcome};
 use crate::cli::{Cli, Command, Globals};
 use crate::config::{Environment, Layer, Settings};
@@ -73,7 +88,24 @@ pub fn run(cli: Cli) -> u8 {
 
 fn dispatch(cli: Cli) -> Outcome<u8> {
     let globals = cli.globals;
+    let context = |own: Vec<(&'static str, Option<String>)>| Context::new(&globals, own);
     match cli.command {
-        _ => Err(Failure::internal("not built yet")),
+        Command::Publish(args) => publish::run(&context(publish::settings(&args))?, &args),
+        Command::List(args) => list::run(&context(vec![])?, &args),
+        Command::Play(args) => {
+            let own = vec![("player", args.player.clone()), ("protocol", args.protocol.clone())];
+            play::run(&context(own)?, &args)
+        }
+        Command::Stop(args) => stop::run(&context(vec![("stop_timeout", args.timeout.clone())])?, &args),
+        Command::Status(args) => status::run(&context(vec![])?, &args),
+        Command::Logs(args) => logs::run(&context(vec![])?, &args),
+        Command::Up(args) => up::run(&context(vec![("backend", args.backend.clone())])?, &args),
+        Command::Down(args) => down::run(&context(vec![])?, &args),
+        Command::Doctor(args) => doctor::run(&context(vec![])?, &args),
+        Command::Devices => devices::run(&context(vec![])?),
+        Command::Config(args) => config::run(&context(vec![])?, &args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man => man::run(),
+        Command::Supervise => supervise::run(),
     }
 }

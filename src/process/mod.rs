@@ -3,3 +3,4 @@
 pub mod identity;
 pub mod locate;
 pub mod run_record;
+pub mod sys;
