@@ -7,4 +7,5 @@ pub mod failure;
 pub mod printable;
 pub mod secret;
 
+pub use command_line::CommandLine;
 pub use failure::{Failure, Kind, Outcome};

@@ -2,5 +2,8 @@
 
 pub mod identity;
 pub mod locate;
+pub mod pid_file;
 pub mod run_record;
+pub mod spawn;
+pub mod stream_lock;
 pub mod sys;
