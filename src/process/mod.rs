@@ -1,9 +1,13 @@
 //! Floor 2: child processes, locks and the supervisor. Knows neither ffmpeg nor a protocol.
 
+pub mod child_log;
 pub mod identity;
 pub mod locate;
 pub mod pid_file;
+pub mod restart;
 pub mod run_record;
+pub mod sockets;
 pub mod spawn;
 pub mod stream_lock;
 pub mod sys;
+pub mod watchdog;
