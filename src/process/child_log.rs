@@ -112,7 +112,9 @@ impl LogFile {
         let lost = self.lost;
         let mut bytes = String::new();
         if lost > 0 {
-            bytes.push_str(&format!("{stamp} [msconv] {lost} lines were lost: the log could not be written\n"));
+            bytes.push_str(&format!(
+                "{stamp} [msconv] {lost} lines were lost: the log could not be written\n"
+            ));
         }
         bytes.push_str(&format!("{stamp} {}\n", bounded(text, LONGEST_LINE as usize)));
         match self.append(bytes.as_bytes()) {
@@ -219,7 +221,10 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             let room = LONGEST_LINE.saturating_sub(self.buffer.len() as u64);
             let read = (&mut self.reader).take(room).read_until(b'\n', &mut self.buffer).await;
             let ended = matches!(read, Ok(0) | Err(_)) && room > 0;
-            if self.buffer.ends_with(b"\n") || self.buffer.len() as u64 >= LONGEST_LINE || (ended && !self.buffer.is_empty()) {
+            if self.buffer.ends_with(b"\n")
+                || self.buffer.len() as u64 >= LONGEST_LINE
+                || (ended && !self.buffer.is_empty())
+            {
                 let line = String::from_utf8_lossy(&self.buffer).trim_end_matches(['\n', '\r']).to_string();
                 self.buffer.clear();
                 return Some(line);

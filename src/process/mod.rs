@@ -2,6 +2,7 @@
 
 pub mod child_log;
 pub mod identity;
+pub mod index;
 pub mod locate;
 pub mod pid_file;
 pub mod restart;
@@ -9,5 +10,6 @@ pub mod run_record;
 pub mod sockets;
 pub mod spawn;
 pub mod stream_lock;
+pub mod supervisor;
 pub mod sys;
 pub mod watchdog;

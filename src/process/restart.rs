@@ -72,7 +72,14 @@ impl Policy {
 
     /// Decides after an end at `now` (time since the stream began); `healthy_for` is how long it was on the air
     /// without a break, `chance` in 0..1 spreads the pauses by 20 % to either side.
-    pub fn decide(&mut self, order: Order, verdict: Verdict, now: Duration, healthy_for: Duration, chance: f64) -> Decision {
+    pub fn decide(
+        &mut self,
+        order: Order,
+        verdict: Verdict,
+        now: Duration,
+        healthy_for: Duration,
+        chance: f64,
+    ) -> Decision {
         if healthy_for >= HEALTHY_AFTER {
             self.in_a_row = 0;
             self.told_failing = false;
@@ -85,7 +92,9 @@ impl Policy {
             (Verdict::OperatorStop, _) => Decision::Finish,
             (Verdict::Permanent(kind, why), _) => Decision::Fail(kind, why),
             (Verdict::Clean, When::OnFailure | When::Never) => Decision::Finish,
-            (Verdict::Transient(why) | Verdict::Ghost(why), When::Never) => Decision::Fail(crate::base::Kind::Input, why),
+            (Verdict::Transient(why) | Verdict::Ghost(why), When::Never) => {
+                Decision::Fail(crate::base::Kind::Input, why)
+            }
             (Verdict::Clean | Verdict::Transient(_), _) => Decision::Again(self.pause(now, chance)),
             (Verdict::Ghost(_), _) => Decision::Again(self.pause(now, chance).max(GHOST_PAUSE)),
         }
@@ -93,10 +102,13 @@ impl Policy {
 
     fn pause(&mut self, now: Duration, chance: f64) -> Duration {
         self.recent.push_back(now);
-        while self.recent.front().is_some_and(|at| now.saturating_sub(*at) > FAILING_WITHIN) || self.recent.len() > 64 {
+        while self.recent.front().is_some_and(|at| now.saturating_sub(*at) > FAILING_WITHIN)
+            || self.recent.len() > 64
+        {
             self.recent.pop_front();
         }
-        let doubled = FIRST_PAUSE.saturating_mul(2u32.saturating_pow(self.in_a_row.min(10))).min(LONGEST_PAUSE);
+        let doubled =
+            FIRST_PAUSE.saturating_mul(2u32.saturating_pow(self.in_a_row.min(10))).min(LONGEST_PAUSE);
         self.in_a_row = self.in_a_row.saturating_add(1);
         doubled.mul_f64(0.8 + 0.4 * chance.clamp(0.0, 1.0))
     }
@@ -163,7 +175,9 @@ mod tests {
 
     #[test]
     fn the_order_rules_over_every_verdict() {
-        for verdict in [Verdict::Clean, transient(), Verdict::Permanent(Kind::Input, "x".into()), Verdict::OperatorStop] {
+        for verdict in
+            [Verdict::Clean, transient(), Verdict::Permanent(Kind::Input, "x".into()), Verdict::OperatorStop]
+        {
             for when in [When::OnFailure, When::Always, When::Never] {
                 let decision = Policy::new(when).decide(Order::Stop, verdict.clone(), NONE, NONE, 0.0);
                 assert_eq!(decision, Decision::Finish);
@@ -177,7 +191,10 @@ mod tests {
         assert_eq!(decide(When::OnFailure, Verdict::Clean), Decision::Finish);
         assert_eq!(decide(When::Always, Verdict::Clean), Decision::Again(FIRST_PAUSE));
         assert_eq!(decide(When::Always, Verdict::OperatorStop), Decision::Finish);
-        assert_eq!(decide(When::Always, Verdict::Permanent(Kind::Missing, "m".into())), Decision::Fail(Kind::Missing, "m".into()));
+        assert_eq!(
+            decide(When::Always, Verdict::Permanent(Kind::Missing, "m".into())),
+            Decision::Fail(Kind::Missing, "m".into())
+        );
         assert_eq!(decide(When::OnFailure, Verdict::Ghost("g".into())), Decision::Again(GHOST_PAUSE));
         assert!(matches!(decide(When::Never, transient()), Decision::Fail(..)));
     }

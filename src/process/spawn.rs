@@ -83,7 +83,7 @@ impl Supervised {
             let out = pipe::Receiver::from_owned_fd(child.stdout.take().ok_or_else(broken)?.into())?;
             let err = pipe::Receiver::from_owned_fd(child.stderr.take().ok_or_else(broken)?.into())?;
             let pid = child.id() as i32;
-            let pidfd = AsyncFd::new(sys::pidfd_open(pid)?)?;
+            let pidfd = sys::watched(sys::pidfd_open(pid)?)?;
             // A child that has ended already is a zombie until we reap it; its number is still its own.
             let identity = Identity::of(pid).unwrap_or(Identity { pid, start: 0 });
             Ok((Pipes { out, err }, pidfd, identity))

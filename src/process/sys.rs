@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
+use tokio::io::unix::AsyncFd;
 
 /// A handle on a process that stays with this very process, whatever becomes of its number.
 ///
@@ -77,6 +78,15 @@ pub fn flock_exclusive(file: &std::fs::File) -> io::Result<bool> {
             e => return Err(e),
         }
     }
+}
+
+/// A pidfd that the event loop can wait on.
+///
+/// # Errors
+/// If it cannot be registered with the event loop.
+pub fn watched(pidfd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: an OwnedFd names the same open descriptor for as long as it lives.
+    unsafe { AsyncFd::register(pidfd) }.map_err(io::Error::from)
 }
 
 /// What a child does between fork and exec.

@@ -103,7 +103,9 @@ impl Watchdog {
         }
         self.beats.push_back((now, beat));
         // The window plus one older sample to measure from.
-        while self.beats.get(1).is_some_and(|(at, _)| now.saturating_sub(*at) > SPEED_WINDOW) || self.beats.len() > 256 {
+        while self.beats.get(1).is_some_and(|(at, _)| now.saturating_sub(*at) > SPEED_WINDOW)
+            || self.beats.len() > 256
+        {
             self.beats.pop_front();
         }
         match self.speed() {
@@ -157,7 +159,8 @@ impl Watchdog {
     pub fn fps(&self) -> Option<f64> {
         let ((from, first), (to, last)) = (self.beats.front()?, self.beats.back()?);
         let wall = to.saturating_sub(*from);
-        (wall >= Duration::from_secs(1)).then(|| last.frames.saturating_sub(first.frames) as f64 / wall.as_secs_f64())
+        (wall >= Duration::from_secs(1))
+            .then(|| last.frames.saturating_sub(first.frames) as f64 / wall.as_secs_f64())
     }
 
     /// Frames dropped so far.
@@ -191,10 +194,17 @@ impl Watchdog {
     /// The judgement at `now`.
     pub fn assess(&self, now: Duration) -> Assessment {
         let verdict = |state, reason: Option<String>| Assessment { state, reason, end: None };
-        let ended = |reason: String| Assessment { state: State::Stalled, reason: Some(reason.clone()), end: Some(reason) };
+        let ended = |reason: String| Assessment {
+            state: State::Stalled,
+            reason: Some(reason.clone()),
+            end: Some(reason),
+        };
         match self.advanced {
             None if now.saturating_sub(self.started) >= NEVER_STARTED_AFTER => {
-                return ended(format!("nothing was read from the source for {} s", NEVER_STARTED_AFTER.as_secs()));
+                return ended(format!(
+                    "nothing was read from the source for {} s",
+                    NEVER_STARTED_AFTER.as_secs()
+                ));
             }
             Some(at) if now.saturating_sub(at) >= STUCK_AFTER => {
                 return ended(format!("the encoder made no progress for {} s", STUCK_AFTER.as_secs()));
@@ -217,12 +227,20 @@ impl Watchdog {
 
     fn assess_blind(&self, now: Duration, connections: Option<usize>) -> Assessment {
         let verdict = |state, reason: Option<String>| Assessment { state, reason, end: None };
-        let going = self.advanced.is_some() && self.beats.back().is_some_and(|(_, b)| b.out_time >= Duration::from_secs(1));
+        let going = self.advanced.is_some()
+            && self.beats.back().is_some_and(|(_, b)| b.out_time >= Duration::from_secs(1));
         match connections {
             Some(open) if open < self.outputs.len() => {
                 let missing = self.outputs.len() - open;
-                let why = format!("{missing} of {} connections to the server are missing", self.outputs.len());
-                let state = if !going { State::Starting } else if open == 0 { State::Stalled } else { State::Weak };
+                let why =
+                    format!("{missing} of {} connections to the server are missing", self.outputs.len());
+                let state = if !going {
+                    State::Starting
+                } else if open == 0 {
+                    State::Stalled
+                } else {
+                    State::Weak
+                };
                 verdict(state, Some(why))
             }
             _ if !going => verdict(State::Starting, None),
@@ -233,7 +251,8 @@ impl Watchdog {
     fn assess_counters(&self, now: Duration) -> Assessment {
         let verdict = |state, reason: Option<String>| Assessment { state, reason, end: None };
         let age = |o: &Watched| o.last_growth.map(|at| now.saturating_sub(at.max(self.server_back)));
-        let waiting: Vec<&str> = self.outputs.iter().filter(|o| o.last_growth.is_none()).map(|o| o.label.as_str()).collect();
+        let waiting: Vec<&str> =
+            self.outputs.iter().filter(|o| o.last_growth.is_none()).map(|o| o.label.as_str()).collect();
         let quiet: Vec<&str> = self
             .outputs
             .iter()
@@ -252,11 +271,15 @@ impl Watchdog {
         if !waiting.is_empty() {
             let why = format!("{} not on the server yet", waiting.join(", "));
             // Long after the others it is a defect, not a start.
-            let late = now.saturating_sub(self.started.max(self.server_back)) >= NEVER_STARTED_AFTER && seen > 0;
+            let late =
+                now.saturating_sub(self.started.max(self.server_back)) >= NEVER_STARTED_AFTER && seen > 0;
             return verdict(if late { State::Weak } else { State::Starting }, Some(why));
         }
         if !quiet.is_empty() {
-            return verdict(State::Weak, Some(format!("the server receives nothing of {}", quiet.join(", "))));
+            return verdict(
+                State::Weak,
+                Some(format!("the server receives nothing of {}", quiet.join(", "))),
+            );
         }
         self.assess_speed(now)
     }
@@ -296,7 +319,10 @@ mod tests {
             for t in from..to {
                 let now = s(f64::from(t));
                 let last = self.dog.beats.back().map_or(s(0.0), |(_, b)| b.out_time);
-                self.dog.beat(now, Heartbeat { out_time: last + s(speed), frames: u64::from(t) * 25, dropped: 0 });
+                self.dog.beat(
+                    now,
+                    Heartbeat { out_time: last + s(speed), frames: u64::from(t) * 25, dropped: 0 },
+                );
                 for (bytes, grow) in self.bytes.iter_mut().zip(grow) {
                     *bytes += grow;
                 }

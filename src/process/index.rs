@@ -1,0 +1,103 @@
+//! The user's index of running streams: which folder each was published from, so that `stop`, `status` and `list`
+//! work from anywhere. Lives in the runtime folder and is gone after a reboot. A hint only: the record and the lock
+//! in the named folder decide.
+
+use crate::base::atomic_file::{self, Durability};
+use crate::model::StreamKey;
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+/// Most entries that are read.
+const MOST: usize = 4096;
+
+/// One entry.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Entry {
+    /// The stream.
+    pub key: StreamKey,
+    /// The folder that holds its `pids/` and `logs/`.
+    pub home: PathBuf,
+}
+
+/// Where the entry of a stream stands.
+pub fn path(runtime: &Path, key: &StreamKey, home: &Path) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt;
+    // FNV-1a of the folder: two folders may publish the same key to different servers.
+    let hash = home
+        .as_os_str()
+        .as_bytes()
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3));
+    runtime.join("streams").join(format!("{key}.{hash:016x}.json"))
+}
+
+/// Writes an entry.
+///
+/// # Errors
+/// If the runtime folder cannot be made, or belongs to somebody else (anyone may create folders in `/tmp`).
+pub fn add(path: &Path, entry: &Entry) -> io::Result<()> {
+    let streams = path.parent().ok_or_else(|| io::Error::other("the index has no folder"))?;
+    let runtime = streams.parent().ok_or_else(|| io::Error::other("the index has no folder"))?;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(streams)?;
+    if !private(runtime) || !private(streams) {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the runtime folder is not ours alone"));
+    }
+    let bytes = serde_json::to_vec(entry).map_err(io::Error::other)?;
+    atomic_file::write(path, &bytes, 0o600, Durability::Cached)
+}
+
+/// Every readable entry, sorted. Entries of a folder that is not ours alone are not believed.
+pub fn entries(runtime: &Path) -> Vec<Entry> {
+    let streams = runtime.join("streams");
+    if !private(runtime) || !private(&streams) {
+        return Vec::new();
+    }
+    let Ok(files) = fs::read_dir(&streams) else { return Vec::new() };
+    let mut entries: Vec<Entry> = files
+        .flatten()
+        .take(MOST)
+        .filter(|f| f.path().extension().is_some_and(|e| e == "json"))
+        .filter_map(|f| serde_json::from_slice(&atomic_file::read_small(&f.path(), 16 * 1024).ok()?).ok())
+        .filter(|e: &Entry| e.home.is_absolute())
+        .collect();
+    entries.sort();
+    entries
+}
+
+/// Whether a folder is a real one, ours, and closed to others.
+fn private(folder: &Path) -> bool {
+    fs::symlink_metadata(folder)
+        .is_ok_and(|m| m.is_dir() && m.uid() == nix::unistd::geteuid().as_raw() && m.mode() & 0o022 == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_added_is_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let runtime = dir.path().join("msconv");
+        let entry = Entry { key: "a".parse().unwrap(), home: "/home/x".into() };
+        let file = path(&runtime, &entry.key, &entry.home);
+        add(&file, &entry).unwrap();
+        fs::write(runtime.join("streams/garbage.json"), b"{{{").unwrap();
+        assert_eq!(entries(&runtime), [entry]);
+    }
+
+    #[test]
+    fn a_folder_that_others_may_write_is_not_believed() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let runtime = dir.path().join("msconv");
+        let entry = Entry { key: "a".parse().unwrap(), home: "/home/x".into() };
+        let file = path(&runtime, &entry.key, &entry.home);
+        add(&file, &entry).unwrap();
+        fs::set_permissions(&runtime, fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(entries(&runtime).is_empty());
+        assert!(add(&file, &entry).is_err());
+    }
+}

@@ -1,0 +1,716 @@
+//! One stream's supervisor: starts the program, drains it, watches it, starts it again, ends it. One task owns the
+//! child; everybody else sends requests and receives events.
+//!
+//! What must be known about the program (what its lines mean, which end is clean) and about the server (its byte
+//! counters) arrives as [`Program`] and [`Looker`], so nothing in here names ffmpeg or a protocol.
+
+use super::child_log::{Lines, LogFile, Ring, Sieve};
+use super::identity::{self, Identity};
+use super::pid_file;
+use super::restart::{Decision, Policy, Verdict, When};
+use super::run_record::{OutputRecord, RunRecord};
+use super::spawn::{Exit, Pipes, Supervised};
+use super::stream_lock::{self, StreamLock};
+use super::watchdog::{Heartbeat, Look, Watchdog};
+use crate::base::atomic_file::Durability;
+use crate::base::{CommandLine, Kind, clock, secret::Redactor};
+use crate::model::{Order, State, StreamKey};
+use nix::sys::signal::Signal;
+use serde::{Deserialize, Serialize};
+use std::future::Future;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+
+/// Between the first SIGTERM and the second: an ffmpeg that is blocked in a read or write needs two (measured).
+pub const SECOND_TERM_AFTER: Duration = Duration::from_secs(3);
+/// Between the first SIGTERM and SIGKILL.
+pub const KILL_AFTER: Duration = Duration::from_secs(5);
+/// How often the stream is judged.
+const TICK: Duration = Duration::from_millis(250);
+/// How often the server is looked at until the stream is live.
+const LOOK_FAST: Duration = Duration::from_millis(100);
+/// How often after that.
+const LOOK_CALM: Duration = Duration::from_secs(2);
+/// How often the record is written while nothing changes.
+const RECORD_EVERY: Duration = Duration::from_secs(3);
+
+/// Everything a supervisor needs, as a value that travels through a pipe. Holds secrets: it never goes into a file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Job {
+    /// The stream.
+    pub key: StreamKey,
+    /// The folder that holds `pids/` and `logs/`.
+    pub home: PathBuf,
+    /// `pids/<key>.pid`.
+    pub pid_file: PathBuf,
+    /// `pids/.state/<key>.json`.
+    pub record: PathBuf,
+    /// `logs/ffmpeg/<key>.log`.
+    pub log: PathBuf,
+    /// The file that names this stream in the user's index.
+    pub index: Option<PathBuf>,
+    /// The stream's own lock, then one for each name on the server.
+    pub locks: Vec<PathBuf>,
+    /// What to run.
+    pub command: CommandLine,
+    /// What it puts out, in the order in which the [`Looker`] counts.
+    pub outputs: Vec<OutputSpec>,
+    /// Restart policy.
+    pub when: When,
+    /// The source in words.
+    pub source: String,
+    /// The publish endpoint in words, secrets masked.
+    pub endpoint: String,
+    /// Takes secrets out of every line.
+    pub redactor: Redactor,
+}
+
+/// One output of the program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputSpec {
+    /// `720p`, `original`, `audio`.
+    pub label: String,
+    /// The name on the server.
+    pub name: String,
+    /// Width and height of the picture, 0 without one.
+    pub size: (u32, u32),
+}
+
+/// What one line of the program's log means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// Nothing; it is not written down.
+    Noise,
+    /// It is written down.
+    Ordinary,
+    /// It is written down and is the likely cause if something goes wrong now.
+    Fault(String),
+    /// Going on makes no sense: the stream ends with this.
+    Fatal(Kind, String),
+}
+
+/// What must be known about the supervised program.
+pub trait Program {
+    /// It was started (again).
+    fn started(&mut self);
+    /// A line of its stdout.
+    fn progress(&mut self, line: &str) -> Option<Heartbeat>;
+    /// A line of its stderr; `live_before` tells whether this stream was ever on the air.
+    fn log_line(&mut self, line: &str, live_before: bool) -> Meaning;
+    /// What its end means; `recent` are its last log lines.
+    fn verdict(&mut self, exit: &Exit, recent: &[String]) -> Verdict;
+}
+
+/// Looks at the server's byte counters.
+pub trait Looker: Send + 'static {
+    /// One look; `child` is the program's process id.
+    fn look(&mut self, child: i32) -> impl Future<Output = Look> + Send;
+}
+
+/// What a supervisor tells.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Event {
+    /// The stream is ours.
+    Locked,
+    /// How it is doing, at every change and every few seconds.
+    Update(Box<RunRecord>),
+    /// It is over.
+    Ended(Ended),
+}
+
+/// How a stream ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// Exit code of the kind of failure; `None` if it ended as it should.
+    pub failure: Option<u8>,
+    /// Why.
+    pub reason: Option<String>,
+    /// The program's last words.
+    pub words: Vec<String>,
+}
+
+/// A request to the supervisor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Control {
+    /// End the stream; a second one means at once.
+    Stop,
+}
+
+/// Runs the stream to its end. `locks` are held until then; the program inherits them.
+pub async fn supervise<P: Program, L: Looker>(
+    job: Job,
+    locks: Vec<StreamLock>,
+    program: P,
+    looker: L,
+    control: mpsc::Receiver<Control>,
+    tell: impl FnMut(&Event),
+) -> Ended {
+    let (target, targets) = watch::channel(None);
+    let (looks_in, looks) = mpsc::channel(4);
+    let looking = tokio::spawn(keep_looking(looker, targets, looks_in));
+    let mut supervisor = Supervisor {
+        began: Instant::now(),
+        log: Log::new(&job),
+        policy: Policy::new(job.when),
+        record: first_record(&job),
+        watchdog: None,
+        live_since: None,
+        live_before: false,
+        written: None,
+        fault: None,
+        by_hand: false,
+        job,
+        locks,
+        program,
+        control,
+        target,
+        looks,
+        tell,
+    };
+    supervisor.tell_locked();
+    let ended = supervisor.run().await;
+    looking.abort();
+    supervisor.close(&ended);
+    ended
+}
+
+fn first_record(job: &Job) -> RunRecord {
+    RunRecord {
+        schema: 1,
+        key: job.key.to_string(),
+        home: job.home.clone(),
+        boot_id: identity::boot_id(),
+        supervisor: Identity::own(),
+        child: None,
+        started_at_ms: clock::now_ms(),
+        live_since_ms: None,
+        written_at_ms: 0,
+        order: Order::Run,
+        state: State::Pending,
+        reason: None,
+        restarts: 0,
+        last_error: None,
+        source: job.redactor.clean(&job.source),
+        endpoint: job.endpoint.clone(),
+        speed: None,
+        fps: None,
+        dropped_frames: 0,
+        renditions: job
+            .outputs
+            .iter()
+            .map(|o| OutputRecord {
+                label: o.label.clone(),
+                name: o.name.clone(),
+                size: o.size,
+                state: State::Pending,
+                bytes_in: None,
+                bitrate_bps: None,
+                viewers: None,
+            })
+            .collect(),
+        argv: std::iter::once(job.command.program.display().to_string())
+            .chain(job.command.shown_args())
+            .map(|a| job.redactor.clean(&a))
+            .collect(),
+    }
+}
+
+/// The target that is looked at: the child's number, and how often.
+type Target = Option<(i32, Duration)>;
+
+async fn keep_looking<L: Looker>(
+    mut looker: L,
+    mut targets: watch::Receiver<Target>,
+    looks: mpsc::Sender<(i32, Look)>,
+) {
+    loop {
+        let target = *targets.borrow_and_update();
+        let pause = match target {
+            None => Duration::from_secs(3600),
+            Some((child, pause)) => {
+                let look = looker.look(child).await;
+                if looks.send((child, look)).await.is_err() {
+                    return;
+                }
+                pause
+            }
+        };
+        tokio::select! {
+            changed = targets.changed() => if changed.is_err() { return },
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// The log file behind its sieve and its redactor.
+struct Log {
+    file: LogFile,
+    sieve: Sieve,
+    ring: Ring,
+    redactor: Redactor,
+    began: Instant,
+}
+
+impl Log {
+    fn new(job: &Job) -> Log {
+        Log {
+            file: LogFile::new(&job.log),
+            sieve: Sieve::default(),
+            ring: Ring::default(),
+            redactor: job.redactor.clone(),
+            began: Instant::now(),
+        }
+    }
+
+    /// A line of the program.
+    fn child(&mut self, line: &str) {
+        let line = self.redactor.clean(line);
+        let (pass, held) = self.sieve.pass(self.began.elapsed());
+        if let Some(held) = held {
+            self.file.line(&format!("[msconv] {held} lines suppressed"));
+        }
+        if pass {
+            self.file.line(&line);
+        }
+        self.ring.push(line);
+    }
+
+    /// A line of our own.
+    fn own(&mut self, line: &str) {
+        let line = self.redactor.clean(line);
+        self.file.line(&format!("[msconv] {line}"));
+    }
+}
+
+struct Supervisor<P, F> {
+    job: Job,
+    locks: Vec<StreamLock>,
+    program: P,
+    control: mpsc::Receiver<Control>,
+    target: watch::Sender<Target>,
+    looks: mpsc::Receiver<(i32, Look)>,
+    tell: F,
+    began: Instant,
+    log: Log,
+    policy: Policy,
+    record: RunRecord,
+    watchdog: Option<Watchdog>,
+    live_since: Option<Instant>,
+    live_before: bool,
+    written: Option<Instant>,
+    fault: Option<String>,
+    by_hand: bool,
+}
+
+/// Why we ended the program ourselves.
+enum Cut {
+    Stalled(String),
+    Fatal(Kind, String),
+}
+
+impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
+    fn tell_locked(&mut self) {
+        (self.tell)(&Event::Locked);
+        self.log.own(&format!("started: {} to {}", self.job.source, self.job.endpoint));
+    }
+
+    async fn run(&mut self) -> Ended {
+        loop {
+            let verdict = self.run_once().await;
+            let healthy_for = self.live_since.take().map_or(Duration::ZERO, |at| at.elapsed());
+            let decision =
+                self.policy.decide(self.record.order, verdict, self.began.elapsed(), healthy_for, chance());
+            match decision {
+                Decision::Finish => return self.ended(None, None),
+                Decision::Fail(kind, why) => return self.ended(Some(kind), Some(why)),
+                Decision::Again(pause) => {
+                    let why = self.fault.clone().or(self.record.last_error.clone());
+                    if self.policy.newly_failing() {
+                        self.log.own("failing: it ended 5 times within a minute; trying on");
+                    }
+                    self.log.own(&format!("starting again in {}", clock::spoken(pause)));
+                    self.move_to(State::Restarting, why);
+                    if self.pause(pause).await {
+                        return self.ended(None, None);
+                    }
+                    self.record.restarts = self.record.restarts.saturating_add(1);
+                }
+            }
+        }
+    }
+
+    /// Waits before the next start; true if the stream was told to stop meanwhile.
+    async fn pause(&mut self, pause: Duration) -> bool {
+        let until = Instant::now() + pause;
+        let mut every = interval(RECORD_EVERY);
+        loop {
+            tokio::select! {
+                () = sleep_until(until) => return false,
+                _ = every.tick() => self.publish_record(Durability::Cached),
+                order = self.control.recv() => {
+                    if order.is_some() {
+                        self.record.order = Order::Stop;
+                        return true;
+                    }
+                }
+                Some(_) = self.looks.recv() => {}
+            }
+        }
+    }
+
+    fn ended(&mut self, kind: Option<Kind>, why: Option<String>) -> Ended {
+        let reason = why.map(|w| self.job.redactor.clean(&w));
+        match (&kind, &reason) {
+            (Some(_), Some(why)) => self.log.own(&format!("failed: {why}")),
+            _ => self.log.own("ended"),
+        }
+        Ended { failure: kind.map(Kind::exit_code), reason, words: self.log.ring.lines() }
+    }
+
+    /// Starts the program and stays with it to its end.
+    async fn run_once(&mut self) -> Verdict {
+        self.move_to(State::Starting, None);
+        self.fault = None;
+        self.log.ring.clear();
+        self.program.started();
+        let keep = self.locks.iter().map(StreamLock::descriptor).collect();
+        let (mut child, pipes) = match Supervised::start(&self.job.command, keep) {
+            Ok(started) => started,
+            Err(e) => return start_failed(&self.job.command, &e),
+        };
+        let identity = child.identity();
+        self.record.child = Some(identity);
+        if let Err(e) = pid_file::write(&self.job.pid_file, identity.pid) {
+            self.log.own(&format!("cannot write {}: {e}", self.job.pid_file.display()));
+        }
+        self.watchdog =
+            Some(Watchdog::new(self.began.elapsed(), self.job.outputs.iter().map(|o| o.label.clone())));
+        self.publish_record(Durability::Synced);
+        let _ = self.target.send(Some((identity.pid, LOOK_FAST)));
+        let (exit, cut) = self.stay_with(&mut child, pipes).await;
+        let _ = self.target.send(None);
+        self.record.child = None;
+        let _ = std::fs::remove_file(&self.job.pid_file);
+        let verdict = match (exit, cut) {
+            (_, Some(Cut::Fatal(kind, why))) => Verdict::Permanent(kind, why),
+            (_, Some(Cut::Stalled(why))) => Verdict::Transient(why),
+            (Ok(exit), None) => {
+                let recent = self.log.ring.lines();
+                let verdict = self.program.verdict(&exit, &recent);
+                self.log.own(&format!("the program {exit}"));
+                verdict
+            }
+            (Err(e), None) => Verdict::Transient(format!("lost sight of the program: {e}")),
+        };
+        self.by_hand = verdict == Verdict::OperatorStop;
+        if let Verdict::Transient(why) | Verdict::Ghost(why) = &verdict {
+            self.record.last_error = Some(self.job.redactor.clean(why));
+        }
+        verdict
+    }
+
+    /// Drains, watches and obeys until the program has ended.
+    async fn stay_with(&mut self, child: &mut Supervised, pipes: Pipes) -> (io::Result<Exit>, Option<Cut>) {
+        let mut progress = Lines::new(pipes.out);
+        let (mut log_lines, drain) = drain_log(pipes.err);
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut cut: Option<Cut> = None;
+        let mut stopping: Option<Stopping> = None;
+        let mut progress_open = true;
+        let exit = loop {
+            let escalation = stopping.as_ref().map(Stopping::next);
+            tokio::select! {
+                exit = child.ended() => break exit,
+                line = progress.next(), if progress_open => match line {
+                    Some(line) => self.progress_line(&line),
+                    None => progress_open = false,
+                },
+                Some(line) = log_lines.recv() => {
+                    if let Some(fatal) = self.log_line(&line)
+                        && stopping.is_none()
+                    {
+                        cut = Some(fatal);
+                        stopping = Some(Stopping::begin(child));
+                    }
+                }
+                Some((pid, look)) = self.looks.recv() => {
+                    if pid == child.identity().pid {
+                        self.looked(look);
+                    }
+                }
+                _ = tick.tick() => {
+                    if stopping.is_none()
+                        && let Some(why) = self.judge(child.identity().pid)
+                    {
+                        self.log.own(&format!("ending the program: {why}"));
+                        cut = Some(Cut::Stalled(why));
+                        stopping = Some(Stopping::begin(child));
+                    }
+                    self.record_now_and_then();
+                }
+                Some(Control::Stop) = self.control.recv() => {
+                    if self.record.order == Order::Stop {
+                        child.signal(Signal::SIGKILL);
+                    } else {
+                        self.record.order = Order::Stop;
+                        self.log.own("asked to stop");
+                        self.move_to(State::Stopping, None);
+                        stopping.get_or_insert_with(|| Stopping::begin(child));
+                    }
+                }
+                () = sleep_until(escalation.unwrap_or_else(Instant::now)), if escalation.is_some() => {
+                    if let Some(stopping) = stopping.as_mut() {
+                        stopping.escalate(child);
+                    }
+                }
+            }
+        };
+        // A stray could keep the pipe open; with it gone, what was still to be said has an end.
+        self.end_strays();
+        let last_words = async {
+            while let Some(line) = log_lines.recv().await {
+                self.log_line(&line);
+            }
+        };
+        let _ = tokio::time::timeout(Duration::from_secs(2), last_words).await;
+        drain.abort();
+        (exit, cut)
+    }
+
+    fn progress_line(&mut self, line: &str) {
+        let now = self.began.elapsed();
+        if let (Some(beat), Some(dog)) = (self.program.progress(line), self.watchdog.as_mut()) {
+            dog.beat(now, beat);
+        }
+    }
+
+    fn log_line(&mut self, line: &str) -> Option<Cut> {
+        match self.program.log_line(line, self.live_before) {
+            Meaning::Noise => None,
+            Meaning::Ordinary => {
+                self.log.child(line);
+                None
+            }
+            Meaning::Fault(why) => {
+                self.log.child(line);
+                self.fault = Some(self.job.redactor.clean(&why));
+                None
+            }
+            Meaning::Fatal(kind, why) => {
+                self.log.child(line);
+                Some(Cut::Fatal(kind, self.job.redactor.clean(&why)))
+            }
+        }
+    }
+
+    fn looked(&mut self, look: Look) {
+        let now = self.began.elapsed();
+        if let Some(dog) = self.watchdog.as_mut() {
+            dog.look(now, look);
+        }
+    }
+
+    /// Judges the stream, moves its state; the reason to end the program, if there is one.
+    fn judge(&mut self, pid: i32) -> Option<String> {
+        let now = self.began.elapsed();
+        let dog = self.watchdog.as_ref()?;
+        let assessment = dog.assess(now);
+        for (index, output) in self.record.renditions.iter_mut().enumerate() {
+            let (bytes, rate, viewers) = dog.output(index);
+            output.bytes_in = bytes;
+            output.bitrate_bps = rate;
+            output.viewers = viewers;
+            output.state = dog.output_state(now, index);
+        }
+        self.record.speed = dog.speed();
+        self.record.fps = dog.fps();
+        self.record.dropped_frames = dog.dropped();
+        let reason = match (&assessment.reason, &self.fault) {
+            (Some(reason), Some(fault)) if assessment.state != State::Live => {
+                Some(format!("{reason}: {fault}"))
+            }
+            (reason, _) => reason.clone(),
+        };
+        if assessment.state == State::Live {
+            self.fault = None;
+        }
+        if assessment.state != self.record.state || reason != self.record.reason {
+            self.move_to(assessment.state, reason);
+            let pause = if self.record.state == State::Starting { LOOK_FAST } else { LOOK_CALM };
+            self.target.send_if_modified(|target| {
+                let wanted = Some((pid, pause));
+                let differs = *target != wanted;
+                *target = wanted;
+                differs
+            });
+        }
+        assessment.end
+    }
+
+    fn move_to(&mut self, state: State, reason: Option<String>) {
+        let before = self.record.state;
+        if state != before && !before.may_become(state) {
+            // A live stream whose renditions begin anew is weak, not starting.
+            if state == State::Starting && before.may_become(State::Weak) {
+                return self.move_to(State::Weak, reason);
+            }
+            return;
+        }
+        let reason = reason.map(|r| self.job.redactor.clean(&r));
+        if state != before {
+            match &reason {
+                Some(why) => self.log.own(&format!("{state}: {why}")),
+                None => self.log.own(state.word()),
+            }
+        }
+        if state.on_air() {
+            if !before.on_air() {
+                self.live_since = Some(Instant::now());
+                self.record.live_since_ms.get_or_insert_with(clock::now_ms);
+            }
+            self.live_before |= state == State::Live;
+        } else {
+            self.live_since = None;
+            self.record.live_since_ms = None;
+        }
+        self.record.state = state;
+        self.record.reason = reason;
+        self.publish_record(if state == before { Durability::Cached } else { Durability::Synced });
+    }
+
+    fn record_now_and_then(&mut self) {
+        if self.written.is_none_or(|at| at.elapsed() >= RECORD_EVERY) {
+            self.publish_record(Durability::Cached);
+        }
+    }
+
+    /// Tells the record and writes it down; a full disk costs the file, not the stream.
+    fn publish_record(&mut self, durability: Durability) {
+        self.record.written_at_ms = clock::now_ms();
+        self.written = Some(Instant::now());
+        let _ = self.record.write(&self.job.record, durability);
+        let update = Event::Update(Box::new(self.record.clone()));
+        (self.tell)(&update);
+    }
+
+    /// Kills what a program left behind outside its group: whoever still holds our lock is ours.
+    fn end_strays(&mut self) {
+        let Some(lock) = self.locks.first() else { return };
+        for stray in stream_lock::holders(lock.path()) {
+            if stray.signal(Signal::SIGKILL) {
+                self.log.own(&format!("killed process {} that it left behind", stray.identity.pid));
+            }
+        }
+    }
+
+    /// The last act: files away (the record stays where the stream was on the air and ended by itself), end told.
+    fn close(&mut self, ended: &Ended) {
+        let end = if ended.failure.is_some() { State::Failed } else { State::Finished };
+        if self.record.state != State::Stopping && !self.record.state.may_become(end) {
+            self.record.state = State::Stopping;
+        }
+        self.record.supervisor = None;
+        self.move_to(end, ended.reason.clone());
+        let _ = std::fs::remove_file(&self.job.pid_file);
+        // Stopped by a person, or never on the air: nothing to remember. Otherwise `list -a` can tell what became of it.
+        if self.record.order == Order::Stop || self.by_hand || !self.live_before {
+            let _ = std::fs::remove_file(&self.job.record);
+            if let Some(index) = &self.job.index {
+                let _ = std::fs::remove_file(index);
+            }
+        }
+        (self.tell)(&Event::Ended(ended.clone()));
+    }
+}
+
+/// The steps of an end that was asked for.
+struct Stopping {
+    began: Instant,
+    terms: u8,
+}
+
+impl Stopping {
+    fn begin(child: &Supervised) -> Stopping {
+        child.signal(Signal::SIGTERM);
+        // A stopped process takes no SIGTERM before it is continued.
+        child.signal(Signal::SIGCONT);
+        Stopping { began: Instant::now(), terms: 1 }
+    }
+
+    fn next(&self) -> Instant {
+        match self.terms {
+            1 => self.began + SECOND_TERM_AFTER,
+            2 => self.began + KILL_AFTER,
+            _ => self.began + Duration::from_secs(3600),
+        }
+    }
+
+    fn escalate(&mut self, child: &Supervised) {
+        child.signal(if self.terms == 1 { Signal::SIGTERM } else { Signal::SIGKILL });
+        self.terms = self.terms.saturating_add(1);
+    }
+}
+
+fn start_failed(command: &CommandLine, error: &io::Error) -> Verdict {
+    let what = format!("cannot start {}: {error}", command.program.display());
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => Verdict::Permanent(Kind::Missing, what),
+        _ => Verdict::Transient(what),
+    }
+}
+
+/// Drains the log pipe in a task of its own. Should that task die, another goes on draining into nothing, for a full
+/// pipe would block the program.
+fn drain_log(pipe: tokio::net::unix::pipe::Receiver) -> (mpsc::Receiver<String>, JoinHandle<()>) {
+    let (lines_in, lines) = mpsc::channel::<String>(256);
+    let spare = pipe.into_nonblocking_fd().and_then(|fd| Ok((fd.try_clone()?, fd)));
+    let drain = tokio::spawn(async move {
+        let Ok((spare, fd)) = spare else { return };
+        let reader = tokio::spawn(async move {
+            let Ok(pipe) = tokio::net::unix::pipe::Receiver::from_owned_fd(fd) else { return };
+            let mut lines = Lines::new(pipe);
+            while let Some(line) = lines.next().await {
+                // The supervisor takes lines quickly; if it cannot, the pipe waits a moment, which is bounded by its end.
+                if lines_in.send(line).await.is_err() {
+                    break;
+                }
+            }
+        });
+        let finished = AbortOnDrop(reader).finished().await;
+        if !finished && let Ok(pipe) = tokio::net::unix::pipe::Receiver::from_owned_fd(spare) {
+            let mut rest = Lines::new(pipe);
+            while rest.next().await.is_some() {}
+        }
+    });
+    (lines, drain)
+}
+
+struct AbortOnDrop(JoinHandle<()>);
+
+impl AbortOnDrop {
+    /// Whether the task ended by itself rather than by a panic.
+    async fn finished(mut self) -> bool {
+        (&mut self.0).await.is_ok()
+    }
+}
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// A number in 0..1, to spread restarts; std's hasher is seeded by the system.
+fn chance() -> f64 {
+    use std::hash::{BuildHasher, Hasher};
+    let random = std::collections::hash_map::RandomState::new().build_hasher().finish();
+    (random % 10_000) as f64 / 10_000.0
+}
+
+#[cfg(test)]
+mod tests;

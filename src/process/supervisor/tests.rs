@@ -1,0 +1,257 @@
+//! The supervisor with a scripted program (a shell) and a scripted server.
+
+use super::*;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A program whose stdout holds seconds of media time and whose stderr may say FATAL or FAULT.
+#[derive(Clone, Default)]
+struct Script;
+
+impl Program for Script {
+    fn started(&mut self) {}
+
+    fn progress(&mut self, line: &str) -> Option<Heartbeat> {
+        let out_time = Duration::from_secs_f64(line.trim().parse().ok()?);
+        Some(Heartbeat { out_time, frames: 0, dropped: 0 })
+    }
+
+    fn log_line(&mut self, line: &str, _live_before: bool) -> Meaning {
+        match line.split_once(' ') {
+            Some(("FATAL", why)) => Meaning::Fatal(Kind::Conflict, why.to_string()),
+            Some(("FAULT", why)) => Meaning::Fault(why.to_string()),
+            _ => Meaning::Ordinary,
+        }
+    }
+
+    fn verdict(&mut self, exit: &Exit, recent: &[String]) -> Verdict {
+        match (exit.code, exit.signal) {
+            (Some(0), _) => Verdict::Clean,
+            (Some(255), _) | (_, Some(15)) => Verdict::OperatorStop,
+            (Some(9), _) => Verdict::Permanent(Kind::Input, recent.last().cloned().unwrap_or_default()),
+            _ => Verdict::Transient(exit.to_string()),
+        }
+    }
+}
+
+/// A server that counts up at every look while `moving`.
+#[derive(Clone)]
+struct Counting(Arc<AtomicU64>);
+
+impl Looker for Counting {
+    async fn look(&mut self, _child: i32) -> Look {
+        let bytes = self.0.fetch_add(1000, Ordering::Relaxed);
+        Look::Counters(vec![Some(super::super::watchdog::Counter { bytes, viewers: 0 })])
+    }
+}
+
+struct Bench {
+    dir: tempfile::TempDir,
+    job: Job,
+}
+
+impl Bench {
+    fn new(script: &str) -> Bench {
+        let dir = tempfile::tempdir().unwrap();
+        let home = dir.path().to_path_buf();
+        let mut command = CommandLine::new("/bin/sh");
+        command.args(["-c", script]);
+        let job = Job {
+            key: "a".parse().unwrap(),
+            pid_file: home.join("pids/a.pid"),
+            record: home.join("pids/.state/a.json"),
+            log: home.join("logs/a.log"),
+            index: None,
+            locks: vec![home.join("pids/.state/a.lock")],
+            home,
+            command,
+            outputs: vec![OutputSpec { label: "720p".into(), name: "a_720p".into(), size: (1280, 720) }],
+            when: When::OnFailure,
+            source: "a script".into(),
+            endpoint: "nowhere".into(),
+            redactor: Redactor::new(),
+        };
+        Bench { dir, job }
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("logs/a.log")).unwrap_or_default()
+    }
+
+    /// Supervises until the end; `act` sees every event and may ask to stop.
+    async fn run(&self, mut act: impl FnMut(&Event, &mpsc::Sender<Control>)) -> Ended {
+        let locks = self.job.locks.iter().map(|l| StreamLock::acquire(l).unwrap()).collect();
+        let (ask, control) = mpsc::channel(4);
+        let looker = Counting(Arc::new(AtomicU64::new(0)));
+        let supervised =
+            supervise(self.job.clone(), locks, Script, looker, control, |event| act(event, &ask));
+        let ended =
+            tokio::time::timeout(Duration::from_secs(60), supervised).await.expect("the supervisor ends");
+        assert!(!stream_lock::is_held(Path::new(&self.job.locks[0])), "nothing holds the lock any more");
+        assert!(!self.job.pid_file.exists(), "the PID file is gone");
+        ended
+    }
+}
+
+const BEATS: &str = "n=0; while :; do n=$((n+1)); echo $n; sleep 0.05; done";
+
+fn live(event: &Event) -> bool {
+    matches!(event, Event::Update(record) if record.state == State::Live)
+}
+
+#[tokio::test]
+async fn stop_ends_a_live_stream_and_leaves_no_files() {
+    let bench = Bench::new(BEATS);
+    let ended = bench
+        .run(|event, ask| {
+            if live(event) {
+                let _ = ask.try_send(Control::Stop);
+            }
+        })
+        .await;
+    assert_eq!((ended.failure, ended.reason), (None, None));
+    assert!(!bench.job.record.exists());
+    assert!(bench.log().contains("asked to stop"));
+}
+
+#[tokio::test]
+async fn a_stubborn_program_is_killed_after_two_requests() {
+    let bench = Bench::new(&format!("trap 'echo ignored >&2' TERM; {BEATS}"));
+    let ended = bench
+        .run(|event, ask| {
+            if live(event) {
+                let _ = ask.try_send(Control::Stop);
+            }
+        })
+        .await;
+    assert_eq!(ended.failure, None);
+    assert!(bench.log().matches("ignored").count() >= 2, "{}", bench.log());
+}
+
+#[tokio::test]
+async fn a_second_request_kills_at_once() {
+    let bench = Bench::new(&format!("trap '' TERM; {BEATS}"));
+    let began = Instant::now();
+    bench
+        .run(|event, ask| {
+            if live(event) {
+                let _ = ask.try_send(Control::Stop);
+                let _ = ask.try_send(Control::Stop);
+            }
+        })
+        .await;
+    assert!(began.elapsed() < SECOND_TERM_AFTER + KILL_AFTER, "it did not wait for the escalation");
+}
+
+#[tokio::test]
+async fn a_crash_is_mended_and_counted() {
+    let bench = Bench::new(&format!("echo $$; [ -e crashed ] || {{ touch crashed; exit 1; }}; {BEATS}"));
+    let mut bench = bench;
+    let flag = bench.dir.path().join("crashed");
+    bench.job.command.args[1] =
+        format!("[ -e {f} ] || {{ touch {f}; exit 1; }}; {BEATS}", f = flag.display()).as_str().into();
+    let mut restarts = 0;
+    bench
+        .run(|event, ask| {
+            if let Event::Update(record) = event
+                && record.state == State::Live
+            {
+                restarts = record.restarts;
+                let _ = ask.try_send(Control::Stop);
+            }
+        })
+        .await;
+    assert_eq!(restarts, 1);
+}
+
+#[tokio::test]
+async fn a_permanent_fault_ends_with_the_programs_words() {
+    let bench = Bench::new("echo 'no such filter' >&2; exit 9");
+    let ended = bench.run(|_, _| {}).await;
+    assert_eq!(ended.failure, Some(7));
+    assert_eq!(ended.reason.as_deref(), Some("no such filter"));
+    assert!(!bench.job.record.exists(), "it was never on the air: nothing to remember");
+}
+
+#[tokio::test]
+async fn a_fatal_line_ends_a_program_that_would_go_on() {
+    let bench = Bench::new(&format!("echo 'FATAL the name is taken' >&2; {BEATS}"));
+    let ended = bench.run(|_, _| {}).await;
+    assert_eq!((ended.failure, ended.reason.as_deref()), (Some(8), Some("the name is taken")));
+}
+
+#[tokio::test]
+async fn sigterm_by_hand_is_a_stop() {
+    let bench = Bench::new(BEATS);
+    let ended = bench
+        .run(|event, _| {
+            if let Event::Update(record) = event
+                && record.state == State::Live
+            {
+                let pid = pid_file::read(&bench.job.pid_file);
+                assert_eq!(pid, pid_file::PidFile::Pid(record.child.unwrap().pid));
+                let _ = nix::sys::signal::kill(
+                    nix::unistd::Pid::from_raw(record.child.unwrap().pid),
+                    Signal::SIGTERM,
+                );
+            }
+        })
+        .await;
+    assert_eq!(ended.failure, None);
+    assert!(!bench.job.record.exists());
+}
+
+#[tokio::test]
+async fn a_grandchild_in_a_session_of_its_own_goes_too() {
+    let bench = Bench::new(&format!("setsid sleep 79 & {BEATS}"));
+    bench
+        .run(|event, ask| {
+            if live(event) {
+                let _ = ask.try_send(Control::Stop);
+            }
+        })
+        .await;
+    assert!(bench.log().contains("left behind"), "{}", bench.log());
+}
+
+#[tokio::test]
+async fn an_end_after_success_keeps_the_record_for_list() {
+    let mut bench = Bench::new(
+        "for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do echo $n; sleep 0.1; done",
+    );
+    bench.job.when = When::OnFailure;
+    let mut seen_live = false;
+    let ended = bench.run(|event, _| seen_live |= live(event)).await;
+    assert!(seen_live);
+    assert_eq!(ended.failure, None);
+    let record = RunRecord::read(&bench.job.record).unwrap();
+    assert_eq!((record.state, record.supervisor, record.child), (State::Finished, None, None));
+}
+
+#[tokio::test]
+async fn a_flood_of_log_does_not_block_the_program() {
+    let bench = Bench::new("yes 'noise noise noise' | head -c 3000000 >&2; echo >&2; echo done >&2; exit 0");
+    let ended = bench.run(|_, _| {}).await;
+    assert_eq!(ended.failure, None);
+    let log = bench.log();
+    assert!(log.len() < 200_000, "the log is bounded: {}", log.len());
+    assert!(ended.words.iter().any(|l| l == "done"));
+}
+
+#[tokio::test]
+async fn secrets_do_not_reach_log_or_record() {
+    let mut bench = Bench::new(&format!("echo 'opening rtmp://u:hunter22@h/live/x?t=9' >&2; {BEATS}"));
+    bench.job.redactor.learn("hunter22");
+    let mut records = String::new();
+    bench
+        .run(|event, ask| {
+            records.push_str(&serde_json::to_string(event).unwrap());
+            if live(event) {
+                let _ = ask.try_send(Control::Stop);
+            }
+        })
+        .await;
+    assert!(!bench.log().contains("hunter22") && bench.log().contains("opening"));
+    assert!(!records.contains("hunter22"));
+}
