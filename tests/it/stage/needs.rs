@@ -1,0 +1,26 @@
+//! Which real programs a test needs. Where one is missing the test says so and is skipped; with
+//! `MSCONV_REQUIRE_REAL=1` (scripts/test.sh) it fails instead, so that nothing is skipped silently.
+
+use std::path::Path;
+
+/// Whether the real parts are here: a program by name, `nginx-rtmp` for nginx with its module, or `bunny` for the film.
+pub fn needs(what: &str) -> bool {
+    let there = match what {
+        "nginx-rtmp" => program("nginx") && super::nginx::module().is_some(),
+        "bunny" => super::film::bunny_path().is_some(),
+        name => program(name),
+    };
+    if !there {
+        assert!(!required(), "MSCONV_REQUIRE_REAL is set and {what} is not here");
+        eprintln!("skipped: {what} not found");
+    }
+    there
+}
+
+fn required() -> bool {
+    std::env::var("MSCONV_REQUIRE_REAL").is_ok_and(|v| v == "1")
+}
+
+fn program(name: &str) -> bool {
+    msconv::process::locate::locate(None::<&Path>, name).is_some()
+}
