@@ -3,4 +3,5 @@
 
 mod stage;
 
+mod floor_plan;
 mod stage_works;

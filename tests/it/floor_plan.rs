@@ -1,0 +1,201 @@
+//! The house rules of `docs/architecture.md`, held against every file of `src/`.
+
+mod paths;
+mod rules;
+mod rust_text;
+
+use rules::{FLOORS, Offence, SourceFile, floor, offences};
+use std::path::{Path, PathBuf};
+
+/// Where a rule may be broken, and why. An exception that nothing needs any more fails the test as well.
+const EXCEPTIONS: &[(&str, &str, &str)] = &[];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
+    let mut entries: Vec<PathBuf> =
+        std::fs::read_dir(folder).expect("src/ is readable").map(|e| e.unwrap().path()).collect();
+    entries.sort();
+    for path in entries {
+        if path.is_dir() {
+            rust_files(&path, found);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+fn sources() -> Vec<SourceFile> {
+    let mut files = Vec::new();
+    rust_files(&root().join("src"), &mut files);
+    assert!(files.len() > 30, "src/ has been found");
+    files
+        .iter()
+        .map(|path| {
+            let name = path.strip_prefix(root()).unwrap().to_string_lossy().replace('\\', "/");
+            SourceFile::new(&name, &std::fs::read_to_string(path).unwrap())
+        })
+        .collect()
+}
+
+#[test]
+fn every_file_keeps_the_rules() {
+    let mut used = vec![false; EXCEPTIONS.len()];
+    let mut broken: Vec<Offence> = Vec::new();
+    for file in sources() {
+        for offence in offences(&file) {
+            match EXCEPTIONS.iter().position(|(rule, name, _)| *rule == offence.rule && *name == file.name) {
+                Some(at) => used[at] = true,
+                None => broken.push(offence),
+            }
+        }
+    }
+    let list: Vec<String> = broken.iter().map(|o| format!("{}\n    {}", o.rule, o.text)).collect();
+    assert!(list.is_empty(), "{} offences against the house rules:\n{}", list.len(), list.join("\n"));
+    for ((rule, name, _), used) in EXCEPTIONS.iter().zip(used) {
+        assert!(used, "the exception from '{rule}' for {name} is no longer needed");
+    }
+}
+
+#[test]
+fn every_floor_has_its_modules() {
+    let lib = std::fs::read_to_string(root().join("src/lib.rs")).unwrap();
+    for (_, modules) in FLOORS {
+        for module in *modules {
+            assert!(lib.contains(&format!("pub mod {module};")), "{module} is on the plan but not in lib.rs");
+        }
+    }
+    for line in lib.lines() {
+        if let Some(module) = line.strip_prefix("pub mod ").and_then(|l| l.strip_suffix(';')) {
+            assert!(floor(module).is_some(), "{module} is in lib.rs but on no floor");
+        }
+    }
+}
+
+#[test]
+fn main_only_parses_runs_and_exits() {
+    let text = std::fs::read_to_string(root().join("src/main.rs")).unwrap();
+    assert!(text.lines().count() <= 30, "main.rs has grown");
+    let tokens = rust_text::tokens(&text);
+    for named in paths::paths(&[], &tokens) {
+        if named.under("msconv") {
+            assert!(
+                named.under("msconv::cli") || named.under("msconv::command"),
+                "main.rs reaches past the door: {}",
+                named.text()
+            );
+        }
+    }
+}
+
+/// The rules that `text` breaks when it stands in `name`.
+fn broken(name: &str, text: &str) -> Vec<&'static str> {
+    let text = format!("//! A file.\n{text}");
+    offences(&SourceFile::new(name, &text)).into_iter().map(|o| o.rule).collect()
+}
+
+#[test]
+fn the_rules_bite() {
+    let imports = "imports go down";
+    let pure = "pure modules do no I/O";
+    let print = "only ui and command print";
+    let spawn = "only process starts programs";
+    let environment = "only config reads the environment";
+    let write = "only base/atomic_file writes files";
+    for (name, text, rule) in [
+        ("src/model/a.rs", "use crate::config::Settings;", imports),
+        ("src/config/a.rs", "use crate::process::identity;", imports),
+        ("src/cli/mod.rs", "use crate::ui::Console;", imports),
+        ("src/base/a.rs", "use crate::{model::{Ladder, Rung}, base::Failure};", imports),
+        ("src/base/a.rs", "use super::super::model::Ladder;", imports),
+        ("src/base/mod.rs", "use super::model::Ladder;", imports),
+        ("src/base/a.rs", "fn f() { let x = crate::model::ladder::DEFAULT; }", imports),
+        ("src/base/a.rs", "fn f() -> Vec<crate::model::Ladder> { vec![] }", imports),
+        ("src/base/a.rs", "mod inner { use super::super::super::model::Ladder; }", imports),
+        ("src/base/a.rs", "use crate as house;", imports),
+        ("src/base/a.rs", "use crate::*;", imports),
+        ("src/base/a.rs", "use msconv::model::Ladder;", imports),
+        ("src/base/a.rs", "use crate::nowhere::Thing;", imports),
+        ("src/attic/a.rs", "use crate::base::Failure;", imports),
+        ("src/base/a.rs", "fn f() { assert!(crate::model::x(), \"\") }", imports),
+        ("src/model/a.rs", "use std::fs;", pure),
+        ("src/model/a.rs", "use std::{fmt, fs::File};", pure),
+        ("src/ffmpeg/a.rs", "fn f() { std::time::Instant::now(); }", pure),
+        ("src/ffmpeg/a.rs", "use std::time::{Duration, SystemTime};", pure),
+        ("src/player/a.rs", "pub async fn f() {}", pure),
+        ("src/player/a.rs", "fn f(p: &std::path::Path) -> bool { p.exists() }", pure),
+        ("src/ffmpeg/a.rs", "use crate::base::clock; fn f() -> i64 { clock::now_ms() }", pure),
+        ("src/ffmpeg/a.rs", "use tokio::io::AsyncRead;", pure),
+        ("src/manager/a.rs", "fn f() { println!(\"x\"); }", print),
+        ("src/process/a.rs", "use std::io; fn f() { io::stderr(); }", print),
+        ("src/process/a.rs", "use std::io::{self, Write}; fn f() { let _ = io::stdout(); }", print),
+        ("src/manager/a.rs", "fn f() { dbg!(1); }", print),
+        ("src/manager/a.rs", "fn f() { indicatif::ProgressBar::new(1); }", print),
+        ("src/manager/a.rs", "use std::process::Command;", spawn),
+        ("src/backend/a.rs", "use tokio::process; fn f() { process::Command::new(\"x\"); }", spawn),
+        ("src/ui/a.rs", "use std::process::{self as p}; fn f() { p::Command::new(\"x\"); }", spawn),
+        ("src/process/a.rs", "fn f() { std::env::var(\"X\"); }", environment),
+        ("src/config/keys.rs", "use std::env; fn f() { env::current_dir(); }", environment),
+        ("src/config/a.rs", "use std::fs; fn f() { fs::write(\"a\", \"b\"); }", write),
+        ("src/manager/a.rs", "use std::fs::File; fn f() { File::create(\"a\"); }", write),
+        ("src/manager/a.rs", "fn f() { std::fs::OpenOptions::new().append(true); }", write),
+        ("src/process/a.rs", "fn f() { unsafe { g() } }", "unsafe only in process/sys"),
+        ("src/process/utils.rs", "", "names say something"),
+        ("src/process/common/a.rs", "", "names say something"),
+        ("src/process/a.rs", "fn f() { todo!() }", "nothing unfinished"),
+        ("src/process/a.rs", "#[allow(dead_code)] fn f() {}", "exceptions give a reason"),
+        ("src/process/a.rs", "#[path = \"b.rs\"] mod c;", "modules stand where they are named"),
+    ] {
+        assert!(broken(name, text).contains(&rule), "'{rule}' does not see {name}: {text}");
+    }
+    let long = "//\n".repeat(rules::LONGEST);
+    assert_eq!(broken("src/process/a.rs", &long), ["large files say why"]);
+    assert_eq!(broken("src/process/a.rs", &format!("//! Large because: a table.\n{long}")), [""; 0]);
+    assert_eq!(
+        offences(&SourceFile::new("src/base/a.rs", "use std::fmt;\n"))[0].rule,
+        "files say what they are for"
+    );
+}
+
+#[test]
+fn the_rules_leave_honest_code_alone() {
+    for (name, text) in [
+        ("src/manager/a.rs", "use crate::{base::{Failure, Outcome}, config::Settings, process::identity};"),
+        (
+            "src/command/a.rs",
+            "use super::Context; use crate::ui::{Console, console}; fn f() { console::report(); }",
+        ),
+        ("src/config/a.rs", "use super::keys; use super::super::base::Failure; pub(crate) fn f() {}"),
+        ("src/config/a.rs", "pub(in crate::config) fn f() {}"),
+        ("src/model/a.rs", "use std::net::Ipv6Addr; use std::time::Duration;"),
+        ("src/model/a.rs", "// std::fs::write in a comment\n/* use tokio; /* nested */ println!() */"),
+        (
+            "src/model/a.rs",
+            "const A: &str = \"std::fs::read(unsafe println!)\"; const B: &str = r#\"use \"tokio\"\"#;",
+        ),
+        (
+            "src/model/a.rs",
+            "const C: char = '\"'; const D: char = '\\''; fn f<'a>(x: &'a str) -> &'a str { x }",
+        ),
+        (
+            "src/model/a.rs",
+            "#[cfg(test)]\nmod tests { use super::*; fn f() { std::fs::write(\"a\", \"b\"); } }",
+        ),
+        ("src/model/a.rs", "#[cfg(test)]\nuse std::fs;\nfn g() {}"),
+        ("src/manager/a.rs", "fn f(c: &mut X) { c.stdout(1).stderr(2); env!(\"CARGO_PKG_VERSION\"); }"),
+        ("src/ui/a.rs", "use std::io; fn f() { println!(\"x\"); io::stdout(); }"),
+        ("src/process/spawn.rs", "use tokio::process::Command; fn f() { Command::new(\"x\"); }"),
+        ("src/process/sys.rs", "fn f() { unsafe { g() } }"),
+        ("src/config/environment.rs", "fn f() { std::env::vars_os(); }"),
+        ("src/base/atomic_file.rs", "fn f() { std::fs::rename(\"a\", \"b\"); x.create_new(true); }"),
+        ("src/cli/mod.rs", "pub enum Command { A } fn f() { Command::A; }"),
+        ("src/manager/a.rs", "fn f() { std::fs::OpenOptions::new().read(true); }"),
+    ] {
+        assert_eq!(broken(name, text), [""; 0], "{name}: {text}");
+    }
+    // What follows a skipped test module is seen again.
+    let text = "#[cfg(test)]\nmod tests { fn f() { let x = [1]; } }\nfn g() { println!(); }";
+    assert_eq!(broken("src/model/a.rs", text), ["only ui and command print"]);
+}
