@@ -83,6 +83,37 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs_f64(total))
 }
 
+/// Reads a point in the past: a duration back (`10m`), a time with zone (`2026-11-21T12:00:00Z`), or one in the
+/// user's own zone (`2026-11-21 12:00`, `2026-11-21`, `12:00`). Gives milliseconds since 1970; what lies in the future
+/// is refused.
+pub fn parse_since(text: &str, now: i64) -> Result<i64, String> {
+    let text = text.trim();
+    let zone = TimeZone::system();
+    let local =
+        |at: jiff::civil::DateTime| at.to_zoned(zone.clone()).ok().map(|z| z.timestamp().as_millisecond());
+    let today = || Timestamp::from_millisecond(now).ok().map(|t| t.to_zoned(zone.clone()).date());
+    let time = if let Ok(back) = parse_duration(text) {
+        i64::try_from(back.as_millis()).ok().map(|back| now.saturating_sub(back))
+    } else if let Ok(at) = text.parse::<Timestamp>() {
+        Some(at.as_millisecond())
+    } else if let Ok(at) = text.parse::<jiff::civil::DateTime>() {
+        local(at)
+    } else if let Ok(date) = text.parse::<jiff::civil::Date>() {
+        local(date.to_datetime(jiff::civil::Time::midnight()))
+    } else if let Ok(time) = text.parse::<jiff::civil::Time>() {
+        today().and_then(|date| local(date.to_datetime(time)))
+    } else {
+        None
+    };
+    match time {
+        Some(time) if time > now => Err(format!("'{text}' lies in the future")),
+        Some(time) => Ok(time),
+        None => Err(format!(
+            "'{text}' is neither a time back nor a time; write it like 10m, 2026-11-21T12:00:00Z or '2026-11-21 12:00'"
+        )),
+    }
+}
+
 /// A duration as people say it: `0.4 s`, `12 s`, `3 min`.
 pub fn spoken(duration: Duration) -> String {
     let s = duration.as_secs_f64();
@@ -108,6 +139,20 @@ mod tests {
         assert_eq!(parse_duration("1.5m"), Ok(Duration::from_secs(90)));
         for bad in ["", "-1s", "s", "5 s", "5x", "1e9s", "9999999h", "5s5", "..s"] {
             assert!(parse_duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn reads_points_in_the_past() {
+        let now = parse_stamp("2026-11-21T12:00:00Z").unwrap();
+        assert_eq!(parse_since("10m", now), Ok(now - 600_000));
+        assert_eq!(parse_since("2026-11-21T11:59:00Z", now), Ok(now - 60_000));
+        assert_eq!(parse_since("2026-11-21T13:59:00+02:00", now), Ok(now - 60_000));
+        for local in ["2026-11-20 12:00", "2026-11-20T12:00:00", "2026-11-20", "00:00"] {
+            assert!(parse_since(local, now).unwrap() <= now, "{local}");
+        }
+        for bad in ["", "-10m", "yesterday", "2026-13-01", "2027-01-01", "9999999h"] {
+            assert!(parse_since(bad, now).is_err(), "{bad}");
         }
     }
 

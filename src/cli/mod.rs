@@ -321,9 +321,9 @@ pub struct LogsArgs {
     /// Go on printing what is added, until Ctrl-C
     #[arg(short = 'f', long)]
     pub follow: bool,
-    /// How many lines from the end
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 100)]
-    pub lines: usize,
+    /// How many lines from the end [default: 100; with --since all]
+    #[arg(short = 'n', long, value_name = "N")]
+    pub lines: Option<usize>,
     /// Only lines of this time back (10m) or since a time (2026-11-21T12:00:00Z)
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,

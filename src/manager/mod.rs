@@ -1,3 +1,4 @@
 //! Floor 6: the use cases, called by the command line and later by REST. No terminal, no HTTP of its own.
 
+pub mod logs;
 pub mod ours;

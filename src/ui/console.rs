@@ -1,9 +1,10 @@
 //! All output goes through one object: data on stdout, talk on stderr, style decided once.
 
-use crate::base::{Failure, Kind, Outcome, printable::printable};
+use crate::base::{Failure, Kind, Outcome, failure::io_words, printable::printable};
 use crate::config::Environment;
 use crate::config::resolved::{Color, Settings};
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
 
 /// Where and how to print. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -61,6 +62,45 @@ impl Console {
         {
             std::process::exit(0);
         }
+    }
+
+    /// Many lines of data on stdout, flushed once at the end. A reader that went away ends the program as in
+    /// [`Console::data`].
+    ///
+    /// # Errors
+    /// What `next` returns.
+    pub fn stream(&self, mut next: impl FnMut() -> Outcome<Option<String>>) -> Outcome<()> {
+        let mut out = io::BufWriter::with_capacity(64 * 1024, io::stdout().lock());
+        let mut outcome = Ok(());
+        let written = loop {
+            match next() {
+                Ok(Some(line)) => {
+                    if let Err(e) = writeln!(out, "{line}") {
+                        break Err(e);
+                    }
+                }
+                Ok(None) => break out.flush(),
+                Err(failure) => {
+                    outcome = Err(failure);
+                    break out.flush();
+                }
+            }
+        };
+        match written {
+            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+            Err(e) => outcome.and(Err(Failure::internal("cannot write the output").why(io_words(&e)))),
+            Ok(()) => outcome,
+        }
+    }
+
+    /// Whether the reader of stdout has gone away, so that waiting for something to print is in vain.
+    pub fn reader_gone(&self) -> bool {
+        use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+        let out = io::stdout();
+        let mut asked = [PollFd::new(out.as_fd(), PollFlags::empty())];
+        let errors = PollFlags::POLLERR | PollFlags::POLLNVAL;
+        poll(&mut asked, PollTimeout::ZERO).is_ok()
+            && asked.iter().any(|fd| fd.revents().is_some_and(|events| events.intersects(errors)))
     }
 
     /// A line of the command's own summary: stdout, silent with `-q` and `--json`.
