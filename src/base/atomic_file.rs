@@ -4,7 +4,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// How much it matters that the bytes survive a power cut.
@@ -72,6 +72,21 @@ pub fn read_small(path: &Path, most: u64) -> io::Result<Vec<u8>> {
         return Err(io::Error::new(io::ErrorKind::InvalidData, format!("larger than {most} bytes")));
     }
     Ok(bytes)
+}
+
+/// Moves what stands at `path` aside as `<name>.stale` (a link itself is moved, never followed); where it went.
+///
+/// # Errors
+/// Any I/O error.
+pub fn set_aside(path: &Path) -> io::Result<PathBuf> {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(".stale");
+    let aside = path.with_file_name(name);
+    if aside.is_dir() && !aside.is_symlink() {
+        std::fs::remove_dir_all(&aside)?;
+    }
+    std::fs::rename(path, &aside)?;
+    Ok(aside)
 }
 
 #[cfg(test)]

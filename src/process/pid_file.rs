@@ -3,7 +3,7 @@
 
 use crate::base::atomic_file::{self, Durability};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Largest PID file that is read, in bytes.
 pub const LARGEST: u64 = 32;
@@ -55,21 +55,6 @@ pub fn write(path: &Path, pid: i32) -> io::Result<()> {
     atomic_file::write(path, format!("{pid}\n").as_bytes(), 0o644, Durability::Cached)
 }
 
-/// Moves what stands at `path` aside as `<name>.stale` (a link itself is moved, never followed); where it went.
-///
-/// # Errors
-/// Any I/O error.
-pub fn set_aside(path: &Path) -> io::Result<PathBuf> {
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(".stale");
-    let aside = path.with_file_name(name);
-    if aside.is_dir() && !aside.is_symlink() {
-        std::fs::remove_dir_all(&aside)?;
-    }
-    std::fs::rename(path, &aside)?;
-    Ok(aside)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,7 +89,7 @@ mod tests {
         let path = dir.path().join("a.pid");
         std::os::unix::fs::symlink(&target, &path).unwrap();
         assert_eq!(read(&path), PidFile::Unusable("it is a symbolic link".into()));
-        set_aside(&path).unwrap();
+        atomic_file::set_aside(&path).unwrap();
         assert_eq!(read(&path), PidFile::Absent);
         assert_eq!(std::fs::read(&target).unwrap(), b"7\n");
     }

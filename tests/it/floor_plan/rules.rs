@@ -247,10 +247,12 @@ fn environment(file: &SourceFile) -> Vec<Offence> {
 }
 
 fn writing(file: &SourceFile) -> Vec<Offence> {
-    if file.name == "src/base/atomic_file.rs" {
+    // A log grows line by line and a lock file holds nothing: neither is state.
+    let allowed = ["src/base/atomic_file.rs", "src/process/child_log.rs", "src/process/stream_lock.rs"];
+    if allowed.contains(&file.name.as_str()) {
         return Vec::new();
     }
-    let rule = "only base/atomic_file writes files";
+    let rule = "only base/atomic_file writes state files";
     let mut found: Vec<Offence> =
         file.naming(WRITING).map(|n| file.offence(rule, n.line, format!("`{}`", n.text()))).collect();
     for (at, token) in file.code.iter().enumerate() {
