@@ -136,8 +136,10 @@ pub struct Ended {
 /// A request to the supervisor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Control {
-    /// End the stream; a second one means at once.
+    /// End the stream; asking again changes nothing.
     Stop,
+    /// End it now, without grace.
+    Kill,
 }
 
 /// Runs the stream to its end. `locks` are held until then; the program inherits them.
@@ -453,14 +455,15 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
                     }
                     self.record_now_and_then();
                 }
-                Some(Control::Stop) = self.control.recv() => {
-                    if self.record.order == Order::Stop {
-                        child.signal(Signal::SIGKILL);
-                    } else {
+                Some(asked) = self.control.recv() => {
+                    if self.record.order != Order::Stop {
                         self.record.order = Order::Stop;
                         self.log.own("asked to stop");
                         self.move_to(State::Stopping, None);
                         stopping.get_or_insert_with(|| Stopping::begin(child));
+                    }
+                    if asked == Control::Kill {
+                        child.signal(Signal::SIGKILL);
                     }
                 }
                 () = sleep_until(escalation.unwrap_or_else(Instant::now)), if escalation.is_some() => {

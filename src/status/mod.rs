@@ -2,6 +2,7 @@
 
 pub mod fetch;
 pub mod nginx_stat;
+pub mod rtmp_hello;
 
 use crate::model::HttpUrl;
 pub use fetch::{Client, FetchError, Limits};

@@ -103,7 +103,7 @@ fn the_rules_bite() {
     let print = "only ui and command print";
     let spawn = "only process starts programs";
     let environment = "only config reads the environment";
-    let write = "only base/atomic_file writes files";
+    let write = "only base/atomic_file writes state files";
     for (name, text, rule) in [
         ("src/model/a.rs", "use crate::config::Settings;", imports),
         ("src/config/a.rs", "use crate::process::identity;", imports),

@@ -1,0 +1,257 @@
+//! Stopping a stream: prove who holds its lock, ask the supervisor, escalate, own the lock (the proof that nothing
+//! lives), remove the files.
+
+use crate::base::{Failure, Outcome, atomic_file, clock, failure::io_words};
+use crate::config::{Environment, Paths, Settings};
+use crate::model::StreamKey;
+use crate::process::identity::{self, Identity};
+use crate::process::pid_file::{self, PidFile};
+use crate::process::run_record::RunRecord;
+use crate::process::stream_lock::{self, Holder, StreamLock};
+use crate::process::{index, sys};
+use nix::sys::signal::Signal;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How a stop ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// It ran and has ended.
+    Ended {
+        /// How long it had been running.
+        after: Option<Duration>,
+        /// How long the end took.
+        took: Duration,
+        /// Whether it had to be killed.
+        killed: bool,
+        /// The folder it was published from, if not the home folder.
+        elsewhere: Option<String>,
+    },
+    /// It was not running; what was tidied up, if anything.
+    NotRunning(Option<String>),
+    /// Something stands in its PID file that is not ours; nothing was signalled.
+    NotOurs(String),
+}
+
+/// Stops the stream `key`, at most within about `timeout`.
+///
+/// # Errors
+/// Internal, if it cannot be ended or its files cannot be handled.
+pub fn stop(settings: &Settings, environment: &Environment, key: &StreamKey, timeout: Duration) -> Outcome<Stopped> {
+    let runtime = environment.runtime_dir();
+    let own = &settings.paths;
+    if stream_lock::is_held(&own.lock(key)) {
+        return stop_held(own, &runtime, key, timeout, None);
+    }
+    for entry in index::entries(&runtime) {
+        let paths = Paths::new(&entry.home);
+        if entry.key == *key && entry.home != own.home() && stream_lock::is_held(&paths.lock(key)) {
+            return stop_held(&paths, &runtime, key, timeout, Some(entry.home.display().to_string()));
+        }
+    }
+    stop_unheld(own, &runtime, key, timeout)
+}
+
+/// A stream whose lock somebody holds.
+fn stop_held(
+    paths: &Paths,
+    runtime: &Path,
+    key: &StreamKey,
+    timeout: Duration,
+    elsewhere: Option<String>,
+) -> Outcome<Stopped> {
+    let began = Instant::now();
+    let record = RunRecord::read(&paths.record(key));
+    // Of several stops at once one does the work; the others wait for the end and find nothing running.
+    let claim = StreamLock::acquire(&paths.state().join(format!("{key}.stop")));
+    let first = claim.is_ok();
+    let lock = paths.lock(key);
+    let patience = timeout.mul_f64(0.8);
+    let mut killed = false;
+    if first {
+        let holders = supervisor_first(stream_lock::holders(&lock), record.as_ref());
+        if holders.is_empty() && stream_lock::is_held(&lock) {
+            return Err(out_of_reach(key, record.as_ref()));
+        }
+        if let Some(supervisor) = holders.first() {
+            supervisor.signal(Signal::SIGTERM);
+            // One that was stopped takes the request only when it goes on.
+            supervisor.signal(Signal::SIGCONT);
+            supervisor.wait(patience);
+        }
+        // Whoever holds the lock now did not listen, or was left alone by a killed supervisor.
+        killed = end_rest(&lock, began, timeout);
+    }
+    let limit = timeout.max(Duration::from_secs(1)) + Duration::from_secs(2);
+    let proof = own_lock(&lock, began, limit)
+        .ok_or_else(|| Failure::internal(format!("{key} could not be ended within {}", clock::spoken(limit))))?;
+    if first {
+        clean(paths, runtime, key);
+    }
+    drop(proof);
+    if !first {
+        return Ok(Stopped::NotRunning(Some("another stop was ending it".into())));
+    }
+    let after = record.and_then(|r| u64::try_from(clock::now_ms() - r.started_at_ms).ok()).map(Duration::from_millis);
+    Ok(Stopped::Ended { after, took: began.elapsed(), killed, elsewhere })
+}
+
+/// Ends every holder that is left: an orphaned program gets its two requests, then everything is killed.
+fn end_rest(lock: &Path, began: Instant, timeout: Duration) -> bool {
+    let left = |until: Duration| until.saturating_sub(began.elapsed());
+    let patience = timeout.mul_f64(0.8);
+    for (signal, until) in [(Signal::SIGTERM, patience.min(Duration::from_secs(3))), (Signal::SIGTERM, patience)] {
+        let holders = stream_lock::holders(lock);
+        if holders.is_empty() {
+            return false;
+        }
+        if left(until).is_zero() {
+            continue;
+        }
+        for holder in &holders {
+            holder.signal(signal);
+            holder.signal(Signal::SIGCONT);
+        }
+        for holder in &holders {
+            holder.wait(left(until));
+        }
+    }
+    let holders = stream_lock::holders(lock);
+    for holder in &holders {
+        holder.signal(Signal::SIGKILL);
+    }
+    for holder in &holders {
+        holder.wait(Duration::from_secs(2));
+    }
+    !holders.is_empty()
+}
+
+/// The supervisor in front: the one the record names, else the oldest.
+fn supervisor_first(mut holders: Vec<Holder>, record: Option<&RunRecord>) -> Vec<Holder> {
+    let named = record.and_then(|r| r.supervisor);
+    holders.sort_by_key(|h| (Some(h.identity) != named, h.identity.start, h.identity.pid));
+    holders
+}
+
+/// Takes the stream's lock as the proof that nothing of it lives.
+fn own_lock(lock: &Path, began: Instant, limit: Duration) -> Option<StreamLock> {
+    loop {
+        match StreamLock::acquire(lock) {
+            Ok(lock) => return Some(lock),
+            Err(_) if began.elapsed() >= limit => return None,
+            // The kernel frees the lock a moment after the last holder ended.
+            Err(_) => std::thread::sleep(Duration::from_millis(5)),
+        }
+    }
+}
+
+fn clean(paths: &Paths, runtime: &Path, key: &StreamKey) {
+    let _ = std::fs::remove_file(paths.pid_file(key));
+    let _ = std::fs::remove_file(paths.record(key));
+    let _ = std::fs::remove_file(index::path(runtime, key, paths.home()));
+}
+
+fn out_of_reach(key: &StreamKey, record: Option<&RunRecord>) -> Failure {
+    let failure = Failure::internal(format!("{key} runs, but its processes cannot be reached"))
+        .why("they belong to another user");
+    match record.and_then(|r| r.supervisor).and_then(|s| identity::owner(s.pid)) {
+        Some(uid) => failure.hint(format!("sudo -u '#{uid}' msconv stop -s {key}")),
+        None => failure.hint(format!("sudo msconv stop -s {key}")),
+    }
+}
+
+/// A stream whose lock is free: nothing of ours lives. What is left are files, and perhaps a program that the
+/// historic tool started.
+fn stop_unheld(paths: &Paths, runtime: &Path, key: &StreamKey, timeout: Duration) -> Outcome<Stopped> {
+    let file = paths.pid_file(key);
+    let shown = file.display();
+    let record = RunRecord::read(&paths.record(key));
+    let outcome = match pid_file::read(&file) {
+        PidFile::Absent => Stopped::NotRunning(record.as_ref().map(|r| match &r.reason {
+            Some(why) => format!("it had {}: {why}", r.state),
+            None => format!("it had {}", r.state),
+        })),
+        PidFile::Unusable(why) => {
+            let aside = set_aside(&file)?;
+            Stopped::NotOurs(format!("{shown} is no PID file ({why}); it was set aside as {aside}"))
+        }
+        PidFile::Pid(pid) => match Identity::of(pid) {
+            None => {
+                std::fs::remove_file(&file).map_err(|e| Failure::io("remove", &file, &e))?;
+                Stopped::NotRunning(Some(format!("the stale {shown} (process {pid} is gone) was removed")))
+            }
+            Some(identity) => match historic(&file, &identity, key) {
+                Ok(()) => return stop_historic(&file, &identity, timeout),
+                Err(why) => {
+                    let aside = set_aside(&file)?;
+                    Stopped::NotOurs(format!("process {pid} in {shown} is not ours ({why}); it was left alone and the file set aside as {aside}"))
+                }
+            },
+        },
+    };
+    let stale_record = paths.record(key);
+    if std::fs::symlink_metadata(&stale_record).is_ok_and(|m| !m.is_dir()) {
+        let _ = std::fs::remove_file(&stale_record);
+    }
+    let _ = std::fs::remove_file(index::path(runtime, key, paths.home()));
+    Ok(outcome)
+}
+
+fn set_aside(file: &Path) -> Outcome<String> {
+    let aside = atomic_file::set_aside(file)
+        .map_err(|e| Failure::internal(format!("cannot set {} aside", file.display())).why(io_words(&e)))?;
+    Ok(aside.file_name().unwrap_or_default().to_string_lossy().into_owned())
+}
+
+/// Whether the process in a PID file without a lock is an ffmpeg of ours for this stream: our user, ffmpeg by its
+/// program file, the key in its arguments, started before the file was written.
+fn historic(file: &Path, identity: &Identity, key: &StreamKey) -> Result<(), String> {
+    let pid = identity.pid;
+    if identity::owner(pid) != Some(nix::unistd::geteuid().as_raw()) {
+        return Err("it belongs to another user".into());
+    }
+    if !stream_lock::runs(pid, "ffmpeg") {
+        return Err("it is no ffmpeg".into());
+    }
+    let carries = |arg: &String| {
+        arg.split(['/', '|', ']', '\'']).any(|part| {
+            part == key.as_str() || part.strip_prefix(key.as_str()).is_some_and(|rest| rest.starts_with('_'))
+        })
+    };
+    if !identity::arguments(pid).unwrap_or_default().iter().any(carries) {
+        return Err("it does not publish this stream".into());
+    }
+    let written = std::fs::metadata(file).and_then(|m| m.modified()).ok();
+    let written_ms = written
+        .and_then(|t| t.duration_since(std::time::UNIX_EPOCH).ok())
+        .and_then(|d| i64::try_from(d.as_millis()).ok());
+    match (identity::started_at_ms(identity), written_ms) {
+        // A second of slack: the boot time is known in whole seconds.
+        (Some(started), Some(written)) if started <= written + 1_500 => Ok(()),
+        _ => Err("it started after the file was written".into()),
+    }
+}
+
+fn stop_historic(file: &Path, identity: &Identity, timeout: Duration) -> Outcome<Stopped> {
+    let began = Instant::now();
+    let gone = || Stopped::NotRunning(None);
+    let Ok(pidfd) = sys::pidfd_open(identity.pid) else { return Ok(gone()) };
+    if !identity.alive() {
+        return Ok(gone());
+    }
+    let patience = timeout.mul_f64(0.8);
+    let steps = [
+        (Signal::SIGTERM, patience.min(Duration::from_secs(3))),
+        (Signal::SIGTERM, patience),
+        (Signal::SIGKILL, timeout + Duration::from_secs(2)),
+    ];
+    for (signal, until) in steps {
+        let _ = sys::pidfd_signal(&pidfd, signal);
+        if sys::pidfd_wait(&pidfd, until.saturating_sub(began.elapsed())) {
+            let _ = std::fs::remove_file(file);
+            let killed = signal == Signal::SIGKILL;
+            return Ok(Stopped::Ended { after: None, took: began.elapsed(), killed, elsewhere: None });
+        }
+    }
+    Err(Failure::internal(format!("process {} could not be ended", identity.pid)))
+}
