@@ -1,8 +1,17 @@
 //! `msconv publish`.
 
 use super::Context;
-use crate::base::{Failure, Outcome};
+use crate::base::{CommandLine, Failure, Kind, Outcome, clock};
 use crate::cli::PublishArgs;
+use crate::config::resolved::key_from_file;
+use crate::manager::publish::{self, Prepared, Published, Request, Step};
+use crate::model::{Rendition, Source, StreamKey};
+use crate::process::supervisor::{Control, Event};
+use crate::ui::publish_view::{Dashboard, Waiting};
+use serde_json::json;
+use std::cell::RefCell;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 
 /// The settings that its flags set.
 pub fn settings(args: &PublishArgs) -> Vec<(&'static str, Option<String>)> {
@@ -20,6 +29,225 @@ pub fn settings(args: &PublishArgs) -> Vec<(&'static str, Option<String>)> {
 }
 
 /// Runs it; the exit code.
-pub fn run(_context: &Context, _args: &PublishArgs) -> Outcome<u8> {
-    Err(Failure::internal("not built yet"))
+pub fn run(context: &Context, args: &PublishArgs) -> Outcome<u8> {
+    let key = key(context, args)?;
+    let doing = format!("cannot publish {key}");
+    publish(context, args, key).map_err(|failure| match failure.kind() {
+        // These name the stream, or what was typed, themselves.
+        Kind::Usage | Kind::Conflict => failure,
+        _ => failure.during(&doing),
+    })
+}
+
+fn publish(context: &Context, args: &PublishArgs, key: StreamKey) -> Outcome<u8> {
+    let (settings, environment) = (&context.settings, &context.environment);
+    let request = Request {
+        source: source(args)?,
+        original: args.original,
+        once: args.once,
+        output_args: args.output_args.clone(),
+        foreground: args.foreground,
+        replace: args.replace,
+        key,
+    };
+    if !args.dry_run && !args.replace {
+        publish::not_running(settings, environment, &request.key, false)?;
+    }
+    let prepared = publish::prepare(settings, environment, request)?;
+    announce(context, &prepared);
+    if args.dry_run {
+        return Ok(dry_run(context, &prepared.command));
+    }
+    if args.replace {
+        publish::not_running(settings, environment, &prepared.key, true)?;
+    }
+    if args.foreground { foreground(context, &prepared) } else { background(context, &prepared) }
+}
+
+fn key(context: &Context, args: &PublishArgs) -> Outcome<StreamKey> {
+    match (&args.stream_key_file, &context.settings.stream_key) {
+        (Some(path), _) => key_from_file(path, &mut std::io::stdin()),
+        (None, Some(key)) => Ok(key.clone()),
+        (None, None) => Err(Failure::usage("which name shall the stream have?").hint("msconv publish -s stream1 ...")),
+    }
+}
+
+fn source(args: &PublishArgs) -> Outcome<Source> {
+    if let Some(path) = &args.input_file {
+        return Ok(Source::File(path.clone()));
+    }
+    if let Some(device) = &args.device {
+        return Ok(Source::Device { video: device.clone(), audio: args.audio_device.clone() });
+    }
+    if let Some(url) = &args.input_rtmp {
+        let url = url.parse().map_err(|e| {
+            let shown = crate::base::secret::redact_urls(url);
+            Failure::usage(format!("--input-rtmp '{shown}': {e}")).hint("-r rtmp://host/live/name")
+        })?;
+        return Ok(Source::Url(url));
+    }
+    if args.test {
+        return Ok(Source::Test);
+    }
+    Err(Failure::usage("nothing to publish: name a source").hint("-f FILE, -d DEVICE, -r URL or --test"))
+}
+
+/// What will be done, before it is done; on stderr with `--dry-run`, whose stdout is the command alone.
+fn announce(context: &Context, prepared: &Prepared) {
+    for warning in &prepared.warnings {
+        context.console.warn(warning);
+    }
+    for note in &prepared.notes {
+        context.console.note(note);
+    }
+}
+
+fn summary(prepared: &Prepared) -> String {
+    let repeated = if prepared.repeated() { ", repeated" } else { "" };
+    format!("{}: {}{repeated}, {}", prepared.key, prepared.source_words(), prepared.plan.summary)
+}
+
+fn dry_run(context: &Context, command: &CommandLine) -> u8 {
+    if context.console.json {
+        let argv: Vec<String> = std::iter::once(command.program.display().to_string()).chain(command.shown_args()).collect();
+        context.console.object(&json!({"schema": "msconv.dry_run/1", "argv": argv}));
+    } else {
+        context.console.data(&command.shell_line());
+    }
+    0
+}
+
+fn background(context: &Context, prepared: &Prepared) -> Outcome<u8> {
+    context.console.say(&summary(prepared));
+    let published = match wait_for_bytes(context, prepared) {
+        Err(failure) if offer_servers(context, &failure)? => wait_for_bytes(context, prepared)?,
+        outcome => outcome?,
+    };
+    for note in &published.notes {
+        context.console.note(note);
+    }
+    report(context, prepared, &published);
+    Ok(0)
+}
+
+fn wait_for_bytes(context: &Context, prepared: &Prepared) -> Outcome<Published> {
+    let waiting = RefCell::new(Waiting::begin(&context.console, prepared.key.as_str()));
+    let step = |step: Step<'_>| match step {
+        Step::WaitingForName(name) => waiting.borrow().say(&format!("{name}: waiting for the server to drop an old connection")),
+        Step::Update(record) => waiting.borrow_mut().update(record),
+    };
+    let outcome = context.block_on(publish::start(&context.settings, &context.environment, prepared, step));
+    waiting.into_inner().end();
+    outcome
+}
+
+/// On a terminal, where nothing listens at a local address, offers to start the servers; true if they run now.
+fn offer_servers(context: &Context, failure: &Failure) -> Outcome<bool> {
+    let nothing_there = failure.kind() == Kind::Server && failure.what().starts_with("nothing listens");
+    if !nothing_there || !context.settings.nginx_rtmp_url.is_local() || !context.console.interactive {
+        return Ok(false);
+    }
+    context.console.talk(&format!("{}", failure.what()));
+    if !crate::ui::ask::confirm(&context.console, "start the servers now (msconv up)?")? {
+        return Ok(false);
+    }
+    super::up::start(context)?;
+    Ok(true)
+}
+
+fn report(context: &Context, prepared: &Prepared, published: &Published) {
+    let settings = &context.settings;
+    let renditions = &prepared.plan.renditions;
+    if context.console.json {
+        context.console.object(&json!({
+            "schema": "msconv.publish/1",
+            "key": prepared.key,
+            "state": published.record.state,
+            "took_ms": u64::try_from(published.took.as_millis()).unwrap_or(u64::MAX),
+            "pid": published.record.child.map(|c| c.pid),
+            "supervisor_pid": published.record.supervisor.map(|s| s.pid),
+            "log": settings.paths.ffmpeg_log(&prepared.key).display().to_string(),
+            "renditions": renditions.iter().map(|r| json!({
+                "label": r.rendition.label(),
+                "name": r.name,
+                "width": r.size.0,
+                "height": r.size.1,
+                "rtmp_url": settings.nginx_rtmp_url.shown_name_url(r.name.as_str()),
+                "rtsp_url": settings.rtsp_url.shown_name_url(r.name.as_str()),
+            })).collect::<Vec<_>>(),
+        }));
+        return;
+    }
+    let labels: Vec<&str> = renditions.iter().map(|r| r.rendition.label()).collect();
+    let ok = context.console.paint_out("32", "ok");
+    if settings.wait.is_zero() {
+        context.console.say(&format!("{ok}  started, not waited for: {}", labels.join(" ")));
+    } else {
+        context.console.say(&format!("{ok}  live after {}: {}", clock::spoken(published.took), labels.join(" ")));
+    }
+    let example = renditions.get(1).or(renditions.first());
+    if let Some(example) = example {
+        let choice = match &example.rendition {
+            Rendition::Original => " -o".to_string(),
+            other => format!(" -v {other}"),
+        };
+        let play = format!("msconv play -s {}{choice}", prepared.key);
+        let url = settings.rtsp_url.shown_name_url(example.name.as_str());
+        context.console.say(&format!("    watch  {play:<36}  {url}"));
+    }
+    let stop = format!("msconv stop -s {}", prepared.key);
+    let log = crate::config::Paths::shown(&settings.paths.ffmpeg_log(&prepared.key), &context.environment.cwd);
+    context.console.say(&format!("    stop   {stop:<36}  log  {log}"));
+}
+
+/// Stays until the stream ends. The first Ctrl-C or SIGTERM asks it to end, a second Ctrl-C kills.
+fn foreground(context: &Context, prepared: &Prepared) -> Outcome<u8> {
+    context.console.say(&summary(prepared));
+    let dashboard = RefCell::new(Dashboard::begin(&context.console));
+    let interrupted = std::rc::Rc::new(std::cell::Cell::new(false));
+    let outcome = context.block_on(async {
+        let (ask, control) = mpsc::channel(4);
+        let mut interrupts = signal(SignalKind::interrupt()).map_err(|e| Failure::internal(e.to_string()))?;
+        let mut terminations = signal(SignalKind::terminate()).map_err(|e| Failure::internal(e.to_string()))?;
+        let mut hangups = signal(SignalKind::hangup()).map_err(|e| Failure::internal(e.to_string()))?;
+        let flag = interrupted.clone();
+        let obey = async move {
+            loop {
+                let control = tokio::select! {
+                    _ = interrupts.recv() => if flag.replace(true) { Control::Kill } else { Control::Stop },
+                    _ = terminations.recv() => Control::Stop,
+                    _ = hangups.recv() => Control::Stop,
+                };
+                let _ = ask.send(control).await;
+            }
+        };
+        let step = |step: Step<'_>| {
+            if let Step::WaitingForName(name) = step {
+                context.console.note(&format!("{name}: waiting for the server to drop an old connection"));
+            }
+        };
+        let tell = |event: &Event| {
+            if let Event::Update(record) = event {
+                dashboard.borrow_mut().update(record);
+            }
+        };
+        let note = |text: &str| context.console.note(text);
+        tokio::select! {
+            ended = publish::foreground(&context.settings, &context.environment, prepared, control, step, note, tell) => ended,
+            () = obey => Err(Failure::internal("the signal handler ended")),
+        }
+    });
+    dashboard.into_inner().end();
+    let ended = outcome?;
+    if interrupted.get() {
+        context.console.talk(&format!("{}: stopped", prepared.key));
+        return Ok(Kind::Interrupted.exit_code());
+    }
+    match publish::foreground_failure(&context.settings, prepared, &ended) {
+        Some(failure) => Err(failure),
+        None => {
+            context.console.talk(&format!("{}: ended", prepared.key));
+            Ok(0)
+        }
+    }
 }

@@ -1,8 +1,67 @@
-//! `msconv supervise`.
+//! `msconv __supervise`: the detached supervisor of one stream. Reads its assignment from stdin, tells events on
+//! stdout, one JSON line each, and outlives whoever started it.
 
 use crate::base::{Failure, Outcome};
+use crate::manager::publish::Refusal;
+use crate::manager::supervise::{self, Assignment};
+use crate::process::supervisor::Control;
+use crate::process::sys;
+use std::io::{Read, Write};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+/// Largest assignment that is read, in bytes.
+const LARGEST: u64 = 4 * 1024 * 1024;
 
 /// Runs it; the exit code.
 pub fn run() -> Outcome<u8> {
-    Err(Failure::internal("not built yet"))
+    let mut text = Vec::new();
+    std::io::stdin()
+        .take(LARGEST)
+        .read_to_end(&mut text)
+        .map_err(|e| Failure::internal("cannot read the assignment").why(e.to_string()))?;
+    let assignment: Assignment = serde_json::from_slice(&text)
+        .map_err(|_| Failure::usage("__supervise is started by publish, never by hand").hint("msconv publish --help"))?;
+    drop(text);
+    sys::ignore_hangup();
+    let _ = sys::null_descriptor(0, false);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::internal("cannot start the event loop").why(e.to_string()))?;
+    runtime.block_on(async {
+        let (ask, control) = mpsc::channel(4);
+        tokio::spawn(obey_signals(ask));
+        match supervise::run(assignment, control, |event| tell(event)).await {
+            Ok(ended) => Ok(ended.failure.unwrap_or(0)),
+            Err(failure) => {
+                tell(&Refusal::from(&failure));
+                Ok(failure.kind().exit_code())
+            }
+        }
+    })
+}
+
+/// One line for whoever started us; when nobody listens any more it is for nobody.
+fn tell(message: &impl serde::Serialize) {
+    if let Ok(mut line) = serde_json::to_vec(message) {
+        line.push(b'\n');
+        let mut out = std::io::stdout().lock();
+        let _ = out.write_all(&line).and_then(|()| out.flush());
+    }
+}
+
+async fn obey_signals(ask: mpsc::Sender<Control>) {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        return;
+    };
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        if ask.send(Control::Stop).await.is_err() {
+            return;
+        }
+    }
 }

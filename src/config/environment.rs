@@ -1,5 +1,6 @@
 //! The process's environment, read once and passed on as a value so that tests can make their own.
 
+use crate::base::{Failure, Outcome};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -73,6 +74,14 @@ impl Environment {
             _ => Path::new(self.get("HOME")?).join(".cache"),
         };
         Some(base.join("msconv"))
+    }
+
+    /// Our own program file, for starting the supervisor.
+    ///
+    /// # Errors
+    /// Internal, where the system does not tell.
+    pub fn own_program(&self) -> Outcome<PathBuf> {
+        std::env::current_exe().map_err(|e| Failure::internal("cannot find our own program file").why(e.to_string()))
     }
 
     /// Where the index of running streams stands: gone after a reboot, private to the user.

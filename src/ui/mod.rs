@@ -1,5 +1,7 @@
 //! Floor 7: what a person sees. The only place, with `command`, that prints.
 
+pub mod ask;
 pub mod console;
+pub mod publish_view;
 
 pub use console::Console;

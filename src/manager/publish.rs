@@ -1,0 +1,539 @@
+//! Publishing: probe the source, plan, ask the server, hand the job to a supervisor, wait for the first bytes.
+
+use super::ours;
+use super::preflight;
+use super::stop;
+use super::supervise::{self, Assignment};
+use crate::base::{CommandLine, Failure, Kind, Outcome, clock, secret::Redactor};
+use crate::config::{Environment, Settings, resolved};
+use crate::ffmpeg::publish::{self as planner, Plan};
+use crate::ffmpeg::{diagnosis, probe};
+use crate::model::{RenditionName, Source, State, StreamKey};
+use crate::process::child_log::Lines;
+use crate::process::restart::When;
+use crate::process::run_record::RunRecord;
+use crate::process::supervisor::{Ended, Event, Job, OutputSpec};
+use crate::process::{index, spawn, stream_lock, sys};
+use nix::sys::signal::Signal;
+use std::ffi::OsString;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// What is to be published, typed and checked.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The stream.
+    pub key: StreamKey,
+    /// Where it comes from.
+    pub source: Source,
+    /// `-o`.
+    pub original: bool,
+    /// `--once`.
+    pub once: bool,
+    /// Arguments for ffmpeg's output.
+    pub output_args: Vec<OsString>,
+    /// `--foreground`.
+    pub foreground: bool,
+    /// `--replace`.
+    pub replace: bool,
+}
+
+/// A publish that is ready to start.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// The stream.
+    pub key: StreamKey,
+    /// The plan, for summary, notes and renditions.
+    pub plan: Plan,
+    /// The command, progress on stdout.
+    pub command: CommandLine,
+    /// What a person should know.
+    pub notes: Vec<String>,
+    /// What a person should worry about.
+    pub warnings: Vec<String>,
+    source: Source,
+    source_words: String,
+    once: bool,
+    foreground: bool,
+    replace: bool,
+}
+
+/// What happens on the way to the first bytes.
+#[derive(Debug)]
+pub enum Step<'a> {
+    /// Waiting for the server to drop a vanished publisher of this name.
+    WaitingForName(&'a str),
+    /// How the stream is doing.
+    Update(&'a RunRecord),
+}
+
+/// A stream that is on the air.
+#[derive(Clone, Debug)]
+pub struct Published {
+    /// Its record.
+    pub record: RunRecord,
+    /// From the start of the command to the bytes of every rendition.
+    pub took: Duration,
+    /// What a person should know.
+    pub notes: Vec<String>,
+}
+
+/// Probes the source and plans; asks no server, takes no lock, writes no file.
+///
+/// # Errors
+/// Conflict is not judged here; missing programs (5), unusable input (7), usage (2).
+pub fn prepare(settings: &Settings, environment: &Environment, request: Request) -> Outcome<Prepared> {
+    let source = super::source::check(&request.source, environment)?;
+    let fit = super::fitness::fit(settings, environment)?;
+    let encoder = super::fitness::encoder(settings, &fit)?;
+    let report = super::source::probe(&source, &fit.ffprobe)?;
+    let planned = planner::Request {
+        key: request.key.clone(),
+        source: source.clone(),
+        original: request.original,
+        ladder: settings.variants.clone(),
+        once: request.once,
+        quality: quality(settings.quality),
+        encoder,
+        fps: settings.fps,
+        keyframe_interval: settings.keyframe_interval,
+        audio_bitrate_bps: settings.audio_bitrate_bps,
+        output_args: request.output_args.clone(),
+        endpoint: settings.nginx_rtmp_url.clone(),
+    };
+    let plan = planner::plan(&planned, &report, &fit.capability)?;
+    let mut warnings = plan.warnings.clone();
+    if let Source::Url(url) = &source
+        && url.has_secrets()
+    {
+        warnings.push("the credentials in the source's URL are visible to other users of this machine while it runs".into());
+    }
+    if settings.nginx_rtmp_url.has_secrets() {
+        warnings.push("the credentials in --nginx-rtmp-url are visible to other users of this machine while it runs".into());
+    }
+    Ok(Prepared {
+        command: plan.command_line(&fit.ffmpeg, Some(1)),
+        notes: plan.notes.clone(),
+        warnings,
+        source_words: format!("{} ({})", super::source::words(&request.source, environment), report.summary()),
+        key: request.key,
+        source,
+        plan,
+        once: request.once,
+        foreground: request.foreground,
+        replace: request.replace,
+    })
+}
+
+fn quality(quality: resolved::Quality) -> crate::ffmpeg::encoder::Quality {
+    use crate::ffmpeg::encoder::Quality as Q;
+    match quality {
+        resolved::Quality::Auto => Q::Auto,
+        resolved::Quality::Fastest => Q::Fastest,
+        resolved::Quality::Fast => Q::Fast,
+        resolved::Quality::Balanced => Q::Balanced,
+        resolved::Quality::Best => Q::Best,
+    }
+}
+
+impl Prepared {
+    /// `./videos/test.mp4 (h264 1920x1080 30 fps, aac)`.
+    pub fn source_words(&self) -> &str {
+        &self.source_words
+    }
+
+    /// Whether a file is repeated.
+    pub fn repeated(&self) -> bool {
+        matches!(self.source, Source::File(_)) && !self.once
+    }
+}
+
+/// Fails at once if the stream already runs, or any of its names is that of another stream of ours.
+///
+/// # Errors
+/// Conflict.
+pub fn not_running(settings: &Settings, environment: &Environment, key: &StreamKey, replace: bool) -> Outcome<()> {
+    if replace {
+        stop::stop(settings, environment, key, settings.stop_timeout)?;
+        return Ok(());
+    }
+    if stream_lock::is_held(&settings.paths.lock(key)) {
+        let record = RunRecord::read(&settings.paths.record(key));
+        return Err(supervise::already(key.as_str(), record.as_ref()));
+    }
+    Ok(())
+}
+
+/// Refuses names that another running stream of ours has on the same server, from whatever folder.
+fn names_are_nobodys(settings: &Settings, environment: &Environment, prepared: &Prepared) -> Outcome<()> {
+    let endpoint = settings.nginx_rtmp_url.to_string();
+    for other in ours::ours(settings, environment) {
+        if !other.alive || other.record.endpoint != endpoint {
+            continue;
+        }
+        let clash = prepared.plan.renditions.iter().find(|r| other.record.renditions.iter().any(|o| o.name == r.name.as_str()));
+        if let Some(rendition) = clash {
+            if other.record.key == prepared.key.as_str() {
+                let failure = supervise::already(prepared.key.as_str(), Some(&other.record));
+                return Err(failure.why(format!("it was published from {}", other.record.home.display())));
+            }
+            return Err(Failure::new(
+                Kind::Conflict,
+                format!("the name {} belongs to the running stream {}", rendition.name, other.record.key),
+            )
+            .hint(format!("choose another key than {}", prepared.key)));
+        }
+    }
+    Ok(())
+}
+
+/// Asks the server whether the publish can work; what it said of itself.
+async fn ask_server(
+    settings: &Settings,
+    environment: &Environment,
+    prepared: &Prepared,
+    patience: Duration,
+    step: &mut impl FnMut(Step<'_>),
+) -> Outcome<preflight::Server> {
+    names_are_nobodys(settings, environment, prepared)?;
+    let names: Vec<String> = prepared.plan.renditions.iter().map(|r| r.name.to_string()).collect();
+    let server = match preflight::server(settings).await {
+        Ok(server) => server,
+        // Whoever waits for ever may start before the server.
+        Err(failure) if prepared.patient(settings) => {
+            let notes = vec![format!("{}; trying on", failure.what())];
+            return Ok(preflight::Server { stat_known: false, notes });
+        }
+        Err(failure) => return Err(failure),
+    };
+    if server.stat_known {
+        preflight::names_free(settings, &names, patience, |name| step(Step::WaitingForName(name))).await?;
+    }
+    Ok(server)
+}
+
+impl Prepared {
+    /// Whether transient faults before the first bytes are retried for ever.
+    fn patient(&self, settings: &Settings) -> bool {
+        self.foreground || settings.wait.is_zero()
+    }
+
+    /// The whole assignment for the supervisor.
+    fn assignment(&self, settings: &Settings, environment: &Environment, server: &preflight::Server) -> Assignment {
+        let paths = &settings.paths;
+        let url = &settings.nginx_rtmp_url;
+        let mut redactor = Redactor::new();
+        url.secrets().into_iter().for_each(|s| redactor.learn(s));
+        if let Source::Url(source) = &self.source {
+            source.secrets().into_iter().for_each(|s| redactor.learn(s));
+        }
+        let mut names: Vec<&RenditionName> = self.plan.renditions.iter().map(|r| &r.name).collect();
+        names.sort();
+        let locks = std::iter::once(paths.lock(&self.key)).chain(names.into_iter().map(|n| paths.name_lock(n))).collect();
+        Assignment {
+            job: Job {
+                key: self.key.clone(),
+                home: paths.home().to_path_buf(),
+                pid_file: paths.pid_file(&self.key),
+                record: paths.record(&self.key),
+                log: paths.ffmpeg_log(&self.key),
+                index: Some(index::path(&environment.runtime_dir(), &self.key, paths.home())),
+                locks,
+                command: self.command.clone(),
+                outputs: self
+                    .plan
+                    .renditions
+                    .iter()
+                    .map(|r| OutputSpec {
+                        label: r.rendition.label().to_string(),
+                        name: r.name.to_string(),
+                        size: r.size,
+                    })
+                    .collect(),
+                when: match settings.restart {
+                    resolved::Restart::OnFailure => When::OnFailure,
+                    resolved::Restart::Always => When::Always,
+                    resolved::Restart::No => When::Never,
+                },
+                source: self.source_words.clone(),
+                endpoint: url.to_string(),
+                redactor,
+            },
+            stat_url: settings.nginx_stat_url.clone(),
+            application: url.application().to_string(),
+            stat_known: server.stat_known,
+            port: url.port(),
+            endless: self.source.endless(self.once),
+            patient: self.patient(settings),
+        }
+    }
+}
+
+/// Publishes in the background: returns when every rendition has bytes at the server, or says why not.
+///
+/// # Errors
+/// Every failure of the contract; nothing is left running then.
+pub async fn start(
+    settings: &Settings,
+    environment: &Environment,
+    prepared: &Prepared,
+    mut step: impl FnMut(Step<'_>),
+) -> Outcome<Published> {
+    let began = Instant::now();
+    let server = ask_server(settings, environment, prepared, settings.wait, &mut step).await?;
+    let assignment = prepared.assignment(settings, environment, &server);
+    let mut line = CommandLine::new(environment.own_program()?);
+    line.arg("__supervise");
+    let job = serde_json::to_vec(&assignment).map_err(|e| Failure::internal(e.to_string()))?;
+    let (child, out) = spawn::detached(&line, &job).map_err(|e| Failure::internal("cannot start the supervisor").why(e.to_string()))?;
+    let supervisor = Supervisor::new(child)?;
+    let pipe = spawn::readable(out).map_err(|e| Failure::internal("cannot hear the supervisor").why(e.to_string()))?;
+    let waited = wait_for_bytes(settings, prepared, pipe, &supervisor, began, &mut step).await;
+    waited.map(|record| Published { record, took: began.elapsed(), notes: server.notes })
+}
+
+/// The detached supervisor as its parent sees it.
+struct Supervisor {
+    child: std::sync::Mutex<std::process::Child>,
+    pidfd: std::os::fd::OwnedFd,
+}
+
+impl Supervisor {
+    fn new(child: std::process::Child) -> Outcome<Supervisor> {
+        let pidfd = sys::pidfd_open(child.id() as i32)
+            .map_err(|e| Failure::internal("the supervisor did not start").why(e.to_string()))?;
+        Ok(Supervisor { child: std::sync::Mutex::new(child), pidfd })
+    }
+
+    /// Asks it to end and waits until it has; its own escalation takes at most 5 s.
+    fn end(&self) {
+        let _ = sys::pidfd_signal(&self.pidfd, Signal::SIGTERM);
+        if !sys::pidfd_wait(&self.pidfd, Duration::from_secs(9)) {
+            let _ = sys::pidfd_signal(&self.pidfd, Signal::SIGKILL);
+        }
+        if let Ok(mut child) = self.child.lock() {
+            let _ = child.wait();
+        }
+    }
+}
+
+async fn wait_for_bytes(
+    settings: &Settings,
+    prepared: &Prepared,
+    pipe: tokio::net::unix::pipe::Receiver,
+    supervisor: &Supervisor,
+    began: Instant,
+    step: &mut impl FnMut(Step<'_>),
+) -> Outcome<RunRecord> {
+    let deadline = (!settings.wait.is_zero()).then(|| began + settings.wait);
+    let mut lines = EventLines::new(pipe);
+    let mut last: Option<RunRecord> = None;
+    let mut interrupted = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())
+        .map_err(|e| Failure::internal("cannot listen for signals").why(e.to_string()))?;
+    let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+        .map_err(|e| Failure::internal("cannot listen for signals").why(e.to_string()))?;
+    loop {
+        let event = tokio::select! {
+            event = lines.next() => event,
+            () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
+                supervisor.end();
+                let words = lines.words_to_the_end().await;
+                return Err(not_in_time(settings, prepared, last.as_ref(), &words));
+            }
+            _ = interrupted.recv() => {
+                supervisor.end();
+                return Err(Failure::new(Kind::Interrupted, "interrupted before it was live; nothing is left running"));
+            }
+            _ = terminated.recv() => {
+                supervisor.end();
+                return Err(Failure::new(Kind::Interrupted, "ended before it was live; nothing is left running"));
+            }
+        };
+        match event {
+            Some(Message::Event(Event::Locked)) => {}
+            Some(Message::Event(Event::Update(record))) => {
+                step(Step::Update(&record));
+                let all = record.renditions.iter().all(|r| r.state == State::Live);
+                if settings.wait.is_zero() {
+                    return Ok(*record);
+                }
+                if record.state == State::Live || record.state == State::Weak && all {
+                    return Ok(*record);
+                }
+                last = Some(*record);
+            }
+            Some(Message::Event(Event::Ended(ended))) => {
+                supervisor.end();
+                return Err(ended_early(settings, prepared, &ended));
+            }
+            Some(Message::Refused(failure)) => {
+                supervisor.end();
+                return Err(failure);
+            }
+            None => {
+                supervisor.end();
+                return Err(Failure::internal("the supervisor died before the stream was live")
+                    .log(settings.paths.ffmpeg_log(&prepared.key).display().to_string()));
+            }
+        }
+    }
+}
+
+/// The failure of a stream that was not live when the time was over.
+fn not_in_time(settings: &Settings, prepared: &Prepared, last: Option<&RunRecord>, words: &[String]) -> Failure {
+    let missing: Vec<&str> = last
+        .map(|r| r.renditions.iter().filter(|o| o.state != State::Live).map(|o| o.label.as_str()).collect())
+        .unwrap_or_default();
+    let what = match last {
+        Some(record) if missing.len() < record.renditions.len() && !missing.is_empty() => {
+            format!("{} not live within {}", missing.join(", "), clock::spoken(settings.wait))
+        }
+        _ => format!("not live within {}", clock::spoken(settings.wait)),
+    };
+    let mut failure = Failure::new(Kind::Server, what);
+    let reason = last.and_then(|r| r.reason.clone().or(r.last_error.clone()));
+    if let Some(reason) = reason {
+        failure = failure.why(reason);
+    }
+    for line in diagnosis::last_words(words, 3) {
+        failure = failure.why(line);
+    }
+    failure
+        .hint("--wait 60s           (waits longer; --wait 0 leaves it trying)")
+        .log(shown_log(settings, prepared))
+}
+
+/// The failure of a stream that ended before it was live.
+fn ended_early(settings: &Settings, prepared: &Prepared, ended: &Ended) -> Failure {
+    let log = shown_log(settings, prepared);
+    let Some(code) = ended.failure else {
+        return match &ended.reason {
+            Some(why) => Failure::new(Kind::Input, why.clone()).log(log),
+            None => Failure::new(Kind::Interrupted, "it was stopped, or its source ended, before it was live").log(log),
+        };
+    };
+    let mut failure = Failure::new(Kind::from_exit_code(code), ended.reason.clone().unwrap_or_else(|| "ffmpeg failed".into()));
+    for line in diagnosis::last_words(&ended.words, 3) {
+        if Some(&line) != ended.reason.as_ref() {
+            failure = failure.why(line);
+        }
+    }
+    let failure = match failure.kind() {
+        Kind::Conflict => failure.hint("choose another key with -s").hint("msconv list          (shows what is live)"),
+        Kind::Input => failure.hint("msconv publish ... --dry-run    (prints the ffmpeg command to try by hand)"),
+        _ => failure,
+    };
+    failure.log(log)
+}
+
+fn shown_log(settings: &Settings, prepared: &Prepared) -> String {
+    settings.paths.ffmpeg_log(&prepared.key).display().to_string()
+}
+
+/// What a supervisor says through its pipe: an event, or that it could not begin.
+pub enum Message {
+    /// An event.
+    Event(Event),
+    /// It could not begin.
+    Refused(Failure),
+}
+
+/// The supervisor's side of a refusal, one line of JSON.
+#[derive(serde::Serialize, serde::Deserialize)]
+pub struct Refusal {
+    exit_code: u8,
+    what: String,
+    why: Vec<String>,
+    tries: Vec<String>,
+}
+
+impl From<&Failure> for Refusal {
+    fn from(failure: &Failure) -> Refusal {
+        Refusal {
+            exit_code: failure.kind().exit_code(),
+            what: failure.what().to_string(),
+            why: failure.reasons().to_vec(),
+            tries: failure.hints().to_vec(),
+        }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Failure {
+        let mut failure = Failure::new(Kind::from_exit_code(refusal.exit_code), refusal.what);
+        for why in refusal.why {
+            failure = failure.why(why);
+        }
+        for hint in refusal.tries {
+            failure = failure.hint(hint);
+        }
+        failure
+    }
+}
+
+/// Reads messages from the supervisor's pipe. An update can be longer than a log line, so lines are joined.
+struct EventLines {
+    lines: Lines<tokio::net::unix::pipe::Receiver>,
+    pending: String,
+}
+
+impl EventLines {
+    fn new(pipe: tokio::net::unix::pipe::Receiver) -> EventLines {
+        EventLines { lines: Lines::new(pipe), pending: String::new() }
+    }
+
+    async fn next(&mut self) -> Option<Message> {
+        loop {
+            let piece = self.lines.next().await?;
+            self.pending.push_str(&piece);
+            if self.pending.len() > 4 * 1024 * 1024 {
+                return None;
+            }
+            if let Ok(event) = serde_json::from_str::<Event>(&self.pending) {
+                self.pending.clear();
+                return Some(Message::Event(event));
+            }
+            if let Ok(refusal) = serde_json::from_str::<Refusal>(&self.pending) {
+                self.pending.clear();
+                return Some(Message::Refused(refusal.into()));
+            }
+        }
+    }
+
+    /// The program's last words, after the supervisor was told to end.
+    async fn words_to_the_end(&mut self) -> Vec<String> {
+        let mut words = Vec::new();
+        let all = async {
+            while let Some(message) = self.next().await {
+                if let Message::Event(Event::Ended(ended)) = message {
+                    words = ended.words;
+                }
+            }
+        };
+        let _ = tokio::time::timeout(Duration::from_secs(2), all).await;
+        words
+    }
+}
+
+/// Publishes in this process: supervises until the stream ends, telling every event.
+///
+/// # Errors
+/// As [`start`].
+pub async fn foreground(
+    settings: &Settings,
+    environment: &Environment,
+    prepared: &Prepared,
+    control: tokio::sync::mpsc::Receiver<crate::process::supervisor::Control>,
+    mut step: impl FnMut(Step<'_>),
+    mut note: impl FnMut(&str),
+    tell: impl FnMut(&Event),
+) -> Outcome<Ended> {
+    let server = ask_server(settings, environment, prepared, settings.wait, &mut step).await?;
+    server.notes.iter().for_each(|n| note(n));
+    supervise::run(prepared.assignment(settings, environment, &server), control, tell).await
+}
+
+/// How a stream that ended in the foreground is reported.
+pub fn foreground_failure(settings: &Settings, prepared: &Prepared, ended: &Ended) -> Option<Failure> {
+    ended.failure.map(|_| ended_early(settings, prepared, ended))
+}

@@ -1,0 +1,236 @@
+//! The source of a publish, looked at before anything starts: is it there, may we read it, what is in it.
+
+use crate::base::{Failure, Kind, Outcome, failure::io_words};
+use crate::config::{Environment, Paths, keys};
+use crate::ffmpeg::diagnosis;
+use crate::ffmpeg::probe::{self, Report};
+use crate::model::Source;
+use crate::process::spawn::{self, RunError};
+use std::fs;
+use std::io;
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long a file or device may take to be probed.
+const LOCAL_LIMIT: Duration = Duration::from_secs(15);
+/// How long a network source may be silent; the message says 10 s, ffmpeg's own limits come first.
+const NETWORK_LIMIT: Duration = Duration::from_secs(14);
+/// Most bytes of ffprobe's answer that are read.
+const MOST_JSON: u64 = 4 * 1024 * 1024;
+
+/// The source with its path made absolute, after the checks that need no ffprobe.
+///
+/// # Errors
+/// Input (7), with the nearest name where a file does not exist.
+pub fn check(source: &Source, environment: &Environment) -> Outcome<Source> {
+    match source {
+        Source::File(path) => file(path, environment).map(Source::File),
+        Source::Device { video, .. } => {
+            super::devices::check(video)?;
+            Ok(source.clone())
+        }
+        Source::Url(_) | Source::Test => Ok(source.clone()),
+    }
+}
+
+/// The source as people write it.
+pub fn words(source: &Source, environment: &Environment) -> String {
+    match source {
+        Source::File(path) => Paths::shown(&environment.cwd.join(path), &environment.cwd),
+        Source::Device { video, audio: None } => video.clone(),
+        Source::Device { video, audio: Some(audio) } => format!("{video} with {audio}"),
+        Source::Url(url) => url.to_string(),
+        Source::Test => "test picture".into(),
+    }
+}
+
+fn unusable(path: &Path, why: &str) -> Failure {
+    Failure::new(Kind::Input, format!("cannot read {}", path.display())).why(why)
+}
+
+fn file(path: &Path, environment: &Environment) -> Outcome<PathBuf> {
+    if path.as_os_str().is_empty() {
+        return Err(Failure::usage("-f needs the path of a file"));
+    }
+    let absolute = environment.cwd.join(path);
+    let meta = match fs::metadata(&absolute) {
+        Ok(meta) => meta,
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            let failure = unusable(path, "there is no such file");
+            return Err(match nearest(&absolute) {
+                Some(near) => failure.hint(format!("-f {}", shell(&path.with_file_name(near)))),
+                None => failure.hint("check the path"),
+            });
+        }
+        Err(e) => return Err(unusable(path, &io_words(&e)).hint("check the path and its rights")),
+    };
+    let kind = meta.file_type();
+    if kind.is_dir() {
+        let failure = unusable(path, "it is a folder");
+        return Err(match first_film(&absolute) {
+            Some(film) => failure.hint(format!("-f {}", shell(&path.join(film)))),
+            None => failure.hint("name a file in it"),
+        });
+    }
+    if kind.is_char_device() {
+        return Err(unusable(path, "it is a device").hint(format!("-d {}", path.display())));
+    }
+    if kind.is_fifo() || kind.is_socket() || kind.is_block_device() {
+        return Err(unusable(path, "it is not a plain file, so it cannot be repeated")
+            .hint("write the data into a file first, or push it over RTMP and use -r"));
+    }
+    if meta.len() == 0 {
+        return Err(unusable(path, "it is empty").hint("check how the file was made"));
+    }
+    fs::File::open(&absolute)
+        .map_err(|e| unusable(path, &io_words(&e)).hint(format!("chmod +r {}", shell(path))))?;
+    Ok(absolute)
+}
+
+fn shell(path: &Path) -> String {
+    crate::base::command_line::quoted(&path.display().to_string())
+}
+
+/// The name in the same folder that is nearest to a mistyped one.
+fn nearest(path: &Path) -> Option<String> {
+    let wanted = path.file_name()?.to_string_lossy().into_owned();
+    let names = names_in(path.parent()?);
+    keys::nearest_of(&wanted, names.iter().map(String::as_str)).map(str::to_string)
+}
+
+fn first_film(folder: &Path) -> Option<String> {
+    let film = |n: &&String| {
+        let lower = n.to_ascii_lowercase();
+        [".mp4", ".mkv", ".mov", ".webm", ".ts", ".flv", ".avi", ".m4v", ".mpg"].iter().any(|e| lower.ends_with(e))
+    };
+    let mut names = names_in(folder);
+    names.sort();
+    names.iter().find(film).cloned()
+}
+
+fn names_in(folder: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    entries.flatten().take(5000).filter_map(|e| e.file_name().into_string().ok()).collect()
+}
+
+/// What is in the source, by ffprobe.
+///
+/// # Errors
+/// Input (7) in ffprobe's own words; missing (5) if ffprobe cannot be started.
+pub fn probe(source: &Source, ffprobe: &Path) -> Outcome<Report> {
+    if matches!(source, Source::Test) {
+        return Ok(Report::test_picture());
+    }
+    let line = probe::command(ffprobe, source);
+    let limit = if matches!(source, Source::Url(_)) { NETWORK_LIMIT } else { LOCAL_LIMIT };
+    let named = || named(source);
+    let output = match spawn::run(&line, limit, MOST_JSON) {
+        Ok(output) => output,
+        Err(RunError::Start(e)) => {
+            return Err(Failure::new(Kind::Missing, format!("cannot start {}", ffprobe.display()))
+                .why(io_words(&e))
+                .hint("msconv doctor"));
+        }
+        Err(RunError::TimedOut(_)) => {
+            return Err(Failure::new(Kind::Input, format!("{} is silent", named()))
+                .why(format!("nothing came within {} s", limit.as_secs().min(10)))
+                .hint("check that it is being published right now"));
+        }
+    };
+    let words: Vec<String> = String::from_utf8_lossy(&output.stderr).lines().map(str::to_string).collect();
+    if output.exit.code != Some(0) {
+        return Err(not_readable(source, &words));
+    }
+    let report = probe::parse(&output.stdout).map_err(|e| {
+        Failure::new(Kind::Input, format!("{} cannot be used", named())).why(e.to_string()).hint("msconv doctor")
+    })?;
+    refuse_disguise(source, &report)?;
+    if report.video.is_none() && report.audio.is_none() {
+        return Err(Failure::new(Kind::Input, format!("{} has neither picture nor sound", named()))
+            .why(format!("ffprobe calls it {}", report.format))
+            .hint("name a film or a recording"));
+    }
+    Ok(report)
+}
+
+fn named(source: &Source) -> String {
+    match source {
+        Source::File(path) => path.display().to_string(),
+        Source::Device { video, .. } => video.clone(),
+        Source::Url(url) => url.to_string(),
+        Source::Test => "the test picture".into(),
+    }
+}
+
+/// Text files that ffmpeg would follow to other files or hosts, or draw as letters.
+fn refuse_disguise(source: &Source, report: &Report) -> Outcome<()> {
+    let Source::File(path) = source else { return Ok(()) };
+    let first = report.format.split(',').next().unwrap_or_default();
+    let why = match first {
+        "hls" | "applehttp" | "dash" | "concat" | "imf" | "webm_dash_manifest" => {
+            format!("it is a playlist ({first}) that names other files")
+        }
+        "sdp" | "rtsp" | "rtp" => "it is a session description, not a recording".to_string(),
+        "tty" | "ansi" | "bin" | "xbin" | "idf" | "srt" | "ass" | "webvtt" | "lrc" | "ffmetadata" => "it is a text file".to_string(),
+        _ => return Ok(()),
+    };
+    Err(unusable(path, &why).hint("name the film itself; for a live playlist use -r with its rtmp or rtsp address"))
+}
+
+/// A source that ffprobe could not open, in its words.
+fn not_readable(source: &Source, words: &[String]) -> Failure {
+    let mut failure = Failure::new(Kind::Input, format!("cannot read {}", named(source)));
+    let found = words.iter().find_map(|l| diagnosis::diagnose_line(l));
+    if let Some(finding) = &found {
+        failure = failure.why(finding.to_string());
+    }
+    let cleaned = crate::base::secret::Redactor::new();
+    for line in diagnosis::last_words(words, 2) {
+        failure = failure.why(cleaned.clean(&line));
+    }
+    match source {
+        Source::File(_) => failure.hint("check that it is a film: ffprobe FILE"),
+        Source::Url(_) => failure.hint("check the address, and that it is being published right now"),
+        Source::Device { .. } => failure.hint("msconv devices"),
+        Source::Test => failure.hint("msconv doctor"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(path: &str, dir: &Path) -> String {
+        let environment = Environment::made(&[], dir);
+        let failure = check(&Source::File(path.into()), &environment).unwrap_err();
+        assert_eq!(failure.kind(), Kind::Input);
+        failure.to_string()
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_a_file() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("video.mp4"), "x").unwrap();
+        fs::write(dir.path().join("empty.mp4"), "").unwrap();
+        fs::create_dir(dir.path().join("films")).unwrap();
+        fs::write(dir.path().join("films/a film.mkv"), "x").unwrap();
+        nix::unistd::mkfifo(&dir.path().join("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert!(refused("vidoe.mp4", dir.path()).contains("try: -f video.mp4"));
+        assert!(refused("empty.mp4", dir.path()).contains("it is empty"));
+        assert!(refused("films", dir.path()).contains("try: -f 'films/a film.mkv'"));
+        assert!(refused("pipe", dir.path()).contains("not a plain file"));
+        assert!(refused("/dev/null", dir.path()).contains("it is a device"));
+        assert!(refused("video.mp4/x", dir.path()).contains("no such file"));
+    }
+
+    #[test]
+    fn paths_become_absolute() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("-f.mp4"), "x").unwrap();
+        let environment = Environment::made(&[], dir.path());
+        let checked = check(&Source::File("-f.mp4".into()), &environment).unwrap();
+        assert_eq!(checked, Source::File(dir.path().join("-f.mp4")));
+        assert_eq!(words(&Source::File("-f.mp4".into()), &environment), "./-f.mp4");
+    }
+}

@@ -1,0 +1,213 @@
+//! The supervisor's process: takes the locks, knows what ffmpeg's lines mean and where the server counts bytes, and
+//! hands both to `process::supervisor`.
+
+use crate::base::{Failure, Kind, Outcome, clock};
+use crate::ffmpeg::diagnosis;
+use crate::ffmpeg::progress::{self, Progress};
+use crate::model::HttpUrl;
+use crate::process::index;
+use crate::process::restart::Verdict;
+use crate::process::run_record::RunRecord;
+use crate::process::sockets;
+use crate::process::spawn::Exit;
+use crate::process::stream_lock::{self, StreamLock};
+use crate::process::supervisor::{self, Control, Ended, Event, Job, Looker, Meaning, Program};
+use crate::process::watchdog::{Counter, Heartbeat, Look};
+use crate::status::{self, Client, Limits};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// What travels to the supervisor through its stdin. Holds secrets.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Assignment {
+    /// The job itself.
+    pub job: Job,
+    /// Where the server counts bytes.
+    pub stat_url: HttpUrl,
+    /// The application the renditions are in.
+    pub application: String,
+    /// Whether `/stat` answered before the start, so that its silence means something.
+    pub stat_known: bool,
+    /// The port of the publish endpoint, for counting connections where there is no `/stat`.
+    pub port: u16,
+    /// Whether the end of the input is a fault.
+    pub endless: bool,
+    /// Whether transient faults before the first byte are retried (`--foreground`, `--wait 0`).
+    pub patient: bool,
+}
+
+/// How long a lock that is held at first is tried again: a `stop` that just ended the stream lets go within moments.
+const LOCK_PATIENCE: Duration = Duration::from_millis(400);
+
+/// Takes the locks and supervises to the end. Events go to `tell`.
+///
+/// # Errors
+/// Conflict if the stream already runs; internal if the locks or folders cannot be used.
+pub async fn run(assignment: Assignment, control: mpsc::Receiver<Control>, tell: impl FnMut(&Event)) -> Outcome<Ended> {
+    let locks = take_locks(&assignment.job).await?;
+    check_folders(&assignment.job)?;
+    if let Some(path) = &assignment.job.index {
+        let entry = index::Entry { key: assignment.job.key.clone(), home: assignment.job.home.clone() };
+        // The index only helps other folders to find the stream; without it everything here works.
+        let _ = index::add(path, &entry);
+    }
+    let names: Vec<String> = assignment.job.outputs.iter().map(|o| o.name.clone()).collect();
+    let program = Ffmpeg {
+        parser: progress::Parser::default(),
+        endless: assignment.endless,
+        patient: assignment.patient,
+    };
+    let looker = ServerLooker {
+        client: Client::new(Limits::default()),
+        stat_url: assignment.stat_url,
+        application: assignment.application,
+        names,
+        known: assignment.stat_known,
+        port: assignment.port,
+    };
+    Ok(supervisor::supervise(assignment.job, locks, program, looker, control, tell).await)
+}
+
+/// All locks in order, the stream's own first.
+async fn take_locks(job: &Job) -> Outcome<Vec<StreamLock>> {
+    let deadline = tokio::time::Instant::now() + LOCK_PATIENCE;
+    let mut locks = Vec::new();
+    for path in &job.locks {
+        loop {
+            match StreamLock::acquire(path) {
+                Ok(lock) => {
+                    locks.push(lock);
+                    break;
+                }
+                Err(stream_lock::Error::Held(_)) if tokio::time::Instant::now() < deadline => {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                Err(error) => return Err(lock_failure(job, &error)),
+            }
+        }
+    }
+    Ok(locks)
+}
+
+fn lock_failure(job: &Job, error: &stream_lock::Error) -> Failure {
+    match error {
+        stream_lock::Error::Held(path) if Some(path) == job.locks.first() => {
+            already(job.key.as_str(), RunRecord::read(&job.record).as_ref())
+        }
+        stream_lock::Error::Held(path) => {
+            let name = path.file_stem().unwrap_or_default().to_string_lossy();
+            Failure::new(Kind::Conflict, format!("the name {name} is in use by another stream of ours"))
+                .hint("choose another key")
+        }
+        stream_lock::Error::Network(folder, kind) => {
+            Failure::internal(format!("{} is on {kind}, where locks cannot be trusted", folder.display()))
+                .hint("choose a local folder with --home")
+        }
+        stream_lock::Error::Io(path, e) => Failure::io("lock", path, e),
+    }
+}
+
+/// The failure of a stream that runs already.
+pub fn already(key: &str, record: Option<&RunRecord>) -> Failure {
+    let since = record.map(|r| {
+        let pid = r.child.map(|c| format!(", pid {}", c.pid)).unwrap_or_default();
+        format!(" since {}{pid}", clock::local_time(r.started_at_ms, clock::now_ms()))
+    });
+    Failure::new(Kind::Conflict, format!("{key} is already publishing{}", since.unwrap_or_default()))
+        .hint(format!("msconv stop -s {key}"))
+        .hint("--replace            (stops it first)")
+}
+
+/// Fails early and clearly where files could not be written.
+fn check_folders(job: &Job) -> Outcome<()> {
+    for path in [&job.pid_file, &job.log] {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(|e| Failure::io("use the folder", folder, &e))?;
+            nix::unistd::access(folder, nix::unistd::AccessFlags::W_OK)
+                .map_err(|e| Failure::io("write into", folder, &std::io::Error::from(e)))?;
+        }
+    }
+    if job.pid_file.is_dir() && !job.pid_file.is_symlink() {
+        return Err(Failure::internal(format!("{} is a folder", job.pid_file.display())).hint("remove it"));
+    }
+    crate::process::child_log::LogFile::new(&job.log)
+        .check()
+        .or_else(|e| match e.kind() {
+            // A full disk costs the log, not the stream.
+            std::io::ErrorKind::StorageFull => Ok(()),
+            _ => Err(Failure::io("write the log", &job.log, &e)),
+        })
+}
+
+/// What ffmpeg's lines and exits mean.
+struct Ffmpeg {
+    parser: progress::Parser,
+    endless: bool,
+    patient: bool,
+}
+
+impl Program for Ffmpeg {
+    fn started(&mut self) {
+        self.parser = progress::Parser::default();
+    }
+
+    fn progress(&mut self, line: &str) -> Option<Heartbeat> {
+        let Progress { frame, out_time_us, dropped, .. } = self.parser.push_line(line)?;
+        let out_time = Duration::from_micros(u64::try_from(out_time_us?).unwrap_or(0));
+        Some(Heartbeat { out_time, frames: frame.unwrap_or(0), dropped: dropped.unwrap_or(0) })
+    }
+
+    fn log_line(&mut self, line: &str, live_before: bool) -> Meaning {
+        if diagnosis::is_harmless(line) {
+            return Meaning::Noise;
+        }
+        match diagnosis::diagnose_line(line) {
+            // On our own restart the old connection may still hold the name for a while; the queue tries on.
+            Some(diagnosis::Finding::NameTaken) if !live_before && !self.patient => {
+                Meaning::Fatal(Kind::Conflict, "the name is already published from elsewhere".into())
+            }
+            Some(finding) => Meaning::Fault(finding.to_string()),
+            None => Meaning::Ordinary,
+        }
+    }
+
+    fn verdict(&mut self, exit: &Exit, recent: &[String]) -> Verdict {
+        match diagnosis::exit_verdict(exit.code, exit.signal, self.endless, recent) {
+            diagnosis::Verdict::Clean => Verdict::Clean,
+            diagnosis::Verdict::OperatorStop => Verdict::OperatorStop,
+            diagnosis::Verdict::Transient(why) => Verdict::Transient(why),
+            diagnosis::Verdict::Permanent(kind, why) => Verdict::Permanent(kind, why),
+        }
+    }
+}
+
+/// Reads the byte counters from nginx-rtmp's `/stat`; where that does not answer, counts connections.
+struct ServerLooker {
+    client: Client,
+    stat_url: HttpUrl,
+    application: String,
+    names: Vec<String>,
+    known: bool,
+    port: u16,
+}
+
+impl Looker for ServerLooker {
+    async fn look(&mut self, child: i32) -> Look {
+        match status::nginx_snapshot(&self.client, &self.stat_url).await {
+            Ok(snapshot) if snapshot.applications.iter().any(|a| a.name == self.application) => {
+                self.known = true;
+                let counter = |name: &String| {
+                    let stream = snapshot.stream(&self.application, name)?;
+                    Some(Counter { bytes: stream.bytes_in, viewers: stream.nclients.saturating_sub(1) })
+                };
+                Look::Counters(self.names.iter().map(counter).collect())
+            }
+            Ok(_) if self.known => {
+                Look::Silent(format!("the server has no application '{}' any more", self.application))
+            }
+            Err(why) if self.known => Look::Silent(format!("the server's /stat does not answer ({why})")),
+            Ok(_) | Err(_) => Look::Blind(sockets::established(child, self.port)),
+        }
+    }
+}
