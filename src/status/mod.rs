@@ -1,6 +1,7 @@
 //! Floor 2: who we ask what is live, one source each.
 
 pub mod fetch;
+pub mod mediamtx;
 pub mod nginx_stat;
 pub mod rtmp_hello;
 
@@ -17,9 +18,20 @@ pub enum SourceError {
     /// An answer that is not what it should be.
     #[error("{0}")]
     Parse(#[from] ParseError),
+    /// The same for MediaMTX.
+    #[error("{0}")]
+    Json(#[from] mediamtx::ParseError),
 }
 
 impl SourceError {
+    /// The HTTP status of an answer without success.
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            SourceError::Fetch(FetchError::Status(status)) => Some(*status),
+            _ => None,
+        }
+    }
+
     /// Whether nothing is there at all, as against something that answers wrongly.
     pub fn absent(&self) -> bool {
         matches!(
