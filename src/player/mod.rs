@@ -1,1 +1,13 @@
-//! Floor 2, pure: how each player is called.
+//! Floor 2, pure: which player to take, how each is called, and what its words mean. Never starts one.
+
+pub mod choice;
+pub mod ffplay;
+pub mod kind;
+pub mod mpv;
+pub mod vlc;
+pub mod watch;
+pub mod words;
+
+pub use choice::{Candidate, Choice, choose};
+pub use kind::{Kind, Protocol};
+pub use watch::{Watch, command};

@@ -1,0 +1,18 @@
+//! ffplay's command line.
+
+use super::kind::Protocol;
+use super::watch::Watch;
+use crate::base::command_line::CommandLine;
+
+/// The command.
+pub fn command(watch: &Watch<'_>) -> CommandLine {
+    let mut command = CommandLine::new(watch.program);
+    command.args(["-hide_banner", "-loglevel", "warning", "-nostats", "-autoexit"]);
+    command.args(["-window_title", watch.title]);
+    command.args(["-fflags", "nobuffer", "-flags", "low_delay"]);
+    if watch.protocol == Protocol::Rtsp {
+        command.args(["-rtsp_transport", "tcp"]);
+    }
+    command.args(watch.extra.iter().cloned()).arg("-i").arg(watch.url_argument());
+    command
+}

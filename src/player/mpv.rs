@@ -1,0 +1,22 @@
+//! mpv's command line.
+
+use super::kind::Protocol;
+use super::watch::Watch;
+use crate::base::command_line::CommandLine;
+
+/// The command.
+pub fn command(watch: &Watch<'_>) -> CommandLine {
+    let mut command = CommandLine::new(watch.program);
+    command.arg(format!("--force-media-title={}", watch.title));
+    command.args(["--title=${media-title} - msconv", "--force-window=yes"]);
+    // Live: show what has arrived, do not fill a buffer first. (The profile "low-latency" goes further and then finds
+    // no picture in RTMP, whose tracks are known only from their data.)
+    command.args(["--cache=no", "--demuxer-lavf-o-add=fflags=+nobuffer"]);
+    if watch.protocol == Protocol::Rtsp {
+        command.arg("--rtsp-transport=tcp");
+    }
+    // No status line: mpv's own lines are read, and quoted if it fails.
+    command.args(["--quiet", "--msg-level=all=warn"]);
+    command.args(watch.extra.iter().cloned()).arg("--").arg(watch.url_argument());
+    command
+}
