@@ -53,3 +53,4 @@ impl SourceError {
 pub async fn nginx_snapshot(client: &Client, url: &HttpUrl) -> Result<Snapshot, SourceError> {
     Ok(nginx_stat::parse(&client.get(url, "").await?)?)
 }
+pub mod rtsp_describe;
