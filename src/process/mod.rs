@@ -5,6 +5,7 @@ pub mod identity;
 pub mod index;
 pub mod locate;
 pub mod pid_file;
+pub mod player_run;
 pub mod restart;
 pub mod run_record;
 pub mod sockets;

@@ -4,6 +4,7 @@ pub mod fetch;
 pub mod mediamtx;
 pub mod nginx_stat;
 pub mod rtmp_hello;
+pub mod rtsp_describe;
 
 use crate::model::HttpUrl;
 pub use fetch::{Client, FetchError, Limits};
@@ -53,4 +54,3 @@ impl SourceError {
 pub async fn nginx_snapshot(client: &Client, url: &HttpUrl) -> Result<Snapshot, SourceError> {
     Ok(nginx_stat::parse(&client.get(url, "").await?)?)
 }
-pub mod rtsp_describe;

@@ -1,0 +1,296 @@
+//! Runs a player in the foreground: it keeps the terminal and our process group, so that Ctrl-C and the keys of a
+//! terminal player reach it, and its words are read on the way.
+//!
+//! When we are told to end, the player gets a moment, then SIGTERM, then SIGKILL, and so does everything it left
+//! behind, which is known by a mark in its environment.
+
+use super::identity::Identity;
+use super::spawn::{self, Exit};
+use super::sys;
+use crate::base::CommandLine;
+use nix::sys::signal::Signal;
+use std::collections::VecDeque;
+use std::io::{self, IsTerminal};
+use std::process::Stdio;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout};
+
+/// How many of its last lines are kept.
+pub const KEPT: usize = 200;
+
+/// Longest line that is kept, in bytes.
+const LONGEST: usize = 2000;
+
+/// How long a player may take to obey Ctrl-C (the terminal has sent it the signal as well), and then SIGTERM.
+const GRACE: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(2)];
+
+/// How long the pipes are read after the player's end; a child that it left may hold them open for ever.
+const DRAIN: Duration = Duration::from_millis(200);
+
+/// How a viewing ended.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// How the player ended.
+    pub exit: Exit,
+    /// How long it ran.
+    pub lasted: Duration,
+    /// Its last lines, stdout and stderr together.
+    pub lines: Vec<String>,
+    /// Whether we were told to end (Ctrl-C, SIGTERM, SIGHUP), or it ended of Ctrl-C by itself.
+    pub interrupted: bool,
+}
+
+/// Starts `line` and waits for its end; each line it says is handed to `said`.
+///
+/// # Errors
+/// What fork, exec and the event loop say.
+pub async fn run(line: &CommandLine, said: &mut dyn FnMut(&str)) -> io::Result<Ended> {
+    let mut signals =
+        [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?];
+    let mark = mark();
+    let terminal = Terminal::save();
+    let mut command = Command::from(spawn::command(line));
+    command.stdin(Stdio::inherit()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command.env(MARK, &mark);
+    let started = Instant::now();
+    let mut child = command.spawn()?;
+    let mut lines = Lines::of(&mut child);
+    let mut interrupted = false;
+    let [interrupt, terminate, hangup] = &mut signals;
+    let status = loop {
+        tokio::select! {
+            biased;
+            _ = interrupt.recv() => interrupted = true,
+            _ = terminate.recv() => interrupted = true,
+            _ = hangup.recv() => interrupted = true,
+            status = child.wait() => break status?,
+            Some(text) = lines.next() => said(&text),
+        }
+        if interrupted {
+            break end(&mut child, interrupt).await?;
+        }
+    };
+    let lasted = started.elapsed();
+    let exit = Exit::from(status);
+    // The terminal signals both at once, and the player's end may be seen first.
+    interrupted = interrupted || exit.signal == Some(Signal::SIGINT as i32);
+    interrupted = interrupted || timeout(Duration::from_millis(20), interrupt.recv()).await.is_ok();
+    if interrupted {
+        end_leftovers(&mark).await;
+    }
+    let until = Instant::now() + DRAIN;
+    while let Ok(Some(text)) = tokio::time::timeout_at(until, lines.next()).await {
+        said(&text);
+    }
+    terminal.restore();
+    Ok(Ended { exit, lasted, lines: lines.kept.into(), interrupted })
+}
+
+/// Ends a player that was told to go: waits, then SIGTERM, then SIGKILL. A second Ctrl-C means now.
+async fn end(
+    child: &mut Child,
+    interrupt: &mut tokio::signal::unix::Signal,
+) -> io::Result<std::process::ExitStatus> {
+    for (wait, next) in GRACE.into_iter().zip([Signal::SIGTERM, Signal::SIGKILL]) {
+        tokio::select! {
+            status = child.wait() => return status,
+            _ = interrupt.recv() => break,
+            () = tokio::time::sleep(wait) => signal_child(child, next),
+        }
+    }
+    signal_child(child, Signal::SIGKILL);
+    child.wait().await
+}
+
+fn signal_child(child: &Child, which: Signal) {
+    // Not reaped yet (`id` is gone once it is), so the number is still this child's.
+    if let Some(pid) = child.id().and_then(|id| i32::try_from(id).ok()) {
+        let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), which);
+    }
+}
+
+/// The variable that marks a player and everything that it starts.
+const MARK: &str = "MSCONV_PLAYER_OF";
+
+/// A value of [`MARK`] that no other viewing has.
+fn mark() -> String {
+    static SERIAL: AtomicU32 = AtomicU32::new(0);
+    let start = Identity::own().map_or(0, |own| own.start);
+    format!("{}.{start}.{}", std::process::id(), SERIAL.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Ends what the player left behind: every process that carries the mark, first politely.
+async fn end_leftovers(mark: &str) {
+    for which in [Signal::SIGTERM, Signal::SIGKILL] {
+        let left = marked(mark);
+        for identity in &left {
+            // The pidfd is open before the last look, so the signal cannot reach a later process of the number.
+            if let Ok(pidfd) = sys::pidfd_open(identity.pid)
+                && identity.alive()
+            {
+                let _ = sys::pidfd_signal(&pidfd, which);
+            }
+        }
+        let deadline = Instant::now() + Duration::from_secs(1);
+        while left.iter().any(Identity::alive) && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+/// Every live process that carries the mark.
+fn marked(mark: &str) -> Vec<Identity> {
+    let wanted = format!("{MARK}={mark}");
+    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+    entries
+        .flatten()
+        .filter_map(|entry| {
+            let identity = Identity::of(entry.file_name().to_str()?.parse().ok()?)?;
+            let environment = std::fs::read(format!("/proc/{}/environ", identity.pid)).ok()?;
+            environment.split(|b| *b == 0).any(|v| v == wanted.as_bytes()).then_some(identity)
+        })
+        .collect()
+}
+
+/// The lines of both pipes, and the last of them.
+struct Lines {
+    from: mpsc::Receiver<String>,
+    kept: VecDeque<String>,
+}
+
+impl Lines {
+    fn of(child: &mut Child) -> Lines {
+        let (to, from) = mpsc::channel(64);
+        if let Some(pipe) = child.stdout.take() {
+            tokio::spawn(read_lines(pipe, to.clone()));
+        }
+        if let Some(pipe) = child.stderr.take() {
+            tokio::spawn(read_lines(pipe, to));
+        }
+        Lines { from, kept: VecDeque::new() }
+    }
+
+    async fn next(&mut self) -> Option<String> {
+        let text = self.from.recv().await?;
+        if self.kept.len() == KEPT {
+            self.kept.pop_front();
+        }
+        self.kept.push_back(text.clone());
+        Some(text)
+    }
+}
+
+/// Reads to the end of the pipe, whatever comes: lines end at `\n` or `\r`, long ones are cut, never kept back.
+async fn read_lines(pipe: impl AsyncRead + Unpin, to: mpsc::Sender<String>) {
+    let mut reader = BufReader::new(pipe);
+    let mut line: Vec<u8> = Vec::new();
+    loop {
+        let chunk = match reader.fill_buf().await {
+            Ok(chunk) if !chunk.is_empty() => chunk,
+            _ => break,
+        };
+        let used = chunk.len();
+        let mut done = Vec::new();
+        for byte in chunk {
+            if matches!(byte, b'\n' | b'\r') {
+                done.push(std::mem::take(&mut line));
+            } else if line.len() < LONGEST {
+                line.push(*byte);
+            }
+        }
+        reader.consume(used);
+        for text in done.into_iter().filter(|t| !t.is_empty()) {
+            if to.send(String::from_utf8_lossy(&text).into_owned()).await.is_err() {
+                return;
+            }
+        }
+    }
+    if !line.is_empty() {
+        let _ = to.send(String::from_utf8_lossy(&line).into_owned()).await;
+    }
+}
+
+/// The terminal's mode, which a killed terminal player does not give back.
+struct Terminal(Option<nix::sys::termios::Termios>);
+
+impl Terminal {
+    fn save() -> Terminal {
+        let input = io::stdin();
+        Terminal(if input.is_terminal() { nix::sys::termios::tcgetattr(&input).ok() } else { None })
+    }
+
+    fn restore(self) {
+        let input = io::stdin();
+        let Some(mode) = self.0 else { return };
+        // From the background this would stop us.
+        if nix::unistd::tcgetpgrp(&input).is_ok_and(|group| group == nix::unistd::getpgrp()) {
+            let _ = nix::sys::termios::tcsetattr(&input, nix::sys::termios::SetArg::TCSADRAIN, &mode);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> CommandLine {
+        let mut line = CommandLine::new("/bin/sh");
+        line.args(["-c", script]);
+        line
+    }
+
+    async fn ended(script: &str) -> Ended {
+        run(&shell(script), &mut |_| {}).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn reads_both_pipes_to_the_end() {
+        let end = ended("echo out; echo err >&2; printf 'last'; exit 4").await;
+        assert_eq!(end.exit.code, Some(4));
+        assert!(!end.interrupted);
+        for word in ["out", "err", "last"] {
+            assert!(end.lines.iter().any(|l| l == word), "{word} in {:?}", end.lines);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_flood_and_an_endless_line_stay_bounded() {
+        let end = ended("yes | head -n 20000; head -c 300000 /dev/zero | tr '\\0' a; echo; echo end").await;
+        assert_eq!(end.lines.len(), KEPT);
+        assert_eq!(end.lines.last().map(String::as_str), Some("end"));
+        assert!(end.lines.iter().all(|l| l.len() <= LONGEST));
+    }
+
+    #[tokio::test]
+    async fn a_child_that_holds_the_pipes_does_not_hold_us() {
+        let end = ended("sleep 300 >&1 & echo $!; exit 0").await;
+        let left: i32 = end.lines.first().unwrap().parse().unwrap();
+        assert!(Identity::of(left).is_some(), "what a player leaves at a good end is its own affair");
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(left), Signal::SIGKILL).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_player_that_died_of_ctrl_c_was_interrupted() {
+        assert!(ended("kill -INT $$; sleep 300").await.interrupted);
+        let killed = ended("kill -KILL $$").await;
+        assert_eq!((killed.exit.signal, killed.interrupted), (Some(9), false));
+    }
+
+    #[tokio::test]
+    async fn a_missing_program_is_an_error() {
+        assert!(run(&CommandLine::new("/no/such/player"), &mut |_| {}).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn what_an_interrupted_player_left_is_ended() {
+        let end = ended("setsid sleep 300 >/dev/null 2>&1 & echo $!; kill -INT $$; sleep 300").await;
+        assert!(end.interrupted);
+        let left: i32 = end.lines.first().unwrap().parse().unwrap();
+        assert!(Identity::of(left).is_none(), "{left} lives");
+    }
+}
