@@ -1,5 +1,7 @@
 //! Floor 6: the use cases, called by the command line and later by REST. No terminal, no HTTP of its own.
 
+pub mod doctor;
+pub mod install_line;
 pub mod logs;
 pub mod ours;
 pub mod stop;
