@@ -5,3 +5,4 @@ pub mod install_line;
 pub mod logs;
 pub mod ours;
 pub mod stop;
+pub mod servers;

@@ -161,6 +161,11 @@ macro_rules! role {
                 self.0.local()
             }
 
+            /// The path with its leading slash, without one at the end; empty where there is none.
+            pub fn path(&self) -> &str {
+                &self.0.path
+            }
+
             /// The scheme, lowercase.
             pub fn scheme(&self) -> &str {
                 &self.0.scheme

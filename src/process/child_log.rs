@@ -158,16 +158,33 @@ impl LogFile {
     }
 
     fn rotate(&mut self) -> io::Result<()> {
-        for n in (1..KEPT).rev() {
-            let older = numbered(&self.path, n);
-            let newer = if n == 1 { self.path.clone() } else { numbered(&self.path, n - 1) };
-            match fs::rename(&newer, &older) {
-                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-                _ => {}
-            }
-        }
+        shift(&self.path)?;
         self.open()
     }
+}
+
+/// Sets aside a log that has grown past [`ROTATE_AT`], for programs that write their own; before they are started.
+///
+/// # Errors
+/// What renaming says.
+pub fn set_aside_large(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(meta) if meta.is_file() && meta.len() >= ROTATE_AT => shift(path),
+        _ => Ok(()),
+    }
+}
+
+/// Makes room for a new log: `path` becomes `.1`, that `.2`, the oldest goes.
+fn shift(path: &Path) -> io::Result<()> {
+    for n in (1..KEPT).rev() {
+        let older = numbered(path, n);
+        let newer = if n == 1 { path.to_path_buf() } else { numbered(path, n - 1) };
+        match fs::rename(&newer, &older) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// `<path>.<n>`.

@@ -45,6 +45,13 @@ fn parse_stat(text: &str) -> Option<(char, u64)> {
     Some((state, start))
 }
 
+/// The number of a process's parent.
+pub fn parent(pid: i32) -> Option<i32> {
+    let text = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let text = String::from_utf8_lossy(&text).into_owned();
+    text.rsplit_once(')')?.1.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
 /// The kernel's name of this boot; empty where there is no `/proc`.
 pub fn boot_id() -> String {
     std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
@@ -88,6 +95,7 @@ mod tests {
         assert!(own.alive());
         assert!(!Identity { start: own.start + 1, ..own }.alive());
         assert!(Identity::of(-1).is_none());
+        assert_eq!(parent(own.pid), Some(nix::unistd::getppid().as_raw()));
         assert!(Identity::of(i32::MAX).is_none());
     }
 

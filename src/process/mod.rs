@@ -3,11 +3,13 @@
 pub mod child_log;
 pub mod identity;
 pub mod index;
+pub mod listener;
 pub mod locate;
 pub mod pid_file;
 pub mod player_run;
 pub mod restart;
 pub mod run_record;
+pub mod server;
 pub mod sockets;
 pub mod spawn;
 pub mod stream_lock;

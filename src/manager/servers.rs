@@ -1,0 +1,62 @@
+//! Bringing the media servers up and down, whichever backend they are of.
+
+use crate::backend::native;
+use crate::base::Outcome;
+use crate::config::{Environment, Settings, resolved::Backend};
+use crate::manager::ours;
+use serde::Serialize;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+pub use native::{Ended, Server, Up};
+
+/// How long `down` waits for another `up` or `down` to finish.
+const TURN: Duration = Duration::from_secs(60);
+
+/// What `down` did.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Down {
+    /// Each server.
+    pub servers: Vec<native::Down>,
+    /// Our streams that still run, and now have no server.
+    pub running_streams: Vec<String>,
+}
+
+/// Starts the servers that do not run yet and waits until all answer, at most `wait`. Setting `interrupted` ends the
+/// wait; what was started is then ended again.
+///
+/// # Errors
+/// What the backend says.
+pub async fn up(settings: &Settings, wait: Duration, interrupted: &AtomicBool) -> Outcome<Up> {
+    match settings.backend {
+        Backend::Native => native::up(settings, wait, interrupted).await,
+    }
+}
+
+/// Ends the servers that `up` started. Streams go on trying.
+///
+/// # Errors
+/// What the backend says.
+pub async fn down(settings: &Settings, environment: &Environment) -> Outcome<Down> {
+    let servers = match settings.backend {
+        Backend::Native => native::down(settings, TURN).await?,
+    };
+    let any = servers.iter().any(|s| s.outcome != Ended::NotRunning);
+    let running_streams = if any {
+        ours::ours(settings, environment)
+            .into_iter()
+            .filter(|o| o.alive && o.record.endpoint == settings.nginx_rtmp_url.to_string())
+            .map(|o| o.record.key)
+            .collect()
+    } else {
+        Vec::new()
+    };
+    Ok(Down { servers, running_streams })
+}
+
+/// The servers of this home, running or not.
+pub fn status(settings: &Settings) -> Vec<Server> {
+    match settings.backend {
+        Backend::Native => native::status(settings),
+    }
+}
