@@ -39,6 +39,19 @@ pub fn write(path: &Path, bytes: &[u8], mode: u32, durability: Durability) -> io
     Ok(())
 }
 
+/// Creates `path` with `bytes` and permissions `mode`; never touches what is there already, link or file.
+///
+/// # Errors
+/// `AlreadyExists`, or any other I/O error; no half file is left then.
+pub fn create(path: &Path, bytes: &[u8], mode: u32, durability: Durability) -> io::Result<()> {
+    let outcome = fill(path, bytes, mode, durability);
+    if outcome.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::StorageFull) {
+        // Only a file that was just created can have run out of space.
+        let _ = std::fs::remove_file(path);
+    }
+    outcome
+}
+
 fn fill(path: &Path, bytes: &[u8], mode: u32, durability: Durability) -> io::Result<()> {
     let mut file = OpenOptions::new()
         .write(true)
@@ -114,6 +127,20 @@ mod tests {
         write(&link, b"1\n", 0o644, Durability::Cached).unwrap();
         assert_eq!(std::fs::read_to_string(&target).unwrap(), "precious");
         assert_eq!(read_small(&link, 100).unwrap(), b"1\n");
+    }
+
+    #[test]
+    fn creates_but_never_replaces() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("new");
+        create(&path, b"one", 0o644, Durability::Cached).unwrap();
+        let again = create(&path, b"two", 0o644, Durability::Cached).unwrap_err();
+        assert_eq!(again.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(read_small(&path, 10).unwrap(), b"one");
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(dir.path().join("nowhere"), &link).unwrap();
+        assert!(create(&link, b"x", 0o644, Durability::Cached).is_err());
+        assert!(!dir.path().join("nowhere").exists());
     }
 
     #[test]

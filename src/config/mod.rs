@@ -6,6 +6,7 @@ pub mod keys;
 pub mod layers;
 pub mod paths;
 pub mod resolved;
+pub mod template;
 
 pub use environment::Environment;
 pub use layers::{Layer, Origin};

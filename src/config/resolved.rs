@@ -174,12 +174,7 @@ impl Settings {
                 }
             },
             None => {
-                let candidates = [
-                    Some(environment.cwd.join("msconv.toml")),
-                    environment.user_config(),
-                    Some("/etc/msconv/config.toml".into()),
-                ];
-                for path in candidates.into_iter().flatten() {
+                for path in Settings::usual_files(environment) {
                     if let Some(layer) = Layer::file(&path)? {
                         layers.push(layer);
                         read.push(path);
@@ -195,6 +190,16 @@ impl Settings {
     /// Each setting with its origin, in the order of the keys.
     pub fn shown(&self) -> &[Shown] {
         &self.shown
+    }
+
+    /// The configuration files that are looked for where `config` names none, strongest first.
+    pub fn usual_files(environment: &Environment) -> Vec<PathBuf> {
+        let candidates = [
+            Some(environment.cwd.join("msconv.toml")),
+            environment.user_config(),
+            Some("/etc/msconv/config.toml".into()),
+        ];
+        candidates.into_iter().flatten().collect()
     }
 
     /// The configuration files that were read, strongest first.

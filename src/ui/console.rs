@@ -166,6 +166,20 @@ impl Console {
     }
 }
 
+/// Prints a whole document on stdout. A reader that went away is success.
+///
+/// # Errors
+/// Internal, if stdout cannot take it (a full disk).
+pub fn document(bytes: &[u8]) -> Outcome<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::internal("cannot write the output").why(io_words(&e)))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn paint(on: bool, style: &str, text: &str) -> String {
     if on { format!("\u{1b}[{style}m{text}\u{1b}[0m") } else { text.to_string() }
 }
