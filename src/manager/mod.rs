@@ -4,5 +4,6 @@ pub mod doctor;
 pub mod install_line;
 pub mod logs;
 pub mod ours;
+pub mod status;
 pub mod stop;
 pub mod servers;

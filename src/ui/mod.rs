@@ -3,5 +3,8 @@
 pub mod ask;
 pub mod console;
 pub mod publish_view;
+pub mod redraw;
+pub mod status_view;
+pub mod units;
 
 pub use console::Console;
