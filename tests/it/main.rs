@@ -4,4 +4,6 @@
 mod stage;
 
 mod floor_plan;
+mod golden;
+mod help;
 mod stage_works;
