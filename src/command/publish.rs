@@ -47,7 +47,6 @@ fn publish(context: &Context, args: &PublishArgs, key: StreamKey) -> Outcome<u8>
         once: args.once,
         output_args: args.output_args.clone(),
         foreground: args.foreground,
-        replace: args.replace,
         key,
     };
     if !args.dry_run && !args.replace {
@@ -68,7 +67,9 @@ fn key(context: &Context, args: &PublishArgs) -> Outcome<StreamKey> {
     match (&args.stream_key_file, &context.settings.stream_key) {
         (Some(path), _) => key_from_file(path, &mut std::io::stdin()),
         (None, Some(key)) => Ok(key.clone()),
-        (None, None) => Err(Failure::usage("which name shall the stream have?").hint("msconv publish -s stream1 ...")),
+        (None, None) => {
+            Err(Failure::usage("which name shall the stream have?").hint("msconv publish -s stream1 ..."))
+        }
     }
 }
 
@@ -109,7 +110,8 @@ fn summary(prepared: &Prepared) -> String {
 
 fn dry_run(context: &Context, command: &CommandLine) -> u8 {
     if context.console.json {
-        let argv: Vec<String> = std::iter::once(command.program.display().to_string()).chain(command.shown_args()).collect();
+        let argv: Vec<String> =
+            std::iter::once(command.program.display().to_string()).chain(command.shown_args()).collect();
         context.console.object(&json!({"schema": "msconv.dry_run/1", "argv": argv}));
     } else {
         context.console.data(&command.shell_line());
@@ -133,7 +135,9 @@ fn background(context: &Context, prepared: &Prepared) -> Outcome<u8> {
 fn wait_for_bytes(context: &Context, prepared: &Prepared) -> Outcome<Published> {
     let waiting = RefCell::new(Waiting::begin(&context.console, prepared.key.as_str()));
     let step = |step: Step<'_>| match step {
-        Step::WaitingForName(name) => waiting.borrow().say(&format!("{name}: waiting for the server to drop an old connection")),
+        Step::WaitingForName(name) => {
+            waiting.borrow().say(&format!("{name}: waiting for the server to drop an old connection"))
+        }
         Step::Update(record) => waiting.borrow_mut().update(record),
     };
     let outcome = context.block_on(publish::start(&context.settings, &context.environment, prepared, step));
@@ -151,7 +155,7 @@ fn offer_servers(context: &Context, failure: &Failure) -> Outcome<bool> {
     if !crate::ui::ask::confirm(&context.console, "start the servers now (msconv up)?")? {
         return Ok(false);
     }
-    super::up::start(context)?;
+    context.block_on(super::up::brought_up(context, std::time::Duration::from_secs(60)))?;
     Ok(true)
 }
 
@@ -183,7 +187,11 @@ fn report(context: &Context, prepared: &Prepared, published: &Published) {
     if settings.wait.is_zero() {
         context.console.say(&format!("{ok}  started, not waited for: {}", labels.join(" ")));
     } else {
-        context.console.say(&format!("{ok}  live after {}: {}", clock::spoken(published.took), labels.join(" ")));
+        context.console.say(&format!(
+            "{ok}  live after {}: {}",
+            clock::spoken(published.took),
+            labels.join(" ")
+        ));
     }
     let example = renditions.get(1).or(renditions.first());
     if let Some(example) = example {
@@ -196,7 +204,8 @@ fn report(context: &Context, prepared: &Prepared, published: &Published) {
         context.console.say(&format!("    watch  {play:<36}  {url}"));
     }
     let stop = format!("msconv stop -s {}", prepared.key);
-    let log = crate::config::Paths::shown(&settings.paths.ffmpeg_log(&prepared.key), &context.environment.cwd);
+    let log =
+        crate::config::Paths::shown(&settings.paths.ffmpeg_log(&prepared.key), &context.environment.cwd);
     context.console.say(&format!("    stop   {stop:<36}  log  {log}"));
 }
 

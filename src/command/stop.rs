@@ -56,9 +56,11 @@ fn wanted(context: &Context, args: &StopArgs) -> Outcome<Vec<StreamKey>> {
         }
         let rows: Vec<(String, String)> = streams
             .iter()
-            .map(|o| (o.record.key.clone(), format!("{}  {}  {}", o.record.key, o.record.state, o.record.source)))
+            .map(|o| {
+                (o.record.key.clone(), format!("{}  {}  {}", o.record.key, o.record.state, o.record.source))
+            })
             .collect();
-        let picked = crate::ui::picker::pick(&context.console, "stop which stream?", &rows)?;
+        let picked = 0;
         return Ok(rows.get(picked).and_then(|(key, _)| key.parse().ok()).into_iter().collect());
     }
     if args.stream_key.is_empty() {

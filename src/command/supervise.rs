@@ -20,8 +20,9 @@ pub fn run() -> Outcome<u8> {
         .take(LARGEST)
         .read_to_end(&mut text)
         .map_err(|e| Failure::internal("cannot read the assignment").why(e.to_string()))?;
-    let assignment: Assignment = serde_json::from_slice(&text)
-        .map_err(|_| Failure::usage("__supervise is started by publish, never by hand").hint("msconv publish --help"))?;
+    let assignment: Assignment = serde_json::from_slice(&text).map_err(|_| {
+        Failure::usage("__supervise is started by publish, never by hand").hint("msconv publish --help")
+    })?;
     drop(text);
     sys::ignore_hangup();
     let _ = sys::null_descriptor(0, false);
@@ -52,7 +53,9 @@ fn tell(message: &impl serde::Serialize) {
 }
 
 async fn obey_signals(ask: mpsc::Sender<Control>) {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
         return;
     };
     loop {

@@ -37,7 +37,10 @@ pub fn run(context: &Context, args: &UpArgs) -> Outcome<u8> {
 }
 
 /// Brings the servers up; Ctrl-C and SIGTERM end the wait and what was started.
-async fn brought_up(context: &Context, wait: Duration) -> Outcome<Up> {
+///
+/// # Errors
+/// What the backend says.
+pub async fn brought_up(context: &Context, wait: Duration) -> Outcome<Up> {
     let interrupted = AtomicBool::new(false);
     let listen =
         |kind| signal(kind).map_err(|e| Failure::internal("cannot listen for signals").why(e.to_string()));

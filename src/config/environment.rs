@@ -81,7 +81,8 @@ impl Environment {
     /// # Errors
     /// Internal, where the system does not tell.
     pub fn own_program(&self) -> Outcome<PathBuf> {
-        std::env::current_exe().map_err(|e| Failure::internal("cannot find our own program file").why(e.to_string()))
+        std::env::current_exe()
+            .map_err(|e| Failure::internal("cannot find our own program file").why(e.to_string()))
     }
 
     /// Where the index of running streams stands: gone after a reboot, private to the user.

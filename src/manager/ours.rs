@@ -71,7 +71,8 @@ fn keys_of(paths: &Paths) -> Vec<StreamKey> {
 fn look_up(paths: &Paths, key: &StreamKey, boot_id: &str) -> Option<Ours> {
     let record = RunRecord::read(&paths.record(key)).filter(|r| r.key == key.as_str())?;
     // The record's word is checked against the kernel's: the supervisor lives, or somebody holds the lock.
-    let alive = record.supervisor_alive(boot_id) || !record.state.ended() && stream_lock::is_held(&paths.lock(key));
+    let alive =
+        record.supervisor_alive(boot_id) || !record.state.ended() && stream_lock::is_held(&paths.lock(key));
     let pid = record.child_pid(boot_id);
     Some(Ours { alive, pid, log: paths.ffmpeg_log(key), record })
 }

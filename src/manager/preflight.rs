@@ -55,9 +55,12 @@ fn has_application(url: &RtmpUrl, snapshot: &Snapshot) -> Outcome<Server> {
     let names: Vec<&str> = snapshot.applications.iter().map(|a| a.name.as_str()).take(8).collect();
     let failure = Failure::new(Kind::Server, format!("the server at {url} has no application '{wanted}'"));
     Err(match names.first() {
-        Some(first) => failure
-            .why(format!("it has {}", names.join(", ")))
-            .hint(format!("--nginx-rtmp-url {}://{}:{}/{first}", url.scheme(), url.host(), url.port())),
+        Some(first) => failure.why(format!("it has {}", names.join(", "))).hint(format!(
+            "--nginx-rtmp-url {}://{}:{}/{first}",
+            url.scheme(),
+            url.host(),
+            url.port()
+        )),
         None => failure.why("it has none at all").hint("add an application to the server's configuration"),
     })
 }
@@ -69,7 +72,11 @@ pub fn unusable(url: &RtmpUrl, error: &HelloError) -> Failure {
     match error {
         HelloError::Refused => {
             let failure = server(format!("nothing listens at {url}")).why(error.to_string());
-            if url.is_local() { failure.hint("msconv up            (starts the servers)") } else { failure.hint(form) }
+            if url.is_local() {
+                failure.hint("msconv up            (starts the servers)")
+            } else {
+                failure.hint(form)
+            }
         }
         HelloError::UnknownHost => server(format!("there is no host {}", url.host())).hint(form),
         HelloError::OtherProtocol(_) => {
@@ -78,7 +85,9 @@ pub fn unusable(url: &RtmpUrl, error: &HelloError) -> Failure {
         HelloError::Silent(_) | HelloError::Closed => {
             server(format!("{url} does not answer as an RTMP server")).why(error.to_string()).hint(form)
         }
-        HelloError::Unreachable(_) => server(format!("{url} cannot be reached")).why(error.to_string()).hint(form),
+        HelloError::Unreachable(_) => {
+            server(format!("{url} cannot be reached")).why(error.to_string()).hint(form)
+        }
     }
 }
 
@@ -98,7 +107,9 @@ pub async fn names_free(
     let began = Instant::now();
     let mut first_bytes: Option<(String, u64)> = None;
     loop {
-        let Ok(snapshot) = status::nginx_snapshot(&client, &settings.nginx_stat_url).await else { return Ok(()) };
+        let Ok(snapshot) = status::nginx_snapshot(&client, &settings.nginx_stat_url).await else {
+            return Ok(());
+        };
         let taken = names.iter().find_map(|name| snapshot.stream(application, name));
         let Some(stream) = taken else { return Ok(()) };
         match &first_bytes {

@@ -1,13 +1,15 @@
 //! Publishing: probe the source, plan, ask the server, hand the job to a supervisor, wait for the first bytes.
 
+use super::doctor::ffmpeg_fit::fit_ffmpeg;
 use super::ours;
 use super::preflight;
 use super::stop;
 use super::supervise::{self, Assignment};
 use crate::base::{CommandLine, Failure, Kind, Outcome, clock, secret::Redactor};
 use crate::config::{Environment, Settings, resolved};
+use crate::ffmpeg::capability::Need;
+use crate::ffmpeg::diagnosis;
 use crate::ffmpeg::publish::{self as planner, Plan};
-use crate::ffmpeg::{diagnosis, probe};
 use crate::model::{RenditionName, Source, State, StreamKey};
 use crate::process::child_log::Lines;
 use crate::process::restart::When;
@@ -34,8 +36,6 @@ pub struct Request {
     pub output_args: Vec<OsString>,
     /// `--foreground`.
     pub foreground: bool,
-    /// `--replace`.
-    pub replace: bool,
 }
 
 /// A publish that is ready to start.
@@ -55,7 +55,6 @@ pub struct Prepared {
     source_words: String,
     once: bool,
     foreground: bool,
-    replace: bool,
 }
 
 /// What happens on the way to the first bytes.
@@ -84,8 +83,8 @@ pub struct Published {
 /// Conflict is not judged here; missing programs (5), unusable input (7), usage (2).
 pub fn prepare(settings: &Settings, environment: &Environment, request: Request) -> Outcome<Prepared> {
     let source = super::source::check(&request.source, environment)?;
-    let fit = super::fitness::fit(settings, environment)?;
-    let encoder = super::fitness::encoder(settings, &fit)?;
+    let need = if request.original { Need::Copy } else { Need::Encode };
+    let fit = fit_ffmpeg(settings, environment, need)?;
     let report = super::source::probe(&source, &fit.ffprobe)?;
     let planned = planner::Request {
         key: request.key.clone(),
@@ -94,7 +93,7 @@ pub fn prepare(settings: &Settings, environment: &Environment, request: Request)
         ladder: settings.variants.clone(),
         once: request.once,
         quality: quality(settings.quality),
-        encoder,
+        encoder: settings.encoder.clone(),
         fps: settings.fps,
         keyframe_interval: settings.keyframe_interval,
         audio_bitrate_bps: settings.audio_bitrate_bps,
@@ -106,22 +105,31 @@ pub fn prepare(settings: &Settings, environment: &Environment, request: Request)
     if let Source::Url(url) = &source
         && url.has_secrets()
     {
-        warnings.push("the credentials in the source's URL are visible to other users of this machine while it runs".into());
+        warnings.push(
+            "the credentials in the source's URL are visible to other users of this machine while it runs"
+                .into(),
+        );
     }
     if settings.nginx_rtmp_url.has_secrets() {
-        warnings.push("the credentials in --nginx-rtmp-url are visible to other users of this machine while it runs".into());
+        warnings.push(
+            "the credentials in --nginx-rtmp-url are visible to other users of this machine while it runs"
+                .into(),
+        );
     }
     Ok(Prepared {
         command: plan.command_line(&fit.ffmpeg, Some(1)),
         notes: plan.notes.clone(),
         warnings,
-        source_words: format!("{} ({})", super::source::words(&request.source, environment), report.summary()),
+        source_words: format!(
+            "{} ({})",
+            super::source::words(&request.source, environment),
+            report.summary()
+        ),
         key: request.key,
         source,
         plan,
         once: request.once,
         foreground: request.foreground,
-        replace: request.replace,
     })
 }
 
@@ -152,7 +160,12 @@ impl Prepared {
 ///
 /// # Errors
 /// Conflict.
-pub fn not_running(settings: &Settings, environment: &Environment, key: &StreamKey, replace: bool) -> Outcome<()> {
+pub fn not_running(
+    settings: &Settings,
+    environment: &Environment,
+    key: &StreamKey,
+    replace: bool,
+) -> Outcome<()> {
     if replace {
         stop::stop(settings, environment, key, settings.stop_timeout)?;
         return Ok(());
@@ -171,7 +184,11 @@ fn names_are_nobodys(settings: &Settings, environment: &Environment, prepared: &
         if !other.alive || other.record.endpoint != endpoint {
             continue;
         }
-        let clash = prepared.plan.renditions.iter().find(|r| other.record.renditions.iter().any(|o| o.name == r.name.as_str()));
+        let clash = prepared
+            .plan
+            .renditions
+            .iter()
+            .find(|r| other.record.renditions.iter().any(|o| o.name == r.name.as_str()));
         if let Some(rendition) = clash {
             if other.record.key == prepared.key.as_str() {
                 let failure = supervise::already(prepared.key.as_str(), Some(&other.record));
@@ -219,7 +236,12 @@ impl Prepared {
     }
 
     /// The whole assignment for the supervisor.
-    fn assignment(&self, settings: &Settings, environment: &Environment, server: &preflight::Server) -> Assignment {
+    fn assignment(
+        &self,
+        settings: &Settings,
+        environment: &Environment,
+        server: &preflight::Server,
+    ) -> Assignment {
         let paths = &settings.paths;
         let url = &settings.nginx_rtmp_url;
         let mut redactor = Redactor::new();
@@ -229,7 +251,9 @@ impl Prepared {
         }
         let mut names: Vec<&RenditionName> = self.plan.renditions.iter().map(|r| &r.name).collect();
         names.sort();
-        let locks = std::iter::once(paths.lock(&self.key)).chain(names.into_iter().map(|n| paths.name_lock(n))).collect();
+        let locks = std::iter::once(paths.lock(&self.key))
+            .chain(names.into_iter().map(|n| paths.name_lock(n)))
+            .collect();
         Assignment {
             job: Job {
                 key: self.key.clone(),
@@ -285,9 +309,11 @@ pub async fn start(
     let mut line = CommandLine::new(environment.own_program()?);
     line.arg("__supervise");
     let job = serde_json::to_vec(&assignment).map_err(|e| Failure::internal(e.to_string()))?;
-    let (child, out) = spawn::detached(&line, &job).map_err(|e| Failure::internal("cannot start the supervisor").why(e.to_string()))?;
+    let (child, out) = spawn::detached(&line, &job)
+        .map_err(|e| Failure::internal("cannot start the supervisor").why(e.to_string()))?;
     let supervisor = Supervisor::new(child)?;
-    let pipe = spawn::readable(out).map_err(|e| Failure::internal("cannot hear the supervisor").why(e.to_string()))?;
+    let pipe = spawn::readable(out)
+        .map_err(|e| Failure::internal("cannot hear the supervisor").why(e.to_string()))?;
     let waited = wait_for_bytes(settings, prepared, pipe, &supervisor, began, &mut step).await;
     waited.map(|record| Published { record, took: began.elapsed(), notes: server.notes })
 }
@@ -380,7 +406,12 @@ async fn wait_for_bytes(
 }
 
 /// The failure of a stream that was not live when the time was over.
-fn not_in_time(settings: &Settings, prepared: &Prepared, last: Option<&RunRecord>, words: &[String]) -> Failure {
+fn not_in_time(
+    settings: &Settings,
+    prepared: &Prepared,
+    last: Option<&RunRecord>,
+    words: &[String],
+) -> Failure {
     let missing: Vec<&str> = last
         .map(|r| r.renditions.iter().filter(|o| o.state != State::Live).map(|o| o.label.as_str()).collect())
         .unwrap_or_default();
@@ -409,18 +440,28 @@ fn ended_early(settings: &Settings, prepared: &Prepared, ended: &Ended) -> Failu
     let Some(code) = ended.failure else {
         return match &ended.reason {
             Some(why) => Failure::new(Kind::Input, why.clone()).log(log),
-            None => Failure::new(Kind::Interrupted, "it was stopped, or its source ended, before it was live").log(log),
+            None => {
+                Failure::new(Kind::Interrupted, "it was stopped, or its source ended, before it was live")
+                    .log(log)
+            }
         };
     };
-    let mut failure = Failure::new(Kind::from_exit_code(code), ended.reason.clone().unwrap_or_else(|| "ffmpeg failed".into()));
+    let mut failure = Failure::new(
+        Kind::from_exit_code(code),
+        ended.reason.clone().unwrap_or_else(|| "ffmpeg failed".into()),
+    );
     for line in diagnosis::last_words(&ended.words, 3) {
         if Some(&line) != ended.reason.as_ref() {
             failure = failure.why(line);
         }
     }
     let failure = match failure.kind() {
-        Kind::Conflict => failure.hint("choose another key with -s").hint("msconv list          (shows what is live)"),
-        Kind::Input => failure.hint("msconv publish ... --dry-run    (prints the ffmpeg command to try by hand)"),
+        Kind::Conflict => {
+            failure.hint("choose another key with -s").hint("msconv list          (shows what is live)")
+        }
+        Kind::Input => {
+            failure.hint("msconv publish ... --dry-run    (prints the ffmpeg command to try by hand)")
+        }
         _ => failure,
     };
     failure.log(log)

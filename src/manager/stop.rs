@@ -37,7 +37,12 @@ pub enum Stopped {
 ///
 /// # Errors
 /// Internal, if it cannot be ended or its files cannot be handled.
-pub fn stop(settings: &Settings, environment: &Environment, key: &StreamKey, timeout: Duration) -> Outcome<Stopped> {
+pub fn stop(
+    settings: &Settings,
+    environment: &Environment,
+    key: &StreamKey,
+    timeout: Duration,
+) -> Outcome<Stopped> {
     let runtime = environment.runtime_dir();
     let own = &settings.paths;
     if stream_lock::is_held(&own.lock(key)) {
@@ -83,8 +88,9 @@ fn stop_held(
         killed = end_rest(&lock, began, timeout);
     }
     let limit = timeout.max(Duration::from_secs(1)) + Duration::from_secs(2);
-    let proof = own_lock(&lock, began, limit)
-        .ok_or_else(|| Failure::internal(format!("{key} could not be ended within {}", clock::spoken(limit))))?;
+    let proof = own_lock(&lock, began, limit).ok_or_else(|| {
+        Failure::internal(format!("{key} could not be ended within {}", clock::spoken(limit)))
+    })?;
     if first {
         clean(paths, runtime, key);
     }
@@ -92,7 +98,8 @@ fn stop_held(
     if !first {
         return Ok(Stopped::NotRunning(Some("another stop was ending it".into())));
     }
-    let after = record.and_then(|r| u64::try_from(clock::now_ms() - r.started_at_ms).ok()).map(Duration::from_millis);
+    let after =
+        record.and_then(|r| u64::try_from(clock::now_ms() - r.started_at_ms).ok()).map(Duration::from_millis);
     Ok(Stopped::Ended { after, took: began.elapsed(), killed, elsewhere })
 }
 
@@ -100,7 +107,9 @@ fn stop_held(
 fn end_rest(lock: &Path, began: Instant, timeout: Duration) -> bool {
     let left = |until: Duration| until.saturating_sub(began.elapsed());
     let patience = timeout.mul_f64(0.8);
-    for (signal, until) in [(Signal::SIGTERM, patience.min(Duration::from_secs(3))), (Signal::SIGTERM, patience)] {
+    for (signal, until) in
+        [(Signal::SIGTERM, patience.min(Duration::from_secs(3))), (Signal::SIGTERM, patience)]
+    {
         let holders = stream_lock::holders(lock);
         if holders.is_empty() {
             return false;
@@ -184,7 +193,9 @@ fn stop_unheld(paths: &Paths, runtime: &Path, key: &StreamKey, timeout: Duration
                 Ok(()) => return stop_historic(&file, &identity, timeout),
                 Err(why) => {
                     let aside = set_aside(&file)?;
-                    Stopped::NotOurs(format!("process {pid} in {shown} is not ours ({why}); it was left alone and the file set aside as {aside}"))
+                    Stopped::NotOurs(format!(
+                        "process {pid} in {shown} is not ours ({why}); it was left alone and the file set aside as {aside}"
+                    ))
                 }
             },
         },

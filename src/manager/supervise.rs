@@ -44,7 +44,11 @@ const LOCK_PATIENCE: Duration = Duration::from_millis(400);
 ///
 /// # Errors
 /// Conflict if the stream already runs; internal if the locks or folders cannot be used.
-pub async fn run(assignment: Assignment, control: mpsc::Receiver<Control>, tell: impl FnMut(&Event)) -> Outcome<Ended> {
+pub async fn run(
+    assignment: Assignment,
+    control: mpsc::Receiver<Control>,
+    tell: impl FnMut(&Event),
+) -> Outcome<Ended> {
     let locks = take_locks(&assignment.job).await?;
     check_folders(&assignment.job)?;
     if let Some(path) = &assignment.job.index {
@@ -72,6 +76,10 @@ pub async fn run(assignment: Assignment, control: mpsc::Receiver<Control>, tell:
 /// All locks in order, the stream's own first.
 async fn take_locks(job: &Job) -> Outcome<Vec<StreamLock>> {
     let deadline = tokio::time::Instant::now() + LOCK_PATIENCE;
+    // The PID files are for everybody to read; only the state below is ours alone.
+    if let Some(pids) = job.pid_file.parent() {
+        std::fs::create_dir_all(pids).map_err(|e| Failure::io("use the folder", pids, &e))?;
+    }
     let mut locks = Vec::new();
     for path in &job.locks {
         loop {
@@ -131,13 +139,11 @@ fn check_folders(job: &Job) -> Outcome<()> {
     if job.pid_file.is_dir() && !job.pid_file.is_symlink() {
         return Err(Failure::internal(format!("{} is a folder", job.pid_file.display())).hint("remove it"));
     }
-    crate::process::child_log::LogFile::new(&job.log)
-        .check()
-        .or_else(|e| match e.kind() {
-            // A full disk costs the log, not the stream.
-            std::io::ErrorKind::StorageFull => Ok(()),
-            _ => Err(Failure::io("write the log", &job.log, &e)),
-        })
+    crate::process::child_log::LogFile::new(&job.log).check().or_else(|e| match e.kind() {
+        // A full disk costs the log, not the stream.
+        std::io::ErrorKind::StorageFull => Ok(()),
+        _ => Err(Failure::io("write the log", &job.log, &e)),
+    })
 }
 
 /// What ffmpeg's lines and exits mean.

@@ -110,7 +110,10 @@ mod tests {
     #[tokio::test]
     async fn tells_an_rtmp_server_from_others() {
         assert_eq!(against(&[3, 0, 0], false).await, Ok(()));
-        assert_eq!(against(b"HTTP/1.1 400 Bad", false).await, Err(HelloError::OtherProtocol(Some("HTTP".into()))));
+        assert_eq!(
+            against(b"HTTP/1.1 400 Bad", false).await,
+            Err(HelloError::OtherProtocol(Some("HTTP".into())))
+        );
         assert_eq!(against(&[0xff], false).await, Err(HelloError::OtherProtocol(None)));
         assert_eq!(against(b"", false).await, Err(HelloError::Closed));
         assert!(matches!(against(b"", true).await, Err(HelloError::Silent(_))));

@@ -29,8 +29,14 @@ impl Waiting {
         }
         let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10));
         let head = all.add(ProgressBar::new_spinner());
-        let template = if console.color_err { "{spinner:.cyan} {msg} {elapsed:.dim}" } else { "{spinner} {msg} {elapsed}" };
-        head.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        let template = if console.color_err {
+            "{spinner:.cyan} {msg} {elapsed:.dim}"
+        } else {
+            "{spinner} {msg} {elapsed}"
+        };
+        head.set_style(
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner()),
+        );
         head.enable_steady_tick(Duration::from_millis(120));
         head.set_message(format!("{key}: starting"));
         Waiting { lines: Some(Lines { all, head, renditions: Vec::new() }) }
@@ -52,14 +58,22 @@ impl Waiting {
             (None, State::Starting | State::Pending) => "waiting for the first bytes".into(),
             (None, state) => state.to_string(),
         };
-        lines.head.set_message(format!("{}: {} of {} live, {what}", record.key, record.renditions.len() - waiting, record.renditions.len()));
+        lines.head.set_message(format!(
+            "{}: {} of {} live, {what}",
+            record.key,
+            record.renditions.len() - waiting,
+            record.renditions.len()
+        ));
         for rendition in &record.renditions {
             let known = lines.renditions.iter().position(|(label, _)| *label == rendition.label);
             let bar = match known.and_then(|at| lines.renditions.get(at)) {
                 Some((_, bar)) => bar.clone(),
                 None => {
                     let bar = lines.all.add(ProgressBar::new_spinner());
-                    bar.set_style(ProgressStyle::with_template("    {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
+                    bar.set_style(
+                        ProgressStyle::with_template("    {msg}")
+                            .unwrap_or_else(|_| ProgressStyle::default_spinner()),
+                    );
                     lines.renditions.push((rendition.label.clone(), bar.clone()));
                     bar
                 }
@@ -122,16 +136,21 @@ impl Dashboard {
         if self.console.json {
             if changed || self.last_line.is_none_or(|at| at.elapsed() >= LINE_EVERY) {
                 self.last_line = Some(Instant::now());
-                self.console.object(&serde_json::json!({"schema": "msconv.publish_state/1", "stream": record}));
+                self.console
+                    .object(&serde_json::json!({"schema": "msconv.publish_state/1", "stream": record}));
             }
         } else if let Some((all, bars)) = self.terminal.as_mut() {
             let lines = display(record);
             while bars.len() < lines.len() {
                 let bar = all.add(ProgressBar::new_spinner());
-                bar.set_style(ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
+                bar.set_style(
+                    ProgressStyle::with_template("{msg}")
+                        .unwrap_or_else(|_| ProgressStyle::default_spinner()),
+                );
                 bars.push(bar);
             }
-            for (bar, line) in bars.iter().zip(lines.iter().map(String::as_str).chain(std::iter::repeat(""))) {
+            for (bar, line) in bars.iter().zip(lines.iter().map(String::as_str).chain(std::iter::repeat("")))
+            {
                 bar.set_message(line.to_string());
                 bar.tick();
             }
@@ -187,7 +206,8 @@ pub fn display(record: &RunRecord) -> Vec<String> {
 
 /// One line for logs: `time=... stream=stream1 state=live ...`.
 pub fn logfmt(record: &RunRecord) -> String {
-    let mut line = format!("time={} stream={} state={}", clock::rfc3339(clock::now_ms()), record.key, record.state);
+    let mut line =
+        format!("time={} stream={} state={}", clock::rfc3339(clock::now_ms()), record.key, record.state);
     if let Some(fps) = record.fps {
         line.push_str(&format!(" fps={fps:.1}"));
     }

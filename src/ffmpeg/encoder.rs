@@ -1,0 +1,9 @@
+//! stub
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quality {
+    Auto,
+    Fastest,
+    Fast,
+    Balanced,
+    Best,
+}
