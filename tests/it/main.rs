@@ -1,9 +1,12 @@
 //! The integration tests: one binary, one module for each promise. What a process test needs stands in `stage`.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
+mod live;
 mod stage;
 
 mod floor_plan;
 mod golden;
 mod help;
+mod faults;
+mod publishing;
 mod stage_works;

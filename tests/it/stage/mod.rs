@@ -10,6 +10,7 @@ mod needs;
 mod nginx;
 mod ports;
 mod run;
+mod small_disk;
 mod terminal;
 mod wait;
 
@@ -20,6 +21,7 @@ pub use needs::needs;
 pub use nginx::{Nginx, NginxOptions};
 pub use ports::Port;
 pub use run::{Run, Running};
+pub use small_disk::SmallDisk;
 pub use terminal::{Terminal, keys};
 pub use wait::{Look, wait_for};
 

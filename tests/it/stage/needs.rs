@@ -8,6 +8,7 @@ pub fn needs(what: &str) -> bool {
     let there = match what {
         "nginx-rtmp" => program("nginx") && super::nginx::module().is_some(),
         "bunny" => super::film::bunny_path().is_some(),
+        "root" => nix::unistd::geteuid().is_root(),
         name => program(name),
     };
     if !there {
