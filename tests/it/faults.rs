@@ -45,7 +45,8 @@ fn killing_both_frees_the_key() {
     let record = air.publish();
     signal(record.supervisor, Signal::SIGKILL);
     if record.child.is_some_and(|c| c.alive()) {
-        let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(record.child.unwrap().pid), Signal::SIGKILL);
+        let _ =
+            nix::sys::signal::kill(nix::unistd::Pid::from_raw(record.child.unwrap().pid), Signal::SIGKILL);
     }
     ended(record.child);
     air.publish();
@@ -194,7 +195,9 @@ fn a_removed_input_file_plays_on() {
     let before = air.record().unwrap();
     std::fs::remove_file(&copy).unwrap();
     let bytes = air.nginx.bytes_in(NAMES[0]).unwrap();
-    wait_for("more than one round of bytes", SOON, || air.nginx.bytes_in(NAMES[0]).filter(|b| *b > bytes + 100_000));
+    wait_for("more than one round of bytes", SOON, || {
+        air.nginx.bytes_in(NAMES[0]).filter(|b| *b > bytes + 100_000)
+    });
     assert_eq!(air.record().unwrap().child, before.child);
     // Started again it cannot open it any more: that is for good.
     signal(before.child, Signal::SIGKILL);
@@ -292,10 +295,13 @@ fn pid_files_that_lie() {
         ("empty", Box::new(|p| std::fs::write(p, "").unwrap())),
         ("negative", Box::new(|p| std::fs::write(p, "-1\n").unwrap())),
         ("one", Box::new(|p| std::fs::write(p, "1\n").unwrap())),
-        ("huge", Box::new(|p| {
-            let f = std::fs::File::create(p).unwrap();
-            f.set_len(1 << 30).unwrap();
-        })),
+        (
+            "huge",
+            Box::new(|p| {
+                let f = std::fs::File::create(p).unwrap();
+                f.set_len(1 << 30).unwrap();
+            }),
+        ),
         ("link", Box::new(move |p| std::os::unix::fs::symlink(&target, p).unwrap())),
         ("folder", Box::new(|p| std::fs::create_dir(p).unwrap())),
         ("fifo", Box::new(|p| nix::unistd::mkfifo(p, nix::sys::stat::Mode::S_IRWXU).unwrap())),

@@ -97,8 +97,12 @@ impl Air {
             !self.stage.file("pids/a.pid").exists() && !self.stage.file("pids/.state/a.json").exists()
         });
         wait_for("ffmpeg to be gone", SOON, || {
-            let left: Vec<String> =
-                self.stage.still_running().into_iter().filter(|l| !l.contains("nginx")).collect();
+            let left: Vec<String> = self
+                .stage
+                .still_running()
+                .into_iter()
+                .filter(|l| !l.contains("nginx") && !l.contains("sleep 300"))
+                .collect();
             if left.is_empty() { Ok(()) } else { Err(left.join("\n")) }
         });
     }

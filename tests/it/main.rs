@@ -4,9 +4,9 @@
 mod live;
 mod stage;
 
+mod faults;
 mod floor_plan;
 mod golden;
 mod help;
-mod faults;
 mod publishing;
 mod stage_works;

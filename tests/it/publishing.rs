@@ -30,7 +30,10 @@ fn original_copies_and_once_ends() {
     }
     let air = Air::new("original");
     let clip = film(3, 426, 240);
-    let run = air.stage.msconv(&["publish", "-s", "a", "-f", clip.to_str().unwrap(), "-o", "--once", "--json"]).expect(0);
+    let run = air
+        .stage
+        .msconv(&["publish", "-s", "a", "-f", clip.to_str().unwrap(), "-o", "--once", "--json"])
+        .expect(0);
     let json = run.json();
     assert_eq!(json["schema"], "msconv.publish/1");
     assert_eq!(json["renditions"][0]["name"], "a");
@@ -116,7 +119,10 @@ fn a_wrong_application_names_the_right_one() {
     }
     let air = Air::new("application");
     let url = format!("{}x", air.nginx.rtmp_url());
-    air.publish_with(&["--nginx-rtmp-url", &url]).expect(6).says("no application 'livex'").says("it has live");
+    air.publish_with(&["--nginx-rtmp-url", &url])
+        .expect(6)
+        .says("no application 'livex'")
+        .says("it has live");
 }
 
 #[test]
@@ -232,7 +238,19 @@ fn streams_of_another_folder_are_stopped_from_here() {
         let clip = air.film();
         let home = elsewhere.to_str().unwrap();
         air.stage
-            .msconv(&["publish", "-s", "a", "-f", clip.to_str().unwrap(), "--variants", SMALL, "--home", home, "--wait", "50s"])
+            .msconv(&[
+                "publish",
+                "-s",
+                "a",
+                "-f",
+                clip.to_str().unwrap(),
+                "--variants",
+                SMALL,
+                "--home",
+                home,
+                "--wait",
+                "50s",
+            ])
             .expect(0);
         msconv::process::run_record::RunRecord::read(&elsewhere.join("pids/.state/a.json")).unwrap()
     };
@@ -272,7 +290,10 @@ fn sound_only_and_silent_films() {
         .says("no sound");
     air.stop();
     let sound = Film::new(4, 426, 240).sound_only().make();
-    air.stage.msconv(&["publish", "-s", "a", "-f", sound.to_str().unwrap(), "--wait", "50s"]).expect(0).prints("audio");
+    air.stage
+        .msconv(&["publish", "-s", "a", "-f", sound.to_str().unwrap(), "--wait", "50s"])
+        .expect(0)
+        .prints("audio");
     wait_for("the sound's name", SOON, || air.nginx.names() == ["a_audio"]);
     air.stop();
 }

@@ -12,7 +12,8 @@ impl SmallDisk {
     /// Mounts `kilobytes` over the folder `at`.
     pub fn mount(at: &Path, kilobytes: u32) -> SmallDisk {
         let size = format!("size={kilobytes}k");
-        let status = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(at).status().unwrap();
+        let status =
+            Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(at).status().unwrap();
         assert!(status.success(), "mount a tmpfs at {}", at.display());
         SmallDisk { at: at.to_path_buf() }
     }
