@@ -11,3 +11,7 @@ pub mod source;
 pub mod status;
 pub mod stop;
 pub mod supervise;
+pub mod servers;
+pub mod merge;
+pub mod ours;
+pub mod stream_facts;
