@@ -2,6 +2,9 @@
 
 pub mod ask;
 pub mod console;
+pub mod keys;
+pub mod picker;
+mod picker_terminal;
 pub mod publish_view;
 pub mod redraw;
 pub mod status_view;
