@@ -3,6 +3,7 @@
 pub mod doctor;
 pub mod install_line;
 pub mod logs;
+pub mod merge;
 pub mod ours;
 pub mod preflight;
 pub mod publish;
@@ -10,8 +11,5 @@ pub mod servers;
 pub mod source;
 pub mod status;
 pub mod stop;
-pub mod supervise;
-pub mod servers;
-pub mod merge;
-pub mod ours;
 pub mod stream_facts;
+pub mod supervise;
