@@ -2,11 +2,13 @@
 
 pub mod doctor;
 pub mod install_line;
+pub mod list;
 pub mod logs;
 pub mod merge;
 pub mod ours;
 pub mod preflight;
 pub mod publish;
+pub mod samples;
 pub mod servers;
 pub mod source;
 pub mod status;

@@ -68,7 +68,7 @@ pub fn entries(runtime: &Path) -> Vec<Entry> {
 }
 
 /// Whether a folder is a real one, ours, and closed to others.
-fn private(folder: &Path) -> bool {
+pub fn private(folder: &Path) -> bool {
     fs::symlink_metadata(folder)
         .is_ok_and(|m| m.is_dir() && m.uid() == nix::unistd::geteuid().as_raw() && m.mode() & 0o022 == 0)
 }
