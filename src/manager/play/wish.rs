@@ -1,0 +1,443 @@
+//! Which stream and which rendition is meant, found in a listing. Pure: a listing goes in, a target comes out.
+
+use crate::base::{Failure, Kind, Outcome};
+use crate::config::keys::nearest_of;
+use crate::model::listing::{Listing, RenditionInfo, Stream};
+use crate::model::{Rendition, RtmpUrl, RtspUrl};
+use std::cmp::Reverse;
+
+/// Which rendition is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// The largest picture there is.
+    Best,
+    /// The first of these labels that is live; `best` may stand among them.
+    Preference(Vec<String>),
+}
+
+impl Wish {
+    /// Reads `-v` and `-o`. `None` if neither was given.
+    ///
+    /// # Errors
+    /// Usage, if a label cannot be one.
+    pub fn parse(variant: Option<&str>, original: bool) -> Outcome<Option<Wish>> {
+        if original {
+            return Ok(Some(Wish::Preference(vec!["original".into()])));
+        }
+        let Some(list) = variant else { return Ok(None) };
+        let mut labels = Vec::new();
+        for item in list.split(',').map(str::trim) {
+            let known = item.eq_ignore_ascii_case("best");
+            if !known {
+                item.parse::<Rendition>().map_err(|e| {
+                    Failure::usage(format!("'{item}' in --variant {list} is no variant: {e}"))
+                        .hint("--variant 720p,480p,best")
+                })?;
+            }
+            labels.push(if known { "best".into() } else { item.to_string() });
+        }
+        Ok(Some(Wish::Preference(labels)))
+    }
+}
+
+/// What is to be watched: one rendition of one stream.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Target {
+    /// The stream.
+    pub key: String,
+    /// The rendition.
+    pub label: String,
+    /// Its path on the RTSP server.
+    pub path: String,
+    /// Where it is read over RTMP; `None` for a stream that only MediaMTX has.
+    pub rtmp: Option<Address>,
+    /// Where it is read over RTSP; `None` for a stream of another application, which no RTSP path leads to.
+    pub rtsp: Option<Address>,
+}
+
+/// A URL with what people may see of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Address {
+    /// The URL, secrets included.
+    pub url: String,
+    /// With secrets masked.
+    pub shown: String,
+}
+
+impl std::fmt::Debug for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+/// The servers a target's addresses are made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Servers<'a> {
+    /// Where streams are published.
+    pub rtmp: &'a RtmpUrl,
+    /// Where streams are read over RTSP.
+    pub rtsp: &'a RtspUrl,
+}
+
+/// Refuses a listing that no server contributed to.
+///
+/// # Errors
+/// Server, with what each of them said.
+pub fn need_servers(listing: &Listing) -> Outcome<()> {
+    if listing.servers.is_empty() || listing.servers.iter().any(|s| s.ok) {
+        return Ok(());
+    }
+    let failure = Failure::new(Kind::Server, "no server answers");
+    let failure = listing.servers.iter().fold(failure, |failure, server| {
+        let why = server.error.as_deref().unwrap_or("no answer");
+        failure.why(format!("{} at {}: {why}", server.name, server.url))
+    });
+    Err(failure.hint("msconv up"))
+}
+
+/// The streams that can be watched now.
+pub fn live(listing: &Listing) -> impl Iterator<Item = &Stream> {
+    listing.streams.iter().filter(|s| s.renditions.iter().any(|r| r.state.on_air()))
+}
+
+/// The live stream `key`, the one of `application` where several have that name.
+///
+/// # Errors
+/// NotFound, with the live keys and the one that was perhaps meant.
+pub fn stream<'a>(listing: &'a Listing, key: &str, application: &str) -> Outcome<&'a Stream> {
+    let named = |s: &&Stream| s.key == key;
+    if let Some(found) = live(listing).filter(named).min_by_key(|s| s.application != application) {
+        return Ok(found);
+    }
+    let mut failure = match listing.streams.iter().find(named) {
+        Some(stream) => {
+            let failure = Failure::new(Kind::NotFound, format!("{key} is not live: it is {}", stream.state));
+            match stream.local.as_ref().and_then(|l| l.reason.as_deref()) {
+                Some(reason) => failure.why(reason),
+                None => failure,
+            }
+        }
+        None => Failure::new(Kind::NotFound, format!("no stream {key} is live")),
+    };
+    let mut keys: Vec<&str> = live(listing).map(|s| s.key.as_str()).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    failure = failure.why(match keys.as_slice() {
+        [] => "nothing is live".to_string(),
+        keys => format!("live now: {}", some(keys)),
+    });
+    for server in listing.servers.iter().filter(|s| !s.ok) {
+        let why = server.error.as_deref().unwrap_or("no answer");
+        failure = failure.why(format!("{} at {} was not seen: {why}", server.name, server.url));
+    }
+    if let Some(near) = nearest_of(key, keys.iter().copied()) {
+        failure = failure.hint(format!("msconv play -s {near}    (did you mean that?)"));
+    }
+    Err(failure.hint(format!("msconv play -s {key} --wait 60s    (waits until it is live)")))
+}
+
+/// At most 20 names on one line.
+fn some(names: &[&str]) -> String {
+    let shown = names.iter().take(20).copied().collect::<Vec<_>>().join(" ");
+    match names.len().checked_sub(20) {
+        Some(more) if more > 0 => format!("{shown} and {more} more"),
+        _ => shown,
+    }
+}
+
+/// The rendition of `stream` that is wished for.
+///
+/// # Errors
+/// NotFound, with the labels that exist.
+pub fn rendition<'a>(stream: &'a Stream, wish: &Wish) -> Outcome<&'a RenditionInfo> {
+    let on_air = || stream.renditions.iter().filter(|r| r.state.on_air());
+    let best = || on_air().max_by_key(|r| rank(r));
+    let labels: &[String] = match wish {
+        Wish::Best => &["best".to_string()],
+        Wish::Preference(labels) => labels,
+    };
+    let found = labels.iter().find_map(|label| match label.as_str() {
+        "best" => best(),
+        label => on_air().find(|r| r.label == label),
+    });
+    if let Some(found) = found {
+        return Ok(found);
+    }
+    let asked = labels.join(", ");
+    let waiting = stream.renditions.iter().find(|r| labels.contains(&r.label));
+    let failure = match waiting {
+        Some(rendition) => Failure::new(
+            Kind::NotFound,
+            format!("{} of {} is not live: it is {}", rendition.label, stream.key, rendition.state),
+        ),
+        None => Failure::new(Kind::NotFound, format!("{} has no variant {asked}", stream.key)),
+    };
+    let mut there: Vec<&RenditionInfo> = on_air().collect();
+    there.sort_by_key(|r| Reverse(rank(r)));
+    let there: Vec<&str> = there.iter().map(|r| r.label.as_str()).collect();
+    let failure = failure.why(format!("it has: {}", some(&there)));
+    let near = labels.iter().find_map(|label| nearest_of(label, there.iter().copied()));
+    let failure = match near.or(there.first().copied()) {
+        Some(label) => failure.hint(format!("msconv play -s {} -v {label}", stream.key)),
+        None => failure,
+    };
+    Err(failure.hint(format!("--wait 60s    (waits for {asked} to be live)")))
+}
+
+/// How good a rendition looks: pixels, then bits; of an unknown picture what its label says.
+fn rank(rendition: &RenditionInfo) -> (u64, u64) {
+    let seen = rendition.video.as_ref().map(|v| u64::from(v.width) * u64::from(v.height)).unwrap_or(0);
+    let pixels = if seen > 0 {
+        seen
+    } else {
+        let height = rendition.label.strip_suffix('p').and_then(|h| h.parse::<u32>().ok()).unwrap_or(0);
+        u64::from(height) * u64::from(height) * 16 / 9
+    };
+    (pixels, rendition.bitrate_bps.unwrap_or(0))
+}
+
+/// The target that a stream and a rendition make.
+///
+/// # Errors
+/// NotFound for a name that no URL can carry, or one in another application of a server with credentials.
+pub fn target(stream: &Stream, rendition: &RenditionInfo, servers: Servers<'_>) -> Outcome<Target> {
+    let name = &rendition.name;
+    let application = stream.application.trim_matches('/');
+    let here = application == servers.rtmp.application();
+    // What is published straight to MediaMTX is listed without an RTMP address.
+    let direct = rendition.rtmp_url.is_empty();
+    let path = if direct && !application.is_empty() && !name.starts_with(&format!("{application}/")) {
+        format!("{application}/{name}")
+    } else {
+        name.clone()
+    };
+    // Our own names are plain; those of other publishers are whatever the server reports.
+    let plain =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '~' | '+' | '=' | ',' | '@');
+    let folder = !direct && path.contains('/');
+    if folder || path.split('/').any(|part| part.is_empty() || part == ".." || !part.chars().all(plain)) {
+        return Err(Failure::new(Kind::NotFound, format!("'{name}' cannot be played by its name"))
+            .why("it holds characters that no URL carries, or that the server does not show")
+            .hint("publish it under a name of A-Z a-z 0-9 _ and -"));
+    }
+    let over_rtsp =
+        || Address { url: servers.rtsp.name_url(&path), shown: servers.rtsp.shown_name_url(&path) };
+    let (rtmp, rtsp) = if direct {
+        (None, Some(over_rtsp()))
+    } else if here {
+        let rtmp = Address { url: servers.rtmp.name_url(name), shown: servers.rtmp.shown_name_url(name) };
+        (Some(rtmp), Some(over_rtsp()))
+    } else {
+        let fits = rendition.rtmp_url.parse::<RtmpUrl>().is_ok_and(|url| !url.has_secrets());
+        if !fits || servers.rtmp.has_secrets() {
+            let server = format!("rtmp://{}:{}/{application}", servers.rtmp.host(), servers.rtmp.port());
+            return Err(Failure::new(
+                Kind::NotFound,
+                format!("{} is in the application {application} of the server", stream.key),
+            )
+            .hint(format!("--nginx-rtmp-url {server}")));
+        }
+        (Some(Address { url: rendition.rtmp_url.clone(), shown: rendition.rtmp_url.clone() }), None)
+    };
+    Ok(Target { key: stream.key.clone(), label: rendition.label.clone(), path, rtmp, rtsp })
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::model::State;
+    use crate::model::listing::{Local, Server, Video};
+
+    pub(crate) fn info(key: &str, label: &str, size: (u32, u32), state: State) -> RenditionInfo {
+        let name = if label == "original" { key.to_string() } else { format!("{key}_{label}") };
+        RenditionInfo {
+            label: label.into(),
+            state,
+            video: (size.0 > 0).then(|| Video {
+                codec: "h264".into(),
+                width: size.0,
+                height: size.1,
+                fps: None,
+            }),
+            audio: None,
+            bitrate_bps: Some(1),
+            viewers: 0,
+            rtmp_url: format!("rtmp://localhost:1935/live/{name}"),
+            rtsp_url: format!("rtsp://localhost:8554/{name}"),
+            name,
+        }
+    }
+
+    pub(crate) fn made(key: &str, renditions: Vec<RenditionInfo>) -> Stream {
+        Stream {
+            key: key.into(),
+            application: "live".into(),
+            state: State::Live,
+            uptime_s: None,
+            viewers: 0,
+            bitrate_bps: None,
+            from: None,
+            local: None,
+            renditions,
+        }
+    }
+
+    fn server(ok: bool) -> Server {
+        let error = (!ok).then(|| "connection refused".to_string());
+        Server { name: "nginx-rtmp".into(), url: "http://localhost:8080/stat".into(), ok, error }
+    }
+
+    fn listing() -> Listing {
+        let ladder = vec![
+            info("stream1", "1080p", (1920, 1080), State::Starting),
+            info("stream1", "720p", (1280, 720), State::Live),
+            info("stream1", "original", (1920, 800), State::Live),
+            info("stream1", "360p", (640, 360), State::Weak),
+        ];
+        let mut dead = made("dead", vec![info("dead", "720p", (1280, 720), State::Stalled)]);
+        dead.state = State::Stalled;
+        dead.local = Some(Local {
+            pid: None,
+            supervisor_pid: None,
+            home: "/h".into(),
+            restarts: 0,
+            log: "/h/l".into(),
+            reason: Some("no bytes for 20 s".into()),
+        });
+        Listing { streams: vec![made("stream1", ladder), dead], servers: vec![server(true)], notes: vec![] }
+    }
+
+    fn wish(text: &str) -> Wish {
+        Wish::parse(Some(text), false).unwrap().unwrap()
+    }
+
+    fn pick(text: &str) -> Outcome<String> {
+        let listing = listing();
+        let stream = stream(&listing, "stream1", "live")?;
+        rendition(stream, &wish(text)).map(|r| r.label.clone())
+    }
+
+    #[test]
+    fn best_is_the_largest_picture_on_the_air() {
+        assert_eq!(pick("best").unwrap(), "original", "1080p is not live, the original is larger than 720p");
+        let listing = listing();
+        let found = rendition(stream(&listing, "stream1", "live").unwrap(), &Wish::Best).unwrap();
+        assert_eq!(found.label, "original");
+        let unseen =
+            made("x", vec![info("x", "240p", (0, 0), State::Live), info("x", "480p", (0, 0), State::Live)]);
+        assert_eq!(
+            rendition(&unseen, &Wish::Best).unwrap().label,
+            "480p",
+            "the label tells where the server does not"
+        );
+    }
+
+    #[test]
+    fn the_first_preference_that_is_live_wins() {
+        assert_eq!(pick("1080p,720p,best").unwrap(), "720p");
+        assert_eq!(pick("999p,BEST").unwrap(), "original");
+        assert_eq!(pick("360p").unwrap(), "360p", "weak is on the air");
+        let original = Wish::parse(None, true).unwrap().unwrap();
+        let listing = listing();
+        assert_eq!(
+            rendition(stream(&listing, "stream1", "live").unwrap(), &original).unwrap().label,
+            "original"
+        );
+    }
+
+    #[test]
+    fn an_absent_label_names_those_that_exist() {
+        let failure = pick("700p").unwrap_err();
+        assert_eq!(
+            failure.to_string(),
+            "stream1 has no variant 700p\n  why: it has: original 720p 360p\n  \
+             try: msconv play -s stream1 -v 720p\n  try: --wait 60s    (waits for 700p to be live)"
+        );
+        let failure = pick("1080p").unwrap_err();
+        assert_eq!(failure.what(), "1080p of stream1 is not live: it is starting");
+        assert_eq!(failure.kind(), Kind::NotFound);
+    }
+
+    #[test]
+    fn a_key_that_is_not_live_names_those_that_are() {
+        let listing = listing();
+        let failure = stream(&listing, "steam1", "live").unwrap_err();
+        assert_eq!(
+            failure.to_string(),
+            "no stream steam1 is live\n  why: live now: stream1\n  \
+             try: msconv play -s stream1    (did you mean that?)\n  \
+             try: msconv play -s steam1 --wait 60s    (waits until it is live)"
+        );
+        let failure = stream(&listing, "dead", "live").unwrap_err();
+        assert!(failure.to_string().starts_with("dead is not live: it is stalled\n  why: no bytes for 20 s"));
+        let nothing = Listing::default();
+        assert!(stream(&nothing, "x", "live").unwrap_err().to_string().contains("nothing is live"));
+    }
+
+    #[test]
+    fn a_server_that_was_not_seen_is_mentioned() {
+        let mut listing = listing();
+        listing.servers.push(server(false));
+        let failure = stream(&listing, "other", "live").unwrap_err().to_string();
+        assert!(
+            failure.contains("nginx-rtmp at http://localhost:8080/stat was not seen: connection refused")
+        );
+        assert!(need_servers(&listing).is_ok(), "one that answers is enough");
+        listing.servers.retain(|s| !s.ok);
+        let failure = need_servers(&listing).unwrap_err();
+        assert_eq!(failure.kind(), Kind::Server);
+        assert_eq!(failure.hints(), ["msconv up"]);
+    }
+
+    #[test]
+    fn labels_are_checked_before_anything_is_asked() {
+        for bad in ["", "720p,", "a b", "720p;ls", "-v"] {
+            let parsed = Wish::parse(Some(bad), false);
+            assert!(bad == "-v" || parsed.is_err_and(|f| f.kind() == Kind::Usage), "{bad}");
+        }
+        assert_eq!(Wish::parse(None, false).unwrap(), None);
+    }
+
+    fn servers() -> (RtmpUrl, RtspUrl) {
+        ("rtmp://localhost:1935/live".parse().unwrap(), "rtsp://bob:pw@localhost:8554".parse().unwrap())
+    }
+
+    #[test]
+    fn addresses_come_from_the_settings_and_hide_secrets() {
+        let (rtmp, rtsp) = servers();
+        let listing = listing();
+        let stream = stream(&listing, "stream1", "live").unwrap();
+        let target = target(stream, &stream.renditions[1], Servers { rtmp: &rtmp, rtsp: &rtsp }).unwrap();
+        assert_eq!(target.rtmp.unwrap().url, "rtmp://localhost:1935/live/stream1_720p");
+        let seen = target.rtsp.unwrap();
+        assert_eq!(seen.url, "rtsp://bob:pw@localhost:8554/stream1_720p");
+        assert_eq!(format!("{seen:?}"), "rtsp://***@localhost:8554/stream1_720p");
+    }
+
+    #[test]
+    fn foreign_names_and_applications() {
+        let (rtmp, rtsp) = servers();
+        let servers = Servers { rtmp: &rtmp, rtsp: &rtsp };
+        let odd = |name: &str| {
+            let mut info = info("x", "original", (0, 0), State::Live);
+            info.name = name.into();
+            target(&made("x", vec![info.clone()]), &info, servers).is_ok()
+        };
+        assert!(odd("my.stream"));
+        for name in ["a b", "", "a/b", "a?b", "a#b", "%41", "é", "a\u{1b}[m", ":sout"] {
+            assert!(!odd(name), "{name:?}");
+        }
+        let mut other = made("cam", vec![info("cam", "original", (0, 0), State::Live)]);
+        other.application = "studio".into();
+        other.renditions[0].rtmp_url = "rtmp://localhost:1935/studio/cam".into();
+        let found = target(&other, &other.renditions[0], servers).unwrap();
+        assert_eq!(
+            (found.rtmp.unwrap().url.as_str(), found.rtsp),
+            ("rtmp://localhost:1935/studio/cam", None)
+        );
+        other.renditions[0].rtmp_url = String::new();
+        let direct = target(&other, &other.renditions[0], servers).unwrap();
+        assert_eq!((direct.path.as_str(), direct.rtmp), ("studio/cam", None));
+        assert_eq!(direct.rtsp.unwrap().shown, "rtsp://***@localhost:8554/studio/cam");
+    }
+}
