@@ -9,4 +9,5 @@ mod floor_plan;
 mod golden;
 mod help;
 mod publishing;
+mod servers;
 mod stage_works;

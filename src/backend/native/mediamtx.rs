@@ -67,6 +67,10 @@ pub async fn up(
     let Some(lock) = place.acquire()? else {
         return running(settings, place, &client, patience).await;
     };
+    // Of a server whose folder somebody removed.
+    if !place.strays().is_empty() {
+        place.end()?;
+    }
     let version = version(&program)?;
     if version < Version::OLDEST {
         return Ok(Up::Without(format!(
@@ -144,5 +148,6 @@ fn version(program: &Path) -> Outcome<Version> {
         })
     })?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    Version::parse(&text).ok_or_else(|| unfit(format!("mediamtx --version says '{}'", text.trim())))
+    let line = text.lines().find(|l| !l.trim().is_empty()).unwrap_or_default();
+    Version::parse(line).ok_or_else(|| unfit(format!("mediamtx --version says '{}'", line.trim())))
 }

@@ -12,7 +12,7 @@ mod start;
 pub use place::Ended;
 
 use crate::base::{Failure, Outcome, clock};
-use crate::config::Settings;
+use crate::config::{Paths, Settings};
 use crate::process::stream_lock::{self, StreamLock};
 use addresses::Addresses;
 use place::{Place, lock_failure};
@@ -67,7 +67,9 @@ pub struct Down {
 }
 
 fn places(settings: &Settings) -> [Place; 2] {
-    let prefix = settings.paths.native();
+    // Without links in it, as the kernel names the working folders of processes.
+    let home = settings.paths.home();
+    let prefix = Paths::new(home.canonicalize().unwrap_or_else(|_| home.to_path_buf())).native();
     [Place { name: "nginx", prefix: prefix.clone() }, Place { name: "mediamtx", prefix }]
 }
 
@@ -109,7 +111,7 @@ pub async fn up(settings: &Settings, wait: Duration, interrupted: &AtomicBool) -
     let mut notes = Vec::new();
     if nginx.replaced {
         notes.push(
-            "nginx had lost its master process; what was left of it was ended and a new one started".into(),
+            "the remains of an older nginx of this home were ended and a new one started".into(),
         );
     }
     let mut servers = vec![describe(settings, &nginx_place, Some(nginx.pid), nginx.started)];
@@ -128,7 +130,7 @@ pub async fn up(settings: &Settings, wait: Duration, interrupted: &AtomicBool) -
 /// Internal, if one cannot be ended or belongs to another user.
 pub async fn down(settings: &Settings, wait: Duration) -> Outcome<Vec<Down>> {
     let [nginx, mediamtx] = places(settings);
-    if !nginx.prefix.exists() {
+    if !nginx.prefix.exists() && nginx.strays().is_empty() && mediamtx.strays().is_empty() {
         let none = |name| Down { name, outcome: Ended::NotRunning, pid: None, took_s: 0.0 };
         return Ok(vec![none(mediamtx.name), none(nginx.name)]);
     }

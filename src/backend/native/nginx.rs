@@ -94,7 +94,7 @@ pub struct Up {
     pub pid: i32,
     /// Whether it was started just now.
     pub started: bool,
-    /// Whether an old one without its master had to be ended first.
+    /// Whether the remains of an old one had to be ended first.
     pub replaced: bool,
 }
 
@@ -115,7 +115,14 @@ pub async fn up(
     });
     let mut replaced = false;
     let lock = match place.acquire()? {
-        Some(lock) => lock,
+        Some(lock) => {
+            // Somebody removed the folder under a running server.
+            replaced = !place.strays().is_empty();
+            if replaced {
+                place.end()?;
+            }
+            lock
+        }
         None => match running(settings, wanted, place, &client, patience).await? {
             Some(pid) => return Ok(Up { pid, started: false, replaced }),
             None => {

@@ -11,6 +11,7 @@ use crate::process::stream_lock::{self, Holder, StreamLock};
 use crate::process::sys;
 use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -141,40 +142,42 @@ impl Place {
         masters(&self.holders()).first().copied()
     }
 
-    /// Ends every process of the server: SIGTERM, SIGKILL after 5 s. The lock is free afterwards.
+    /// Ends every process of the server: SIGTERM, SIGKILL after 5 s. Also those whose lock file somebody removed.
     ///
     /// # Errors
     /// Internal, if it is another user's, or cannot be killed.
     pub fn end(&self) -> Outcome<Ended> {
-        let holders = self.holders();
-        if holders.is_empty() {
-            return if self.running() { self.end_recorded() } else { Ok(Ended::NotRunning) };
+        let holders = end_all(self.name, || self.holders())?;
+        let strays = end_all(self.name, || self.strays())?;
+        match (holders, strays) {
+            (Ended::NotRunning, Ended::NotRunning) if self.running() => self.end_recorded(),
+            (Ended::NotRunning, other) | (other, Ended::NotRunning) => Ok(other),
+            (Ended::Stopped, Ended::Stopped) => Ok(Ended::Stopped),
+            _ => Ok(Ended::Killed),
         }
-        let masters = masters(&holders);
-        for holder in &holders {
-            if masters.contains(&holder.identity.pid) {
-                holder.signal(Signal::SIGTERM);
-            }
-            // One that was stopped would sleep through it.
-            holder.signal(Signal::SIGCONT);
-        }
-        if all_end(&holders, POLITE) && self.holders().is_empty() {
-            return Ok(Ended::Stopped);
-        }
-        let deadline = Instant::now() + KILLED;
-        loop {
-            let holders = self.holders();
-            if holders.is_empty() {
-                return Ok(Ended::Killed);
-            }
-            for holder in &holders {
-                holder.signal(Signal::SIGKILL);
-            }
-            if !all_end(&holders, KILLED) && Instant::now() >= deadline {
-                return Err(Failure::internal(format!("{} cannot be ended", self.name))
-                    .why(format!("{} did not end after SIGKILL", pids(&holders))));
-            }
-        }
+    }
+
+    /// Processes of the server that lost their lock because somebody removed the prefix under them: the program has
+    /// the server's name and works in this very folder, which nobody else's does.
+    pub fn strays(&self) -> Vec<Stray> {
+        let deleted = format!("{} (deleted)", self.prefix.display());
+        let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
+        let fits = |pid: i32| {
+            let here = std::fs::read_link(format!("/proc/{pid}/cwd"))
+                .is_ok_and(|cwd| cwd == self.prefix || cwd.as_os_str() == deleted.as_str());
+            here && stream_lock::runs(pid, self.name)
+        };
+        processes
+            .flatten()
+            .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
+            .filter(|pid| fits(*pid))
+            .filter_map(|pid| {
+                let handle = sys::pidfd_open(pid).ok()?;
+                let identity = Identity::of(pid)?;
+                // Once more through the handle: the number may have changed hands in between.
+                fits(pid).then_some(Stray { identity, handle })
+            })
+            .collect()
     }
 
     /// Where the holders cannot be seen: the recorded process, if it is still that one and ours to signal.
@@ -210,6 +213,78 @@ impl Place {
     }
 }
 
+/// A process without the lock that is the server's all the same.
+#[derive(Debug)]
+pub struct Stray {
+    identity: Identity,
+    handle: OwnedFd,
+}
+
+/// A process that may be ended.
+trait Mine {
+    fn pid(&self) -> i32;
+    fn signal(&self, signal: Signal);
+    fn wait(&self, patience: Duration) -> bool;
+}
+
+impl Mine for Holder {
+    fn pid(&self) -> i32 {
+        self.identity.pid
+    }
+    fn signal(&self, signal: Signal) {
+        Holder::signal(self, signal);
+    }
+    fn wait(&self, patience: Duration) -> bool {
+        Holder::wait(self, patience)
+    }
+}
+
+impl Mine for Stray {
+    fn pid(&self) -> i32 {
+        self.identity.pid
+    }
+    fn signal(&self, signal: Signal) {
+        let _ = sys::pidfd_signal(&self.handle, signal);
+    }
+    fn wait(&self, patience: Duration) -> bool {
+        sys::pidfd_wait(&self.handle, patience)
+    }
+}
+
+/// Ends what `find` finds, until it finds nothing.
+fn end_all<P: Mine>(name: &str, find: impl Fn() -> Vec<P>) -> Outcome<Ended> {
+    let found = find();
+    if found.is_empty() {
+        return Ok(Ended::NotRunning);
+    }
+    let masters = masters(&found);
+    for process in &found {
+        if masters.contains(&process.pid()) {
+            process.signal(Signal::SIGTERM);
+        }
+        // One that was stopped would sleep through it.
+        process.signal(Signal::SIGCONT);
+    }
+    if all_end(&found, POLITE) && find().is_empty() {
+        return Ok(Ended::Stopped);
+    }
+    let deadline = Instant::now() + KILLED;
+    loop {
+        let left = find();
+        if left.is_empty() {
+            return Ok(Ended::Killed);
+        }
+        for process in &left {
+            process.signal(Signal::SIGKILL);
+        }
+        if !all_end(&left, KILLED) && Instant::now() >= deadline {
+            let pids: Vec<String> = left.iter().map(|p| format!("pid {}", p.pid())).collect();
+            return Err(Failure::internal(format!("{name} cannot be ended"))
+                .why(format!("{} did not end after SIGKILL", pids.join(", "))));
+        }
+    }
+}
+
 /// What a lock that cannot be used means.
 pub fn lock_failure(error: stream_lock::Error) -> Failure {
     match error {
@@ -225,19 +300,14 @@ pub fn lock_failure(error: stream_lock::Error) -> Failure {
 }
 
 /// Of the processes of a server those that no other of them started.
-fn masters(holders: &[Holder]) -> Vec<i32> {
-    let pids: Vec<i32> = holders.iter().map(|h| h.identity.pid).collect();
+fn masters<P: Mine>(processes: &[P]) -> Vec<i32> {
+    let pids: Vec<i32> = processes.iter().map(Mine::pid).collect();
     pids.iter().copied().filter(|pid| identity::parent(*pid).is_none_or(|p| !pids.contains(&p))).collect()
 }
 
-fn all_end(holders: &[Holder], patience: Duration) -> bool {
+fn all_end<P: Mine>(processes: &[P], patience: Duration) -> bool {
     let deadline = Instant::now() + patience;
-    holders.iter().all(|h| h.wait(deadline.saturating_duration_since(Instant::now())))
-}
-
-fn pids(holders: &[Holder]) -> String {
-    let list: Vec<String> = holders.iter().map(|h| format!("pid {}", h.identity.pid)).collect();
-    list.join(", ")
+    processes.iter().all(|p| p.wait(deadline.saturating_duration_since(Instant::now())))
 }
 
 #[cfg(test)]
