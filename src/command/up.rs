@@ -45,7 +45,7 @@ pub async fn brought_up(context: &Context, wait: Duration) -> Outcome<Up> {
     let listen =
         |kind| signal(kind).map_err(|e| Failure::internal("cannot listen for signals").why(e.to_string()));
     let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
-    let work = servers::up(&context.settings, wait, &interrupted);
+    let work = servers::up(&context.settings, &context.environment, wait, &interrupted);
     tokio::pin!(work);
     loop {
         tokio::select! {

@@ -3,6 +3,7 @@
 use crate::backend::native;
 use crate::base::Outcome;
 use crate::config::{Environment, Settings, resolved::Backend};
+use crate::manager::install_line::{self, Wanted};
 use crate::manager::ours;
 use serde::Serialize;
 use std::sync::atomic::AtomicBool;
@@ -27,9 +28,17 @@ pub struct Down {
 ///
 /// # Errors
 /// What the backend says.
-pub async fn up(settings: &Settings, wait: Duration, interrupted: &AtomicBool) -> Outcome<Up> {
+pub async fn up(
+    settings: &Settings,
+    environment: &Environment,
+    wait: Duration,
+    interrupted: &AtomicBool,
+) -> Outcome<Up> {
     match settings.backend {
-        Backend::Native => native::up(settings, wait, interrupted).await,
+        Backend::Native => {
+            let install = install_line::line(Wanted::NginxRtmp, environment.uid);
+            native::up(settings, wait, &install, interrupted).await
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! `status`: how our own streams and servers are doing, from what their supervisors wrote down.
 
 use super::ours::{Ours, ours};
+use super::servers;
 use crate::base::{Failure, Kind, Outcome, clock};
 use crate::config::keys::nearest_of;
 use crate::config::resolved::parse_key;
@@ -111,7 +112,8 @@ pub fn report(settings: &Settings, environment: &Environment, key: Option<&str>)
     let (boot, now) = (boot_id(), clock::now_ms());
     let status = |one: &Ours| stream(one, &boot, now);
     let Some(key) = key else {
-        return Ok(Report { streams: known.iter().map(status).collect(), servers: Vec::new() });
+        let servers = servers::status(settings).into_iter().map(server).collect();
+        return Ok(Report { streams: known.iter().map(status).collect(), servers });
     };
     let key = parse_key(key)?;
     let mut streams: Vec<StreamStatus> =
@@ -122,6 +124,17 @@ pub fn report(settings: &Settings, environment: &Environment, key: Option<&str>)
     // The same key can stand in several folders; the one that runs is meant, else the one of the home folder.
     let at = streams.iter().position(|s| s.running).unwrap_or(0);
     Ok(Report { streams: vec![streams.swap_remove(at)], servers: Vec::new() })
+}
+
+fn server(server: servers::Server) -> ServerStatus {
+    ServerStatus {
+        name: server.name.to_string(),
+        running: server.running,
+        pid: server.pid,
+        uptime_s: server.uptime_s,
+        addresses: server.urls,
+        log: server.log,
+    }
 }
 
 fn unknown(key: &str, known: &[Ours]) -> Failure {

@@ -91,17 +91,8 @@ impl LogFile {
         if let Some(folder) = self.path.parent() {
             fs::DirBuilder::new().recursive(true).mode(0o755).create(folder)?;
         }
-        let file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_CLOEXEC | nix::libc::O_NONBLOCK)
-            .open(&self.path)?;
-        let meta = file.metadata()?;
-        if !meta.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "not a plain file"));
-        }
-        self.size = meta.len();
+        let file = appended(&self.path)?;
+        self.size = file.metadata()?.len();
         self.file = Some(file);
         Ok(())
     }
@@ -160,6 +151,24 @@ impl LogFile {
     fn rotate(&mut self) -> io::Result<()> {
         shift(&self.path)?;
         self.open()
+    }
+}
+
+/// Opens a log to add to it, making it (0600) where needed; links are not followed.
+///
+/// # Errors
+/// Any I/O error; `InvalidData` for what is no plain file.
+pub fn appended(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_CLOEXEC | nix::libc::O_NONBLOCK)
+        .open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidData, "not a plain file"))
     }
 }
 

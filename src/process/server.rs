@@ -1,13 +1,12 @@
 //! Starts a server that outlives us: a session of its own, null stdin, its words in a file, one descriptor handed
 //! down on purpose (the lock that proves whose it is).
 
+use super::child_log;
 use super::spawn;
 use super::sys::{self, ChildSetup};
 use crate::base::CommandLine;
-use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::RawFd;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::{Child, Stdio};
 
@@ -31,7 +30,7 @@ pub struct Setup<'a> {
 /// # Errors
 /// What opening the output, fork or exec say.
 pub fn start(line: &CommandLine, setup: &Setup<'_>) -> io::Result<Child> {
-    let output = appended(setup.output)?;
+    let output = child_log::appended(setup.output)?;
     let mut command = spawn::command(line);
     command
         .current_dir(setup.folder)
@@ -49,18 +48,4 @@ pub fn start(line: &CommandLine, setup: &Setup<'_>) -> io::Result<Child> {
     };
     sys::arrange(&mut command, descriptors);
     command.spawn()
-}
-
-fn appended(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK)
-        .open(path)?;
-    if file.metadata()?.is_file() {
-        Ok(file)
-    } else {
-        Err(io::Error::new(io::ErrorKind::InvalidData, "not a plain file"))
-    }
 }

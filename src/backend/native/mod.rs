@@ -74,12 +74,12 @@ fn places(settings: &Settings) -> [Place; 2] {
 }
 
 /// Starts what does not run yet and waits until everything answers. If one server fails, those that this call
-/// started are ended again.
+/// started are ended again. `install` is the line that installs nginx with its module here.
 ///
 /// # Errors
 /// Usage (an address that is not of this machine), Missing (a program), Server (a port is taken, no answer), Conflict
 /// (running elsewhere), Interrupted.
-pub async fn up(settings: &Settings, wait: Duration, interrupted: &AtomicBool) -> Outcome<Up> {
+pub async fn up(settings: &Settings, wait: Duration, install: &str, interrupted: &AtomicBool) -> Outcome<Up> {
     let begun = Instant::now();
     let wanted = Addresses::of(settings)?;
     let patience = Patience { deadline: begun + wait, whole: wait, interrupted };
@@ -87,7 +87,7 @@ pub async fn up(settings: &Settings, wait: Duration, interrupted: &AtomicBool) -
     let _turn = turn(settings, patience).await?;
     folder(&nginx_place.prefix, 0o700)?;
     let outcome = async {
-        let nginx = nginx::up(settings, &wanted, &nginx_place, patience).await?;
+        let nginx = nginx::up(settings, &wanted, &nginx_place, install, patience).await?;
         match mediamtx::up(settings, &wanted, &mediamtx_place, patience).await {
             Ok(mediamtx) => Ok((nginx, mediamtx)),
             Err(failure) => {
@@ -110,9 +110,7 @@ pub async fn up(settings: &Settings, wait: Duration, interrupted: &AtomicBool) -
     };
     let mut notes = Vec::new();
     if nginx.replaced {
-        notes.push(
-            "the remains of an older nginx of this home were ended and a new one started".into(),
-        );
+        notes.push("the remains of an older nginx of this home were ended and a new one started".into());
     }
     let mut servers = vec![describe(settings, &nginx_place, Some(nginx.pid), nginx.started)];
     match mediamtx {
@@ -149,9 +147,13 @@ pub async fn down(settings: &Settings, wait: Duration) -> Outcome<Vec<Down>> {
     Ok(done)
 }
 
-/// What runs, by the locks. Changes nothing.
+/// The servers that run, by the locks, and those that were started and died. Changes nothing.
 pub fn status(settings: &Settings) -> Vec<Server> {
-    places(settings).iter().map(|place| describe(settings, place, place.master(), false)).collect()
+    places(settings)
+        .iter()
+        .filter(|place| place.running() || place.record().is_some())
+        .map(|place| describe(settings, place, place.master(), false))
+        .collect()
 }
 
 fn describe(settings: &Settings, place: &Place, pid: Option<i32>, started: bool) -> Server {

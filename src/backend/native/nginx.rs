@@ -28,9 +28,6 @@ const MODULE_FOLDERS: &[&str] = &[
     "/usr/local/lib/nginx/modules",
 ];
 const MODULE: &str = "ngx_rtmp_module.so";
-/// What installs both on Debian and Ubuntu.
-const INSTALL: &str =
-    "sudo apt install nginx libnginx-mod-rtmp    (Debian, Ubuntu; elsewhere nginx with its rtmp module)";
 
 /// A fit nginx.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,15 +41,15 @@ pub struct Program {
 /// Finds nginx and its rtmp module.
 ///
 /// # Errors
-/// Missing, with the line that installs what is not there.
-pub fn find(settings: &Settings) -> Outcome<Program> {
+/// Missing, with `install`, the line that installs both.
+pub fn find(settings: &Settings, install: &str) -> Outcome<Program> {
     let Some(path) = locate(settings.nginx.as_deref(), "nginx") else {
         let failure = match &settings.nginx {
             Some(set) => Failure::new(Kind::Missing, format!("{} is no program", set.display()))
                 .why("the setting nginx names it"),
             None => Failure::new(Kind::Missing, "nginx is not installed"),
         };
-        return Err(failure.hint(INSTALL));
+        return Err(failure.hint(install));
     };
     let mut line = CommandLine::new(&path);
     line.arg("-V");
@@ -61,14 +58,14 @@ pub fn find(settings: &Settings) -> Outcome<Program> {
             spawn::RunError::Start(e) => io_words(&e),
             spawn::RunError::TimedOut(_) => "nginx -V did not end within 10 s".to_string(),
         };
-        Failure::new(Kind::Missing, format!("{} does not run", path.display())).why(why).hint(INSTALL)
+        Failure::new(Kind::Missing, format!("{} does not run", path.display())).why(why).hint(install)
     })?;
     let about = String::from_utf8_lossy(&output.stderr);
     match module(&about, |path| path.is_file()) {
         Some(module) => Ok(Program { path, module }),
         None => Err(Failure::new(Kind::Missing, "nginx is here, but its rtmp module is not")
             .why(format!("{} has none built in, and there is no {MODULE}", path.display()))
-            .hint(INSTALL)),
+            .hint(install)),
     }
 }
 
@@ -106,6 +103,7 @@ pub async fn up(
     settings: &Settings,
     wanted: &Addresses,
     place: &Place,
+    install: &str,
     patience: Patience<'_>,
 ) -> Outcome<Up> {
     let client = Client::new(Limits {
@@ -135,7 +133,7 @@ pub async fn up(
             }
         },
     };
-    let program = find(settings)?;
+    let program = find(settings, install)?;
     write_files(settings, wanted, place, &program)?;
     let logs = settings.paths.nginx_logs();
     let mut line = CommandLine::new(&program.path);
