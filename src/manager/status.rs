@@ -1,7 +1,7 @@
 //! `status`: how our own streams and servers are doing, from what their supervisors wrote down.
 
-use super::ours::{Ours, ours};
-use super::servers;
+use super::ours::{self, Ours};
+use super::servers::{self, Server};
 use crate::base::{Failure, Kind, Outcome, clock};
 use crate::config::keys::nearest_of;
 use crate::config::resolved::parse_key;
@@ -19,7 +19,7 @@ pub struct Report {
     /// Our streams, by key.
     pub streams: Vec<StreamStatus>,
     /// The servers that `up` started.
-    pub servers: Vec<ServerStatus>,
+    pub servers: Vec<Server>,
 }
 
 /// One stream of ours.
@@ -86,54 +86,21 @@ pub struct RenditionStatus {
     pub viewers: Option<u64>,
 }
 
-/// One server that `up` started.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ServerStatus {
-    /// `nginx` or `mediamtx`.
-    pub name: String,
-    /// Whether it runs.
-    pub running: bool,
-    /// Its process id, if it runs.
-    pub pid: Option<i32>,
-    /// Seconds since it was started, if it runs.
-    pub uptime_s: Option<u64>,
-    /// Where it listens, `rtmp://127.0.0.1:1935`.
-    pub addresses: Vec<String>,
-    /// Its log file.
-    pub log: String,
-}
-
 /// Looks at one stream, or at all and the servers.
 ///
 /// # Errors
 /// Usage for a wrong key; not found, with the keys there are, for one that nothing is known of.
 pub fn report(settings: &Settings, environment: &Environment, key: Option<&str>) -> Outcome<Report> {
-    let known = ours(settings, environment);
     let (boot, now) = (boot_id(), clock::now_ms());
     let status = |one: &Ours| stream(one, &boot, now);
     let Some(key) = key else {
-        let servers = servers::status(settings).into_iter().map(server).collect();
-        return Ok(Report { streams: known.iter().map(status).collect(), servers });
+        let streams = ours::ours(settings, environment).iter().map(status).collect();
+        return Ok(Report { streams, servers: servers::status(settings) });
     };
     let key = parse_key(key)?;
-    let mut streams: Vec<StreamStatus> =
-        known.iter().filter(|one| one.record.key == key.as_str()).map(status).collect();
-    if streams.is_empty() {
-        return Err(unknown(key.as_str(), &known));
-    }
-    // The same key can stand in several folders; the one that runs is meant, else the one of the home folder.
-    let at = streams.iter().position(|s| s.running).unwrap_or(0);
-    Ok(Report { streams: vec![streams.swap_remove(at)], servers: Vec::new() })
-}
-
-fn server(server: servers::Server) -> ServerStatus {
-    ServerStatus {
-        name: server.name.to_string(),
-        running: server.running,
-        pid: server.pid,
-        uptime_s: server.uptime_s,
-        addresses: server.urls,
-        log: server.log,
+    match ours::find(settings, environment, &key) {
+        Some(one) => Ok(Report { streams: vec![status(&one)], servers: Vec::new() }),
+        None => Err(unknown(key.as_str(), &ours::ours(settings, environment))),
     }
 }
 

@@ -4,7 +4,8 @@
 use super::Console;
 use super::units::{bitrate, bytes};
 use crate::base::{clock, printable::printable};
-use crate::manager::status::{Report, ServerStatus, StreamStatus};
+use crate::manager::servers::Server;
+use crate::manager::status::{Report, StreamStatus};
 use std::time::Duration;
 
 /// The whole report, line by line.
@@ -16,7 +17,7 @@ pub fn lines(report: &Report, console: &Console) -> Vec<String> {
         }
         block(stream, console, &mut out);
     }
-    if !report.servers.is_empty() {
+    if report.servers.iter().any(|server| server.running) {
         if !out.is_empty() {
             out.push(String::new());
         }
@@ -101,15 +102,15 @@ fn encoder(stream: &StreamStatus) -> String {
     parts.join(", ")
 }
 
-fn servers(servers: &[ServerStatus], console: &Console, out: &mut Vec<String>) {
+fn servers(servers: &[Server], console: &Console, out: &mut Vec<String>) {
     let mut rows = vec![["SERVER", "STATE", "PID", "UPTIME", "LISTENS", "LOG"].map(str::to_string).to_vec()];
     for server in servers {
         rows.push(vec![
-            server.name.clone(),
+            server.name.to_string(),
             if server.running { "running" } else { "stopped" }.to_string(),
             server.pid.map_or("-".to_string(), |pid| pid.to_string()),
             server.uptime_s.map_or("-".to_string(), |s| clock::uptime(Duration::from_secs(s))),
-            if server.addresses.is_empty() { "-".to_string() } else { server.addresses.join(" ") },
+            if server.urls.is_empty() { "-".to_string() } else { server.urls.join(" ") },
             printable(&server.log),
         ]);
     }
@@ -185,12 +186,13 @@ mod tests {
             log: "/h/logs/ffmpeg/a.log".into(),
             renditions: vec![rendition, audio],
         };
-        let server = ServerStatus {
-            name: "nginx".into(),
+        let server = Server {
+            name: "nginx",
             running: true,
             pid: Some(9),
             uptime_s: Some(5),
-            addresses: vec!["rtmp://127.0.0.1:1935".into()],
+            started: false,
+            urls: vec!["rtmp://127.0.0.1:1935".into()],
             log: "/h/logs/nginx/error.log".into(),
         };
         Report { streams: vec![stream], servers: vec![server] }
