@@ -8,7 +8,12 @@ use rules::{FLOORS, Offence, SourceFile, floor, offences};
 use std::path::{Path, PathBuf};
 
 /// Where a rule may be broken, and why. An exception that nothing needs any more fails the test as well.
-const EXCEPTIONS: &[(&str, &str, &str)] = &[];
+const EXCEPTIONS: &[(&str, &str, &str)] = &[
+    (WRITES, "src/process/child_log.rs", "a log grows line by line and is rotated by name"),
+    (WRITES, "src/process/server.rs", "what a server says before its own log is open is appended"),
+    (WRITES, "src/process/stream_lock.rs", "a lock file holds nothing"),
+];
+const WRITES: &str = "only base/atomic_file writes state files";
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -103,7 +108,6 @@ fn the_rules_bite() {
     let print = "only ui and command print";
     let spawn = "only process starts programs";
     let environment = "only config reads the environment";
-    let write = "only base/atomic_file writes state files";
     for (name, text, rule) in [
         ("src/model/a.rs", "use crate::config::Settings;", imports),
         ("src/config/a.rs", "use crate::process::identity;", imports),
@@ -138,9 +142,9 @@ fn the_rules_bite() {
         ("src/ui/a.rs", "use std::process::{self as p}; fn f() { p::Command::new(\"x\"); }", spawn),
         ("src/process/a.rs", "fn f() { std::env::var(\"X\"); }", environment),
         ("src/config/keys.rs", "use std::env; fn f() { env::current_dir(); }", environment),
-        ("src/config/a.rs", "use std::fs; fn f() { fs::write(\"a\", \"b\"); }", write),
-        ("src/manager/a.rs", "use std::fs::File; fn f() { File::create(\"a\"); }", write),
-        ("src/manager/a.rs", "fn f() { std::fs::OpenOptions::new().append(true); }", write),
+        ("src/config/a.rs", "use std::fs; fn f() { fs::write(\"a\", \"b\"); }", WRITES),
+        ("src/manager/a.rs", "use std::fs::File; fn f() { File::create(\"a\"); }", WRITES),
+        ("src/manager/a.rs", "fn f() { std::fs::OpenOptions::new().append(true); }", WRITES),
         ("src/process/a.rs", "fn f() { unsafe { g() } }", "unsafe only in process/sys"),
         ("src/process/utils.rs", "", "names say something"),
         ("src/process/common/a.rs", "", "names say something"),
