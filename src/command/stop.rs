@@ -60,7 +60,7 @@ fn wanted(context: &Context, args: &StopArgs) -> Outcome<Vec<StreamKey>> {
                 (o.record.key.clone(), format!("{}  {}  {}", o.record.key, o.record.state, o.record.source))
             })
             .collect();
-        let picked = 0;
+        let picked = crate::ui::picker::pick(&context.console, "stop which stream?", &rows)?;
         return Ok(rows.get(picked).and_then(|(key, _)| key.parse().ok()).into_iter().collect());
     }
     if args.stream_key.is_empty() {
