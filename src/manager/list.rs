@@ -51,6 +51,14 @@ impl<'a> Lister<'a> {
     /// # Errors
     /// Server, if no status source answered.
     pub async fn look(&mut self) -> Outcome<Listing> {
+        match self.look_anyway().await {
+            (_, Some(failure)) => Err(failure),
+            (listing, None) => Ok(listing),
+        }
+    }
+
+    /// As [`Lister::look`], with a listing even where no source answered: of what our own records say.
+    pub async fn look_anyway(&mut self) -> (Listing, Option<Failure>) {
         let settings = self.settings;
         let ours = ours(settings, self.environment);
         let nginx = async {
@@ -58,9 +66,10 @@ impl<'a> Lister<'a> {
             Ok::<_, SourceError>(self.watch_bytes(first, &ours).await)
         };
         let (nginx, mediamtx) = tokio::join!(nginx, mediamtx::paths(&self.client, &settings.mediamtx_url));
-        if let (Err(nginx), Err(mediamtx)) = (&nginx, &mediamtx) {
-            return Err(nobody_answers(settings, nginx, mediamtx));
-        }
+        let failure = match (&nginx, &mediamtx) {
+            (Err(nginx), Err(mediamtx)) => Some(nobody_answers(settings, nginx, mediamtx)),
+            _ => None,
+        };
         let mut notes = Vec::new();
         let mut movements = Movements::new();
         let mut snapshot = None;
@@ -100,7 +109,7 @@ impl<'a> Lister<'a> {
             all: self.all,
         });
         notes.extend(merged.notes);
-        Ok(Listing { streams: merged.streams, servers, notes })
+        (Listing { streams: merged.streams, servers, notes }, failure)
     }
 
     /// Finds out which foreign streams move: by what was seen before, then by looking again until all have moved or

@@ -3,11 +3,13 @@
 pub mod ask;
 pub mod console;
 pub mod keys;
+pub mod list_view;
 pub mod picker;
 mod picker_terminal;
 pub mod publish_view;
 pub mod redraw;
 pub mod status_view;
+pub mod table;
 pub mod units;
 
 pub use console::Console;
