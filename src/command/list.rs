@@ -9,7 +9,6 @@ use crate::ui::list_view;
 use crate::ui::picker;
 use crate::ui::redraw::Redraw;
 use crate::ui::table::{Layout, Table};
-use serde_json::Value;
 use std::time::Duration;
 
 /// Time between two looks of `--watch`.
@@ -26,7 +25,7 @@ pub fn run(context: &Context, args: &ListArgs) -> Outcome<u8> {
     let listing = context.block_on(look(context, args))?;
     let console = &context.console;
     if console.json {
-        console.object(&object(&listing)?);
+        console.data(&object(&listing)?);
     } else if console.quiet {
         let keys = list_view::keys(&listing);
         if !keys.is_empty() {
@@ -73,7 +72,7 @@ fn pick(context: &Context, args: &ListArgs) -> Outcome<u8> {
     console.data(&match print {
         Printed::Key => picked.key.clone(),
         Printed::Url => url(context, picked)?,
-        Printed::Json => serde_json::to_value(picked).map_err(unwritable)?.to_string(),
+        Printed::Json => serde_json::to_string(picked).map_err(unwritable)?,
     });
     Ok(0)
 }
@@ -112,7 +111,7 @@ async fn watch(context: &Context, args: &ListArgs) -> Outcome<u8> {
         }
         first = false;
         if console.json {
-            console.object(&object(&listing)?);
+            console.data(&object(&listing)?);
         } else {
             let mut frame = if console.quiet {
                 list_view::keys(&listing).into_iter().map(str::to_string).collect()
@@ -161,12 +160,15 @@ fn layout(context: &Context) -> Layout {
     Layout::Terminal { width: usize::from(columns).max(20), color: context.console.color_out }
 }
 
-fn object(listing: &Listing) -> Outcome<Value> {
-    let mut object = serde_json::to_value(listing).map_err(unwritable)?;
-    if let Some(fields) = object.as_object_mut() {
-        fields.insert("schema".to_string(), "msconv.list/1".into());
+/// The JSON of a listing, fields in the order of the schema.
+fn object(listing: &Listing) -> Outcome<String> {
+    #[derive(serde::Serialize)]
+    struct Object<'a> {
+        schema: &'static str,
+        #[serde(flatten)]
+        listing: &'a Listing,
     }
-    Ok(object)
+    serde_json::to_string(&Object { schema: "msconv.list/1", listing }).map_err(unwritable)
 }
 
 fn unwritable(error: serde_json::Error) -> Failure {
