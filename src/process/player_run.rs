@@ -10,7 +10,8 @@ use super::sys;
 use crate::base::CommandLine;
 use nix::sys::signal::Signal;
 use std::collections::VecDeque;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Read};
+use std::os::fd::OwnedFd;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -57,9 +58,16 @@ pub async fn run(line: &CommandLine, said: &mut dyn FnMut(&str)) -> io::Result<E
     let mut command = Command::from(spawn::command(line));
     command.stdin(Stdio::inherit()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command.env(MARK, &mark);
+    let screen = if terminal.0.is_some() { screen() } else { None };
+    let reader = screen.map(|(ours, theirs)| {
+        command.stdout(theirs);
+        ours
+    });
     let started = Instant::now();
     let mut child = command.spawn()?;
-    let mut lines = Lines::of(&mut child);
+    // The command holds a copy of the child's side of the terminal, which would keep it from ever ending.
+    drop(command);
+    let mut lines = Lines::of(&mut child, reader);
     let mut interrupted = false;
     let [interrupt, terminate, hangup] = &mut signals;
     let status = loop {
@@ -164,8 +172,13 @@ struct Lines {
 }
 
 impl Lines {
-    fn of(child: &mut Child) -> Lines {
+    fn of(child: &mut Child, screen: Option<OwnedFd>) -> Lines {
         let (to, from) = mpsc::channel(64);
+        if let Some(screen) = screen {
+            let to = to.clone();
+            // A thread, not a task: terminals cannot be waited for like pipes. It ends with the last writer.
+            std::thread::spawn(move || read_screen(screen.into(), &to));
+        }
         if let Some(pipe) = child.stdout.take() {
             tokio::spawn(read_lines(pipe, to.clone()));
         }
@@ -185,34 +198,98 @@ impl Lines {
     }
 }
 
-/// Reads to the end of the pipe, whatever comes: lines end at `\n` or `\r`, long ones are cut, never kept back.
-async fn read_lines(pipe: impl AsyncRead + Unpin, to: mpsc::Sender<String>) {
-    let mut reader = BufReader::new(pipe);
-    let mut line: Vec<u8> = Vec::new();
-    loop {
-        let chunk = match reader.fill_buf().await {
-            Ok(chunk) if !chunk.is_empty() => chunk,
-            _ => break,
-        };
-        let used = chunk.len();
-        let mut done = Vec::new();
-        for byte in chunk {
-            if matches!(byte, b'\n' | b'\r') {
-                done.push(std::mem::take(&mut line));
-            } else if line.len() < LONGEST {
-                line.push(*byte);
+/// A terminal for the player's stdout: our side, and its. mpv takes keys only while its stdout is a terminal, and its
+/// errors go there as well.
+fn screen() -> Option<(OwnedFd, OwnedFd)> {
+    let pair = nix::pty::openpty(None, None).ok()?;
+    for fd in [&pair.master, &pair.slave] {
+        let close = nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC);
+        nix::fcntl::fcntl(fd, close).ok()?;
+    }
+    Some((pair.master, pair.slave))
+}
+
+fn read_screen(mut screen: std::fs::File, to: &mpsc::Sender<String>) {
+    let mut cutter = Cutter::default();
+    let mut buffer = [0u8; 4096];
+    // A terminal whose other side is gone says EIO, not end of file.
+    while let Ok(read) = screen.read(&mut buffer) {
+        let chunk = buffer.get(..read).unwrap_or_default();
+        for line in cutter.cut(chunk) {
+            if to.blocking_send(line).is_err() {
+                return;
             }
         }
-        reader.consume(used);
-        for text in done.into_iter().filter(|t| !t.is_empty()) {
-            if to.send(String::from_utf8_lossy(&text).into_owned()).await.is_err() {
+        if read == 0 {
+            break;
+        }
+    }
+    for line in cutter.rest() {
+        let _ = to.blocking_send(line);
+    }
+}
+
+/// Reads to the end of the pipe, whatever comes.
+async fn read_lines(pipe: impl AsyncRead + Unpin, to: mpsc::Sender<String>) {
+    let mut reader = BufReader::new(pipe);
+    let mut cutter = Cutter::default();
+    loop {
+        let lines = match reader.fill_buf().await {
+            Ok(chunk) if !chunk.is_empty() => {
+                let lines = cutter.cut(chunk);
+                let used = chunk.len();
+                reader.consume(used);
+                lines
+            }
+            _ => break,
+        };
+        for line in lines {
+            if to.send(line).await.is_err() {
                 return;
             }
         }
     }
-    if !line.is_empty() {
-        let _ = to.send(String::from_utf8_lossy(&line).into_owned()).await;
+    for line in cutter.rest() {
+        let _ = to.send(line).await;
     }
+}
+
+/// Cuts bytes into lines, which end at `\n` or `\r`; long ones lose their end, empty ones are left out.
+#[derive(Default)]
+struct Cutter(Vec<u8>);
+
+impl Cutter {
+    fn cut(&mut self, chunk: &[u8]) -> Vec<String> {
+        let mut lines = Vec::new();
+        for byte in chunk {
+            if matches!(byte, b'\n' | b'\r') {
+                lines.extend(self.rest());
+            } else if self.0.len() < LONGEST {
+                self.0.push(*byte);
+            }
+        }
+        lines
+    }
+
+    fn rest(&mut self) -> Option<String> {
+        let line = plain(&String::from_utf8_lossy(&std::mem::take(&mut self.0)));
+        (!line.is_empty()).then_some(line)
+    }
+}
+
+/// A line without the colours that programs use on a terminal (`ESC [ ... letter`).
+fn plain(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some((before, after)) = rest.split_once("\u{1b}[") {
+        out.push_str(before);
+        rest = match after.find(|c: char| ('@'..='~').contains(&c)) {
+            Some(end) => after.get(end.saturating_add(1)..).unwrap_or_default(),
+            None => "",
+        };
+    }
+    out.push_str(rest);
+    out
 }
 
 /// The terminal's mode, which a killed terminal player does not give back.
@@ -279,6 +356,13 @@ mod tests {
         assert!(ended("kill -INT $$; sleep 300").await.interrupted);
         let killed = ended("kill -KILL $$").await;
         assert_eq!((killed.exit.signal, killed.interrupted), (Some(9), false));
+    }
+
+    #[test]
+    fn colours_are_taken_out() {
+        assert_eq!(plain("\u{1b}[0m\u{1b}[0;31mError\u{1b}[0m: é\u{1b}[K"), "Error: é");
+        assert_eq!(plain("cut off\u{1b}[1;3"), "cut off");
+        assert_eq!(plain("[plain] text"), "[plain] text");
     }
 
     #[tokio::test]

@@ -12,6 +12,7 @@ use crate::config::{Environment, Settings};
 use crate::player::{self, Candidate, Choice, Protocol, Watch};
 use crate::status::rtsp_describe::{self, Verdict};
 use std::ffi::OsString;
+use std::path::Path;
 pub use wish::{Address, Servers, Target, Wish};
 
 /// What is to be started, and what to say before.
@@ -192,7 +193,7 @@ fn made(target: Target, choice: &Choice<'_>, extra: &[OsString], lost: Option<St
         format!(
             "{}; playing with {} over {}",
             reasons.join("; "),
-            candidate.kind.shown(),
+            shown_name(candidate.kind, &candidate.program),
             choice.protocol.shown()
         )
     });
@@ -206,6 +207,21 @@ fn made(target: Target, choice: &Choice<'_>, extra: &[OsString], lost: Option<St
         note,
         target,
     })
+}
+
+/// What a player is called: its own name, or the file name of a program that is not known.
+fn shown_name(kind: player::Kind, program: &Path) -> String {
+    match kind {
+        player::Kind::Other => program.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        known => known.shown().to_string(),
+    }
+}
+
+impl PlayPlan {
+    /// What the player is called.
+    pub fn player(&self) -> String {
+        shown_name(self.kind, &self.command.program)
+    }
 }
 
 #[cfg(test)]

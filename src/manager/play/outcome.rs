@@ -40,11 +40,11 @@ pub fn judge(plan: &PlayPlan, ended: &Ended, redactor: &Redactor) -> Verdict {
             return Verdict::Well;
         }
         let last = quoted.last().map(|l| format!(": {l}")).unwrap_or_default();
-        return Verdict::Soon(format!("{} ended after {}{last}", name(plan), spoken(ended.lasted)));
+        return Verdict::Soon(format!("{} ended after {}{last}", plan.player(), spoken(ended.lasted)));
     }
     let mut failure = Failure::new(
         Kind::Missing,
-        format!("{} could not play {} {}", name(plan), plan.target.key, plan.target.label),
+        format!("{} could not play {} {}", plan.player(), plan.target.key, plan.target.label),
     );
     for line in &quoted {
         failure = failure.why(line.clone());
@@ -52,15 +52,6 @@ pub fn judge(plan: &PlayPlan, ended: &Ended, redactor: &Redactor) -> Verdict {
     failure = failure.why(format!("it {} after {}", ended.exit, spoken(ended.lasted)));
     let other = if plan.kind == Player::Mpv { "ffplay" } else { "mpv" };
     Verdict::Failed(failure.hint(format!("--player {other}")).hint("--print-url"))
-}
-
-fn name(plan: &PlayPlan) -> String {
-    match plan.kind {
-        Player::Other => {
-            plan.command.program.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()
-        }
-        known => known.shown().to_string(),
-    }
 }
 
 #[cfg(test)]

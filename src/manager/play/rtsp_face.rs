@@ -31,6 +31,11 @@ pub fn failure(
             .why(format!("it answers {status}: the path is not configured, or its source cannot be reached"))
             .why("MediaMTX 1.20 and later want the stream's name behind '#' in an RTMP source; with '/' it waits 10 s and gives up")
             .hint(change(Setting::Paths)),
+        Verdict::Unauthorized if settings.rtsp_url.has_secrets() => {
+            fail(format!("the RTSP server at {server} does not let this user read {name}"))
+                .why("it answers 401 Unauthorized to the password in the address")
+                .hint(change(Setting::Reading))
+        }
         Verdict::Unauthorized => fail(format!("the RTSP server at {server} lets nobody read {name} without a password"))
             .why("it answers 401 Unauthorized")
             .hint(format!("--rtsp-url rtsp://USER:PASSWORD@{}:{}", settings.rtsp_url.host(), settings.rtsp_url.port()))
