@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# Every check there is, with what this machine has: format, lints, tests, documentation, licences, fuzz targets, shell
+# scripts. Installs nothing; what is missing is named and skipped, unless MSCONV_REQUIRE_REAL=1 (scripts/test.sh).
+set -euo pipefail
+# shellcheck source=scripts/machine.sh
+. "$(dirname "${BASH_SOURCE[0]}")/machine.sh"
+cd "$root"
+results=$(mktemp)
+trap 'rm -f "$log" "$results"' EXIT
+
+usage() {
+  cat <<'TEXT'
+usage: scripts/check.sh [TEST_NAME...]
+
+With names, only tests whose name holds one of them are run; the other checks run all the same.
+TEXT
+}
+case ${1:-} in
+  -h | --help) usage && exit 0 ;;
+  -?*) usage >&2 && exit 2 ;;
+esac
+
+[ -d "$HOME/.cargo/bin" ] && PATH=$HOME/.cargo/bin:$PATH
+have cargo || fail "there is no cargo" "scripts/setup.sh"
+skipped=()
+skip() {
+  [ "${MSCONV_REQUIRE_REAL:-}" != 1 ] || fail "$1 is missing, and nothing may be skipped" "scripts/test.sh"
+  say "skipped: $1 not found"
+  skipped+=("$1")
+}
+
+timed() {
+  local name=$1 begun=$SECONDS
+  shift
+  step "$name"
+  "$@"
+  say "($name: $((SECONDS - begun)) s)"
+}
+
+format() { cargo fmt --all -- --check; }
+lints() { cargo clippy --locked --all-targets -- -D warnings; }
+documentation() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items; }
+tests() {
+  local outcome=0
+  cargo test --locked --no-fail-fast -- "$@" 2>&1 | tee "$results" || outcome=1
+  return $outcome
+}
+licences() {
+  if cargo deny --version >/dev/null 2>&1; then
+    cargo deny --offline check licenses bans sources
+  else
+    skip "cargo deny"
+  fi
+}
+fuzz_targets() {
+  [ -f fuzz/Cargo.toml ] || return 0
+  if have rustup && rustup toolchain list 2>/dev/null | grep -q '^nightly' && cargo fuzz --version >/dev/null 2>&1; then
+    cargo +nightly fuzz build
+  else
+    # Without the fuzzer they shall at least compile.
+    say "note: cargo fuzz and a nightly Rust are not here; the targets are only checked"
+    cargo check --manifest-path fuzz/Cargo.toml
+  fi
+}
+shell_scripts() {
+  if have shellcheck; then
+    shellcheck -x scripts/*.sh .ci/run
+  else
+    skip "shellcheck"
+  fi
+}
+
+timed "format" format
+timed "shell scripts" shell_scripts
+timed "lints" lints
+timed "tests" tests "$@"
+timed "documentation" documentation
+timed "licences" licences
+timed "fuzz targets" fuzz_targets
+
+step "summary"
+[ ${#skipped[@]} -eq 0 ] || say "skipped: ${skipped[*]} not found"
+grep -E '^skipped: ' "$results" | sort | uniq -c || true
+grep -E '^( +Running| +Doc-tests|test result)' "$results"

@@ -1,0 +1,141 @@
+# What the other scripts share: what is on this machine, and how to install what is not. Sourced, never run.
+# shellcheck shell=bash
+# shellcheck disable=SC2034 # target, cargo and nginx are for those who source this
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+target=${CARGO_TARGET_DIR:-$root/target}
+
+say() { printf '%s\n' "$*"; }
+step() { printf '\n== %s\n' "$*"; }
+fail() {
+  printf 'error: %s\n' "$1" >&2
+  shift
+  local line
+  for line in "$@"; do printf '  try: %s\n' "$line" >&2; done
+  exit 1
+}
+have() { command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ]; }
+
+# Runs a command as root: directly, by sudo, or not at all.
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then
+    "$@"
+  elif have sudo; then
+    sudo "$@"
+  else
+    fail "this needs root, and there is no sudo" "as root: $*"
+  fi
+}
+
+may_be_root() { [ "$(id -u)" -eq 0 ] || have sudo; }
+
+# What to install by hand where apt does not exist.
+elsewhere() {
+  local id=
+  # shellcheck disable=SC1091
+  [ -r /etc/os-release ] && id=$(. /etc/os-release && printf '%s %s' "${ID:-}" "${ID_LIKE:-}")
+  case " $id " in
+    *fedora* | *rhel*) say "dnf install gcc ffmpeg nginx (ffmpeg from RPM Fusion; nginx-rtmp-module must be built from source)" ;;
+    *arch*) say "pacman -S gcc ffmpeg nginx (and nginx-mod-rtmp from the AUR)" ;;
+    *alpine*) say "apk add build-base bash ffmpeg nginx nginx-mod-rtmp" ;;
+    *suse*) say "zypper install gcc ffmpeg nginx (ffmpeg from Packman; nginx-rtmp-module must be built from source)" ;;
+    *) say "install a C compiler, ffmpeg with libx264, and nginx with its rtmp module" ;;
+  esac
+}
+
+apt_is_fresh=
+# Installs Debian packages; those that are there are left alone.
+packages() {
+  local missing=() package
+  for package in "$@"; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  refresh
+  say "installing ${missing[*]}"
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" >"$log" 2>&1 ||
+    { tail -n 20 "$log" >&2; fail "apt-get could not install ${missing[*]}"; }
+}
+
+refresh() {
+  [ -z "$apt_is_fresh" ] || return 0
+  as_root apt-get update -q >"$log" 2>&1 || { tail -n 20 "$log" >&2; fail "apt-get update failed"; }
+  apt_is_fresh=yes
+}
+
+# Whether the first version is at least the second: 1.90 1.88
+at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$2" ]; }
+
+rtmp_module() {
+  local folder about
+  nginx=$(command -v nginx || true)
+  [ -n "$nginx" ] || { [ -x /usr/sbin/nginx ] && nginx=/usr/sbin/nginx; } || return 1
+  about=$("$nginx" -V 2>&1 || true)
+  case $about in *--add-module=*rtmp*) return 0 ;; esac
+  for folder in $(printf '%s\n' "$about" | tr ' ' '\n' | sed -n 's/^--modules-path=//p') /usr/lib/nginx/modules; do
+    [ -f "$folder/ngx_rtmp_module.so" ] && return 0
+  done
+  return 1
+}
+
+# ffmpeg, nginx with the rtmp module, a C compiler for the build.
+need_programs() {
+  local wanted=()
+  have ffmpeg && have ffprobe || wanted+=(ffmpeg)
+  rtmp_module || wanted+=(nginx libnginx-mod-rtmp)
+  have cc || wanted+=(gcc libc6-dev)
+  [ -e /etc/ssl/certs/ca-certificates.crt ] || [ ! -e /etc/debian_version ] || wanted+=(ca-certificates)
+  [ ${#wanted[@]} -gt 0 ] || return 0
+  have apt-get || fail "missing here: ${wanted[*]}" "$(elsewhere)"
+  local had_nginx=
+  have nginx && had_nginx=yes
+  packages "${wanted[@]}"
+  [ -n "$had_nginx" ] || quiet_nginx
+}
+
+# Debian's package starts an nginx of the system on port 80. Nobody asked for that one; `msconv up` starts its own.
+quiet_nginx() {
+  if [ -d /run/systemd/system ]; then
+    as_root systemctl disable --now nginx >"$log" 2>&1 || true
+  elif [ -x /etc/init.d/nginx ] && [ -e /run/nginx.pid ]; then
+    as_root /etc/init.d/nginx stop >"$log" 2>&1 || true
+  else
+    return 0
+  fi
+  say "the nginx service of the system, which came with the package, is switched off; msconv starts its own"
+}
+
+# Finds or installs a cargo that is new enough for the package, and names it in $cargo.
+need_cargo() {
+  local need version package
+  need=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$root/Cargo.toml")
+  [ -d "$HOME/.cargo/bin" ] && PATH=$HOME/.cargo/bin:$PATH
+  cargo=cargo
+  if have cargo; then
+    version=$(cd "$root" && cargo --version 2>/dev/null | cut -d' ' -f2)
+    at_least "${version:-0}" "$need" && return 0
+    say "cargo ${version:-?} is too old, $need is needed"
+  fi
+  if have rustup; then
+    say "installing Rust $need by rustup"
+    rustup toolchain install "$need" --profile minimal --component clippy --component rustfmt >"$log" 2>&1 ||
+      { tail -n 20 "$log" >&2; fail "rustup could not install Rust $need"; }
+    export RUSTUP_TOOLCHAIN=$need
+    return 0
+  fi
+  if have apt-get && ! have cargo && may_be_root; then
+    refresh
+    for package in cargo cargo-web; do
+      version=$(apt-cache policy "$package" | sed -n 's/^ *Candidate: \([0-9.]*\).*/\1/p')
+      if [ -n "$version" ] && at_least "$version" "$need"; then
+        packages "$package" "rustc${package#cargo}"
+        return 0
+      fi
+    done
+  fi
+  fail "Rust $need or later is needed and this machine's packages have none" \
+    "https://rustup.rs    (installs it for you alone; then run this script again)"
+}
+
+# Output of the programs that install things; shown only when they fail.
+log=$(mktemp)

