@@ -86,9 +86,9 @@ shown up
 
 if [ -z "$film" ]; then
   film=$work/clip.mp4
-  step "a clip of 12 s, 1920x1080, with sound"
+  step "a clip of 8 s, 1920x1080, with sound"
   ffmpeg -nostdin -hide_banner -loglevel error \
-    -f lavfi -i testsrc2=size=1920x1080:rate=25:duration=12 -f lavfi -i sine=frequency=440:sample_rate=48000:duration=12 \
+    -f lavfi -i testsrc2=size=1920x1080:rate=25:duration=8 -f lavfi -i sine=frequency=440:sample_rate=48000:duration=8 \
     -c:v libx264 -preset ultrafast -pix_fmt yuv420p -g 50 -c:a aac -b:a 128k "$film"
 fi
 

@@ -525,3 +525,34 @@ fn a_second_server_of_other_options_is_left_alone() {
     stage.msconv(&["down"]).expect(0);
     assert!(other.stat().contains("<rtmp>"));
 }
+
+#[test]
+fn another_users_servers_are_left_alone() {
+    let Some(stage) = stage("up-other-user") else { return };
+    if !nix::unistd::geteuid().is_root() {
+        eprintln!("skipped: only root can act as two users");
+        return;
+    }
+    let up = stage.msconv(&["up", "--json"]).expect(0);
+    // Everyone may come in, as into /tmp; the home itself stays root's.
+    std::fs::set_permissions(stage.root(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    for path in ["", "pids", "logs"] {
+        std::fs::set_permissions(stage.file(path), std::os::unix::fs::PermissionsExt::from_mode(0o777))
+            .unwrap();
+    }
+    // The build folder may be closed to others.
+    let binary = stage.root().join("msconv");
+    stage.spawn("cp", &[Stage::binary().as_ref(), binary.as_os_str()]).wait(SOON).expect(0);
+    let nobody = ["--reuid=nobody", "--regid=nogroup", "--clear-groups", "--", binary.to_str().unwrap()];
+    for command in ["down", "up"] {
+        let args = [&nobody[..], &[command]].concat();
+        stage
+            .spawn("setpriv", &args)
+            .wait(SOON)
+            .expect(1)
+            .says("belong to the user root")
+            .says("try: msconv down");
+    }
+    assert!(identity::Identity::of(pid_of(&up, 0)).is_some());
+    stage.msconv(&["down"]).expect(0).prints("stopped");
+}

@@ -18,7 +18,7 @@ use addresses::Addresses;
 use place::{Place, lock_failure};
 use serde::Serialize;
 use start::Patience;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -84,6 +84,7 @@ pub async fn up(settings: &Settings, wait: Duration, install: &str, interrupted:
     let wanted = Addresses::of(settings)?;
     let patience = Patience { deadline: begun + wait, whole: wait, interrupted };
     let [nginx_place, mediamtx_place] = places(settings);
+    belongs_to_us(&nginx_place.prefix)?;
     let _turn = turn(settings, patience).await?;
     folder(&nginx_place.prefix, 0o700)?;
     let outcome = async {
@@ -132,6 +133,7 @@ pub async fn down(settings: &Settings, wait: Duration) -> Outcome<Vec<Down>> {
         let none = |name| Down { name, outcome: Ended::NotRunning, pid: None, took_s: 0.0 };
         return Ok(vec![none(mediamtx.name), none(nginx.name)]);
     }
+    belongs_to_us(&nginx.prefix)?;
     let never = AtomicBool::new(false);
     let patience = Patience { deadline: Instant::now() + wait, whole: wait, interrupted: &never };
     let _turn = turn(settings, patience).await?;
@@ -205,6 +207,20 @@ impl Drop for Turn {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(self.lock.path());
     }
+}
+
+/// Fails if another user's servers stand here; root may deal with anybody's.
+fn belongs_to_us(prefix: &Path) -> Outcome<()> {
+    let (own, Ok(meta)) = (nix::unistd::geteuid(), std::fs::symlink_metadata(prefix)) else { return Ok(()) };
+    let owner = nix::unistd::Uid::from_raw(meta.uid());
+    if own.is_root() || owner == own {
+        return Ok(());
+    }
+    let name = nix::unistd::User::from_uid(owner).ok().flatten().map_or(owner.to_string(), |user| user.name);
+    Err(Failure::internal(format!("the servers of this home belong to the user {name}"))
+        .why(format!("{} is that user's", prefix.display()))
+        .hint("msconv down    (as that user)")
+        .hint("--home with a folder of your own"))
 }
 
 /// Removes the private prefix, nothing of which runs any more. The link to the logs is not followed.
