@@ -23,28 +23,30 @@ esac
 [ -d "$HOME/.cargo/bin" ] && PATH=$HOME/.cargo/bin:$PATH
 have cargo || fail "there is no cargo" "scripts/setup.sh"
 skipped=()
+# Names a part that is missing here; a failure where nothing may be skipped.
 skip() {
-  [ "${MSCONV_REQUIRE_REAL:-}" != 1 ] || fail "$1 is missing, and nothing may be skipped" "scripts/test.sh"
-  say "skipped: $1 not found"
   skipped+=("$1")
+  if [ "${MSCONV_REQUIRE_REAL:-}" = 1 ]; then
+    say "error: $1 is missing, and nothing may be skipped"
+    return 1
+  fi
+  say "skipped: $1 not found"
 }
 
-timed() {
-  local name=$1 begun=$SECONDS
+failed=()
+# Runs one check; a failed one does not keep the others from running.
+check() {
+  local name=$1 begun=$SECONDS outcome=passed
   shift
   step "$name"
-  "$@"
-  say "($name: $((SECONDS - begun)) s)"
+  "$@" || { failed+=("$name") && outcome=FAILED; }
+  say "($name $outcome after $((SECONDS - begun)) s)"
 }
 
 format() { cargo fmt --all -- --check; }
 lints() { cargo clippy --locked --all-targets -- -D warnings; }
 documentation() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items; }
-tests() {
-  local outcome=0
-  cargo test --locked --no-fail-fast -- "$@" 2>&1 | tee "$results" || outcome=1
-  return $outcome
-}
+tests() { cargo test --locked --no-fail-fast -- "$@" 2>&1 | tee "$results"; }
 licences() {
   if cargo deny --version >/dev/null 2>&1; then
     cargo deny --offline check licenses bans sources
@@ -59,7 +61,7 @@ fuzz_targets() {
   else
     # Without the fuzzer they shall at least compile.
     say "note: cargo fuzz and a nightly Rust are not here; the targets are only checked"
-    cargo check --manifest-path fuzz/Cargo.toml
+    cargo check --manifest-path fuzz/Cargo.toml --target-dir "$target"
   fi
 }
 shell_scripts() {
@@ -70,15 +72,19 @@ shell_scripts() {
   fi
 }
 
-timed "format" format
-timed "shell scripts" shell_scripts
-timed "lints" lints
-timed "tests" tests "$@"
-timed "documentation" documentation
-timed "licences" licences
-timed "fuzz targets" fuzz_targets
+check "format" format
+check "shell scripts" shell_scripts
+check "lints" lints
+check "tests" tests "$@"
+check "documentation" documentation
+check "licences" licences
+check "fuzz targets" fuzz_targets
 
 step "summary"
-[ ${#skipped[@]} -eq 0 ] || say "skipped: ${skipped[*]} not found"
 grep -E '^skipped: ' "$results" | sort | uniq -c || true
-grep -E '^( +Running| +Doc-tests|test result)' "$results"
+[ ${#skipped[@]} -eq 0 ] || say "not found: ${skipped[*]}"
+grep -E '^( +Running| +Doc-tests|test .*FAILED|test result)' "$results" || true
+if [ ${#failed[@]} -gt 0 ]; then
+  say "FAILED: ${failed[*]}"
+  exit 1
+fi

@@ -41,10 +41,11 @@ fi
 export MSCONV_TEST_FILM=${MSCONV_TEST_FILM:-$film} MSCONV_REQUIRE_REAL=1
 say "(ready after $((SECONDS - begun)) s)"
 
-scripts/check.sh | tee "$summary"
-
+outcome=0
+scripts/check.sh | tee "$summary" || outcome=1
 step "demonstration"
-MSCONV_BIN=$target/debug/msconv DEMO_PICTURES=$target/demo scripts/demo.sh
+MSCONV_BIN=$target/debug/msconv DEMO_PICTURES=$target/demo scripts/demo.sh || outcome=1
 
-step "all done in $((SECONDS - begun)) s"
+step "$([ $outcome -eq 0 ] && printf 'all passed' || printf 'FAILED') after $((SECONDS - begun)) s"
 sed -n '/^== summary/,$p' "$summary" | tail -n +2
+exit $outcome
