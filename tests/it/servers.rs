@@ -206,7 +206,11 @@ fn a_taken_port_names_who_has_it() {
     }
     // Another nginx-rtmp is not ours either.
     let nginx = Nginx::start(&stage);
-    stage.msconv(&["up"]).expect(6).says(&format!("is taken by nginx (pid {})", nginx.pid()));
+    stage
+        .msconv(&["up"])
+        .expect(6)
+        .says(&format!("is taken by nginx (pid {})", nginx.pid()))
+        .says("publish can use it as it is");
     stage.msconv(&["down"]).expect(0).prints("no servers");
     assert!(nginx.names().is_empty(), "the other one lives");
 }

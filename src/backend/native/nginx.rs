@@ -158,17 +158,31 @@ pub async fn up(
         variables: Vec::new(),
         stack_limit: Some(STACK),
     };
-    let (pid, ()) = start
-        .run(lock, patience, || async {
-            let page = ask(&client, settings).await?;
-            if ours(&page, place) && has(&page, wanted) {
-                Ok(())
-            } else {
-                Err("another server answers".into())
-            }
-        })
-        .await?;
+    let started = start.run(lock, patience, || async {
+        let page = ask(&client, settings).await?;
+        if ours(&page, place) && has(&page, wanted) { Ok(()) } else { Err("another server answers".into()) }
+    });
+    let (pid, ()) = match started.await {
+        Ok(started) => started,
+        Err(failure) => return Err(with_other_server(failure, settings, wanted, &client).await),
+    };
     Ok(Up { pid, started: true, replaced })
+}
+
+/// Adds that another nginx-rtmp answers at the wanted address, if it does: nothing needs to be started then.
+async fn with_other_server(
+    failure: Failure,
+    settings: &Settings,
+    wanted: &Addresses,
+    client: &Client,
+) -> Failure {
+    match ask(client, settings).await {
+        Ok(page) if has(&page, wanted) => failure.why(format!(
+            "{} is another nginx-rtmp, with the application '{}': publish can use it as it is",
+            settings.nginx_stat_url, wanted.application
+        )),
+        _ => failure,
+    }
 }
 
 /// The master's number if our nginx runs as wanted; `None` if only orphans of it are left.
