@@ -98,3 +98,20 @@ fn the_program_is_the_built_one() {
     stage.msconv(&["--version"]).expect(0).prints(env!("CARGO_PKG_VERSION"));
     stage.msconv(&["--nonsense"]).expect(2).says("--nonsense");
 }
+
+#[test]
+fn a_closed_terminal_hangs_up() {
+    let stage = Stage::new("stage-hangup");
+    let script = r#"trap 'echo told > told; exit' HUP; echo ready; while :; do sleep 0.1; done"#;
+    let mut terminal = crate::stage::Terminal::start(&stage, "sh", &["-c", script], false);
+    terminal.wait_for("ready");
+    terminal.close();
+    wait_for("the program to be told", SOON, || stage.file("told").exists());
+}
+
+#[test]
+fn two_ports_are_never_the_same() {
+    let ports: Vec<_> = (0..50).map(|_| crate::stage::Port::free()).collect();
+    let distinct: std::collections::BTreeSet<u16> = ports.iter().map(crate::stage::Port::number).collect();
+    assert_eq!(distinct.len(), ports.len());
+}
