@@ -21,7 +21,7 @@ pub fn run(context: &Context, args: &StatusArgs) -> Outcome<u8> {
     if context.console.json {
         context.console.object(&object(&report)?);
     } else {
-        let lines = status_view::lines(&report, &context.console);
+        let lines = status_view::lines(&report, &context.console, &context.environment.cwd);
         for line in &lines {
             context.console.say(line);
         }
@@ -57,7 +57,7 @@ async fn watch(context: &Context, look: impl Fn() -> Outcome<Report>) -> Outcome
         let lines = if context.console.json {
             vec![object(&report)?.to_string()]
         } else {
-            let lines = status_view::lines(&report, &context.console);
+            let lines = status_view::lines(&report, &context.console, &context.environment.cwd);
             if lines.is_empty() { vec!["nothing of ours runs".to_string()] } else { lines }
         };
         if context.console.json {

@@ -89,7 +89,8 @@ pub struct RenditionStatus {
 /// Looks at one stream, or at all and the servers.
 ///
 /// # Errors
-/// Usage for a wrong key; not found, with the keys there are, for one that nothing is known of.
+/// Usage for a wrong key; not running for one that was stopped; not found, with the keys there are, for one that
+/// nothing is known of.
 pub fn report(settings: &Settings, environment: &Environment, key: Option<&str>) -> Outcome<Report> {
     let (boot, now) = (boot_id(), clock::now_ms());
     let status = |one: &Ours| stream(one, &boot, now);
@@ -100,6 +101,12 @@ pub fn report(settings: &Settings, environment: &Environment, key: Option<&str>)
     let key = parse_key(key)?;
     match ours::find(settings, environment, &key) {
         Some(one) => Ok(Report { streams: vec![status(&one)], servers: Vec::new() }),
+        // The record goes when a stream is stopped, its log stays.
+        None if settings.paths.ffmpeg_log(&key).is_file() => {
+            Err(Failure::new(Kind::NotRunning, format!("{key} is not running"))
+                .hint(format!("msconv logs {key}"))
+                .log(settings.paths.ffmpeg_log(&key).display().to_string()))
+        }
         None => Err(unknown(key.as_str(), &ours::ours(settings, environment))),
     }
 }

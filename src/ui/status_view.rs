@@ -4,29 +4,31 @@
 use super::Console;
 use super::units::{bitrate, bytes};
 use crate::base::{clock, printable::printable};
+use crate::config::Paths;
 use crate::manager::servers::Server;
 use crate::manager::status::{Report, StreamStatus};
+use std::path::Path;
 use std::time::Duration;
 
-/// The whole report, line by line.
-pub fn lines(report: &Report, console: &Console) -> Vec<String> {
+/// The whole report, line by line; log files as seen from `cwd`.
+pub fn lines(report: &Report, console: &Console, cwd: &Path) -> Vec<String> {
     let mut out = Vec::new();
     for stream in &report.streams {
         if !out.is_empty() {
             out.push(String::new());
         }
-        block(stream, console, &mut out);
+        block(stream, console, cwd, &mut out);
     }
     if report.servers.iter().any(|server| server.running) {
         if !out.is_empty() {
             out.push(String::new());
         }
-        servers(&report.servers, console, &mut out);
+        servers(&report.servers, console, cwd, &mut out);
     }
     out
 }
 
-fn block(stream: &StreamStatus, console: &Console, out: &mut Vec<String>) {
+fn block(stream: &StreamStatus, console: &Console, cwd: &Path, out: &mut Vec<String>) {
     let style = match stream.state.as_str() {
         "live" => "32",
         "failed" | "stalled" => "31",
@@ -52,13 +54,14 @@ fn block(stream: &StreamStatus, console: &Console, out: &mut Vec<String>) {
     field("to", printable(&stream.endpoint));
     field("ffmpeg", encoder(stream));
     if let Some(pid) = stream.supervisor_pid {
-        field("watched", format!("by pid {pid}, since {}", stream.started_at));
+        let since = clock::parse_stamp(&stream.started_at).map(|ms| clock::local_time(ms, clock::now_ms()));
+        field("watched", format!("by pid {pid}, since {}", since.unwrap_or_default()));
     }
     match (&stream.last_error, &stream.reason) {
         (Some(error), reason) if reason.as_deref() != Some(error) => field("fault", printable(error)),
         _ => {}
     }
-    field("log", printable(&stream.log));
+    field("log", printable(&Paths::shown(Path::new(&stream.log), cwd)));
     let mut rows =
         vec![["VARIANT", "STATE", "SIZE", "BITRATE", "RECEIVED", "VIEWERS"].map(str::to_string).to_vec()];
     for one in &stream.renditions {
@@ -102,7 +105,7 @@ fn encoder(stream: &StreamStatus) -> String {
     parts.join(", ")
 }
 
-fn servers(servers: &[Server], console: &Console, out: &mut Vec<String>) {
+fn servers(servers: &[Server], console: &Console, cwd: &Path, out: &mut Vec<String>) {
     let mut rows = vec![["SERVER", "STATE", "PID", "UPTIME", "LISTENS", "LOG"].map(str::to_string).to_vec()];
     for server in servers {
         rows.push(vec![
@@ -110,8 +113,12 @@ fn servers(servers: &[Server], console: &Console, out: &mut Vec<String>) {
             if server.running { "running" } else { "stopped" }.to_string(),
             server.pid.map_or("-".to_string(), |pid| pid.to_string()),
             server.uptime_s.map_or("-".to_string(), |s| clock::uptime(Duration::from_secs(s))),
-            if server.urls.is_empty() { "-".to_string() } else { server.urls.join(" ") },
-            printable(&server.log),
+            if server.running { server.urls.join(" ") } else { "-".to_string() },
+            if server.running {
+                printable(&Paths::shown(Path::new(&server.log), cwd))
+            } else {
+                "-".to_string()
+            },
         ]);
     }
     table(&rows, console, out);
@@ -213,27 +220,30 @@ mod tests {
 
     #[test]
     fn looks_as_promised_on_a_terminal() {
+        let since = clock::parse_stamp("2026-11-21T12:00:00Z").unwrap();
+        let since = clock::local_time(since, clock::now_ms());
         assert_eq!(
-            lines(&report(), &console(true)).join("\n"),
+            lines(&report(), &console(true), Path::new("/h")).join("\n"),
             "\
 a  weak (speed 0.8\u{fffd}[2J)  00:12:41
   source   ./a.mp4 (h264 1920x1080 30 fps, aac)
   to       rtmp://localhost:1935/live
   ffmpeg   pid 41233, 24.0 fps, speed 0.80, 12 dropped, 1 restart
-  watched  by pid 41230, since 2026-11-21T12:00:00Z
-  log      /h/logs/ffmpeg/a.log
+  watched  by pid 41230, since SINCE
+  log      ./logs/ffmpeg/a.log
   VARIANT  STATE  SIZE      BITRATE   RECEIVED  VIEWERS
   720p     live   1280x720  2.5 Mb/s  123 MB    2
   audio    live   -         2.5 Mb/s  123 MB    -
 
   SERVER  STATE    PID  UPTIME    LISTENS                LOG
-  nginx   running  9    00:00:05  rtmp://127.0.0.1:1935  /h/logs/nginx/error.log"
+  nginx   running  9    00:00:05  rtmp://127.0.0.1:1935  ./logs/nginx/error.log"
+                .replace("SINCE", &since)
         );
     }
 
     #[test]
     fn elsewhere_tabs_stand_between_columns() {
-        let lines = lines(&report(), &console(false));
+        let lines = lines(&report(), &console(false), Path::new("/"));
         assert_eq!(lines[1], "  source\t./a.mp4 (h264 1920x1080 30 fps, aac)");
         assert_eq!(lines[7], "  720p\tlive\t1280x720\t2.5 Mb/s\t123 MB\t2");
     }
