@@ -4,6 +4,7 @@
 mod live;
 mod stage;
 
+mod docs;
 mod faults;
 mod floor_plan;
 mod golden;
