@@ -1,9 +1,303 @@
-//! stub
+//! Which encoder makes the pictures, and with what settings.
+
+use super::capability::Capability;
+use super::frame_rate::Rate;
+use super::ladder_plan::PlannedRung;
+use crate::base::printable::printable;
+use crate::base::{CommandLine, Failure, Kind, Outcome};
+use std::path::Path;
+use std::time::Duration;
+
+/// How much work may go into the picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quality {
+    /// What keeps real time on a small machine and still looks decent.
     Auto,
+    /// The least work.
     Fastest,
+    /// Little work.
     Fast,
+    /// The measured optimum of work and quality.
     Balanced,
+    /// As good as it gets in real time on a strong machine.
     Best,
+}
+
+/// An encoder as ffmpeg names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encoder {
+    /// `libx264`, `h264_nvenc`, ...
+    pub name: String,
+    /// What people call it: `x264`, `nvenc`.
+    pub called: String,
+}
+
+/// What people type, and ffmpeg's name of it.
+const CALLED: [(&str, &str); 9] = [
+    ("x264", "libx264"),
+    ("nvenc", "h264_nvenc"),
+    ("qsv", "h264_qsv"),
+    ("vaapi", "h264_vaapi"),
+    ("amf", "h264_amf"),
+    ("v4l2m2m", "h264_v4l2m2m"),
+    ("videotoolbox", "h264_videotoolbox"),
+    ("mediacodec", "h264_mediacodec"),
+    ("openh264", "libopenh264"),
+];
+/// Where VAAPI's device is on Linux unless a machine has several.
+const VAAPI_DEVICE: &str = "/dev/dri/renderD128";
+
+impl Encoder {
+    /// The encoder that `typed` means: `auto` and `x264` are x264; other names may be short or ffmpeg's own.
+    pub fn named(typed: &str) -> Encoder {
+        let lower = typed.trim().to_ascii_lowercase();
+        if lower.is_empty() || lower == "auto" {
+            return Encoder { name: "libx264".into(), called: "x264".into() };
+        }
+        match CALLED.iter().find(|(called, name)| *called == lower || *name == lower) {
+            Some((called, name)) => Encoder { name: (*name).into(), called: (*called).into() },
+            None => Encoder { name: lower.clone(), called: lower },
+        }
+    }
+
+    /// As [`Encoder::named`], if this ffmpeg has it and it makes H.264.
+    ///
+    /// # Errors
+    /// Usage (2) for an encoder of something else; missing (5) for one that this ffmpeg lacks.
+    pub fn find(typed: &str, capability: &Capability) -> Outcome<Encoder> {
+        let encoder = Encoder::named(typed);
+        if !encoder.name.contains("264") {
+            return Err(Failure::usage(format!("{} does not make H.264", printable(&encoder.name)))
+                .why("the ladder is H.264, which every server and player reads")
+                .hint("--encoder auto"));
+        }
+        if capability.encoders.contains(&encoder.name) {
+            return Ok(encoder);
+        }
+        let failure = Failure::new(Kind::Missing, format!("this ffmpeg has no encoder {}", printable(&encoder.name)));
+        Err(if encoder.name == "libx264" {
+            failure.hint("msconv doctor        (prints the line that installs a complete ffmpeg)")
+        } else {
+            failure.hint("--encoder auto")
+        })
+    }
+
+    /// Options that stand before every input.
+    pub fn globals(&self) -> Vec<&'static str> {
+        match self.name.as_str() {
+            "h264_vaapi" => vec!["-vaapi_device", VAAPI_DEVICE],
+            _ => Vec::new(),
+        }
+    }
+
+    /// Filters that its pictures pass last.
+    pub fn finish(&self) -> Option<&'static str> {
+        match self.name.as_str() {
+            "h264_vaapi" => Some("format=nv12,hwupload"),
+            "h264_qsv" => Some("format=nv12"),
+            _ => None,
+        }
+    }
+
+    /// How many pictures it holds back before the first comes out, at most.
+    pub fn delay(&self, quality: Quality, rate: Rate) -> u32 {
+        if self.name == "libx264" { lookahead(quality, rate) + 8 } else { 16 }
+    }
+}
+
+/// A command that encodes five pictures and ends with 0 if the encoder works here. Being listed says nothing: the
+/// driver or the device may be missing.
+pub fn trial(ffmpeg: &Path, encoder: &str) -> CommandLine {
+    let encoder = Encoder::named(encoder);
+    let mut command = CommandLine::new(ffmpeg);
+    command.args(["-nostdin", "-hide_banner", "-loglevel", "level+warning"]);
+    command.args(encoder.globals());
+    command.args(["-f", "lavfi", "-i", "color=black:size=640x360:rate=25,format=yuv420p"]);
+    if let Some(finish) = encoder.finish() {
+        command.args(["-vf", finish]);
+    }
+    command.args(["-frames:v", "5", "-c:v"]);
+    command.arg(encoder.name);
+    command.args(["-f", "null", "-"]);
+    command
+}
+
+/// What all pictures of a publish are encoded with.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings<'a> {
+    /// The encoder.
+    pub encoder: &'a Encoder,
+    /// The effort.
+    pub quality: Quality,
+    /// Pictures per second.
+    pub rate: Rate,
+    /// Time between keyframes.
+    pub keyframe_interval: Duration,
+}
+
+/// The encoding arguments of all pictures, in the order of `rungs`. Options that are equal for all stand once.
+pub fn arguments(settings: &Settings<'_>, rungs: &[PlannedRung]) -> Vec<String> {
+    let mut args = vec!["-c:v".to_string(), settings.encoder.name.clone()];
+    let options: Vec<Vec<(&'static str, String)>> = rungs.iter().map(|rung| rung_options(settings, rung)).collect();
+    let names: Vec<&'static str> = options.iter().flatten().fold(Vec::new(), |mut names, (name, _)| {
+        if !names.contains(name) {
+            names.push(name);
+        }
+        names
+    });
+    for name in names {
+        let value = |rung: &Vec<(&'static str, String)>| rung.iter().find(|(n, _)| *n == name).map(|(_, v)| v.clone());
+        let values: Vec<Option<String>> = options.iter().map(value).collect();
+        match values.first() {
+            Some(Some(first)) if values.iter().all(|v| v.as_ref() == Some(first)) => {
+                args.extend([format!("-{name}:v"), first.clone()]);
+            }
+            _ => {
+                for (index, value) in values.iter().enumerate() {
+                    if let Some(value) = value {
+                        args.extend([format!("-{name}:v:{index}"), value.clone()]);
+                    }
+                }
+            }
+        }
+    }
+    args.extend(keyframes(settings));
+    args
+}
+
+/// Keyframes at the same moments in every rendition, so that a player can change between them.
+fn keyframes(settings: &Settings<'_>) -> Vec<String> {
+    let seconds = settings.keyframe_interval.as_secs_f64();
+    let frames = settings.rate.value() * seconds;
+    // The encoder's own limit only has to lie above: one that is reached would set the renditions apart.
+    let limit = (frames * 2.0).ceil().clamp(2.0, 100_000.0) as u32;
+    let mut args = vec!["-force_key_frames".to_string(), format!("expr:gte(t,n_forced*{})", short(seconds))];
+    args.extend(["-g".to_string(), limit.to_string()]);
+    match settings.encoder.name.as_str() {
+        "libx264" => args.extend(["-sc_threshold".to_string(), "0".to_string()]),
+        "h264_nvenc" | "h264_qsv" => args.extend(["-forced-idr".to_string(), "1".to_string()]),
+        _ => {}
+    }
+    args
+}
+
+fn rung_options(settings: &Settings<'_>, rung: &PlannedRung) -> Vec<(&'static str, String)> {
+    let most = rung.rung.bitrate_bps;
+    let cap = [("maxrate", bits(most)), ("bufsize", bits(most.saturating_mul(2)))];
+    let mut options = match settings.encoder.name.as_str() {
+        "libx264" => x264(settings, rung),
+        "h264_nvenc" => nvenc(settings.quality),
+        _ => vec![("b", bits(most)), ("bf", "0".into())],
+    };
+    options.extend(cap);
+    options
+}
+
+/// Variable bitrate at a constant quality, capped. No B-frames: their gain is small there and not every card has them.
+fn nvenc(quality: Quality) -> Vec<(&'static str, String)> {
+    let preset = match quality {
+        Quality::Auto | Quality::Fast => "p3",
+        Quality::Fastest => "p1",
+        Quality::Balanced => "p4",
+        Quality::Best => "p6",
+    };
+    [("preset", preset), ("rc", "vbr"), ("cq", "24"), ("b", "0"), ("bf", "0")].map(|(n, v)| (n, v.to_string())).to_vec()
+}
+
+/// Capped constant quality. The recipes are measured, on film, as user and system time of the whole publish and as
+/// VMAF, against the plain command (four scalers, four encoders at `fast`) with the same keyframes.
+fn x264(settings: &Settings<'_>, rung: &PlannedRung) -> Vec<(&'static str, String)> {
+    let small = u64::from(rung.size.0) * u64::from(rung.size.1) <= 640 * 368;
+    let middle = u64::from(rung.size.0) * u64::from(rung.size.1) <= 860 * 484;
+    let ahead = lookahead(settings.quality, settings.rate);
+    let (preset, crf, params) = match settings.quality {
+        Quality::Fastest => ("superfast", "23", format!("rc-lookahead={ahead}")),
+        Quality::Auto | Quality::Fast => {
+            ("veryfast", "22", format!("rc-lookahead={ahead}:subme=1:me=dia:partitions=i8x8,i4x4:trellis=0"))
+        }
+        // Small pictures are cheap, and their loss shows most.
+        Quality::Balanced if small => ("faster", "21", format!("ref=1:rc-lookahead={ahead}")),
+        Quality::Balanced => (
+            "veryfast",
+            if middle { "20.5" } else { "21" },
+            format!("trellis=1:rc-lookahead={ahead}:me=dia:partitions=i8x8,i4x4"),
+        ),
+        Quality::Best => ("fast", "21", format!("rc-lookahead={}", ahead)),
+    };
+    [("preset", preset.to_string()), ("crf", crf.to_string()), ("x264-params", params)].to_vec()
+}
+
+/// Pictures that x264 looks ahead: bounded in time, since each is delay, and at one picture a second twenty would be
+/// twenty seconds.
+fn lookahead(quality: Quality, rate: Rate) -> u32 {
+    let (most, seconds) = match quality {
+        Quality::Fastest => (0, 0.0),
+        Quality::Auto | Quality::Fast => (10.0 as u32, 0.5),
+        Quality::Balanced => (20, 0.9),
+        Quality::Best => (40, 1.5),
+    };
+    ((rate.value() * seconds).ceil() as u32).min(most)
+}
+
+fn bits(bps: u64) -> String {
+    crate::model::rung::bitrate_text(bps)
+}
+
+/// Seconds without needless zeros.
+fn short(seconds: f64) -> String {
+    let text = format!("{seconds:.3}");
+    text.trim_end_matches('0').trim_end_matches('.').to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ffmpeg::ladder_plan;
+
+    fn encoded(encoder: &str, quality: Quality) -> String {
+        let rungs = ladder_plan::choose((1920, 1080), None).rungs;
+        let settings = Settings {
+            encoder: &Encoder::named(encoder),
+            quality,
+            rate: Rate::new(30, 1).unwrap(),
+            keyframe_interval: Duration::from_secs(2),
+        };
+        arguments(&settings, &rungs).join(" ")
+    }
+
+    #[test]
+    fn equal_options_stand_once_and_others_per_rung() {
+        let args = encoded("auto", Quality::Balanced);
+        assert!(args.starts_with("-c:v libx264 -preset:v:0 veryfast"), "{args}");
+        assert!(args.contains("-preset:v:3 faster"));
+        assert!(args.contains("-maxrate:v:0 4000k") && args.contains("-bufsize:v:3 1200k"));
+        assert!(args.ends_with("-force_key_frames expr:gte(t,n_forced*2) -g 120 -sc_threshold 0"), "{args}");
+        assert!(encoded("x264", Quality::Best).contains("-preset:v fast "));
+    }
+
+    #[test]
+    fn names_are_understood() {
+        assert_eq!(Encoder::named("auto").name, "libx264");
+        assert_eq!(Encoder::named("NVENC").name, "h264_nvenc");
+        assert_eq!(Encoder::named("h264_nvenc").called, "nvenc");
+        assert_eq!(Encoder::named("h264_rkmpp").name, "h264_rkmpp");
+        let none = Capability::default();
+        assert_eq!(Encoder::find("libx265", &none).unwrap_err().kind(), Kind::Usage);
+        assert_eq!(Encoder::find("nvenc", &none).unwrap_err().kind(), Kind::Missing);
+    }
+
+    #[test]
+    fn hardware_gets_its_pictures_and_a_bitrate() {
+        let args = encoded("vaapi", Quality::Auto);
+        assert!(args.contains("-c:v h264_vaapi -b:v:0 4000k"), "{args}");
+        assert_eq!(Encoder::named("vaapi").finish(), Some("format=nv12,hwupload"));
+        let line = trial(Path::new("ffmpeg"), "vaapi").shell_line();
+        assert!(line.contains("-vaapi_device /dev/dri/renderD128") && line.contains("-frames:v 5"));
+    }
+
+    #[test]
+    fn looking_ahead_is_bounded_in_time() {
+        assert_eq!(lookahead(Quality::Balanced, Rate::new(30, 1).unwrap()), 20);
+        assert_eq!(lookahead(Quality::Balanced, Rate::new(1, 1).unwrap()), 1);
+    }
 }

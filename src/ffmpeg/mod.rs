@@ -1,8 +1,26 @@
 //! Floor 2, pure: what to ask of ffmpeg and how to read its answers. Never starts it.
+//!
+//! In reading order: what a source is (`probe`, `report`, `frame_rate`), what is made of it (`ladder_plan`,
+//! `filter_graph`, `encoder`), how it is opened and sent (`input`, `loop_input`, `device`, `test_source`, `delivery`,
+//! `tee`), the whole (`invocation`, `publish`, `original`, `source_notes`), and what comes back (`progress`,
+//! `diagnosis`).
 
 pub mod capability;
+pub mod delivery;
+pub mod device;
 pub mod diagnosis;
 pub mod encoder;
+pub mod filter_graph;
+pub mod frame_rate;
+pub mod input;
+pub mod invocation;
+pub mod ladder_plan;
+pub mod loop_input;
+pub mod original;
 pub mod probe;
 pub mod progress;
 pub mod publish;
+pub mod report;
+pub mod source_notes;
+pub mod tee;
+pub mod test_source;

@@ -1,73 +1,268 @@
-//! stub
-use crate::base::{CommandLine, command_line::file_url};
+//! Asking ffprobe what a source is, and reading its JSON.
+//!
+//! The JSON is read as loosely as it is written: numbers come as numbers or as text, fields are missing, new ones
+//! appear. Only a document that is no report at all is an error.
+
+use super::capability::Capability;
+use super::frame_rate::{Rate, Timing};
+use super::input;
+pub use super::report::{AudioTrack, Report, Transfer, VideoTrack};
+use crate::base::command_line::{Argument, CommandLine};
 use crate::model::Source;
+use serde_json::Value;
 use std::path::Path;
-#[derive(Clone, Debug, Default)]
-pub struct VideoTrack {
-    pub width: u32,
-    pub height: u32,
-    pub codec: String,
-    pub fps: f64,
+
+/// Longest JSON that is read, in bytes. Chapters and side data are not asked for, so real ones are far smaller.
+pub const LARGEST: usize = 4 * 1024 * 1024;
+/// Most tracks that are looked at.
+const MOST_TRACKS: usize = 512;
+
+/// Why ffprobe's output is no report.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProbeError {
+    /// Over [`LARGEST`].
+    #[error("ffprobe's report is too large to be one")]
+    TooLarge,
+    /// No JSON, or not the shape of a report.
+    #[error("ffprobe's report cannot be read: {0}")]
+    NotReadable(String),
+    /// A report without a single track.
+    #[error("there is neither picture nor sound in it")]
+    Nothing,
 }
-#[derive(Clone, Debug, Default)]
-pub struct AudioTrack {
-    pub codec: String,
-}
-#[derive(Clone, Debug, Default)]
-pub struct Report {
-    pub video: Option<VideoTrack>,
-    pub audio: Option<AudioTrack>,
-    pub format: String,
-}
-#[derive(Debug)]
-pub struct ProbeError(String);
-impl std::fmt::Display for ProbeError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-impl Report {
-    pub fn test_picture() -> Report {
-        Report::default()
-    }
-    pub fn summary(&self) -> String {
-        let v =
-            self.video.as_ref().map(|v| format!("{} {}x{}", v.codec, v.width, v.height)).unwrap_or_default();
-        format!("{v}, {}", self.audio.as_ref().map_or("no sound", |a| a.codec.as_str()))
-    }
-}
+
+/// The command that reports on `source` as JSON on its standard output, and says on standard error why it cannot.
+///
+/// The path of a file source must be absolute. A device is opened for a moment; a network source gets 10 s to answer,
+/// except RTSP, whose option for that differs by version: see [`command_for`].
 pub fn command(ffprobe: &Path, source: &Source) -> CommandLine {
-    let mut c = CommandLine::new(ffprobe);
-    c.args(["-v", "error", "-show_streams", "-show_format", "-of", "json"]);
-    match source {
-        Source::File(p) => {
-            c.arg("-i").arg(file_url(p));
-        }
-        Source::Url(u) => {
-            c.arg("-rw_timeout").arg("10000000").arg("-i").arg(u.reveal());
-        }
-        _ => {}
-    }
-    c
+    asking(ffprobe, input::probing(source, None))
 }
+
+/// As [`command`], with everything that depends on the version of ffprobe.
+pub fn command_for(ffprobe: &Path, source: &Source, capability: &Capability) -> CommandLine {
+    asking(ffprobe, input::probing(source, Some(capability)))
+}
+
+fn asking(ffprobe: &Path, input: Vec<Argument>) -> CommandLine {
+    let mut command = CommandLine::new(ffprobe);
+    command.args(["-hide_banner", "-loglevel", "level+warning", "-print_format", "json"]);
+    command.args(["-show_format", "-show_streams"]);
+    command.args(input);
+    command
+}
+
+/// Reads what [`command`] printed.
+///
+/// # Errors
+/// If it is no report, or reports nothing that could be published.
 pub fn parse(json: &[u8]) -> Result<Report, ProbeError> {
-    let v: serde_json::Value = serde_json::from_slice(json).map_err(|e| ProbeError(e.to_string()))?;
-    let mut r =
-        Report { format: v["format"]["format_name"].as_str().unwrap_or("").into(), ..Default::default() };
-    for s in v["streams"].as_array().into_iter().flatten() {
-        let codec = s["codec_name"].as_str().unwrap_or("").to_string();
-        match s["codec_type"].as_str() {
-            Some("video") => {
-                r.video = Some(VideoTrack {
-                    width: s["width"].as_u64().unwrap_or(0) as u32,
-                    height: s["height"].as_u64().unwrap_or(0) as u32,
-                    codec,
-                    fps: 25.0,
-                })
-            }
-            Some("audio") => r.audio = Some(AudioTrack { codec }),
-            _ => {}
-        }
+    if json.len() > LARGEST {
+        return Err(ProbeError::TooLarge);
     }
-    Ok(r)
+    let text = String::from_utf8_lossy(json);
+    let document: Value =
+        serde_json::from_str(&text).map_err(|error| ProbeError::NotReadable(error.to_string()))?;
+    if !document.is_object() {
+        return Err(ProbeError::NotReadable("it is no object".into()));
+    }
+    let format = document.get("format").unwrap_or(&Value::Null);
+    let tracks = document.get("streams").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let tracks = tracks.get(..tracks.len().min(MOST_TRACKS)).unwrap_or(tracks);
+    let is = |track: &Value, kind: &str| words(track, "codec_type") == kind;
+    let pictures: Vec<&Value> = tracks.iter().filter(|t| is(t, "video") && usable_picture(t)).collect();
+    let sounds: Vec<&Value> = tracks.iter().filter(|t| is(t, "audio") && known_codec(t)).collect();
+    let report = Report {
+        format: words(format, "format_name"),
+        duration: positive(format, "duration"),
+        bit_rate_bps: whole(format, "bit_rate"),
+        video: chosen(&pictures).and_then(video),
+        audio: chosen(&sounds).map(audio),
+        video_tracks: pictures.len(),
+        audio_tracks: sounds.len(),
+        still: still(&words(format, "format_name")) && !pictures.is_empty(),
+    };
+    if report.video.is_none() && report.audio.is_none() { Err(ProbeError::Nothing) } else { Ok(report) }
+}
+
+/// The default track, else the first.
+fn chosen<'a>(tracks: &[&'a Value]) -> Option<&'a Value> {
+    tracks.iter().find(|t| flag(t, "default")).or(tracks.first()).copied()
+}
+
+/// Cover art and thumbnails are pictures of a kind, but nothing to publish.
+fn usable_picture(track: &Value) -> bool {
+    !flag(track, "attached_pic")
+        && !flag(track, "timed_thumbnails")
+        && known_codec(track)
+        && side(track, "width").is_some()
+        && side(track, "height").is_some()
+}
+
+/// ffprobe names no codec, or `unknown` or `none`, where it has no decoder.
+fn known_codec(track: &Value) -> bool {
+    !matches!(words(track, "codec_name").as_str(), "" | "unknown" | "none")
+}
+
+/// Demuxers that read one picture from a file: `png_pipe`, `jpeg_pipe`, `image2`, ...
+fn still(format: &str) -> bool {
+    format == "image2" || (format.ends_with("_pipe") && format != "yuv4mpegpipe")
+}
+
+fn video(track: &Value) -> Option<VideoTrack> {
+    let (coded_width, coded_height) = (side(track, "width")?, side(track, "height")?);
+    let (across, down) = aspect(&words(track, "sample_aspect_ratio"));
+    let rotation = rotation(track);
+    // Samples wider than high widen the picture, narrower ones heighten it, so that no line is lost.
+    let (mut width, mut height) = if across >= down {
+        (stretched(coded_width, across, down), coded_height)
+    } else {
+        (coded_width, stretched(coded_height, down, across))
+    };
+    if matches!(rotation, 90 | 270) {
+        std::mem::swap(&mut width, &mut height);
+    }
+    let interlaced = matches!(words(track, "field_order").as_str(), "tt" | "bb" | "tb" | "bt");
+    let pix_fmt = words(track, "pix_fmt");
+    Some(VideoTrack {
+        index: index(track),
+        codec: words(track, "codec_name"),
+        profile: words(track, "profile"),
+        width,
+        height,
+        coded_width,
+        coded_height,
+        square: across == down,
+        rotation,
+        timing: Timing {
+            average: Rate::parse(&words(track, "avg_frame_rate")),
+            real: Rate::parse(&words(track, "r_frame_rate")),
+            interlaced,
+        },
+        interlaced,
+        bit_depth: bit_depth(track, &pix_fmt),
+        full_range: words(track, "color_range") == "pc" || pix_fmt.starts_with("yuvj"),
+        pix_fmt,
+        transfer: match words(track, "color_transfer").as_str() {
+            "smpte2084" => Transfer::Pq,
+            "arib-std-b67" => Transfer::Hlg,
+            _ => Transfer::Sdr,
+        },
+        b_frames: whole(track, "has_b_frames").map_or(0, |n| u32::try_from(n).unwrap_or(u32::MAX)),
+        start: seconds(track, "start_time"),
+        duration: length(track),
+        bit_rate_bps: whole(track, "bit_rate"),
+    })
+}
+
+fn audio(track: &Value) -> AudioTrack {
+    AudioTrack {
+        index: index(track),
+        codec: words(track, "codec_name"),
+        profile: words(track, "profile"),
+        sample_rate_hz: whole(track, "sample_rate").and_then(|n| u32::try_from(n).ok()).unwrap_or(0),
+        channels: whole(track, "channels").and_then(|n| u32::try_from(n).ok()).unwrap_or(0),
+        start: seconds(track, "start_time"),
+        duration: length(track),
+        bit_rate_bps: whole(track, "bit_rate"),
+    }
+}
+
+/// A track's length: its own, or what Matroska wrote as a tag.
+fn length(track: &Value) -> Option<f64> {
+    positive(track, "duration").or_else(|| {
+        let tags = track.get("tags")?.as_object()?;
+        let tag = tags.iter().find(|(name, _)| name.eq_ignore_ascii_case("duration"))?.1;
+        clock(tag.as_str()?)
+    })
+}
+
+/// `00:00:07.300000000` in seconds.
+fn clock(text: &str) -> Option<f64> {
+    let mut parts = text.splitn(3, ':');
+    let (hours, minutes, seconds) = (parts.next()?, parts.next()?, parts.next()?);
+    let total = hours.parse::<f64>().ok()? * 3600.0 + minutes.parse::<f64>().ok()? * 60.0;
+    Some(total + seconds.parse::<f64>().ok()?).filter(|s| s.is_finite() && *s > 0.0)
+}
+
+/// Degrees from the display matrix, else from the tag of older files; a multiple of 90.
+fn rotation(track: &Value) -> u32 {
+    let matrix = track.get("side_data_list").and_then(Value::as_array).into_iter().flatten();
+    let turned = matrix
+        .take(64)
+        .find_map(|data| number(data, "rotation"))
+        .or_else(|| number(track.get("tags")?, "rotate").map(|degrees| -degrees));
+    match turned {
+        Some(degrees) if degrees.is_finite() => {
+            let quarter = (degrees / 90.0).round().rem_euclid(4.0);
+            (quarter as u32 % 4) * 90
+        }
+        _ => 0,
+    }
+}
+
+/// A sample aspect ratio; square if unknown or absurd.
+fn aspect(text: &str) -> (u32, u32) {
+    let parsed = text.split_once(':').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+    match parsed {
+        Some((a, b)) if a > 0u32 && b > 0u32 => {
+            let ratio = f64::from(a) / f64::from(b);
+            if (0.1..=10.0).contains(&ratio) { (a, b) } else { (1, 1) }
+        }
+        _ => (1, 1),
+    }
+}
+
+/// `side` times `by` over `over`, rounded, at most 65535.
+fn stretched(side: u32, by: u32, over: u32) -> u32 {
+    let exact = u64::from(side) * u64::from(by);
+    let rounded = (exact + u64::from(over) / 2) / u64::from(over.max(1));
+    u32::try_from(rounded.clamp(1, 65_535)).unwrap_or(65_535)
+}
+
+/// Bits of a sample: what the codec says, else what the pixel format's name says (`yuv420p10le`, `p010le`).
+fn bit_depth(track: &Value, pix_fmt: &str) -> u8 {
+    let name = pix_fmt.trim_end_matches("le").trim_end_matches("be");
+    let named = [9u8, 10, 12, 14, 16].into_iter().find(|bits| {
+        let bits = bits.to_string();
+        name.ends_with(&format!("p{bits}")) || name.ends_with(&format!("0{bits}")) || name == format!("gray{bits}")
+    });
+    let said = whole(track, "bits_per_raw_sample").and_then(|n| u8::try_from(n).ok()).filter(|n| *n > 0);
+    named.or(said.filter(|_| pix_fmt.is_empty())).unwrap_or(8)
+}
+
+fn index(track: &Value) -> u32 {
+    whole(track, "index").and_then(|n| u32::try_from(n).ok()).unwrap_or(0)
+}
+
+/// A side of a picture, 1 to 65535.
+fn side(track: &Value, name: &str) -> Option<u32> {
+    whole(track, name).and_then(|n| u32::try_from(n).ok()).filter(|n| (1..=65_535).contains(n))
+}
+
+fn words(value: &Value, name: &str) -> String {
+    value.get(name).and_then(Value::as_str).map(|s| s.chars().take(200).collect()).unwrap_or_default()
+}
+
+/// A number written as a number or as text.
+fn number(value: &Value, name: &str) -> Option<f64> {
+    let found = value.get(name)?;
+    found.as_f64().or_else(|| found.as_str()?.trim().parse().ok()).filter(|n: &f64| n.is_finite())
+}
+
+fn whole(value: &Value, name: &str) -> Option<u64> {
+    let found = value.get(name)?;
+    found.as_u64().or_else(|| found.as_str()?.trim().parse().ok())
+}
+
+fn seconds(value: &Value, name: &str) -> Option<f64> {
+    number(value, name).filter(|s| s.abs() < 1e9)
+}
+
+fn positive(value: &Value, name: &str) -> Option<f64> {
+    seconds(value, name).filter(|s| *s > 0.0)
+}
+
+fn flag(track: &Value, name: &str) -> bool {
+    track.get("disposition").and_then(|d| whole(d, name)).is_some_and(|n| n != 0)
 }

@@ -1,136 +1,296 @@
-//! stub
-use super::{capability::Capability, encoder::Quality, probe::Report};
-use crate::base::{CommandLine, Outcome, command_line::file_url};
+//! The plan of a publish: from what is wanted and what the source is, to the renditions and the one call of ffmpeg
+//! that makes them.
+
+use super::capability::Capability;
+use super::delivery::{self, Delivered, Flow};
+use super::encoder::{self, Encoder, Quality};
+use super::filter_graph;
+use super::frame_rate::{self, Rate};
+use super::input::{self, Opening};
+use super::invocation::Invocation;
+use super::ladder_plan::{self, PlannedRung};
+use super::loop_input::{self, Repeat};
+use super::original;
+use super::report::{AudioTrack, Report};
+use super::source_notes;
+use crate::base::command_line::{Argument, CommandLine};
+use crate::base::{Failure, Kind, Outcome};
+use crate::model::rung::bitrate_text;
 use crate::model::{Ladder, Rendition, RenditionName, RtmpUrl, Source, StreamKey};
-use std::{ffi::OsString, path::Path, time::Duration};
+use std::ffi::OsString;
+use std::path::Path;
+use std::time::Duration;
+
+/// What is wanted.
 #[derive(Clone, Debug)]
 pub struct Request {
+    /// The stream.
     pub key: StreamKey,
+    /// Where it comes from; the path of a file is absolute.
     pub source: Source,
+    /// Send it on as it is.
     pub original: bool,
+    /// The ladder; `None` is the default one, fitted to the source.
     pub ladder: Option<Ladder>,
+    /// Play a file once.
     pub once: bool,
+    /// The effort.
     pub quality: Quality,
+    /// `auto`, `x264` or another encoder by name.
     pub encoder: String,
+    /// The frame rate, if one was asked for.
     pub fps: Option<f64>,
+    /// Time between keyframes.
     pub keyframe_interval: Duration,
+    /// Bits per second of the sound.
     pub audio_bitrate_bps: u64,
+    /// Arguments for the output, after all others.
     pub output_args: Vec<OsString>,
+    /// Where the renditions go.
     pub endpoint: RtmpUrl,
 }
-#[derive(Clone, Debug)]
+
+/// One rendition of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlannedRendition {
+    /// Which.
     pub rendition: Rendition,
+    /// Its name on the server.
     pub name: RenditionName,
+    /// Width and height; zeros without a picture.
     pub size: (u32, u32),
+    /// Upper bound of the picture's bits per second; for an original the source's own, 0 if unknown.
     pub bitrate_bps: u64,
 }
+
+/// A publish, decided.
 #[derive(Clone, Debug)]
 pub struct Plan {
+    /// What will appear at the server, best first.
     pub renditions: Vec<PlannedRendition>,
+    /// `in 4 variants with x264`, `as it is`, `sound only`.
     pub summary: String,
+    /// What a person should know.
     pub notes: Vec<String>,
+    /// What a person should worry about.
     pub warnings: Vec<String>,
-    source: Source,
-    base: RtmpUrl,
-    once: bool,
-    original: bool,
+    /// The call.
+    pub invocation: Invocation,
 }
-pub fn plan(request: &Request, _report: &Report, _c: &Capability) -> Outcome<Plan> {
-    let mut renditions = vec![];
+
+impl Plan {
+    /// The command, its progress on descriptor `progress_fd`.
+    pub fn command_line(&self, ffmpeg: &Path, progress_fd: Option<i32>) -> CommandLine {
+        self.invocation.command_line(ffmpeg, progress_fd)
+    }
+}
+
+/// Plans without a caption in the test picture.
+///
+/// # Errors
+/// See [`plan_captioned`].
+pub fn plan(request: &Request, report: &Report, capability: &Capability) -> Outcome<Plan> {
+    plan_captioned(request, report, capability, false)
+}
+
+/// Plans. `caption` writes the key and the time of day into the test picture, which needs a font
+/// (see [`caption_trial`](super::test_source::caption_trial)).
+///
+/// # Errors
+/// Input (7) if the source cannot be published so, with the way out; usage (2) or missing (5) for the encoder.
+pub fn plan_captioned(
+    request: &Request,
+    report: &Report,
+    capability: &Capability,
+    caption: bool,
+) -> Outcome<Plan> {
+    source_notes::refuse(report)?;
     if request.original {
-        renditions.push(PlannedRendition {
-            rendition: Rendition::Original,
-            name: RenditionName::new(&request.key, &Rendition::Original),
-            size: (1, 1),
-            bitrate_bps: 0,
-        });
-    } else {
-        for r in request.ladder.clone().unwrap_or_default().rungs() {
-            let rendition = Rendition::Rung(r.label.clone());
-            renditions.push(PlannedRendition {
-                name: RenditionName::new(&request.key, &rendition),
-                rendition,
-                size: (r.width, r.height),
-                bitrate_bps: r.bitrate_bps,
-            });
+        return original::plan(request, report, capability);
+    }
+    let sound = sound(request, report);
+    match (&report.video, sound) {
+        (Some(_), sound) => pictures(request, report, capability, sound, caption),
+        (None, Some(track)) => Ok(sound_only(request, report, capability, &track)),
+        (None, None) => {
+            Err(Failure::new(Kind::Input, "there is neither picture nor sound in the source")
+                .hint("name a source with at least one of them"))
         }
     }
+}
+
+/// A sound track and the number of the input it is on: a device's sound is an input of its own.
+fn sound(request: &Request, report: &Report) -> Option<(AudioTrack, usize)> {
+    match &request.source {
+        Source::Device { audio: Some(_), .. } => {
+            // The device is asked for what it has only when it is opened; stereo serves both kinds.
+            Some((AudioTrack { index: 0, channels: 2, ..AudioTrack::default() }, 1))
+        }
+        _ => report.audio.clone().map(|track| (track, 0)),
+    }
+}
+
+fn pictures(
+    request: &Request,
+    report: &Report,
+    capability: &Capability,
+    sound: Option<(AudioTrack, usize)>,
+    caption: bool,
+) -> Outcome<Plan> {
+    let Some(video) = &report.video else { return Err(Failure::internal("a plan of pictures without one")) };
+    let encoder = Encoder::find(&request.encoder, capability)?;
+    let rate = frame_rate::wanted(&video.timing, request.fps);
+    let chosen = ladder_plan::choose((video.width, video.height), request.ladder.as_ref());
+    let graph = filter_graph::graph(&filter_graph::Wanted {
+        report,
+        rungs: &chosen.rungs,
+        rate,
+        sound: sound.as_ref().map(|(track, input)| (track, *input)),
+        filters: &capability.filters,
+        finish: encoder.finish(),
+    });
+    let renditions: Vec<PlannedRendition> =
+        chosen.rungs.iter().map(|rung| rendition(&request.key, rung)).collect();
+    let mut output = Vec::new();
+    for index in 0..renditions.len() {
+        output.extend(map(&format!("[{}]", filter_graph::picture_label(index))));
+    }
+    if sound.is_some() {
+        output.extend(map(&format!("[{}]", filter_graph::SOUND_LABEL)));
+    }
+    let settings = encoder::Settings {
+        encoder: &encoder,
+        quality: request.quality,
+        rate,
+        keyframe_interval: request.keyframe_interval,
+    };
+    output.extend(encoder::arguments(&settings, &chosen.rungs).into_iter().map(Argument::plain));
+    let mode = if capability.at_least(5, 1) { "-fps_mode" } else { "-vsync" };
+    output.extend([mode, "cfr"].map(Argument::from));
+    if sound.is_some() {
+        output.extend(sound_encoding(request.audio_bitrate_bps));
+        output.extend(interleaving(encoder.delay(request.quality, rate), rate));
+    }
+    output.extend(closing(request));
+    let tracks = |index: usize| if sound.is_some() { format!("v:{index},a:0") } else { format!("v:{index}") };
+    let delivered: Vec<Delivered<'_>> = renditions
+        .iter()
+        .enumerate()
+        .map(|(index, r)| Delivered { name: &r.name, select: tracks(index) })
+        .collect();
+    let flow = Flow { pictures: rate.value(), sounds: if sound.is_some() { SOUND_PACKETS } else { 0.0 } };
+    output.extend(delivery::tee(&delivered, &request.endpoint, flow));
+
+    let mut notes = source_notes::notes(report, sound.is_some(), capability);
+    notes.extend(source_notes::rate_note(video, rate, request.fps));
+    notes.extend(chosen.notes);
     Ok(Plan {
-        summary: format!("in {} variants with x264", renditions.len()),
+        summary: match renditions.len() {
+            1 => format!("in 1 variant with {}", encoder.called),
+            n => format!("in {n} variants with {}", encoder.called),
+        },
         renditions,
-        notes: vec![],
-        warnings: vec![],
-        source: request.source.clone(),
-        base: request.endpoint.clone(),
-        once: request.once,
-        original: request.original,
+        notes,
+        warnings: chosen.warnings,
+        invocation: Invocation {
+            globals: encoder.globals().into_iter().map(Argument::from).collect(),
+            inputs: inputs(request, report, capability, Some(rate), false, caption),
+            graph: Some(graph),
+            output,
+        },
     })
 }
-impl Plan {
-    pub fn command_line(&self, ffmpeg: &Path, _p: Option<i32>) -> CommandLine {
-        let mut c = CommandLine::new(ffmpeg);
-        c.args([
-            "-nostdin",
-            "-hide_banner",
-            "-loglevel",
-            "level+warning",
-            "-nostats",
-            "-progress",
-            "pipe:1",
-            "-stats_period",
-            "1",
-            "-re",
-        ]);
-        if !self.once {
-            c.args(["-stream_loop", "-1"]);
-        }
-        if let Source::File(p) = &self.source {
-            c.arg("-i").arg(file_url(p));
-        }
-        if let Source::Url(u) = &self.source {
-            c.args(["-rw_timeout", "10000000"]).arg("-i").arg(u.reveal());
-        }
-        if self.original {
-            c.args(["-c", "copy", "-map", "0:v", "-map", "0:a?"]);
-        } else {
-            let n = self.renditions.len();
-            let mut g = format!("[0:v:0]split={n}");
-            for i in 0..n {
-                g.push_str(&format!("[s{i}]"));
-            }
-            for (i, r) in self.renditions.iter().enumerate() {
-                g.push_str(&format!(";[s{i}]scale={}:{},setsar=1,format=yuv420p[v{i}]", r.size.0, r.size.1));
-            }
-            c.arg("-filter_complex").arg(g);
-            for i in 0..n {
-                c.arg("-map").arg(format!("[v{i}]"));
-            }
-            c.args([
-                "-map",
-                "0:a?",
-                "-c:v",
-                "libx264",
-                "-preset",
-                "ultrafast",
-                "-crf",
-                "30",
-                "-force_key_frames",
-                "expr:gte(t,n_forced*2)",
-                "-sc_threshold",
-                "0",
-                "-c:a",
-                "aac",
-                "-b:a",
-                "128k",
-                "-ac",
-                "2",
-            ]);
-        }
-        c.args(["-flags", "+global_header", "-f", "tee"]);
-        let fo = "attempt_recovery=1\\\\:recover_any_error=1\\\\:recovery_wait_time=1\\\\:drop_pkts_on_overflow=1\\\\:restart_with_keyframe=1\\\\:queue_size=1024";
-        let t = self.renditions.iter().enumerate().map(|(i, r)| format!("[select=\\'v:{i},a\\':f=flv:onfail=ignore:use_fifo=1:fifo_options={fo}:rw_timeout=10000000]{}", self.base.name_url(r.name.as_str()))).collect::<Vec<_>>().join("|");
-        c.arg(t);
-        c
+
+/// Packets a second of AAC at 48 kHz: 1024 samples each.
+pub const SOUND_PACKETS: f64 = 48_000.0 / 1024.0;
+
+fn sound_only(
+    request: &Request,
+    report: &Report,
+    capability: &Capability,
+    (track, _): &(AudioTrack, usize),
+) -> Plan {
+    let rendition = Rendition::Audio;
+    let name = RenditionName::new(&request.key, &rendition);
+    let chain = format!("[0:{}]{}[{}]", track.index, filter_graph::sound(track), filter_graph::SOUND_LABEL);
+    let mut output = map(&format!("[{}]", filter_graph::SOUND_LABEL));
+    output.extend(sound_encoding(request.audio_bitrate_bps));
+    output.extend(closing(request));
+    let delivered = [Delivered { name: &name, select: "a:0".into() }];
+    let flow = Flow { pictures: 0.0, sounds: SOUND_PACKETS };
+    output.extend(delivery::tee(&delivered, &request.endpoint, flow));
+    let mut notes = source_notes::notes(report, true, capability);
+    notes.push("no picture in the source: the sound only".into());
+    Plan {
+        renditions: vec![PlannedRendition { rendition, name, size: (0, 0), bitrate_bps: request.audio_bitrate_bps }],
+        summary: "sound only".into(),
+        notes,
+        warnings: Vec::new(),
+        invocation: Invocation {
+            globals: Vec::new(),
+            inputs: inputs(request, report, capability, None, false, false),
+            graph: Some(chain),
+            output,
+        },
     }
+}
+
+fn rendition(key: &StreamKey, rung: &PlannedRung) -> PlannedRendition {
+    let rendition = Rendition::Rung(rung.rung.label.clone());
+    PlannedRendition {
+        name: RenditionName::new(key, &rendition),
+        rendition,
+        size: rung.size,
+        bitrate_bps: rung.rung.bitrate_bps,
+    }
+}
+
+/// The inputs of a request. `rate` reaches what has no rate of its own: screens, test pictures, stills.
+pub(super) fn inputs(
+    request: &Request,
+    report: &Report,
+    capability: &Capability,
+    rate: Option<Rate>,
+    copied: bool,
+    caption: bool,
+) -> Vec<input::Input> {
+    let asked = request.fps.and(rate).map(Rate::argument);
+    let opening = Opening {
+        source: &request.source,
+        report,
+        repeat: repeat(request, report, capability, copied),
+        rate: asked.as_deref(),
+        caption: caption.then_some(request.key.as_str()),
+    };
+    input::publishing(&opening, capability)
+}
+
+fn repeat(request: &Request, report: &Report, capability: &Capability, copied: bool) -> Option<Repeat> {
+    let Source::File(path) = &request.source else { return None };
+    let can_list =
+        capability.demuxers.contains("concat") && capability.input_protocols.contains("data");
+    (!request.once).then(|| loop_input::way(path, report, copied, can_list))
+}
+
+fn map(what: &str) -> Vec<Argument> {
+    vec!["-map".into(), what.into()]
+}
+
+/// One AAC encoder for all renditions.
+pub(super) fn sound_encoding(bps: u64) -> Vec<Argument> {
+    vec!["-c:a".into(), "aac".into(), "-b:a".into(), bitrate_text(bps).into()]
+}
+
+/// How long one track waits for the other before it goes out alone, in microseconds: what the encoder holds back and
+/// a second. ffmpeg's own 10 s would let a silent stretch of the source stop the picture for as long.
+fn interleaving(delay: u32, rate: Rate) -> Vec<Argument> {
+    let seconds = (f64::from(delay) / rate.value() + 1.0).clamp(1.0, 30.0);
+    vec!["-max_interleave_delta".into(), format!("{}", (seconds * 10.0).ceil() as u64 * 100_000).into()]
+}
+
+/// What stands last before the output: headers in the container, where FLV wants them, and the user's own arguments.
+pub(super) fn closing(request: &Request) -> Vec<Argument> {
+    let mut args: Vec<Argument> = vec!["-flags".into(), "+global_header".into()];
+    args.extend(request.output_args.iter().cloned().map(Argument::plain));
+    args
 }

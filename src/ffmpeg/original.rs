@@ -1,0 +1,116 @@
+//! Publishing a source as it is: tracks are copied, nothing is decoded but a sound that RTMP cannot carry.
+
+use super::capability::Capability;
+use super::delivery::{self, Flow};
+use super::filter_graph;
+use super::invocation::Invocation;
+use super::publish::{Plan, PlannedRendition, Request, SOUND_PACKETS, closing, inputs, sound_encoding};
+use super::report::{AudioTrack, Report, VideoTrack};
+use super::source_notes;
+use crate::base::command_line::Argument;
+use crate::base::printable::bounded;
+use crate::base::{Failure, Kind, Outcome};
+use crate::model::{Rendition, RenditionName, Source};
+
+/// The plan of `-o`.
+///
+/// # Errors
+/// Input (7) if RTMP cannot carry the picture, with the way out.
+pub fn plan(request: &Request, report: &Report, capability: &Capability) -> Outcome<Plan> {
+    if let Some(video) = &report.video {
+        carried(video, &request.source)?;
+    }
+    let name = RenditionName::new(&request.key, &Rendition::Original);
+    let mut notes = source_notes::notes(report, report.audio.is_some(), &Capability::default());
+    let mut output = Vec::new();
+    if let Some(video) = &report.video {
+        output.extend(pair("-map", &format!("0:{}", video.index)));
+        output.extend(pair("-c:v", "copy"));
+        // The tag of another container (`avc1` of MP4) is refused behind a queue (5.1); 7 is FLV's own for H.264.
+        output.extend(pair("-tag:v", "7"));
+    }
+    let mut copied = true;
+    if let Some(audio) = &report.audio {
+        output.extend(pair("-map", &format!("0:{}", audio.index)));
+        match copied_tag(audio) {
+            Some(tag) => {
+                output.extend(pair("-c:a", "copy"));
+                output.extend(pair("-tag:a", tag));
+            }
+            None => {
+                copied = false;
+                notes.push(format!("RTMP cannot carry {}: the sound is encoded to AAC", words(&audio.codec)));
+                output.extend(pair("-filter:a", &filter_graph::sound(audio)));
+                output.extend(sound_encoding(request.audio_bitrate_bps));
+            }
+        }
+    }
+    if report.video.is_none() && report.audio.is_none() {
+        return Err(Failure::new(Kind::Input, "there is neither picture nor sound in the source"));
+    }
+    output.extend(closing(request));
+    let pictures = report.video.as_ref().map_or(0.0, |v| v.timing.constant().map_or(60.0, |r| r.value()));
+    let flow = Flow { pictures, sounds: if report.audio.is_some() { SOUND_PACKETS } else { 0.0 } };
+    output.extend(delivery::fifo(&name, &request.endpoint, flow));
+    if request.ladder.is_some() {
+        notes.push("--variants has no meaning with -o: the source goes out as it is".into());
+    }
+    Ok(Plan {
+        renditions: vec![PlannedRendition {
+            rendition: Rendition::Original,
+            name,
+            size: report.video.as_ref().map_or((0, 0), |v| (v.width, v.height)),
+            bitrate_bps: report.bit_rate_bps.unwrap_or(0),
+        }],
+        summary: "as it is".into(),
+        notes,
+        warnings: warnings(report),
+        invocation: Invocation {
+            globals: Vec::new(),
+            inputs: inputs(request, report, capability, None, copied, false),
+            graph: None,
+            output,
+        },
+    })
+}
+
+/// FLV's tag of a sound that can be copied. MP3 only at the rates FLV has.
+fn copied_tag(audio: &AudioTrack) -> Option<&'static str> {
+    match audio.codec.as_str() {
+        "aac" => Some("10"),
+        "mp3" if audio.sample_rate_hz == 44_100 => Some("2"),
+        _ => None,
+    }
+}
+
+/// Whether RTMP carries this picture to every server: H.264 alone. HEVC, AV1 and VP9 need *enhanced* RTMP, which
+/// ffmpeg speaks from 6.1 on and nginx-rtmp does not.
+fn carried(video: &VideoTrack, source: &Source) -> Outcome<()> {
+    if video.codec == "h264" {
+        return Ok(());
+    }
+    let what = match source {
+        Source::Device { .. } | Source::Test => "a raw picture".to_string(),
+        _ => words(&video.codec),
+    };
+    Err(Failure::new(Kind::Input, format!("RTMP cannot carry {what}, so the source cannot go out as it is"))
+        .why("only H.264 is understood by every RTMP server")
+        .hint("leave out -o        (the picture is encoded then)"))
+}
+
+/// What players may not take.
+fn warnings(report: &Report) -> Vec<String> {
+    let unusual = |v: &&VideoTrack| !matches!(v.pix_fmt.as_str(), "yuv420p" | "yuvj420p" | "");
+    let picture = report.video.as_ref().filter(unusual).map(|video| {
+        format!("many players cannot show {}; without -o it is converted", words(&video.pix_fmt))
+    });
+    picture.into_iter().collect()
+}
+
+fn words(name: &str) -> String {
+    if name.is_empty() { "an unknown codec".into() } else { bounded(name, 40) }
+}
+
+fn pair(option: &str, value: &str) -> [Argument; 2] {
+    [Argument::plain(option), Argument::plain(value)]
+}

@@ -1,0 +1,82 @@
+//! What there is to say about a source: why it is refused, and what will be done to it.
+
+use super::capability::Capability;
+use super::frame_rate::Rate;
+use super::report::{Report, Transfer, VideoTrack};
+use crate::base::{Failure, Kind, Outcome};
+
+/// Demuxers that follow references to other files and hosts.
+const PLAYLISTS: [&str; 8] = ["hls", "applehttp", "dash", "concat", "sdp", "imf", "vapoursynth", "avisynth"];
+/// Demuxers that see a picture in any text.
+const TEXTS: [&str; 5] = ["tty", "bin", "xbin", "adf", "idf"];
+
+/// Refuses what ffmpeg could open and nobody means.
+///
+/// # Errors
+/// Input (7).
+pub fn refuse(report: &Report) -> Outcome<()> {
+    if report.is_format(&PLAYLISTS) {
+        return Err(Failure::new(Kind::Input, "the source is a playlist, not a film")
+            .why(format!("ffprobe reads it as {}, which may lead to other files and hosts", report.format))
+            .hint("name the film itself, or push the stream over RTMP and use -r"));
+    }
+    if report.is_format(&TEXTS) {
+        return Err(Failure::new(Kind::Input, "the source is text, not a film")
+            .why(format!("ffprobe takes it for {}", report.format))
+            .hint("name a film"));
+    }
+    Ok(())
+}
+
+/// What a person should know about this source.
+pub fn notes(report: &Report, has_sound: bool, capability: &Capability) -> Vec<String> {
+    let mut notes = Vec::new();
+    if report.video_tracks > 1 {
+        notes.push(chosen_of(report.video_tracks, "pictures", report.video.as_ref().map(|v| v.index)));
+    }
+    if report.audio_tracks > 1 {
+        notes.push(chosen_of(report.audio_tracks, "sound tracks", report.audio.as_ref().map(|a| a.index)));
+    }
+    if !has_sound {
+        notes.push("no sound in the source: video only".into());
+    }
+    let has = |name: &str| capability.filters.contains(name);
+    if let Some(video) = &report.video {
+        if video.interlaced && (has("bwdif") || has("yadif")) {
+            notes.push("the source is interlaced: it is deinterlaced".into());
+        }
+        if video.transfer != Transfer::Sdr {
+            notes.push(if has("zscale") && has("tonemap") {
+                "the source is HDR: it is mapped to ordinary colours, which costs work".into()
+            } else {
+                "the source is HDR and this ffmpeg cannot map it (no zscale): colours will look pale".into()
+            });
+        }
+    }
+    notes
+}
+
+/// What is said of the frame rate, if it is not simply the source's.
+pub fn rate_note(video: &VideoTrack, rate: Rate, asked: Option<f64>) -> Option<String> {
+    let source = video.timing.constant();
+    if asked.is_some() {
+        return source
+            .filter(|s| rate.value() > s.value() * 1.01)
+            .map(|s| format!("{rate} fps repeats pictures: the source has {s}"));
+    }
+    match source {
+        None => Some(format!("the source's frame rate is unknown: published at {rate} fps")),
+        Some(s) if rate.value() < s.value() * 0.99 => {
+            Some(format!("{s} fps published as {rate}; --fps {s} keeps them all"))
+        }
+        Some(_) if video.timing.variable() => Some(format!("the frame rate varies: published at {rate} fps")),
+        Some(_) => None,
+    }
+}
+
+fn chosen_of(count: usize, what: &str, index: Option<u32>) -> String {
+    match index {
+        Some(index) => format!("{count} {what} in the source: track {index} is used"),
+        None => format!("{count} {what} in the source"),
+    }
+}
