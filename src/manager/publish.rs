@@ -8,7 +8,7 @@ use super::supervise::{self, Assignment};
 use crate::base::{CommandLine, Failure, Kind, Outcome, clock, secret::Redactor};
 use crate::config::{Environment, Settings, resolved};
 use crate::ffmpeg::capability::Need;
-use crate::ffmpeg::diagnosis;
+use crate::ffmpeg::{diagnosis, encoder, test_source};
 use crate::ffmpeg::publish::{self as planner, Plan};
 use crate::model::{RenditionName, Source, State, StreamKey};
 use crate::process::child_log::Lines;
@@ -18,6 +18,7 @@ use crate::process::supervisor::{Ended, Event, Job, OutputSpec};
 use crate::process::{index, spawn, stream_lock, sys};
 use nix::sys::signal::Signal;
 use std::ffi::OsString;
+use std::path::Path;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -85,7 +86,8 @@ pub fn prepare(settings: &Settings, environment: &Environment, request: Request)
     let source = super::source::check(&request.source, environment)?;
     let need = if request.original { Need::Copy } else { Need::Encode };
     let fit = fit_ffmpeg(settings, environment, need)?;
-    let report = super::source::probe(&source, &fit.ffprobe)?;
+    let report = super::source::probe(&source, &fit.ffprobe, &fit.capability)?;
+    let caption = matches!(source, Source::Test) && caption_works(&fit.ffmpeg);
     let planned = planner::Request {
         key: request.key.clone(),
         source: source.clone(),
@@ -100,7 +102,8 @@ pub fn prepare(settings: &Settings, environment: &Environment, request: Request)
         output_args: request.output_args.clone(),
         endpoint: settings.nginx_rtmp_url.clone(),
     };
-    let plan = planner::plan(&planned, &report, &fit.capability)?;
+    let plan = planner::plan_captioned(&planned, &report, &fit.capability, caption)?;
+    prove_encoder(&settings.encoder, &fit.ffmpeg, need)?;
     let mut warnings = plan.warnings.clone();
     if let Source::Url(url) = &source
         && url.has_secrets()
@@ -131,6 +134,38 @@ pub fn prepare(settings: &Settings, environment: &Environment, request: Request)
         once: request.once,
         foreground: request.foreground,
     })
+}
+
+/// How long the trial of an encoder may take; drivers of absent devices have been seen to hang.
+const TRIAL_LIMIT: Duration = Duration::from_secs(10);
+
+/// Makes sure that an encoder asked for by name works here. Being listed by ffmpeg says nothing (measured: NVENC
+/// without a driver, Quick Sync without a device), so five frames are encoded with it.
+fn prove_encoder(name: &str, ffmpeg: &Path, need: Need) -> Outcome<()> {
+    if need == Need::Copy || matches!(name, "auto" | "x264" | "libx264") {
+        return Ok(());
+    }
+    let failed = |failure: Failure| failure.hint("--encoder auto");
+    match spawn::run(&encoder::trial(ffmpeg, name), TRIAL_LIMIT, 4096) {
+        Ok(output) if output.exit.code == Some(0) => Ok(()),
+        Ok(output) => {
+            let words: Vec<String> = String::from_utf8_lossy(&output.stderr).lines().map(str::to_string).collect();
+            let failure = Failure::new(Kind::Input, format!("the encoder {name} does not work on this machine"));
+            Err(failed(diagnosis::last_words(&words, 2).into_iter().fold(failure, Failure::why)))
+        }
+        Err(spawn::RunError::TimedOut(_)) => Err(failed(
+            Failure::new(Kind::Input, format!("the encoder {name} does not work on this machine"))
+                .why(format!("its trial did not end within {} s", TRIAL_LIMIT.as_secs())),
+        )),
+        Err(spawn::RunError::Start(e)) => {
+            Err(Failure::new(Kind::Missing, format!("cannot start {}", ffmpeg.display())).why(e.to_string()))
+        }
+    }
+}
+
+/// Whether this ffmpeg finds a font for the test picture's caption.
+fn caption_works(ffmpeg: &Path) -> bool {
+    spawn::run(&test_source::caption_trial(ffmpeg), TRIAL_LIMIT, 4096).is_ok_and(|o| o.exit.code == Some(0))
 }
 
 fn quality(quality: resolved::Quality) -> crate::ffmpeg::encoder::Quality {

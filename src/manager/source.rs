@@ -2,6 +2,7 @@
 
 use crate::base::{Failure, Kind, Outcome, failure::io_words};
 use crate::config::{Environment, Paths, keys};
+use crate::ffmpeg::capability::Capability;
 use crate::ffmpeg::diagnosis;
 use crate::ffmpeg::probe::{self, Report};
 use crate::model::Source;
@@ -120,11 +121,11 @@ fn names_in(folder: &Path) -> Vec<String> {
 ///
 /// # Errors
 /// Input (7) in ffprobe's own words; missing (5) if ffprobe cannot be started.
-pub fn probe(source: &Source, ffprobe: &Path) -> Outcome<Report> {
+pub fn probe(source: &Source, ffprobe: &Path, capability: &Capability) -> Outcome<Report> {
     if matches!(source, Source::Test) {
         return Ok(Report::test_picture());
     }
-    let line = probe::command(ffprobe, source);
+    let line = probe::command_for(ffprobe, source, capability);
     let limit = if matches!(source, Source::Url(_)) { NETWORK_LIMIT } else { LOCAL_LIMIT };
     let named = || named(source);
     let output = match spawn::run(&line, limit, MOST_JSON) {
