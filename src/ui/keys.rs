@@ -202,8 +202,8 @@ mod tests {
                 prop_assert!(decoder.held.len() <= LONGEST + 1);
             }
             piecewise.extend(decoder.flush());
-            prop_assert_eq!(at_once.len() > 0, !bytes.is_empty());
-            prop_assert_eq!(piecewise.len() > 0, !bytes.is_empty());
+            prop_assert_eq!(at_once.is_empty(), bytes.is_empty());
+            prop_assert_eq!(piecewise.is_empty(), bytes.is_empty());
         }
     }
 }
