@@ -1,10 +1,235 @@
 //! `msconv play`.
 
 use super::Context;
-use crate::base::{Failure, Outcome};
+use crate::base::clock::{parse_duration, spoken};
+use crate::base::printable::printable;
+use crate::base::secret::Redactor;
+use crate::base::{Failure, Kind, Outcome};
 use crate::cli::PlayArgs;
+use crate::config::resolved::parse_key;
+use crate::manager::list::Lister;
+use crate::manager::play::outcome::{Verdict, judge};
+use crate::manager::play::{self, PlayPlan, Target, Wish, wish};
+use crate::model::listing::{Listing, RenditionInfo, Stream};
+use crate::process::player_run;
+use serde_json::json;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How often the servers are asked while waiting for a stream.
+const POLL: Duration = Duration::from_millis(500);
+
+/// Which stream is meant.
+enum Asked {
+    /// By name.
+    Key {
+        key: String,
+        /// Why the name is no key of ours; it may still be the name of somebody else's stream.
+        unusual: Option<Failure>,
+    },
+    /// By the picker.
+    Pick,
+}
 
 /// Runs it; the exit code.
-pub fn run(_context: &Context, _args: &PlayArgs) -> Outcome<u8> {
-    Err(Failure::internal("not built yet"))
+///
+/// # Errors
+/// As the table of messages says: 2, 4, 5, 6.
+pub fn run(context: &Context, args: &PlayArgs) -> Outcome<u8> {
+    let wish = Wish::parse(args.variant.as_deref(), args.original)?;
+    let wait = match &args.wait {
+        Some(text) => parse_duration(text).map_err(|why| Failure::usage(format!("--wait: {why}")))?,
+        None => Duration::ZERO,
+    };
+    let asked = asked(context, args)?;
+    context.block_on(async {
+        let target = match &asked {
+            Asked::Key { key, unusual } => {
+                by_key(context, key, unusual.as_ref(), &wish.unwrap_or(Wish::Best), wait).await?
+            }
+            Asked::Pick => by_picker(context, wish.as_ref()).await?,
+        };
+        if args.print_url { print_url(context, &target) } else { watch(context, args, target).await }
+    })
+}
+
+fn asked(context: &Context, args: &PlayArgs) -> Outcome<Asked> {
+    if args.list {
+        context.console.need_person("the picker", "msconv play -s KEY    (msconv list shows the keys)")?;
+        return Ok(Asked::Pick);
+    }
+    match (&args.stream_key, &context.settings.stream_key) {
+        (Some(text), _) => match parse_key(text) {
+            Ok(key) => Ok(Asked::Key { key: key.to_string(), unusual: None }),
+            // Names such as `my.stream` are no keys of ours, but other publishers use them.
+            Err(failure) if foreign(text) => Ok(Asked::Key { key: text.clone(), unusual: Some(failure) }),
+            Err(failure) => Err(failure),
+        },
+        (None, Some(key)) => Ok(Asked::Key { key: key.to_string(), unusual: None }),
+        (None, None) => Err(Failure::usage("which stream?").hint("msconv play -s KEY, or -l to pick")),
+    }
+}
+
+/// Whether a text could be the name of somebody else's stream.
+fn foreign(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() < 256
+        && !text.starts_with('-')
+        && text.chars().all(|c| c.is_ascii_graphic())
+}
+
+async fn by_key(
+    context: &Context,
+    key: &str,
+    unusual: Option<&Failure>,
+    wish: &Wish,
+    wait: Duration,
+) -> Outcome<Target> {
+    let deadline = Instant::now() + wait;
+    let mut told = false;
+    let mut lister = lister(context);
+    loop {
+        let failure = match lister.look().await.and_then(|listing| found(context, &listing, key, wish)) {
+            Ok(target) => return Ok(target),
+            Err(failure) => failure,
+        };
+        if let Some(unusual) = unusual {
+            return Err(unusual.clone());
+        }
+        let lost = matches!(failure.kind(), Kind::NotFound | Kind::Server);
+        if !lost || Instant::now() >= deadline {
+            return Err(failure);
+        }
+        if !told {
+            told = true;
+            context.console.talk(&printable(&format!(
+                "{key}: {}; waiting up to {}",
+                failure.what(),
+                spoken(wait)
+            )));
+        }
+        tokio::time::sleep_until(deadline.min(Instant::now() + POLL)).await;
+    }
+}
+
+/// Sees also what is not on the air, to say so instead of "no such stream".
+fn lister(context: &Context) -> Lister<'_> {
+    Lister::new(&context.settings, &context.environment, true)
+}
+
+fn found(context: &Context, listing: &Listing, key: &str, wish: &Wish) -> Outcome<Target> {
+    let servers = play::servers(&context.settings);
+    let stream = wish::stream(listing, key, servers.rtmp.application())?;
+    wish::target(stream, wish::rendition(stream, wish)?, servers)
+}
+
+async fn by_picker(context: &Context, wish: Option<&Wish>) -> Outcome<Target> {
+    let listing = lister(context).look().await?;
+    let streams: Vec<&Stream> = wish::live(&listing).collect();
+    if streams.is_empty() {
+        return Err(Failure::new(Kind::NotFound, "nothing is live")
+            .hint("msconv publish -s stream1 -f video.mp4")
+            .hint("msconv list -a"));
+    }
+    let rows: Vec<(String, String)> = streams.iter().map(|s| (s.key.clone(), stream_row(s))).collect();
+    let picked = crate::ui::picker::pick(&context.console, "play which stream?", &rows)?;
+    let stream = streams.get(picked).ok_or_else(|| Failure::internal("the picker chose nothing"))?;
+    let rendition = match wish {
+        Some(wish) => wish::rendition(stream, wish)?,
+        None => pick_rendition(context, stream)?,
+    };
+    wish::target(stream, rendition, play::servers(&context.settings))
+}
+
+fn pick_rendition<'a>(context: &Context, stream: &'a Stream) -> Outcome<&'a RenditionInfo> {
+    let live: Vec<&RenditionInfo> = stream.renditions.iter().filter(|r| r.state.on_air()).collect();
+    if let [only] = live.as_slice() {
+        return Ok(only);
+    }
+    let rows: Vec<(String, String)> = live.iter().map(|r| (r.label.clone(), rendition_row(r))).collect();
+    let picked = crate::ui::picker::pick(&context.console, "which variant?", &rows)?;
+    live.get(picked).copied().ok_or_else(|| Failure::internal("the picker chose nothing"))
+}
+
+fn stream_row(stream: &Stream) -> String {
+    let labels: Vec<&str> =
+        stream.renditions.iter().filter(|r| r.state.on_air()).map(|r| r.label.as_str()).collect();
+    printable(&format!("{}  {}  {}", stream.key, stream.state, labels.join(" ")))
+}
+
+fn rendition_row(rendition: &RenditionInfo) -> String {
+    let size = rendition.video.as_ref().map(|v| format!("  {} {}x{}", v.codec, v.width, v.height));
+    let rate = rendition.bitrate_bps.map(|b| format!("  {:.1} Mb/s", b as f64 / 1e6));
+    printable(&format!("{}{}{}", rendition.label, size.unwrap_or_default(), rate.unwrap_or_default()))
+}
+
+fn print_url(context: &Context, target: &Target) -> Outcome<u8> {
+    let (protocol, address) = play::address(target, &context.settings)?;
+    let console = &context.console;
+    if console.json {
+        console.object(&json!({
+            "schema": "msconv.play/1",
+            "key": target.key,
+            "label": target.label,
+            "protocol": protocol.word(),
+            // Asked for in so many words, so it is given whole: with credentials masked it would open nothing.
+            "url": address.url,
+        }));
+    } else {
+        console.data(&address.url);
+    }
+    Ok(0)
+}
+
+async fn watch(context: &Context, args: &PlayArgs, target: Target) -> Outcome<u8> {
+    let console = &context.console;
+    let waiting = |text: &str| console.talk(&printable(text));
+    let settings = &context.settings;
+    let plan = play::plan(target, settings, &context.environment, &args.player_args, &waiting).await?;
+    let mut redactor = Redactor::new();
+    for secret in settings.rtsp_url.secrets().into_iter().chain(settings.nginx_rtmp_url.secrets()) {
+        redactor.learn(secret);
+    }
+    if let Some(note) = &plan.note {
+        console.note(note);
+    }
+    let Target { key, label, .. } = &plan.target;
+    console.talk(&printable(&format!("{key} {label}: {}", plan.shown_url)));
+    console.debug(&plan.command.shell_line());
+    // Whoever gives the player arguments of his own wants to see what it says to them.
+    let shown = console.debug || !args.player_args.is_empty();
+    let mut said = |line: &str| {
+        if shown {
+            console.talk(&printable(&redactor.clean(line)));
+        }
+    };
+    let ended = player_run::run(&plan.command, &mut said).await.map_err(|e| {
+        Failure::new(Kind::Missing, format!("cannot start {}", plan.command.program.display()))
+            .why(crate::base::failure::io_words(&e))
+            .hint("--player vlc, mpv, ffplay or the path of a program")
+            .hint("--print-url")
+    })?;
+    match judge(&plan, &ended, &redactor) {
+        Verdict::Interrupted => return Ok(Kind::Interrupted.exit_code()),
+        Verdict::Failed(failure) => return Err(failure),
+        Verdict::Soon(words) => console.warn(&words),
+        Verdict::Well => {}
+    }
+    if console.json {
+        console.object(&report(&plan, ended.lasted));
+    }
+    Ok(0)
+}
+
+fn report(plan: &PlayPlan, lasted: Duration) -> serde_json::Value {
+    json!({
+        "schema": "msconv.play/1",
+        "key": plan.target.key,
+        "label": plan.target.label,
+        "protocol": plan.protocol.word(),
+        "url": plan.shown_url,
+        "player": plan.command.program.display().to_string(),
+        "note": plan.note,
+        "watched_s": lasted.as_secs_f64(),
+    })
 }

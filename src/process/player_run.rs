@@ -224,7 +224,7 @@ fn read_screen(mut screen: std::fs::File, to: &mpsc::Sender<String>) {
             break;
         }
     }
-    for line in cutter.rest() {
+    if let Some(line) = cutter.rest() {
         let _ = to.blocking_send(line);
     }
 }
@@ -249,7 +249,7 @@ async fn read_lines(pipe: impl AsyncRead + Unpin, to: mpsc::Sender<String>) {
             }
         }
     }
-    for line in cutter.rest() {
+    if let Some(line) = cutter.rest() {
         let _ = to.send(line).await;
     }
 }

@@ -52,11 +52,10 @@ pub fn address(target: &Target, settings: &Settings) -> Outcome<(Protocol, Addre
 impl Target {
     /// Where it is read over `protocol`.
     fn address(&self, protocol: Protocol) -> Outcome<Address> {
-        let address = match protocol {
+        match protocol {
             Protocol::Rtsp => self.rtsp.clone().ok_or_else(|| no_rtsp_path(self)),
             Protocol::Rtmp => self.rtmp.clone().ok_or_else(|| no_rtmp(self)),
-        };
-        address
+        }
     }
 }
 

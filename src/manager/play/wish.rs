@@ -79,22 +79,6 @@ pub struct Servers<'a> {
     pub rtsp: &'a RtspUrl,
 }
 
-/// Refuses a listing that no server contributed to.
-///
-/// # Errors
-/// Server, with what each of them said.
-pub fn need_servers(listing: &Listing) -> Outcome<()> {
-    if listing.servers.is_empty() || listing.servers.iter().any(|s| s.ok) {
-        return Ok(());
-    }
-    let failure = Failure::new(Kind::Server, "no server answers");
-    let failure = listing.servers.iter().fold(failure, |failure, server| {
-        let why = server.error.as_deref().unwrap_or("no answer");
-        failure.why(format!("{} at {}: {why}", server.name, server.url))
-    });
-    Err(failure.hint("msconv up"))
-}
-
 /// The streams that can be watched now.
 pub fn live(listing: &Listing) -> impl Iterator<Item = &Stream> {
     listing.streams.iter().filter(|s| s.renditions.iter().any(|r| r.state.on_air()))
@@ -383,11 +367,6 @@ pub(super) mod tests {
         assert!(
             failure.contains("nginx-rtmp at http://localhost:8080/stat was not seen: connection refused")
         );
-        assert!(need_servers(&listing).is_ok(), "one that answers is enough");
-        listing.servers.retain(|s| !s.ok);
-        let failure = need_servers(&listing).unwrap_err();
-        assert_eq!(failure.kind(), Kind::Server);
-        assert_eq!(failure.hints(), ["msconv up"]);
     }
 
     #[test]
