@@ -47,7 +47,7 @@ async fn watch(context: &Context, look: impl Fn() -> Outcome<Report>) -> Outcome
         }
         let report = match look() {
             // What was there and is gone has been stopped: its record is removed with it.
-            Err(failure) if failure.kind() == Kind::NotFound && seen => {
+            Err(failure) if seen && matches!(failure.kind(), Kind::NotFound | Kind::NotRunning) => {
                 context.console.note("the stream has been stopped");
                 return Ok(Kind::NotRunning.exit_code());
             }

@@ -70,22 +70,29 @@ pub fn nearest_of<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> 
         .map(|(_, c)| c)
 }
 
-/// Edits between two words (Levenshtein), bounded to words of 128 letters.
+/// Edits between two words of at most 128 letters: a letter added, left out or replaced, or two neighbours swapped.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().take(128).collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().take(128).enumerate() {
-        let mut previous = i;
-        let mut left = i + 1;
-        let mut next = vec![left];
-        for (cb, &above) in b.iter().zip(row.iter().skip(1)) {
-            left = (previous + usize::from(ca != *cb)).min(above + 1).min(left + 1);
-            previous = above;
-            next.push(left);
+    let mut above: Vec<usize> = (0..=b.len()).collect();
+    let mut above_that: Vec<usize> = Vec::new();
+    let mut last = None;
+    for (i, letter) in a.chars().take(128).enumerate() {
+        let at = |row: &[usize], j: usize| row.get(j).copied().unwrap_or(usize::MAX / 2);
+        let mut row = vec![i + 1];
+        for (j, other) in b.iter().enumerate() {
+            let mut least = (at(&above, j) + usize::from(letter != *other))
+                .min(at(&above, j + 1) + 1)
+                .min(at(&row, j) + 1);
+            let swapped = j > 0 && last == Some(*other) && b.get(j - 1) == Some(&letter);
+            if swapped {
+                least = least.min(at(&above_that, j - 1) + 1);
+            }
+            row.push(least);
         }
-        row = next;
+        above_that = std::mem::replace(&mut above, row);
+        last = Some(letter);
     }
-    row.last().copied().unwrap_or(0)
+    above.last().copied().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -105,6 +112,16 @@ mod tests {
         assert_eq!(nearest("nginx_rtmp_ulr"), Some("nginx_rtmp_url"));
         assert_eq!(nearest("qualty"), Some("quality"));
         assert_eq!(nearest("zzzzzz"), None);
-        assert_eq!(distance("kitten", "sitting"), 3);
+        assert_eq!(nearest("wiat"), Some("wait"));
+        for (a, b, edits) in [
+            ("kitten", "sitting", 3),
+            ("", "ab", 2),
+            ("ab", "", 2),
+            ("ab", "ba", 1),
+            ("abcd", "badc", 2),
+            ("ca", "abc", 3),
+        ] {
+            assert_eq!((distance(a, b), distance(b, a)), (edits, edits), "{a} {b}");
+        }
     }
 }

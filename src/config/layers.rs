@@ -108,10 +108,7 @@ pub fn variable(name: &str) -> String {
 /// As [`Layer::file`].
 pub fn parse(path: &Path, text: &str) -> Outcome<Layer> {
     let line_of = |offset: usize| text.get(..offset).map_or(1, |head| head.matches('\n').count() + 1);
-    let bad = |line: usize, what: String| {
-        Failure::usage(format!("{}:{line}: {what}", path.display()))
-            .hint("msconv config show    (prints every setting)")
-    };
+    let bad = |line: usize, what: String| Failure::usage(format!("{}:{line}: {what}", path.display()));
     let document = text.parse::<toml::Table>().map_err(|e| {
         let line = e.span().map_or(1, |s| line_of(s.start));
         bad(line, format!("the configuration is not valid TOML: {}", e.message()))
@@ -123,7 +120,10 @@ pub fn parse(path: &Path, text: &str) -> Outcome<Layer> {
             let failure = bad(line, format!("there is no setting '{name}'"));
             return Err(match keys::nearest(&name) {
                 Some(near) => failure.hint(format!("{near} = ...")),
-                None => failure,
+                None => {
+                    let names: Vec<&str> = KEYS.iter().filter(|k| k.in_files).map(|k| k.name).collect();
+                    failure.why(format!("the settings are {}", names.join(", ")))
+                }
             });
         };
         let value = match value {

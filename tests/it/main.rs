@@ -9,6 +9,7 @@ mod faults;
 mod floor_plan;
 mod golden;
 mod help;
+mod looking;
 mod publishing;
 mod servers;
 mod stage_works;
