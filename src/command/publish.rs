@@ -1,7 +1,7 @@
 //! `msconv publish`.
 
 use super::Context;
-use crate::base::{CommandLine, Failure, Kind, Outcome, clock};
+use crate::base::{CommandLine, Failure, Kind, Outcome, clock, printable::printable};
 use crate::cli::PublishArgs;
 use crate::config::resolved::key_from_file;
 use crate::manager::publish::{self, Prepared, Published, Request, Step};
@@ -105,7 +105,7 @@ fn announce(context: &Context, prepared: &Prepared) {
 
 fn summary(prepared: &Prepared) -> String {
     let repeated = if prepared.repeated() { ", repeated" } else { "" };
-    format!("{}: {}{repeated}, {}", prepared.key, prepared.source_words(), prepared.plan.summary)
+    printable(&format!("{}: {}{repeated}, {}", prepared.key, prepared.source_words(), prepared.plan.summary))
 }
 
 fn dry_run(context: &Context, command: &CommandLine) -> u8 {

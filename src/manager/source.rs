@@ -8,7 +8,8 @@ use crate::ffmpeg::probe::{self, Report};
 use crate::model::Source;
 use crate::process::spawn::{self, RunError};
 use std::fs;
-use std::io;
+use std::io::{self, Read};
+use std::net::ToSocketAddrs;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -31,7 +32,16 @@ pub fn check(source: &Source, environment: &Environment) -> Outcome<Source> {
             let _ = video;
             Ok(source.clone())
         }
-        Source::Url(_) | Source::Test => Ok(source.clone()),
+        Source::Url(url) => {
+            let resolved = (url.host(), url.port()).to_socket_addrs();
+            if resolved.is_err() {
+                return Err(Failure::new(Kind::Input, format!("cannot read {url}"))
+                    .why(format!("there is no host {}", url.host()))
+                    .hint("check the address"));
+            }
+            Ok(source.clone())
+        }
+        Source::Test => Ok(source.clone()),
     }
 }
 
@@ -84,9 +94,34 @@ fn file(path: &Path, environment: &Environment) -> Outcome<PathBuf> {
     if meta.len() == 0 {
         return Err(unusable(path, "it is empty").hint("check how the file was made"));
     }
-    fs::File::open(&absolute)
+    let mut opened = fs::File::open(&absolute)
         .map_err(|e| unusable(path, &io_words(&e)).hint(format!("chmod +r {}", shell(path))))?;
-    Ok(absolute)
+    let mut head = [0u8; 512];
+    let read = opened.read(&mut head).map_err(|e| unusable(path, &io_words(&e)).hint("check the disk"))?;
+    match disguise(head.get(..read).unwrap_or_default()) {
+        Some(what) => Err(unusable(path, what).hint(NAME_THE_FILM)),
+        None => Ok(absolute),
+    }
+}
+
+const NAME_THE_FILM: &str = "name the film itself; for a live stream use -r with its rtmp, rtsp or srt address";
+
+/// What a file is that only names other files or hosts, or is plain text, whatever its name says. ffmpeg would follow
+/// a playlist, and draws a text file as letters.
+fn disguise(head: &[u8]) -> Option<&'static str> {
+    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
+    let text = String::from_utf8_lossy(head);
+    let text = text.trim_start();
+    let begins = |words: &[&str]| words.iter().any(|w| text.get(..w.len()).is_some_and(|t| t.eq_ignore_ascii_case(w)));
+    if begins(&["#EXTM3U", "ffconcat version", "[playlist]", "<MPD", "<ASX", "<smil"]) || text.contains("<MPD") {
+        Some("it is a playlist that names other files")
+    } else if begins(&["v=0\r", "v=0\n"]) {
+        Some("it is a session description, not a recording")
+    } else if begins(&["<!doctype html", "<html"]) {
+        Some("it is a web page, not a recording")
+    } else {
+        None
+    }
 }
 
 fn shell(path: &Path) -> String {
@@ -230,6 +265,15 @@ mod tests {
         assert!(refused("pipe", dir.path()).contains("not a plain file"));
         assert!(refused("/dev/null", dir.path()).contains("it is a device"));
         assert!(refused("video.mp4/x", dir.path()).contains("no such file"));
+    }
+
+    #[test]
+    fn playlists_in_disguise_are_seen() {
+        for text in ["#EXTM3U\n#EXTINF:2,\nhttp://h/a.ts\n", "\u{feff}#EXTM3U", "ffconcat version 1.0", "<?xml?><MPD x>", "v=0\r\no=-", "\n <!DOCTYPE html>"] {
+            assert!(disguise(text.as_bytes()).is_some(), "{text}");
+        }
+        assert_eq!(disguise(b"\0\0\0 ftypisom"), None);
+        assert_eq!(disguise(b""), None);
     }
 
     #[test]

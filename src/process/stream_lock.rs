@@ -142,31 +142,48 @@ pub fn holders(path: &Path) -> Vec<Holder> {
 /// it cannot make a publish fail that runs at the same moment.
 pub fn is_held(path: &Path) -> bool {
     let Ok(meta) = fs::symlink_metadata(path) else { return false };
+    let seen = || own_holds(meta.dev(), meta.ino()) || !holders(path).is_empty();
     match fs::read_to_string("/proc/locks") {
-        Ok(text) => {
-            locks_name(&text, meta.ino())
-                && (own_holds(meta.dev(), meta.ino()) || !holders(path).is_empty() || hidden())
-        }
-        Err(_) => !holders(path).is_empty(),
+        // The device in the list is that of the file system; overlays and btrfs show another one in stat, so a match
+        // is believed as it is (the holder may belong to another user) and a mismatch is looked into.
+        Ok(text) => match locks_name(&text, &meta) {
+            Named::No => false,
+            Named::Inode => seen(),
+            Named::InodeAndDevice => true,
+        },
+        Err(_) => seen(),
     }
 }
 
-/// Processes of other users cannot be searched; then the kernel's list has to do.
-fn hidden() -> bool {
-    !nix::unistd::geteuid().is_root()
+/// How well the kernel's list of locks names a file.
+#[derive(Debug, PartialEq, Eq)]
+enum Named {
+    No,
+    Inode,
+    InodeAndDevice,
 }
 
 fn own_holds(dev: u64, ino: u64) -> bool {
     holds(std::process::id() as i32, (dev, ino))
 }
 
-/// Whether a line of `/proc/locks` is a flock on this inode.
-fn locks_name(text: &str, inode: u64) -> bool {
-    text.lines().any(|line| {
+/// Whether `/proc/locks` has a flock on this file.
+fn locks_name(text: &str, meta: &fs::Metadata) -> Named {
+    let device = format!("{:02x}:{:02x}", nix::libc::major(meta.dev()), nix::libc::minor(meta.dev()));
+    let inode = meta.ino().to_string();
+    let mut named = Named::No;
+    for line in text.lines() {
         let mut fields = line.split_ascii_whitespace();
-        fields.nth(1) == Some("FLOCK")
-            && fields.nth(3).and_then(|f| f.rsplit(':').next()).and_then(|i| i.parse().ok()) == Some(inode)
-    })
+        if fields.nth(1) != Some("FLOCK") {
+            continue;
+        }
+        match fields.nth(3).and_then(|f| f.rsplit_once(':')) {
+            Some((dev, ino)) if ino == inode && dev == device => return Named::InodeAndDevice,
+            Some((_, ino)) if ino == inode => named = Named::Inode,
+            _ => {}
+        }
+    }
+    named
 }
 
 /// Whether a process has the lock file open through a description that holds the lock.
@@ -233,10 +250,13 @@ mod tests {
 
     #[test]
     fn reads_the_kernels_list() {
-        let text =
-            "1: POSIX  ADVISORY  WRITE 12 fe:00:77 0 EOF\n2: FLOCK  ADVISORY  WRITE 3 fe:00:4711 0 EOF\n";
-        assert!(locks_name(text, 4711));
-        assert!(!locks_name(text, 77));
-        assert!(!locks_name("garbage\n\n", 1));
+        let dir = tempfile::tempdir().unwrap();
+        let meta = fs::metadata(dir.path()).unwrap();
+        let device = format!("{:02x}:{:02x}", nix::libc::major(meta.dev()), nix::libc::minor(meta.dev()));
+        let line = |kind: &str, dev: &str| format!("1: {kind}  ADVISORY  WRITE 12 {dev}:{} 0 EOF\n", meta.ino());
+        assert_eq!(locks_name(&line("FLOCK", &device), &meta), Named::InodeAndDevice);
+        assert_eq!(locks_name(&line("FLOCK", "ff:ff"), &meta), Named::Inode);
+        assert_eq!(locks_name(&line("POSIX", &device), &meta), Named::No);
+        assert_eq!(locks_name("garbage\n\n", &meta), Named::No);
     }
 }

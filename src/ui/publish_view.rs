@@ -160,12 +160,11 @@ impl Dashboard {
         }
     }
 
-    /// Leaves the last picture on the screen.
+    /// Takes the display off the screen.
     pub fn end(self) {
-        if let Some((_, bars)) = self.terminal {
-            for bar in bars {
-                bar.abandon();
-            }
+        if let Some((all, bars)) = self.terminal {
+            bars.iter().for_each(ProgressBar::finish_and_clear);
+            let _ = all.clear();
         }
     }
 }
