@@ -74,7 +74,8 @@ impl Encoder {
         if capability.encoders.contains(&encoder.name) {
             return Ok(encoder);
         }
-        let failure = Failure::new(Kind::Missing, format!("this ffmpeg has no encoder {}", printable(&encoder.name)));
+        let failure =
+            Failure::new(Kind::Missing, format!("this ffmpeg has no encoder {}", printable(&encoder.name)));
         Err(if encoder.name == "libx264" {
             failure.hint("msconv doctor        (prints the line that installs a complete ffmpeg)")
         } else {
@@ -138,7 +139,8 @@ pub struct Settings<'a> {
 /// The encoding arguments of all pictures, in the order of `rungs`. Options that are equal for all stand once.
 pub fn arguments(settings: &Settings<'_>, rungs: &[PlannedRung]) -> Vec<String> {
     let mut args = vec!["-c:v".to_string(), settings.encoder.name.clone()];
-    let options: Vec<Vec<(&'static str, String)>> = rungs.iter().map(|rung| rung_options(settings, rung)).collect();
+    let options: Vec<Vec<(&'static str, String)>> =
+        rungs.iter().map(|rung| rung_options(settings, rung)).collect();
     let names: Vec<&'static str> = options.iter().flatten().fold(Vec::new(), |mut names, (name, _)| {
         if !names.contains(name) {
             names.push(name);
@@ -146,7 +148,9 @@ pub fn arguments(settings: &Settings<'_>, rungs: &[PlannedRung]) -> Vec<String> 
         names
     });
     for name in names {
-        let value = |rung: &Vec<(&'static str, String)>| rung.iter().find(|(n, _)| *n == name).map(|(_, v)| v.clone());
+        let value = |rung: &Vec<(&'static str, String)>| {
+            rung.iter().find(|(n, _)| *n == name).map(|(_, v)| v.clone())
+        };
         let values: Vec<Option<String>> = options.iter().map(value).collect();
         match values.first() {
             Some(Some(first)) if values.iter().all(|v| v.as_ref() == Some(first)) => {
@@ -201,7 +205,9 @@ fn nvenc(quality: Quality) -> Vec<(&'static str, String)> {
         Quality::Balanced => "p4",
         Quality::Best => "p6",
     };
-    [("preset", preset), ("rc", "vbr"), ("cq", "24"), ("b", "0"), ("bf", "0")].map(|(n, v)| (n, v.to_string())).to_vec()
+    [("preset", preset), ("rc", "vbr"), ("cq", "24"), ("b", "0"), ("bf", "0")]
+        .map(|(n, v)| (n, v.to_string()))
+        .to_vec()
 }
 
 /// Capped constant quality. The recipes are measured, on film, as user and system time of the whole publish and as

@@ -76,7 +76,11 @@ fn pictures(wanted: &Wanted<'_>, video: &VideoTrack, chains: &mut Vec<String>) {
         let clean = from.is_some() || (evenly_coded(video) && is_plain(video));
         let mut chain = format!("[s{index}]");
         let same_size = from.and_then(|i| wanted.rungs.get(i)).is_some_and(|parent| parent.size == rung.size);
-        chain.push_str(&scaler(rung.size, zscale && clean, same_size || (from.is_none() && is_ready(video, rung.size))));
+        chain.push_str(&scaler(
+            rung.size,
+            zscale && clean,
+            same_size || (from.is_none() && is_ready(video, rung.size)),
+        ));
         // Scalers answer a rounded size with samples that are not quite square.
         chain.push_str(if from.is_none() { ",setsar=1,format=yuv420p" } else { ",setsar=1" });
         let own = match wanted.finish {
@@ -121,7 +125,9 @@ fn parents(rungs: &[PlannedRung]) -> Vec<Option<usize>> {
                 .iter()
                 .enumerate()
                 // Of two rungs of one size the later one hangs from the earlier, so that there is no circle.
-                .filter(|(i, r)| *i != index && !r.enlarged && covers(r, rung) && (r.size != rung.size || *i < index))
+                .filter(|(i, r)| {
+                    *i != index && !r.enlarged && covers(r, rung) && (r.size != rung.size || *i < index)
+                })
                 .min_by_key(|(i, r)| (area(r), std::cmp::Reverse(*i)))
                 .map(|(i, _)| i)
         })
@@ -181,8 +187,11 @@ fn scaler(size: (u32, u32), zscale: bool, nothing_to_do: bool) -> String {
 /// Whether the source needs no scaler to become this size.
 fn is_ready(video: &VideoTrack, size: (u32, u32)) -> bool {
     let upright = matches!(video.rotation, 0 | 180);
-    let coded =
-        if upright { (video.coded_width, video.coded_height) } else { (video.coded_height, video.coded_width) };
+    let coded = if upright {
+        (video.coded_width, video.coded_height)
+    } else {
+        (video.coded_height, video.coded_width)
+    };
     video.square && coded == size && is_plain(video)
 }
 
@@ -266,15 +275,27 @@ pub mod tests {
     fn a_film_becomes_a_cascade() {
         let report = Report {
             video: Some(VideoTrack {
-                width: 1920, height: 1080, coded_width: 1920, coded_height: 1080, square: true,
-                pix_fmt: "yuv420p".into(), ..VideoTrack::default()
+                width: 1920,
+                height: 1080,
+                coded_width: 1920,
+                coded_height: 1080,
+                square: true,
+                pix_fmt: "yuv420p".into(),
+                ..VideoTrack::default()
             }),
             ..Report::default()
         };
         let chosen = ladder_plan::choose((1920, 1080), None);
-        let wanted = |filters| graph(&Wanted {
-            report: &report, rungs: &chosen.rungs, rate: Rate::new(24, 1).unwrap(), sound: None, filters, finish: None,
-        });
+        let wanted = |filters| {
+            graph(&Wanted {
+                report: &report,
+                rungs: &chosen.rungs,
+                rate: Rate::new(24, 1).unwrap(),
+                sound: None,
+                filters,
+                finish: None,
+            })
+        };
         assert_eq!(
             wanted(&["zscale".to_string()].into()),
             "[0:0]fps=24,setfield=prog[s0];[s0]null,setsar=1,format=yuv420p,split=2[v0][s1];\

@@ -102,7 +102,13 @@ fn scale(source: (u32, u32), rung: &Rung) -> f64 {
 fn turned(source: (u32, u32), rung: &Rung) -> (u32, u32) {
     let (long, short) = (rung.width.max(rung.height), rung.width.min(rung.height));
     // A box that was given upright is meant as it is for an upright picture.
-    if source.1 > source.0 { (short, long) } else if rung.height > rung.width { (rung.width, rung.height) } else { (long, short) }
+    if source.1 > source.0 {
+        (short, long)
+    } else if rung.height > rung.width {
+        (rung.width, rung.height)
+    } else {
+        (long, short)
+    }
 }
 
 /// A scaled side: the nearest even number, neither above its box nor above what was scaled, and at least 16.

@@ -148,7 +148,9 @@ mod tests {
 
     #[test]
     fn the_list_is_bounded() {
-        let of = |path: &str, length: f64| way(Path::new(path), &report("mpegts", Some(length), None), false, true);
+        let of = |path: &str, length: f64| {
+            way(Path::new(path), &report("mpegts", Some(length), None), false, true)
+        };
         assert_eq!(of("/a.ts", 7200.0), Repeat::Reopen(6));
         let Repeat::Reopen(many) = of("/a.ts", 0.001) else { panic!("reopened") };
         assert!(list(Path::new("/a.ts"), many).len() <= LONGEST_LIST + 64);

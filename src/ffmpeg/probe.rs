@@ -225,7 +225,9 @@ fn bit_depth(track: &Value, pix_fmt: &str) -> u8 {
     let name = pix_fmt.trim_end_matches("le").trim_end_matches("be");
     let named = [9u8, 10, 12, 14, 16].into_iter().find(|bits| {
         let bits = bits.to_string();
-        name.ends_with(&format!("p{bits}")) || name.ends_with(&format!("0{bits}")) || name == format!("gray{bits}")
+        name.ends_with(&format!("p{bits}"))
+            || name.ends_with(&format!("0{bits}"))
+            || name == format!("gray{bits}")
     });
     let said = whole(track, "bits_per_raw_sample").and_then(|n| u8::try_from(n).ok()).filter(|n| *n > 0);
     named.or(said.filter(|_| pix_fmt.is_empty())).unwrap_or(8)

@@ -110,7 +110,8 @@ impl Rates {
             return None;
         }
         let frames = block.frame.zip(first.frame).map(|(now, then)| now.saturating_sub(then) as f64);
-        let media = block.out_time_us.zip(first.out_time_us).map(|(now, then)| now.saturating_sub(then) as f64);
+        let media =
+            block.out_time_us.zip(first.out_time_us).map(|(now, then)| now.saturating_sub(then) as f64);
         Some(Rate {
             fps: frames.map(|n| n / seconds),
             speed: media.map(|us| us / 1e6 / seconds),
@@ -144,7 +145,8 @@ mod tests {
 
     #[test]
     fn broken_lines_lose_only_themselves() {
-        let read = blocks("frame=12\nfps=nan\nspeed=N/A\nout_time_us=-23220\ngarbage\n=\nprogress=continue\n");
+        let read =
+            blocks("frame=12\nfps=nan\nspeed=N/A\nout_time_us=-23220\ngarbage\n=\nprogress=continue\n");
         assert_eq!(read, [Progress { frame: Some(12), out_time_us: Some(-23_220), ..Progress::default() }]);
         assert_eq!(blocks("out_time_ms=5\nprogress=end")[0].out_time_us, Some(5));
     }

@@ -112,10 +112,8 @@ pub fn plan_captioned(
     match (&report.video, sound) {
         (Some(_), sound) => pictures(request, report, capability, sound, caption),
         (None, Some(track)) => Ok(sound_only(request, report, capability, &track)),
-        (None, None) => {
-            Err(Failure::new(Kind::Input, "there is neither picture nor sound in the source")
-                .hint("name a source with at least one of them"))
-        }
+        (None, None) => Err(Failure::new(Kind::Input, "there is neither picture nor sound in the source")
+            .hint("name a source with at least one of them")),
     }
 }
 
@@ -222,7 +220,12 @@ fn sound_only(
     let mut notes = source_notes::notes(report, true, capability);
     notes.push("no picture in the source: the sound only".into());
     Plan {
-        renditions: vec![PlannedRendition { rendition, name, size: (0, 0), bitrate_bps: request.audio_bitrate_bps }],
+        renditions: vec![PlannedRendition {
+            rendition,
+            name,
+            size: (0, 0),
+            bitrate_bps: request.audio_bitrate_bps,
+        }],
         summary: "sound only".into(),
         notes,
         warnings: Vec::new(),
@@ -267,8 +270,7 @@ pub(super) fn inputs(
 
 fn repeat(request: &Request, report: &Report, capability: &Capability, copied: bool) -> Option<Repeat> {
     let Source::File(path) = &request.source else { return None };
-    let can_list =
-        capability.demuxers.contains("concat") && capability.input_protocols.contains("data");
+    let can_list = capability.demuxers.contains("concat") && capability.input_protocols.contains("data");
     (!request.once).then(|| loop_input::way(path, report, copied, can_list))
 }
 

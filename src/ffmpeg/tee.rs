@@ -159,7 +159,10 @@ mod tests {
     #[test]
     fn looks_as_written() {
         let slave = Slave {
-            options: vec![("select", "v:0,a:0".into()), ("fifo_options", options(&[("x", "1".into()), ("y", "2".into())]))],
+            options: vec![
+                ("select", "v:0,a:0".into()),
+                ("fifo_options", options(&[("x", "1".into()), ("y", "2".into())])),
+            ],
             url: "rtmp://h:1/live/k?a=b|c".into(),
         };
         assert_eq!(

@@ -340,8 +340,10 @@ impl<'a> Draft<'a> {
     fn finish(self, view: &View<'_>, place: Place) -> Stream {
         let mut renditions: Vec<(RenditionInfo, u64)> = self.renditions.into_values().collect();
         renditions.sort_by(|(a, area_a), (b, area_b)| {
-            let rank =
-                |r: &RenditionInfo, area: u64| (r.label == "audio", Reverse(area), r.label != "original");
+            let rank = |r: &RenditionInfo, area: u64| {
+                let promised = Reverse(area_by_label(&r.label));
+                (r.label == "audio", Reverse(area), r.label != "original", promised)
+            };
             rank(a, *area_a)
                 .cmp(&rank(b, *area_b))
                 .then_with(|| (&a.label, &a.name).cmp(&(&b.label, &b.name)))

@@ -10,6 +10,7 @@ mod floor_plan;
 mod golden;
 mod help;
 mod looking;
+mod listing;
 mod publishing;
 mod servers;
 mod stage_works;
