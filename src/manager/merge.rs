@@ -4,20 +4,19 @@
 //! nginx-rtmp is the list of what is live; MediaMTX knows only what is being read, and what was published straight to
 //! it. A record of ours gives a name on the server its true key and label, before the name is split by its looks.
 
+use super::listed_urls::{escaped, rtmp_url, rtsp_url};
 use super::ours::Ours;
+use super::owners::{Owners, fresh, own_end, running, same_server};
 use super::stream_facts::{self, At, Fact, Movement, Movements};
 use crate::base::printable::printable;
 use crate::model::listing::{Local, RenditionInfo, Stream};
 use crate::model::rendition_name::split;
-use crate::model::{Order, RtmpUrl, RtspUrl, State};
+use crate::model::{RtmpUrl, RtspUrl, State};
 use crate::process::run_record::OutputRecord;
 use crate::status::mediamtx::Path;
 use crate::status::nginx_stat::Snapshot;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-
-/// How old a record of a living supervisor may be to be believed about the moment, in milliseconds.
-pub const FRESH_MS: i64 = 15_000;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything one look showed.
 pub struct View<'a> {
@@ -50,7 +49,7 @@ pub struct Merged {
 
 /// Joins the views.
 pub fn merge(view: &View<'_>) -> Merged {
-    let owners = Owners::of(view);
+    let owners = Owners::new(view.ours, view.rtmp);
     let (live, waiting) = stream_facts::gather(view.nginx, view.mediamtx, view.rtmp.application());
     let mut drafts: BTreeMap<Place, Draft<'_>> = BTreeMap::new();
     let mut notes = BTreeSet::new();
@@ -96,19 +95,6 @@ pub fn unproven(nginx: &Snapshot, rtmp: &RtmpUrl, ours: &[Ours], now_ms: i64) ->
     names
 }
 
-fn fresh(own: &Ours, now_ms: i64) -> bool {
-    own.alive && now_ms.saturating_sub(own.record.written_at_ms).saturating_abs() <= FRESH_MS
-}
-
-fn running(own: &Ours) -> bool {
-    own.alive || own.pid.is_some()
-}
-
-/// Whether two RTMP addresses are one server.
-fn same_server(a: &RtmpUrl, b: &RtmpUrl) -> bool {
-    a.port() == b.port() && (a.host().eq_ignore_ascii_case(b.host()) || (a.is_local() && b.is_local()))
-}
-
 /// Where a stream stands; its order is the order of the listing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
@@ -131,48 +117,7 @@ impl Place {
     }
 }
 
-/// Our own streams, and which names on the asked server are theirs.
-struct Owners<'a> {
-    sorted: Vec<(&'a Ours, Option<RtmpUrl>)>,
-    by_name: HashMap<String, HashMap<&'a str, &'a Ours>>,
-    labels: HashSet<(&'a str, &'a str)>,
-}
-
 impl<'a> Owners<'a> {
-    fn of(view: &View<'a>) -> Owners<'a> {
-        Owners::new(view.ours, view.rtmp)
-    }
-
-    fn new(ours: &'a [Ours], rtmp: &RtmpUrl) -> Owners<'a> {
-        let mut sorted: Vec<_> =
-            ours.iter().map(|own| (own, own.record.endpoint.parse::<RtmpUrl>().ok())).collect();
-        // Where two records claim a name, a running one wins, then the newer one.
-        sorted.sort_by_cached_key(|(own, _)| {
-            let record = &own.record;
-            (!running(own), Reverse(record.started_at_ms), record.key.clone(), record.home.clone())
-        });
-        let mut by_name: HashMap<String, HashMap<&'a str, &'a Ours>> = HashMap::new();
-        let mut labels = HashSet::new();
-        for (own, endpoint) in &sorted {
-            let own: &'a Ours = own;
-            let here = endpoint.as_ref().is_none_or(|e| same_server(e, rtmp));
-            let application = endpoint.as_ref().unwrap_or(rtmp).application();
-            for output in &own.record.renditions {
-                if output.label != "original" {
-                    labels.insert((own.record.key.as_str(), output.label.as_str()));
-                }
-                if running(own) && here {
-                    by_name.entry(application.to_string()).or_default().entry(&output.name).or_insert(own);
-                }
-            }
-        }
-        Owners { sorted, by_name, labels }
-    }
-
-    fn of_name(&self, application: &str, name: &str) -> Option<&'a Ours> {
-        self.by_name.get(application)?.get(name).copied()
-    }
-
     /// Which stream a name belongs to, under which label, and whose it is.
     fn place<'n>(&self, view: &View<'_>, at: &'n At) -> (Place, &'n str, Option<(&'a Ours, &'a OutputRecord)>)
     where
@@ -223,15 +168,6 @@ impl<'a> Owners<'a> {
                 if output.state.on_air() { State::Stalled } else { output.state }
             });
         }
-    }
-}
-
-/// The last state of a stream whose supervisor is gone.
-fn own_end(own: &Ours) -> State {
-    match own.record.state {
-        state if state.ended() => state,
-        _ if own.record.order == Order::Stop => State::Finished,
-        _ => State::Failed,
     }
 }
 
@@ -438,48 +374,6 @@ fn area_of(output: &OutputRecord) -> u64 {
 fn area_by_label(label: &str) -> u64 {
     let height: u64 = label.strip_suffix('p').and_then(|n| n.parse().ok()).unwrap_or(0);
     height.saturating_mul(height).saturating_mul(16) / 9
-}
-
-impl At {
-    /// The name on the server that has it; for MediaMTX alone that is the whole path.
-    fn path(&self) -> String {
-        if self.direct && !self.application.is_empty() {
-            format!("{}/{}", self.application, self.name)
-        } else {
-            self.name.clone()
-        }
-    }
-}
-
-fn rtmp_url(view: &View<'_>, at: &At) -> String {
-    if at.application == view.rtmp.application() {
-        return view.rtmp.shown_name_url(&escaped(&at.name));
-    }
-    let host = view.rtmp.host();
-    let host = if host.contains(':') { format!("[{host}]") } else { host.to_string() };
-    let folder =
-        if at.application.is_empty() { String::new() } else { format!("/{}", escaped(&at.application)) };
-    format!("{}://{host}:{}{folder}/{}", view.rtmp.scheme(), view.rtmp.port(), escaped(&at.name))
-}
-
-fn rtsp_url(view: &View<'_>, at: &At) -> String {
-    let plain = at.application.is_empty() || (!at.direct && at.application == view.rtmp.application());
-    let path = if plain { at.name.clone() } else { format!("{}/{}", at.application, at.name) };
-    view.rtsp.shown_name_url(&escaped(&path))
-}
-
-/// A name as part of a URL: foreign names may hold anything.
-fn escaped(name: &str) -> String {
-    let mut out = String::with_capacity(name.len());
-    for byte in name.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
-                out.push(char::from(byte))
-            }
-            other => out.push_str(&format!("%{other:02X}")),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The rules of the listing one by one, on recorded pages and made ones, and that order changes nothing.
 
 use super::*;
+use crate::model::Order;
 use crate::process::identity::Identity;
 use crate::process::run_record::RunRecord;
 use crate::status::mediamtx::parse_page;

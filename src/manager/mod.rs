@@ -3,10 +3,12 @@
 pub mod doctor;
 pub mod install_line;
 pub mod list;
+mod listed_urls;
 pub mod logs;
 pub mod mediamtx_advice;
 pub mod merge;
 pub mod ours;
+mod owners;
 pub mod play;
 pub mod preflight;
 pub mod publish;

@@ -2,6 +2,7 @@
 
 pub mod fetch;
 pub mod mediamtx;
+mod nginx_page;
 pub mod nginx_stat;
 pub mod rtmp_hello;
 pub mod rtsp_describe;

@@ -1,0 +1,49 @@
+//! Where a listed name can be read. Names of foreign publishers may hold anything, so they are escaped; the secrets of the
+//! settings are masked.
+
+use super::merge::View;
+use super::stream_facts::At;
+
+impl At {
+    /// The name on the server that has it; for MediaMTX alone that is the whole path.
+    pub fn path(&self) -> String {
+        if self.direct && !self.application.is_empty() {
+            format!("{}/{}", self.application, self.name)
+        } else {
+            self.name.clone()
+        }
+    }
+}
+
+/// Over RTMP.
+pub fn rtmp_url(view: &View<'_>, at: &At) -> String {
+    if at.application == view.rtmp.application() {
+        return view.rtmp.shown_name_url(&escaped(&at.name));
+    }
+    let host = view.rtmp.host();
+    let host = if host.contains(':') { format!("[{host}]") } else { host.to_string() };
+    let folder =
+        if at.application.is_empty() { String::new() } else { format!("/{}", escaped(&at.application)) };
+    format!("{}://{host}:{}{folder}/{}", view.rtmp.scheme(), view.rtmp.port(), escaped(&at.name))
+}
+
+/// Over RTSP.
+pub fn rtsp_url(view: &View<'_>, at: &At) -> String {
+    let plain = at.application.is_empty() || (!at.direct && at.application == view.rtmp.application());
+    let path = if plain { at.name.clone() } else { format!("{}/{}", at.application, at.name) };
+    view.rtsp.shown_name_url(&escaped(&path))
+}
+
+/// A name as part of a URL: foreign names may hold anything.
+pub fn escaped(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                out.push(char::from(byte))
+            }
+            other => out.push_str(&format!("%{other:02X}")),
+        }
+    }
+    out
+}
