@@ -1,9 +1,177 @@
 //! `msconv devices`.
 
 use super::Context;
-use crate::base::{Failure, Outcome};
+use crate::base::Outcome;
+use crate::base::command_line::quoted;
+use crate::base::printable::printable;
+use crate::manager::devices::{self, Camera, Devices, Sound};
+use serde_json::{Value, json};
 
 /// Runs it; the exit code.
-pub fn run(_context: &Context) -> Outcome<u8> {
-    Err(Failure::internal("not built yet"))
+///
+/// # Errors
+/// None of its own: a machine without devices is no fault.
+pub fn run(context: &Context) -> Outcome<u8> {
+    let found = devices::devices(&context.settings, &context.environment);
+    let console = &context.console;
+    if console.json {
+        console.object(&report(&found));
+        return Ok(0);
+    }
+    for line in lines(&found) {
+        console.data(&line);
+    }
+    Ok(0)
+}
+
+/// The sound that goes with a picture in the examples: the first that may be used.
+fn companion(found: &Devices) -> Option<&Sound> {
+    found.sounds.iter().find(|s| s.permitted)
+}
+
+fn command(found: &Devices, device: &str, key: &str) -> String {
+    let sound = companion(found).map(|s| format!(" --audio-device {}", quoted(&s.id))).unwrap_or_default();
+    format!("msconv publish -s {key} -d {}{sound}", quoted(device))
+}
+
+fn lines(found: &Devices) -> Vec<String> {
+    let mut lines = Vec::new();
+    for camera in &found.cameras {
+        let path = camera.path.display().to_string();
+        lines.push(printable(&format!("{path}  {}", camera.name)));
+        if !camera.formats.is_empty() {
+            lines.push(printable(&format!("    {}", formats(camera))));
+        }
+        match trouble(camera) {
+            Some(trouble) => lines.push(printable(&format!("    {trouble}"))),
+            None => lines.push(printable(&format!("    {}", command(found, &path, "cam")))),
+        }
+    }
+    for screen in &found.screens {
+        lines.push(printable(&format!("screen  the X display {screen}")));
+        lines.push(printable(&format!("    {}", command(found, "screen", "screen"))));
+    }
+    for sound in &found.sounds {
+        let right = if sound.permitted {
+            ""
+        } else {
+            "    (no right: sudo usermod -aG audio $USER, then log in again)"
+        };
+        lines.push(printable(&format!("{}  {}{right}", sound.id, sound.name)));
+    }
+    if found.cameras.is_empty() && found.screens.is_empty() {
+        lines.push("no camera, capture card or screen was found".into());
+        lines.push("    without one: msconv publish -s stream1 --test    or    -f video.mp4".into());
+    }
+    lines
+}
+
+fn formats(camera: &Camera) -> String {
+    let shown: Vec<String> = camera
+        .formats
+        .iter()
+        .take(4)
+        .map(|f| {
+            let largest = f.sizes.iter().max_by_key(|s| {
+                s.split_once('x')
+                    .and_then(|(w, h)| Some(w.parse::<u64>().ok()? * h.parse::<u64>().ok()?))
+                    .unwrap_or(0)
+            });
+            match largest {
+                Some(size) => format!("{} up to {size}", f.codec),
+                None => f.codec.clone(),
+            }
+        })
+        .collect();
+    shown.join(", ")
+}
+
+fn trouble(camera: &Camera) -> Option<String> {
+    if !camera.permitted {
+        return Some("no right to use it: sudo usermod -aG video $USER, then log in again".into());
+    }
+    camera.in_use().next().map(|user| format!("used by {user}"))
+}
+
+fn report(found: &Devices) -> Value {
+    let cameras: Vec<Value> = found
+        .cameras
+        .iter()
+        .map(|c| {
+            let path = c.path.display().to_string();
+            json!({
+                "device": path,
+                "name": c.name,
+                "permitted": c.permitted,
+                "used_by": c.used_by,
+                "formats": c.formats,
+                "publish": command(found, &path, "cam"),
+            })
+        })
+        .collect();
+    let screens: Vec<Value> = found
+        .screens
+        .iter()
+        .map(|s| json!({ "device": "screen", "display": s, "publish": command(found, "screen", "screen") }))
+        .collect();
+    json!({ "schema": "msconv.devices/1", "video": cameras, "screens": screens, "audio": found.sounds })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manager::devices::v4l2::Format;
+    use crate::process::device_users::DeviceUser;
+
+    #[test]
+    fn each_device_comes_with_its_line_or_its_trouble() {
+        let camera = Camera {
+            path: "/dev/video0".into(),
+            name: "Integrated \u{1b}[2JCamera".into(),
+            permitted: true,
+            used_by: vec![],
+            formats: vec![Format {
+                codec: "mjpeg".into(),
+                compressed: true,
+                sizes: vec!["640x480".into(), "1280x720".into()],
+            }],
+        };
+        let used = Camera {
+            path: "/dev/video2".into(),
+            name: "Card".into(),
+            formats: vec![],
+            used_by: vec![DeviceUser { pid: 9, program: Some("obs".into()) }],
+            ..camera.clone()
+        };
+        let forbidden =
+            Camera { path: "/dev/video4".into(), permitted: false, used_by: vec![], ..used.clone() };
+        let sound = Sound { id: "hw:1,0".into(), system: "alsa", name: "USB Audio".into(), permitted: true };
+        let found = Devices {
+            cameras: vec![camera, used, forbidden],
+            sounds: vec![sound],
+            screens: vec![":0".into()],
+        };
+        assert_eq!(
+            lines(&found),
+            [
+                "/dev/video0  Integrated \u{fffd}[2JCamera",
+                "    mjpeg up to 1280x720",
+                "    msconv publish -s cam -d /dev/video0 --audio-device hw:1,0",
+                "/dev/video2  Card",
+                "    used by obs (pid 9)",
+                "/dev/video4  Card",
+                "    no right to use it: sudo usermod -aG video $USER, then log in again",
+                "screen  the X display :0",
+                "    msconv publish -s screen -d screen --audio-device hw:1,0",
+                "hw:1,0  USB Audio",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_bare_machine_gets_a_friendly_line() {
+        let none = Devices { cameras: vec![], sounds: vec![], screens: vec![] };
+        assert_eq!(lines(&none).len(), 2);
+        assert_eq!(report(&none)["schema"], "msconv.devices/1");
+    }
 }

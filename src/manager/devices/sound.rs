@@ -1,0 +1,151 @@
+//! Sound devices: ALSA's capture devices from `/proc/asound`, and the sources of PulseAudio or PipeWire.
+
+use super::Roots;
+use crate::base::CommandLine;
+use crate::process::locate::locate;
+use crate::process::spawn;
+use nix::unistd::{AccessFlags, access};
+use serde::Serialize;
+use std::time::Duration;
+
+/// How long `pactl` may take.
+const LIMIT: Duration = Duration::from_secs(3);
+
+/// How many devices of each kind are listed.
+const MOST: usize = 64;
+
+/// A sound device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Sound {
+    /// What `--audio-device` takes: `hw:1,0`, `pulse:NAME`.
+    pub id: String,
+    /// `alsa` or `pulse`.
+    pub system: &'static str,
+    /// Its name for people.
+    pub name: String,
+    /// Whether this user may use it.
+    pub permitted: bool,
+}
+
+/// ALSA's capture devices and Pulse's sources.
+pub fn sounds(roots: &Roots) -> Vec<Sound> {
+    let text = |name: &str| std::fs::read_to_string(roots.proc.join("asound").join(name)).unwrap_or_default();
+    let mut found = alsa(&text("cards"), &text("pcm"));
+    for sound in &mut found {
+        let numbers = sound.id.trim_start_matches("hw:").replace(',', "D");
+        let node = roots.dev.join(format!("snd/pcmC{numbers}c"));
+        sound.permitted = access(&node, AccessFlags::R_OK | AccessFlags::W_OK).is_ok();
+    }
+    found.extend(pulse_sources());
+    found
+}
+
+/// Capture devices of `/proc/asound/pcm` (`01-00: USB Audio : USB Audio : playback 1 : capture 1`), with the card's
+/// name of `/proc/asound/cards` (` 1 [Device         ]: USB-Audio - USB PnP Device`).
+fn alsa(cards: &str, pcm: &str) -> Vec<Sound> {
+    let card_name = |number: u32| {
+        cards.lines().find_map(|line| {
+            let (head, name) = line.split_once("]: ")?;
+            let (index, _) = head.split_once('[')?;
+            (index.trim().parse() == Ok(number))
+                .then(|| name.split_once(" - ").map_or(name, |(_, n)| n).trim())
+        })
+    };
+    pcm.lines()
+        .filter_map(|line| {
+            let mut fields = line.split(':').map(str::trim);
+            let (card, device) = fields.next()?.split_once('-')?;
+            let (card, device): (u32, u32) = (card.parse().ok()?, device.parse().ok()?);
+            let own = fields.next().unwrap_or_default();
+            if !fields.any(|f| f.starts_with("capture")) {
+                return None;
+            }
+            let name = match card_name(card) {
+                Some(card) if own.is_empty() => card.to_string(),
+                Some(card) => format!("{card}, {own}"),
+                None => own.to_string(),
+            };
+            Some(Sound { id: format!("hw:{card},{device}"), system: "alsa", name, permitted: true })
+        })
+        .take(MOST)
+        .collect()
+}
+
+/// The sources that `pactl` lists; none where there is no sound server.
+fn pulse_sources() -> Vec<Sound> {
+    let Some(pactl) = locate(None, "pactl") else { return Vec::new() };
+    let mut line = CommandLine::new(pactl);
+    line.args(["list", "short", "sources"]);
+    match spawn::run(&line, LIMIT, 64 * 1024) {
+        Ok(output) if output.exit.code == Some(0) => parse_pactl(&String::from_utf8_lossy(&output.stdout)),
+        _ => Vec::new(),
+    }
+}
+
+/// Reads `1\talsa_input.usb.analog-stereo\tmodule\ts16le 2ch 48000Hz\tIDLE`.
+fn parse_pactl(text: &str) -> Vec<Sound> {
+    text.lines()
+        .filter_map(|line| {
+            let mut fields = line.split('\t');
+            let _index: u32 = fields.next()?.parse().ok()?;
+            let name = fields.next().filter(|n| !n.is_empty())?;
+            let shape = fields.nth(1).unwrap_or_default();
+            let what = if name.ends_with(".monitor") { "what is heard" } else { "microphone or line" };
+            Some(Sound {
+                id: format!("pulse:{name}"),
+                system: "pulse",
+                name: if shape.is_empty() { what.to_string() } else { format!("{what}, {shape}") },
+                permitted: true,
+            })
+        })
+        .take(MOST)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const CARDS: &str = " 0 [PCH            ]: HDA-Intel - HDA Intel PCH
+                      HDA Intel PCH at 0xdd338000 irq 150
+ 1 [Device         ]: USB-Audio - USB PnP Sound Device
+                      C-Media USB PnP Sound Device at usb-0000:00:14.0-2
+";
+    const PCM: &str = "00-00: ALC257 Analog : ALC257 Analog : playback 1 : capture 1
+00-03: HDMI 0 : HDMI 0 : playback 1
+01-00: USB Audio : USB Audio : playback 1 : capture 1
+";
+
+    #[test]
+    fn lists_what_records() {
+        let found = alsa(CARDS, PCM);
+        let shown: Vec<(&str, &str)> = found.iter().map(|s| (s.id.as_str(), s.name.as_str())).collect();
+        assert_eq!(
+            shown,
+            [("hw:0,0", "HDA Intel PCH, ALC257 Analog"), ("hw:1,0", "USB PnP Sound Device, USB Audio")]
+        );
+        assert!(alsa("--- no soundcards ---\n", "").is_empty());
+    }
+
+    #[test]
+    fn lists_pulse_sources() {
+        let found = parse_pactl(
+            "0\tvspk.monitor\tmodule-null-sink.c\ts16le 2ch 44100Hz\tIDLE\n1\tusb.mic\tm\ts16le 1ch 48000Hz\tRUNNING\n",
+        );
+        assert_eq!(
+            found.first().map(|s| (s.id.as_str(), s.name.as_str())),
+            Some(("pulse:vspk.monitor", "what is heard, s16le 2ch 44100Hz"))
+        );
+        assert_eq!(found.len(), 2);
+        assert!(parse_pactl("Connection failure: Connection refused\n").is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read(text in "(?s).{0,300}") {
+            let _ = alsa(&text, &text);
+            let _ = parse_pactl(&text);
+        }
+    }
+}
