@@ -560,3 +560,50 @@ fn another_users_servers_are_left_alone() {
     assert!(identity::Identity::of(pid_of(&up, 0)).is_some());
     stage.msconv(&["down"]).expect(0).prints("stopped");
 }
+
+/// An RTMP `connect` of `size` bytes that is nothing but objects within objects, sent after a plain handshake.
+fn nested_connect(port: u16, size: usize) -> std::io::Result<()> {
+    use std::io::{Read, Write};
+    let mut peer = std::net::TcpStream::connect(("127.0.0.1", port))?;
+    peer.set_read_timeout(Some(SOON))?;
+    peer.set_write_timeout(Some(SOON))?;
+    let mut hello = vec![3u8];
+    hello.extend([0u8; 1536]);
+    peer.write_all(&hello)?;
+    let mut answer = vec![0u8; 1 + 1536 + 1536];
+    peer.read_exact(&mut answer)?;
+    peer.write_all(&answer[1..1537])?;
+
+    let mut body = b"\x02\x00\x07connect\x00\x3f\xf0\x00\x00\x00\x00\x00\x00\x03".to_vec();
+    while body.len() + 4 <= size {
+        body.extend(b"\x00\x01a\x03");
+    }
+    let length = (body.len() as u32).to_be_bytes();
+    let mut message = vec![0x03, 0, 0, 0, length[1], length[2], length[3], 20, 0, 0, 0, 0];
+    for (at, chunk) in body.chunks(128).enumerate() {
+        if at > 0 {
+            message.push(0xc3);
+        }
+        message.extend(chunk);
+    }
+    peer.write_all(&message)?;
+    // It answers, hangs up, or dies.
+    let _ = peer.read(&mut [0; 64]);
+    Ok(())
+}
+
+#[test]
+fn a_deeply_nested_command_does_not_kill_the_worker() {
+    let Some(stage) = stage("up-nested") else { return };
+    let up = stage.msconv(&["up", "--json"]).expect(0);
+    let worker = children(pid_of(&up, 0))[0];
+    for size in [240_000, 1536 * 1024, 1536 * 1024 + 4, 3_000_000] {
+        // A refused message may cost the connection; the worker it may not.
+        let _ = nested_connect(stage.rtmp.number(), size);
+        wait_for("the server to answer", SOON, || {
+            http_get(stage.stat.number(), "/stat").is_ok_and(|(status, _)| status == 200)
+        });
+        assert_eq!(children(pid_of(&up, 0)), [worker], "the worker died of {size} bytes");
+    }
+    stage.msconv(&["down"]).expect(0);
+}

@@ -53,8 +53,9 @@ rtmp {{
     ping_timeout 5s;
     timeout 20s;
     max_streams 32;
-    # Key frames of a high bitrate pass 1 MB, the module's default.
-    max_message 8M;
+    # Key frames of a high bitrate pass 1 MB, the module's default. But a command of this size may hold nothing but
+    # objects within objects, and each level costs the worker some 240 bytes of its 128 MiB of stack: 2300k killed it.
+    max_message 1536k;
 
     server {{
         listen {rtmp};
