@@ -205,14 +205,14 @@ fn evenly_coded(video: &VideoTrack) -> bool {
 }
 
 #[cfg(test)]
-pub mod tests {
+mod tests {
     use super::*;
     use crate::ffmpeg::ladder_plan;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
     /// Labels of a graph: how often each is produced and used. Inputs (`0:1`) are not counted.
-    pub fn labels(graph: &str) -> BTreeMap<String, (usize, usize)> {
+    fn labels(graph: &str) -> BTreeMap<String, (usize, usize)> {
         let mut count: BTreeMap<String, (usize, usize)> = BTreeMap::new();
         for chain in graph.split(';').filter(|c| !c.is_empty()) {
             let body = chain.trim_start_matches(|c| c == '[');
@@ -266,7 +266,8 @@ pub mod tests {
                 prop_assert_eq!(used, usize::from(!outputs.contains(&label)), "{} in {}", label, graph);
             }
             for output in outputs {
-                prop_assert!(graph.contains(&format!("[{output}]")));
+                let end = format!("[{output}]");
+                prop_assert!(graph.contains(&end));
             }
         }
     }
@@ -286,22 +287,22 @@ pub mod tests {
             ..Report::default()
         };
         let chosen = ladder_plan::choose((1920, 1080), None);
-        let wanted = |filters| {
+        let wanted = |filters: BTreeSet<String>| {
             graph(&Wanted {
                 report: &report,
                 rungs: &chosen.rungs,
                 rate: Rate::new(24, 1).unwrap(),
                 sound: None,
-                filters,
+                filters: &filters,
                 finish: None,
             })
         };
         assert_eq!(
-            wanted(&["zscale".to_string()].into()),
+            wanted(["zscale".to_string()].into()),
             "[0:0]fps=24,setfield=prog[s0];[s0]null,setsar=1,format=yuv420p,split=2[v0][s1];\
              [s1]zscale=1280:720:filter=bicubic,setsar=1,split=2[v1][s2];\
              [s2]zscale=854:480:filter=bicubic,setsar=1,split=2[v2][s3];[s3]zscale=640:360:filter=bicubic,setsar=1[v3]"
         );
-        assert!(wanted(&BTreeSet::new()).contains("[s1]scale=1280:720:flags=bicubic"));
+        assert!(wanted(BTreeSet::new()).contains("[s1]scale=1280:720:flags=bicubic"));
     }
 }

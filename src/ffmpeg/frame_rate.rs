@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn variable_rates_become_usual_ones() {
         assert_eq!(wanted(&timing("2983/100", "30/1"), None).argument(), "30");
-        assert_eq!(wanted(&timing("2983/100", "120/1"), None).argument(), "30");
+        assert_eq!(wanted(&timing("2983/100", "120/1"), None).argument(), "30000/1001");
         assert_eq!(wanted(&timing("123/10", "1000/1"), None).argument(), "15");
         assert!(timing("123/10", "1000/1").variable());
         assert!(!timing("2498/100", "25/1").variable());

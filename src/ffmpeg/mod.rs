@@ -2,7 +2,7 @@
 //!
 //! In reading order: what a source is (`probe`, `report`, `frame_rate`), what is made of it (`ladder_plan`,
 //! `filter_graph`, `encoder`), how it is opened and sent (`input`, `loop_input`, `device`, `test_source`, `delivery`,
-//! `tee`), the whole (`invocation`, `publish`, `original`, `source_notes`), and what comes back (`progress`,
+//! `tee`), the whole (`invocation`, `publish`, `original`, `source_notes`), and what comes back (`progress`, `log_line`,
 //! `diagnosis`).
 
 pub mod capability;
@@ -15,6 +15,7 @@ pub mod frame_rate;
 pub mod input;
 pub mod invocation;
 pub mod ladder_plan;
+pub mod log_line;
 pub mod loop_input;
 pub mod original;
 pub mod probe;
