@@ -29,7 +29,7 @@ pub fn check(source: &Source, environment: &Environment) -> Outcome<Source> {
     match source {
         Source::File(path) => file(path, environment).map(Source::File),
         Source::Device { video, .. } => {
-            let _ = video;
+            super::devices::check(video, environment)?;
             Ok(source.clone())
         }
         Source::Url(url) => {
