@@ -62,7 +62,7 @@ pub struct Local {
 pub struct RenditionInfo {
     /// `720p`, `original`, `audio`.
     pub label: String,
-    /// The name on the server.
+    /// The name on the server; the whole path for what only MediaMTX has.
     pub name: String,
     /// What it is doing.
     pub state: State,
@@ -74,9 +74,9 @@ pub struct RenditionInfo {
     pub bitrate_bps: Option<u64>,
     /// People watching it.
     pub viewers: u64,
-    /// Where it can be read over RTMP.
+    /// Where it can be read over RTMP, secrets masked; empty for what is published to MediaMTX alone.
     pub rtmp_url: String,
-    /// Where it can be read over RTSP.
+    /// Where it can be read over RTSP, secrets masked.
     pub rtsp_url: String,
 }
 
