@@ -334,6 +334,23 @@ fn links_lead_somewhere() {
 }
 
 #[test]
+fn scripts_that_are_named_exist() {
+    for document in documents() {
+        let text = read(&document);
+        for piece in text.split("scripts/").skip(1) {
+            let name: String = piece
+                .chars()
+                .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
+                .collect();
+            let name = name.trim_end_matches('.');
+            if !name.is_empty() {
+                assert!(root().join("scripts").join(name).exists(), "{}: scripts/{name}", document.display());
+            }
+        }
+    }
+}
+
+#[test]
 fn the_checks_bite() {
     assert!(refused("msconv publish -s a -f b.mp4 --no-such-flag").is_some());
     assert!(refused("msconv list | msconv nonsense").is_some());
