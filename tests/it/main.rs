@@ -5,6 +5,7 @@ mod live;
 mod stage;
 
 mod docs;
+mod chaos;
 mod faults;
 mod floor_plan;
 mod golden;
