@@ -46,7 +46,11 @@ pub async fn server(settings: &Settings) -> Outcome<Server> {
     }
 }
 
-fn has_application(url: &RtmpUrl, snapshot: &Snapshot) -> Outcome<Server> {
+/// Makes sure that the page of a server lists the application of `url`.
+///
+/// # Errors
+/// Server, naming the applications that it has.
+pub fn has_application(url: &RtmpUrl, snapshot: &Snapshot) -> Outcome<Server> {
     // nginx-rtmp names applications without the instance that may follow a slash.
     let wanted = url.application().split('/').next().unwrap_or_default();
     if snapshot.applications.iter().any(|a| a.name == wanted) {

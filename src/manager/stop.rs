@@ -216,7 +216,10 @@ fn set_aside(file: &Path) -> Outcome<String> {
 
 /// Whether the process in a PID file without a lock is an ffmpeg of ours for this stream: our user, ffmpeg by its
 /// program file, the key in its arguments, started before the file was written.
-fn historic(file: &Path, identity: &Identity, key: &StreamKey) -> Result<(), String> {
+///
+/// # Errors
+/// Why it is not.
+pub fn historic(file: &Path, identity: &Identity, key: &StreamKey) -> Result<(), String> {
     let pid = identity.pid;
     if identity::owner(pid) != Some(nix::unistd::geteuid().as_raw()) {
         return Err("it belongs to another user".into());

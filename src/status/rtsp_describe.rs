@@ -73,6 +73,7 @@ pub struct Exchange {
     url: String,
     credentials: Option<String>,
     stage: Stage,
+    greeting_only: bool,
     received: Vec<u8>,
 }
 
@@ -84,6 +85,7 @@ impl Exchange {
             url: url.to_string(),
             credentials: credentials.map(str::to_string),
             stage: Stage::Greeted,
+            greeting_only: false,
             received: Vec::new(),
         };
         let first = exchange.request("OPTIONS", 1, "");
@@ -108,6 +110,7 @@ impl Exchange {
         self.received.drain(..used.min(self.received.len()));
         match self.stage {
             // Any status will do: it speaks RTSP.
+            Stage::Greeted if self.greeting_only => Step::Done(Verdict::Plays),
             Stage::Greeted => {
                 self.stage = Stage::Described;
                 Step::Send(self.request("DESCRIBE", 2, "Accept: application/sdp\r\n"))
@@ -213,6 +216,15 @@ fn base64(bytes: &[u8]) -> String {
 ///
 /// `rtsps://` is only reached, not spoken to: the player does the TLS.
 pub async fn describe(base: &RtspUrl, name: &str) -> Verdict {
+    ask(base, &base.name_url(name), false).await
+}
+
+/// Asks whether an RTSP server listens at `base`, by OPTIONS alone: no path is opened by that.
+pub async fn greet(base: &RtspUrl) -> Verdict {
+    ask(base, &base.reveal(), true).await
+}
+
+async fn ask(base: &RtspUrl, url: &str, greeting_only: bool) -> Verdict {
     let deadline = Instant::now() + GREETING;
     let connected = timeout_at(deadline, TcpStream::connect((base.host(), base.port()))).await;
     let mut socket = match connected {
@@ -223,8 +235,9 @@ pub async fn describe(base: &RtspUrl, name: &str) -> Verdict {
     if base.scheme() == "rtsps" {
         return Verdict::Plays;
     }
-    let (url, credentials) = without_credentials(&base.name_url(name));
+    let (url, credentials) = without_credentials(url);
     let (mut exchange, first) = Exchange::open(&url, credentials.as_deref());
+    exchange.greeting_only = greeting_only;
     match talk(&mut socket, &mut exchange, first, deadline).await {
         Ok(verdict) => verdict,
         Err(e) if exchange.greeted() => Verdict::Refused(0, io_words(&e)),
@@ -386,6 +399,16 @@ mod tests {
             ])
             .await;
             assert_eq!(describe(&url, "x").await, Verdict::Plays);
+        });
+    }
+
+    #[test]
+    fn a_greeting_opens_no_path() {
+        runtime().block_on(async {
+            let (url, _task) = server(vec![b"RTSP/1.0 401 Unauthorized\r\n\r\n"]).await;
+            assert_eq!(greet(&url).await, Verdict::Plays);
+            let (url, _task) = server(vec![b"HTTP/1.0 400 Bad\r\n\r\n"]).await;
+            assert_eq!(greet(&url).await, Verdict::Foreign("HTTP".into()));
         });
     }
 

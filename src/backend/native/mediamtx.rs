@@ -133,7 +133,11 @@ async fn ask(client: &Client, settings: &Settings) -> Result<(), String> {
     }
 }
 
-fn version(program: &Path) -> Outcome<Version> {
+/// The version of a MediaMTX, by its own word.
+///
+/// # Errors
+/// Missing, if it does not run or says nothing that is a version.
+pub fn version(program: &Path) -> Outcome<Version> {
     let mut line = CommandLine::new(program);
     line.arg("--version");
     let unfit = |why: String| {

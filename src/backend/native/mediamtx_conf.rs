@@ -10,7 +10,7 @@ impl Version {
     /// The first one that can read from nginx-rtmp.
     pub const OLDEST: Version = Version(1, 2, 1);
     /// From here on the stream's name stands behind `#` in the URL it is read from.
-    const NAME_BEHIND_HASH: Version = Version(1, 20, 0);
+    pub const NAME_BEHIND_HASH: Version = Version(1, 20, 0);
     /// From here on the transports are called `rtspTransports`.
     const RTSP_TRANSPORTS: Version = Version(1, 11, 0);
 

@@ -23,6 +23,11 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
+// What `doctor` looks at.
+pub use mediamtx::{find as find_mediamtx, version as mediamtx_version};
+pub use mediamtx_conf::Version;
+pub use nginx::{Program as NginxProgram, find as find_nginx};
+
 /// One server after `up`, or as `status` sees it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Server {

@@ -1,6 +1,33 @@
 //! `doctor`: looks at everything a publish and a viewing need, and says for each thing whether it is right and what
 //! to do if not.
 
+pub mod check;
 pub mod ffmpeg_fit;
+pub mod folders;
+pub mod leftovers;
+pub mod programs;
+pub mod servers;
 
+use crate::base::clock;
+use crate::config::{Environment, Settings};
+pub use check::{Check, Status, exit_code};
 pub use ffmpeg_fit::{FfmpegFound, fit_ffmpeg};
+
+/// Looks at everything. With `fix`, missing folders are made and what dead streams left is cleared up.
+pub async fn examine(settings: &Settings, environment: &Environment, fix: bool) -> Vec<Check> {
+    let servers = servers::look(settings, environment).await;
+    let needed = !servers.rtmp && settings.nginx_rtmp_url.is_local();
+    let mut checks = vec![
+        programs::ffmpeg(settings, environment),
+        programs::ffprobe(settings, environment),
+        programs::nginx(settings, environment, needed),
+        programs::mediamtx(settings, servers.rtsp),
+        programs::players(settings, environment),
+        programs::display(environment),
+    ];
+    checks.extend(servers.checks);
+    checks.extend(folders::look(settings, environment, fix));
+    checks.extend(leftovers::look(settings, environment, fix));
+    checks.push(folders::clock(clock::now_ms()));
+    checks
+}
