@@ -126,6 +126,7 @@ for label in $labels; do
 done
 
 step "end"
+shown list
 shown stop -s demo
 shown down
 ! kill -0 "$pid" 2>/dev/null || fail "ffmpeg (pid $pid) still runs"

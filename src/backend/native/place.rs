@@ -251,37 +251,40 @@ impl Mine for Stray {
     }
 }
 
-/// Ends what `find` finds, until it finds nothing.
+/// Ends what `find` finds, until it finds nothing: masters first, then what they left behind.
 fn end_all<P: Mine>(name: &str, find: impl Fn() -> Vec<P>) -> Outcome<Ended> {
-    let found = find();
-    if found.is_empty() {
+    if find().is_empty() {
         return Ok(Ended::NotRunning);
     }
-    let masters = masters(&found);
-    for process in &found {
-        if masters.contains(&process.pid()) {
-            process.signal(Signal::SIGTERM);
-        }
-        // One that was stopped would sleep through it.
-        process.signal(Signal::SIGCONT);
-    }
-    if all_end(&found, POLITE) && find().is_empty() {
-        return Ok(Ended::Stopped);
-    }
-    let deadline = Instant::now() + KILLED;
+    let begun = Instant::now();
+    let mut ended = Ended::Stopped;
     loop {
-        let left = find();
-        if left.is_empty() {
-            return Ok(Ended::Killed);
+        let found = find();
+        if found.is_empty() {
+            return Ok(ended);
         }
-        for process in &left {
-            process.signal(Signal::SIGKILL);
+        let polite = begun.elapsed() < POLITE;
+        if !polite {
+            ended = Ended::Killed;
         }
-        if !all_end(&left, KILLED) && Instant::now() >= deadline {
-            let pids: Vec<String> = left.iter().map(|p| format!("pid {}", p.pid())).collect();
+        if begun.elapsed() > POLITE + KILLED {
+            let pids: Vec<String> = found.iter().map(|p| format!("pid {}", p.pid())).collect();
             return Err(Failure::internal(format!("{name} cannot be ended"))
                 .why(format!("{} did not end after SIGKILL", pids.join(", "))));
         }
+        let masters = masters(&found);
+        for process in &found {
+            if !polite {
+                process.signal(Signal::SIGKILL);
+            } else if masters.contains(&process.pid()) {
+                process.signal(Signal::SIGTERM);
+            }
+            // One that was stopped would sleep through it.
+            process.signal(Signal::SIGCONT);
+        }
+        let patience = if polite { POLITE.saturating_sub(begun.elapsed()) } else { KILLED };
+        let waited: Vec<&P> = found.iter().filter(|p| !polite || masters.contains(&p.pid())).collect();
+        all_end(&waited, patience);
     }
 }
 
@@ -305,9 +308,11 @@ fn masters<P: Mine>(processes: &[P]) -> Vec<i32> {
     pids.iter().copied().filter(|pid| identity::parent(*pid).is_none_or(|p| !pids.contains(&p))).collect()
 }
 
-fn all_end<P: Mine>(processes: &[P], patience: Duration) -> bool {
+fn all_end<P: Mine>(processes: &[&P], patience: Duration) {
     let deadline = Instant::now() + patience;
-    processes.iter().all(|p| p.wait(deadline.saturating_duration_since(Instant::now())))
+    for process in processes {
+        process.wait(deadline.saturating_duration_since(Instant::now()));
+    }
 }
 
 #[cfg(test)]
