@@ -262,7 +262,16 @@ fn every_json_schema_and_field_is_explained() {
                 }
             }
         }
-        if file.ends_with("model/listing.rs") || file.ends_with("manager/status.rs") {
+        let printed_whole = [
+            "src/model/listing.rs",
+            "src/manager/status.rs",
+            "src/manager/servers.rs",
+            "src/manager/devices/sound.rs",
+            "src/manager/devices/v4l2.rs",
+            "src/process/device_users.rs",
+            "src/backend/native/mod.rs",
+        ];
+        if printed_whole.iter().any(|name| file.starts_with(name)) {
             fields.extend(serialised_fields(code));
         }
         for field in fields {
@@ -347,6 +356,45 @@ fn scripts_that_are_named_exist() {
                 assert!(root().join("scripts").join(name).exists(), "{}: scripts/{name}", document.display());
             }
         }
+    }
+}
+
+/// The longest run of plain words of a message: names, numbers and addresses in it are examples.
+fn plain_words(message: &str) -> String {
+    let example = |word: &str| {
+        word.contains(|c: char| c.is_ascii_digit() || !c.is_ascii() || matches!(c, '/' | '\'' | '_'))
+            || matches!(word.trim_end_matches(','), "hevc" | "nginx")
+    };
+    let mut runs = vec![Vec::new()];
+    for word in message.split_whitespace() {
+        if example(word) {
+            runs.push(Vec::new());
+        } else {
+            runs.last_mut().unwrap().push(word);
+        }
+    }
+    runs.iter().map(|run| run.join(" ")).max_by_key(String::len).unwrap_or_default()
+}
+
+#[test]
+fn messages_that_are_explained_exist() {
+    let sources: String = files("src", "rs").iter().map(read).collect();
+    let mut explained: Vec<(String, String)> = headings(&read("docs/troubleshooting.md"))
+        .into_iter()
+        .filter_map(|(_, title)| Some(title.strip_prefix('`')?.strip_suffix('`')?.to_string()))
+        .map(|message| ("docs/troubleshooting.md".to_string(), message))
+        .collect();
+    for readme in READMES {
+        // In the text a message stands at the start of a paragraph.
+        let text = read(readme);
+        let messages =
+            text.lines().filter_map(|l| Some(l.strip_prefix('`')?.split_once("`: ")?.0.to_string()));
+        explained.extend(messages.map(|message| (readme.to_string(), message)));
+    }
+    assert!(explained.len() > 10, "{explained:?}");
+    for (place, message) in explained {
+        let words = plain_words(&message);
+        assert!(sources.contains(&words), "{place} explains '{message}', but nothing says '{words}'");
     }
 }
 
