@@ -151,7 +151,7 @@ fn offer_servers(context: &Context, failure: &Failure) -> Outcome<bool> {
     if !nothing_there || !context.settings.nginx_rtmp_url.is_local() || !context.console.interactive {
         return Ok(false);
     }
-    context.console.talk(&format!("{}", failure.what()));
+    context.console.talk(failure.what());
     if !crate::ui::ask::confirm(&context.console, "start the servers now (msconv up)?")? {
         return Ok(false);
     }

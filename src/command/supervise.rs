@@ -33,7 +33,7 @@ pub fn run() -> Outcome<u8> {
     runtime.block_on(async {
         let (ask, control) = mpsc::channel(4);
         tokio::spawn(obey_signals(ask));
-        match supervise::run(assignment, control, |event| tell(event)).await {
+        match supervise::run(assignment, control, tell).await {
             Ok(ended) => Ok(ended.failure.unwrap_or(0)),
             Err(failure) => {
                 tell(&Refusal::from(&failure));

@@ -59,7 +59,7 @@ mod tests {
             std::fs::write(dir.path().join("msconv.toml"), line).unwrap();
             let settings = Settings::load(Layer::default(), &environment)
                 .unwrap_or_else(|e| panic!("'{line}' is refused: {e}"));
-            assert!(settings.shown().iter().any(|s| s.name == key.name && s.value != ""), "{line}");
+            assert!(settings.shown().iter().any(|s| s.name == key.name && !s.value.is_empty()), "{line}");
         }
     }
 

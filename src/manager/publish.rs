@@ -5,22 +5,27 @@ use super::ours;
 use super::preflight;
 use super::stop;
 use super::supervise::{self, Assignment};
-use crate::base::{CommandLine, Failure, Kind, Outcome, clock, secret::Redactor};
+use crate::base::{CommandLine, Failure, Kind, Outcome, secret::Redactor};
 use crate::config::{Environment, Settings, resolved};
 use crate::ffmpeg::capability::Need;
-use crate::ffmpeg::{diagnosis, encoder, test_source};
 use crate::ffmpeg::publish::{self as planner, Plan};
-use crate::model::{RenditionName, Source, State, StreamKey};
-use crate::process::child_log::Lines;
+use crate::ffmpeg::{diagnosis, encoder, test_source};
+use crate::model::{RenditionName, Source, StreamKey};
 use crate::process::restart::When;
 use crate::process::run_record::RunRecord;
 use crate::process::supervisor::{Ended, Event, Job, OutputSpec};
-use crate::process::{index, spawn, stream_lock, sys};
-use nix::sys::signal::Signal;
+use crate::process::{index, spawn, stream_lock};
 use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 use tokio::time::Instant;
+use waiting::{Supervisor, wait_for_bytes};
+
+mod endings;
+mod messages;
+mod waiting;
+
+pub use messages::Refusal;
 
 /// What is to be published, typed and checked.
 #[derive(Clone, Debug)]
@@ -149,8 +154,10 @@ fn prove_encoder(name: &str, ffmpeg: &Path, need: Need) -> Outcome<()> {
     match spawn::run(&encoder::trial(ffmpeg, name), TRIAL_LIMIT, 4096) {
         Ok(output) if output.exit.code == Some(0) => Ok(()),
         Ok(output) => {
-            let words: Vec<String> = String::from_utf8_lossy(&output.stderr).lines().map(str::to_string).collect();
-            let failure = Failure::new(Kind::Input, format!("the encoder {name} does not work on this machine"));
+            let words: Vec<String> =
+                String::from_utf8_lossy(&output.stderr).lines().map(str::to_string).collect();
+            let failure =
+                Failure::new(Kind::Input, format!("the encoder {name} does not work on this machine"));
             Err(failed(diagnosis::last_words(&words, 2).into_iter().fold(failure, Failure::why)))
         }
         Err(spawn::RunError::TimedOut(_)) => Err(failed(
@@ -353,244 +360,6 @@ pub async fn start(
     waited.map(|record| Published { record, took: began.elapsed(), notes: server.notes })
 }
 
-/// The detached supervisor as its parent sees it.
-struct Supervisor {
-    child: std::sync::Mutex<std::process::Child>,
-    pidfd: std::os::fd::OwnedFd,
-}
-
-impl Supervisor {
-    fn new(child: std::process::Child) -> Outcome<Supervisor> {
-        let pidfd = sys::pidfd_open(child.id() as i32)
-            .map_err(|e| Failure::internal("the supervisor did not start").why(e.to_string()))?;
-        Ok(Supervisor { child: std::sync::Mutex::new(child), pidfd })
-    }
-
-    /// Asks it to end and waits until it has; its own escalation takes at most 5 s.
-    fn end(&self) {
-        let _ = sys::pidfd_signal(&self.pidfd, Signal::SIGTERM);
-        if !sys::pidfd_wait(&self.pidfd, Duration::from_secs(9)) {
-            let _ = sys::pidfd_signal(&self.pidfd, Signal::SIGKILL);
-        }
-        if let Ok(mut child) = self.child.lock() {
-            let _ = child.wait();
-        }
-    }
-}
-
-async fn wait_for_bytes(
-    settings: &Settings,
-    prepared: &Prepared,
-    pipe: tokio::net::unix::pipe::Receiver,
-    supervisor: &Supervisor,
-    began: Instant,
-    step: &mut impl FnMut(Step<'_>),
-) -> Outcome<RunRecord> {
-    let deadline = (!settings.wait.is_zero()).then(|| began + settings.wait);
-    let mut lines = EventLines::new(pipe);
-    let mut last: Option<RunRecord> = None;
-    let mut interrupted = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())
-        .map_err(|e| Failure::internal("cannot listen for signals").why(e.to_string()))?;
-    let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-        .map_err(|e| Failure::internal("cannot listen for signals").why(e.to_string()))?;
-    loop {
-        let event = tokio::select! {
-            event = lines.next() => event,
-            () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
-                supervisor.end();
-                let words = lines.words_to_the_end().await;
-                return Err(not_in_time(settings, prepared, last.as_ref(), &words));
-            }
-            _ = interrupted.recv() => {
-                supervisor.end();
-                return Err(Failure::new(Kind::Interrupted, "interrupted before it was live; nothing is left running"));
-            }
-            _ = terminated.recv() => {
-                supervisor.end();
-                return Err(Failure::new(Kind::Interrupted, "ended before it was live; nothing is left running"));
-            }
-        };
-        match event {
-            Some(Message::Event(Event::Locked)) => {}
-            Some(Message::Event(Event::Update(record))) => {
-                step(Step::Update(&record));
-                let all = record.renditions.iter().all(|r| r.state == State::Live);
-                if settings.wait.is_zero() {
-                    return Ok(*record);
-                }
-                if record.state == State::Live || record.state == State::Weak && all {
-                    return Ok(*record);
-                }
-                last = Some(*record);
-            }
-            Some(Message::Event(Event::Ended(ended))) => {
-                supervisor.end();
-                return Err(ended_early(settings, prepared, &ended));
-            }
-            Some(Message::Refused(failure)) => {
-                supervisor.end();
-                return Err(failure);
-            }
-            None => {
-                supervisor.end();
-                return Err(Failure::internal("the supervisor died before the stream was live")
-                    .log(settings.paths.ffmpeg_log(&prepared.key).display().to_string()));
-            }
-        }
-    }
-}
-
-/// The failure of a stream that was not live when the time was over.
-fn not_in_time(
-    settings: &Settings,
-    prepared: &Prepared,
-    last: Option<&RunRecord>,
-    words: &[String],
-) -> Failure {
-    let missing: Vec<&str> = last
-        .map(|r| r.renditions.iter().filter(|o| o.state != State::Live).map(|o| o.label.as_str()).collect())
-        .unwrap_or_default();
-    let what = match last {
-        Some(record) if missing.len() < record.renditions.len() && !missing.is_empty() => {
-            format!("{} not live within {}", missing.join(", "), clock::spoken(settings.wait))
-        }
-        _ => format!("not live within {}", clock::spoken(settings.wait)),
-    };
-    let mut failure = Failure::new(Kind::Server, what);
-    let reason = last.and_then(|r| r.reason.clone().or(r.last_error.clone()));
-    if let Some(reason) = reason {
-        failure = failure.why(reason);
-    }
-    for line in diagnosis::last_words(words, 3) {
-        failure = failure.why(line);
-    }
-    failure
-        .hint("--wait 60s           (waits longer; --wait 0 leaves it trying)")
-        .log(shown_log(settings, prepared))
-}
-
-/// The failure of a stream that ended before it was live.
-fn ended_early(settings: &Settings, prepared: &Prepared, ended: &Ended) -> Failure {
-    let log = shown_log(settings, prepared);
-    let Some(code) = ended.failure else {
-        return match &ended.reason {
-            Some(why) => Failure::new(Kind::Input, why.clone()).log(log),
-            None => {
-                Failure::new(Kind::Interrupted, "it was stopped, or its source ended, before it was live")
-                    .log(log)
-            }
-        };
-    };
-    let mut failure = Failure::new(
-        Kind::from_exit_code(code),
-        ended.reason.clone().unwrap_or_else(|| "ffmpeg failed".into()),
-    );
-    for line in diagnosis::last_words(&ended.words, 3) {
-        if Some(&line) != ended.reason.as_ref() {
-            failure = failure.why(line);
-        }
-    }
-    let failure = match failure.kind() {
-        Kind::Conflict => {
-            failure.hint("choose another key with -s").hint("msconv list          (shows what is live)")
-        }
-        Kind::Input => {
-            failure.hint("msconv publish ... --dry-run    (prints the ffmpeg command to try by hand)")
-        }
-        _ => failure,
-    };
-    failure.log(log)
-}
-
-fn shown_log(settings: &Settings, prepared: &Prepared) -> String {
-    settings.paths.ffmpeg_log(&prepared.key).display().to_string()
-}
-
-/// What a supervisor says through its pipe: an event, or that it could not begin.
-pub enum Message {
-    /// An event.
-    Event(Event),
-    /// It could not begin.
-    Refused(Failure),
-}
-
-/// The supervisor's side of a refusal, one line of JSON.
-#[derive(serde::Serialize, serde::Deserialize)]
-pub struct Refusal {
-    exit_code: u8,
-    what: String,
-    why: Vec<String>,
-    tries: Vec<String>,
-}
-
-impl From<&Failure> for Refusal {
-    fn from(failure: &Failure) -> Refusal {
-        Refusal {
-            exit_code: failure.kind().exit_code(),
-            what: failure.what().to_string(),
-            why: failure.reasons().to_vec(),
-            tries: failure.hints().to_vec(),
-        }
-    }
-}
-
-impl From<Refusal> for Failure {
-    fn from(refusal: Refusal) -> Failure {
-        let mut failure = Failure::new(Kind::from_exit_code(refusal.exit_code), refusal.what);
-        for why in refusal.why {
-            failure = failure.why(why);
-        }
-        for hint in refusal.tries {
-            failure = failure.hint(hint);
-        }
-        failure
-    }
-}
-
-/// Reads messages from the supervisor's pipe. An update can be longer than a log line, so lines are joined.
-struct EventLines {
-    lines: Lines<tokio::net::unix::pipe::Receiver>,
-    pending: String,
-}
-
-impl EventLines {
-    fn new(pipe: tokio::net::unix::pipe::Receiver) -> EventLines {
-        EventLines { lines: Lines::new(pipe), pending: String::new() }
-    }
-
-    async fn next(&mut self) -> Option<Message> {
-        loop {
-            let piece = self.lines.next().await?;
-            self.pending.push_str(&piece);
-            if self.pending.len() > 4 * 1024 * 1024 {
-                return None;
-            }
-            if let Ok(event) = serde_json::from_str::<Event>(&self.pending) {
-                self.pending.clear();
-                return Some(Message::Event(event));
-            }
-            if let Ok(refusal) = serde_json::from_str::<Refusal>(&self.pending) {
-                self.pending.clear();
-                return Some(Message::Refused(refusal.into()));
-            }
-        }
-    }
-
-    /// The program's last words, after the supervisor was told to end.
-    async fn words_to_the_end(&mut self) -> Vec<String> {
-        let mut words = Vec::new();
-        let all = async {
-            while let Some(message) = self.next().await {
-                if let Message::Event(Event::Ended(ended)) = message {
-                    words = ended.words;
-                }
-            }
-        };
-        let _ = tokio::time::timeout(Duration::from_secs(2), all).await;
-        words
-    }
-}
-
 /// Publishes in this process: supervises until the stream ends, telling every event.
 ///
 /// # Errors
@@ -611,5 +380,5 @@ pub async fn foreground(
 
 /// How a stream that ended in the foreground is reported.
 pub fn foreground_failure(settings: &Settings, prepared: &Prepared, ended: &Ended) -> Option<Failure> {
-    ended.failure.map(|_| ended_early(settings, prepared, ended))
+    ended.failure.map(|_| endings::ended_early(settings, prepared, ended))
 }

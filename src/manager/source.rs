@@ -104,7 +104,8 @@ fn file(path: &Path, environment: &Environment) -> Outcome<PathBuf> {
     }
 }
 
-const NAME_THE_FILM: &str = "name the film itself; for a live stream use -r with its rtmp, rtsp or srt address";
+const NAME_THE_FILM: &str =
+    "name the film itself; for a live stream use -r with its rtmp, rtsp or srt address";
 
 /// What a file is that only names other files or hosts, or is plain text, whatever its name says. ffmpeg would follow
 /// a playlist, and draws a text file as letters.
@@ -112,8 +113,11 @@ fn disguise(head: &[u8]) -> Option<&'static str> {
     let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
     let text = String::from_utf8_lossy(head);
     let text = text.trim_start();
-    let begins = |words: &[&str]| words.iter().any(|w| text.get(..w.len()).is_some_and(|t| t.eq_ignore_ascii_case(w)));
-    if begins(&["#EXTM3U", "ffconcat version", "[playlist]", "<MPD", "<ASX", "<smil"]) || text.contains("<MPD") {
+    let begins =
+        |words: &[&str]| words.iter().any(|w| text.get(..w.len()).is_some_and(|t| t.eq_ignore_ascii_case(w)));
+    if begins(&["#EXTM3U", "ffconcat version", "[playlist]", "<MPD", "<ASX", "<smil"])
+        || text.contains("<MPD")
+    {
         Some("it is a playlist that names other files")
     } else if begins(&["v=0\r", "v=0\n"]) {
         Some("it is a session description, not a recording")
@@ -269,7 +273,14 @@ mod tests {
 
     #[test]
     fn playlists_in_disguise_are_seen() {
-        for text in ["#EXTM3U\n#EXTINF:2,\nhttp://h/a.ts\n", "\u{feff}#EXTM3U", "ffconcat version 1.0", "<?xml?><MPD x>", "v=0\r\no=-", "\n <!DOCTYPE html>"] {
+        for text in [
+            "#EXTM3U\n#EXTINF:2,\nhttp://h/a.ts\n",
+            "\u{feff}#EXTM3U",
+            "ffconcat version 1.0",
+            "<?xml?><MPD x>",
+            "v=0\r\no=-",
+            "\n <!DOCTYPE html>",
+        ] {
             assert!(disguise(text.as_bytes()).is_some(), "{text}");
         }
         assert_eq!(disguise(b"\0\0\0 ftypisom"), None);

@@ -133,7 +133,7 @@ pub fn parse_bitrate(text: &str) -> Result<u64, String> {
 
 /// A bitrate in the shortest form that [`parse_bitrate`] reads back exactly.
 pub fn bitrate_text(bps: u64) -> String {
-    if bps % 1_000 == 0 { format!("{}k", bps / 1_000) } else { bps.to_string() }
+    if bps.is_multiple_of(1_000) { format!("{}k", bps / 1_000) } else { bps.to_string() }
 }
 
 #[cfg(test)]

@@ -253,7 +253,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let meta = fs::metadata(dir.path()).unwrap();
         let device = format!("{:02x}:{:02x}", nix::libc::major(meta.dev()), nix::libc::minor(meta.dev()));
-        let line = |kind: &str, dev: &str| format!("1: {kind}  ADVISORY  WRITE 12 {dev}:{} 0 EOF\n", meta.ino());
+        let line =
+            |kind: &str, dev: &str| format!("1: {kind}  ADVISORY  WRITE 12 {dev}:{} 0 EOF\n", meta.ino());
         assert_eq!(locks_name(&line("FLOCK", &device), &meta), Named::InodeAndDevice);
         assert_eq!(locks_name(&line("FLOCK", "ff:ff"), &meta), Named::Inode);
         assert_eq!(locks_name(&line("POSIX", &device), &meta), Named::No);

@@ -4,31 +4,32 @@
 //! What must be known about the program (what its lines mean, which end is clean) and about the server (its byte
 //! counters) arrives as [`Program`] and [`Looker`], so nothing in here names ffmpeg or a protocol.
 
-use super::child_log::{Lines, LogFile, Ring, Sieve};
+use super::child_log::Lines;
 use super::identity::{self, Identity};
 use super::pid_file;
-use super::restart::{Decision, Policy, Verdict, When};
+use super::restart::{Decision, Policy, Verdict};
 use super::run_record::{OutputRecord, RunRecord};
 use super::spawn::{Exit, Pipes, Supervised};
 use super::stream_lock::{self, StreamLock};
-use super::watchdog::{Heartbeat, Look, Watchdog};
+use super::watchdog::{Look, Watchdog};
 use crate::base::atomic_file::Durability;
-use crate::base::{CommandLine, Kind, clock, secret::Redactor};
-use crate::model::{Order, State, StreamKey};
+use crate::base::{CommandLine, Kind, clock};
+use crate::model::{Order, State};
+use log::Log;
 use nix::sys::signal::Signal;
-use serde::{Deserialize, Serialize};
-use std::future::Future;
 use std::io;
-use std::path::PathBuf;
 use std::time::Duration;
+use stopping::Stopping;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-/// Between the first SIGTERM and the second: an ffmpeg that is blocked in a read or write needs two (measured).
-pub const SECOND_TERM_AFTER: Duration = Duration::from_secs(3);
-/// Between the first SIGTERM and SIGKILL.
-pub const KILL_AFTER: Duration = Duration::from_secs(5);
+mod job;
+mod log;
+mod stopping;
+
+pub use job::{Control, Ended, Event, Job, Looker, Meaning, OutputSpec, Program};
+pub use stopping::{KILL_AFTER, SECOND_TERM_AFTER};
+
 /// How often the stream is judged.
 const TICK: Duration = Duration::from_millis(250);
 /// How often the server is looked at until the stream is live.
@@ -37,110 +38,6 @@ const LOOK_FAST: Duration = Duration::from_millis(100);
 const LOOK_CALM: Duration = Duration::from_secs(2);
 /// How often the record is written while nothing changes.
 const RECORD_EVERY: Duration = Duration::from_secs(3);
-
-/// Everything a supervisor needs, as a value that travels through a pipe. Holds secrets: it never goes into a file.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Job {
-    /// The stream.
-    pub key: StreamKey,
-    /// The folder that holds `pids/` and `logs/`.
-    pub home: PathBuf,
-    /// `pids/<key>.pid`.
-    pub pid_file: PathBuf,
-    /// `pids/.state/<key>.json`.
-    pub record: PathBuf,
-    /// `logs/ffmpeg/<key>.log`.
-    pub log: PathBuf,
-    /// The file that names this stream in the user's index.
-    pub index: Option<PathBuf>,
-    /// The stream's own lock, then one for each name on the server.
-    pub locks: Vec<PathBuf>,
-    /// What to run.
-    pub command: CommandLine,
-    /// What it puts out, in the order in which the [`Looker`] counts.
-    pub outputs: Vec<OutputSpec>,
-    /// Restart policy.
-    pub when: When,
-    /// The source in words.
-    pub source: String,
-    /// The publish endpoint in words, secrets masked.
-    pub endpoint: String,
-    /// Takes secrets out of every line.
-    pub redactor: Redactor,
-}
-
-/// One output of the program.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OutputSpec {
-    /// `720p`, `original`, `audio`.
-    pub label: String,
-    /// The name on the server.
-    pub name: String,
-    /// Width and height of the picture, 0 without one.
-    pub size: (u32, u32),
-}
-
-/// What one line of the program's log means.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Meaning {
-    /// Nothing; it is not written down.
-    Noise,
-    /// It is written down.
-    Ordinary,
-    /// It is written down and is the likely cause if something goes wrong now.
-    Fault(String),
-    /// Going on makes no sense: the stream ends with this.
-    Fatal(Kind, String),
-}
-
-/// What must be known about the supervised program.
-pub trait Program {
-    /// It was started (again).
-    fn started(&mut self);
-    /// A line of its stdout.
-    fn progress(&mut self, line: &str) -> Option<Heartbeat>;
-    /// A line of its stderr; `live_before` tells whether this stream was ever on the air.
-    fn log_line(&mut self, line: &str, live_before: bool) -> Meaning;
-    /// What its end means; `recent` are its last log lines.
-    fn verdict(&mut self, exit: &Exit, recent: &[String]) -> Verdict;
-}
-
-/// Looks at the server's byte counters.
-pub trait Looker: Send + 'static {
-    /// One look; `child` is the program's process id.
-    fn look(&mut self, child: i32) -> impl Future<Output = Look> + Send;
-}
-
-/// What a supervisor tells.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum Event {
-    /// The stream is ours.
-    Locked,
-    /// How it is doing, at every change and every few seconds.
-    Update(Box<RunRecord>),
-    /// It is over.
-    Ended(Ended),
-}
-
-/// How a stream ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ended {
-    /// Exit code of the kind of failure; `None` if it ended as it should.
-    pub failure: Option<u8>,
-    /// Why.
-    pub reason: Option<String>,
-    /// The program's last words.
-    pub words: Vec<String>,
-}
-
-/// A request to the supervisor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Control {
-    /// End the stream; asking again changes nothing.
-    Stop,
-    /// End it now, without grace.
-    Kill,
-}
 
 /// Runs the stream to its end. `locks` are held until then; the program inherits them.
 pub async fn supervise<P: Program, L: Looker>(
@@ -248,46 +145,6 @@ async fn keep_looking<L: Looker>(
     }
 }
 
-/// The log file behind its sieve and its redactor.
-struct Log {
-    file: LogFile,
-    sieve: Sieve,
-    ring: Ring,
-    redactor: Redactor,
-    began: Instant,
-}
-
-impl Log {
-    fn new(job: &Job) -> Log {
-        Log {
-            file: LogFile::new(&job.log),
-            sieve: Sieve::default(),
-            ring: Ring::default(),
-            redactor: job.redactor.clone(),
-            began: Instant::now(),
-        }
-    }
-
-    /// A line of the program.
-    fn child(&mut self, line: &str) {
-        let line = self.redactor.clean(line);
-        let (pass, held) = self.sieve.pass(self.began.elapsed());
-        if let Some(held) = held {
-            self.file.line(&format!("[msconv] {held} lines suppressed"));
-        }
-        if pass {
-            self.file.line(&line);
-        }
-        self.ring.push(line);
-    }
-
-    /// A line of our own.
-    fn own(&mut self, line: &str) {
-        let line = self.redactor.clean(line);
-        self.file.line(&format!("[msconv] {line}"));
-    }
-}
-
 struct Supervisor<P, F> {
     job: Job,
     locks: Vec<StreamLock>,
@@ -370,14 +227,14 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
             (Some(_), Some(why)) => self.log.own(&format!("failed: {why}")),
             _ => self.log.own("ended"),
         }
-        Ended { failure: kind.map(Kind::exit_code), reason, words: self.log.ring.lines() }
+        Ended { failure: kind.map(Kind::exit_code), reason, words: self.log.recent() }
     }
 
     /// Starts the program and stays with it to its end.
     async fn run_once(&mut self) -> Verdict {
         self.move_to(State::Starting, None);
         self.fault = None;
-        self.log.ring.clear();
+        self.log.begin_run();
         self.program.started();
         let keep = self.locks.iter().map(StreamLock::descriptor).collect();
         let (mut child, pipes) = match Supervised::start(&self.job.command, keep) {
@@ -401,7 +258,7 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
             (_, Some(Cut::Fatal(kind, why))) => Verdict::Permanent(kind, why),
             (_, Some(Cut::Stalled(why))) => Verdict::Transient(why),
             (Ok(exit), None) => {
-                let recent = self.log.ring.lines();
+                let recent = self.log.recent();
                 let verdict = self.program.verdict(&exit, &recent);
                 self.log.own(&format!("the program {exit}"));
                 verdict
@@ -418,7 +275,7 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
     /// Drains, watches and obeys until the program has ended.
     async fn stay_with(&mut self, child: &mut Supervised, pipes: Pipes) -> (io::Result<Exit>, Option<Cut>) {
         let mut progress = Lines::new(pipes.out);
-        let (mut log_lines, drain) = drain_log(pipes.err);
+        let (mut log_lines, drain) = log::drain(pipes.err);
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut cut: Option<Cut> = None;
@@ -631,80 +488,11 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
     }
 }
 
-/// The steps of an end that was asked for.
-struct Stopping {
-    began: Instant,
-    terms: u8,
-}
-
-impl Stopping {
-    fn begin(child: &Supervised) -> Stopping {
-        child.signal(Signal::SIGTERM);
-        // A stopped process takes no SIGTERM before it is continued.
-        child.signal(Signal::SIGCONT);
-        Stopping { began: Instant::now(), terms: 1 }
-    }
-
-    fn next(&self) -> Instant {
-        match self.terms {
-            1 => self.began + SECOND_TERM_AFTER,
-            2 => self.began + KILL_AFTER,
-            _ => self.began + Duration::from_secs(3600),
-        }
-    }
-
-    fn escalate(&mut self, child: &Supervised) {
-        child.signal(if self.terms == 1 { Signal::SIGTERM } else { Signal::SIGKILL });
-        self.terms = self.terms.saturating_add(1);
-    }
-}
-
 fn start_failed(command: &CommandLine, error: &io::Error) -> Verdict {
     let what = format!("cannot start {}: {error}", command.program.display());
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => Verdict::Permanent(Kind::Missing, what),
         _ => Verdict::Transient(what),
-    }
-}
-
-/// Drains the log pipe in a task of its own. Should that task die, another goes on draining into nothing, for a full
-/// pipe would block the program.
-fn drain_log(pipe: tokio::net::unix::pipe::Receiver) -> (mpsc::Receiver<String>, JoinHandle<()>) {
-    let (lines_in, lines) = mpsc::channel::<String>(256);
-    let spare = pipe.into_nonblocking_fd().and_then(|fd| Ok((fd.try_clone()?, fd)));
-    let drain = tokio::spawn(async move {
-        let Ok((spare, fd)) = spare else { return };
-        let reader = tokio::spawn(async move {
-            let Ok(pipe) = tokio::net::unix::pipe::Receiver::from_owned_fd(fd) else { return };
-            let mut lines = Lines::new(pipe);
-            while let Some(line) = lines.next().await {
-                // The supervisor takes lines quickly; if it cannot, the pipe waits a moment, which is bounded by its end.
-                if lines_in.send(line).await.is_err() {
-                    break;
-                }
-            }
-        });
-        let finished = AbortOnDrop(reader).finished().await;
-        if !finished && let Ok(pipe) = tokio::net::unix::pipe::Receiver::from_owned_fd(spare) {
-            let mut rest = Lines::new(pipe);
-            while rest.next().await.is_some() {}
-        }
-    });
-    (lines, drain)
-}
-
-struct AbortOnDrop(JoinHandle<()>);
-
-impl AbortOnDrop {
-    /// Whether the task ended by itself rather than by a panic.
-    async fn finished(mut self) -> bool {
-        (&mut self.0).await.is_ok()
-    }
-}
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 

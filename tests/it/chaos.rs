@@ -43,7 +43,8 @@ fn whatever_happens_one_program_at_most_and_no_stranger_hurt() {
     let publish = ["publish", "-s", "a", "-f", clip.to_str().unwrap(), "--variants", SMALL, "--wait", "50s"];
     for step in 0..steps {
         let record = air.record();
-        let (child, supervisor) = (record.as_ref().and_then(|r| r.child), record.as_ref().and_then(|r| r.supervisor));
+        let (child, supervisor) =
+            (record.as_ref().and_then(|r| r.child), record.as_ref().and_then(|r| r.supervisor));
         let action = dice.roll(12);
         println!("step {step}: action {action}");
         match action {
@@ -90,7 +91,11 @@ fn whatever_happens_one_program_at_most_and_no_stranger_hurt() {
 }
 
 fn ffmpegs(air: &Air) -> Vec<String> {
-    air.stage.still_running().into_iter().filter(|l| l.contains("ffmpeg") && l.contains("-progress")).collect()
+    air.stage
+        .still_running()
+        .into_iter()
+        .filter(|l| l.contains("ffmpeg") && l.contains("-progress"))
+        .collect()
 }
 
 fn nothing_runs(air: &Air, before: &Option<RunRecord>) {

@@ -4,8 +4,8 @@
 mod live;
 mod stage;
 
-mod docs;
 mod chaos;
+mod docs;
 mod faults;
 mod floor_plan;
 mod golden;

@@ -149,7 +149,7 @@ mod tests {
     fn an_unfit_ffmpeg_fails_with_the_install_line() {
         let mut capability = Capability { version_text: "5.1".into(), ..Capability::default() };
         let check = judge_ffmpeg(Path::new("/usr/bin/ffmpeg"), &capability, 0);
-        assert_eq!((check.status, exit_code(&[check.clone()])), (Status::Fail, 5));
+        assert_eq!((check.status, exit_code(std::slice::from_ref(&check))), (Status::Fail, 5));
         assert!(
             check.detail.starts_with("5.1 at /usr/bin/ffmpeg lacks the encoder libx264"),
             "{}",

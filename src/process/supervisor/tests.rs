@@ -1,6 +1,9 @@
 //! The supervisor with a scripted program (a shell) and a scripted server.
 
 use super::*;
+use crate::base::secret::Redactor;
+use crate::process::restart::When;
+use crate::process::watchdog::Heartbeat;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,0 +1,75 @@
+//! How a publish that did not come to its first bytes is told.
+
+use super::Prepared;
+use crate::base::{Failure, Kind, clock};
+use crate::config::Settings;
+use crate::ffmpeg::diagnosis;
+use crate::model::State;
+use crate::process::run_record::RunRecord;
+use crate::process::supervisor::Ended;
+
+/// The failure of a stream that was not live when the time was over.
+pub(super) fn not_in_time(
+    settings: &Settings,
+    prepared: &Prepared,
+    last: Option<&RunRecord>,
+    words: &[String],
+) -> Failure {
+    let missing: Vec<&str> = last
+        .map(|r| r.renditions.iter().filter(|o| o.state != State::Live).map(|o| o.label.as_str()).collect())
+        .unwrap_or_default();
+    let what = match last {
+        Some(record) if missing.len() < record.renditions.len() && !missing.is_empty() => {
+            format!("{} not live within {}", missing.join(", "), clock::spoken(settings.wait))
+        }
+        _ => format!("not live within {}", clock::spoken(settings.wait)),
+    };
+    let mut failure = Failure::new(Kind::Server, what);
+    let reason = last.and_then(|r| r.reason.clone().or(r.last_error.clone()));
+    if let Some(reason) = reason {
+        failure = failure.why(reason);
+    }
+    for line in diagnosis::last_words(words, 3) {
+        failure = failure.why(line);
+    }
+    failure
+        .hint("--wait 60s           (waits longer; --wait 0 leaves it trying)")
+        .log(shown_log(settings, prepared))
+}
+
+/// The failure of a stream that ended before it was live.
+pub(super) fn ended_early(settings: &Settings, prepared: &Prepared, ended: &Ended) -> Failure {
+    let log = shown_log(settings, prepared);
+    let Some(code) = ended.failure else {
+        return match &ended.reason {
+            Some(why) => Failure::new(Kind::Input, why.clone()).log(log),
+            None => {
+                Failure::new(Kind::Interrupted, "it was stopped, or its source ended, before it was live")
+                    .log(log)
+            }
+        };
+    };
+    let mut failure = Failure::new(
+        Kind::from_exit_code(code),
+        ended.reason.clone().unwrap_or_else(|| "ffmpeg failed".into()),
+    );
+    for line in diagnosis::last_words(&ended.words, 3) {
+        if Some(&line) != ended.reason.as_ref() {
+            failure = failure.why(line);
+        }
+    }
+    let failure = match failure.kind() {
+        Kind::Conflict => {
+            failure.hint("choose another key with -s").hint("msconv list          (shows what is live)")
+        }
+        Kind::Input => {
+            failure.hint("msconv publish ... --dry-run    (prints the ffmpeg command to try by hand)")
+        }
+        _ => failure,
+    };
+    failure.log(log)
+}
+
+fn shown_log(settings: &Settings, prepared: &Prepared) -> String {
+    settings.paths.ffmpeg_log(&prepared.key).display().to_string()
+}

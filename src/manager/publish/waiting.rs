@@ -1,0 +1,103 @@
+//! The wait for the first bytes of every rendition, and what happens if they do not come.
+
+use super::endings::{ended_early, not_in_time};
+use super::messages::{EventLines, Message};
+use super::{Prepared, Step};
+use crate::base::{Failure, Kind, Outcome};
+use crate::config::Settings;
+use crate::model::State;
+use crate::process::run_record::RunRecord;
+use crate::process::supervisor::Event;
+use crate::process::sys;
+use nix::sys::signal::Signal;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The detached supervisor as its parent sees it.
+pub(super) struct Supervisor {
+    child: std::sync::Mutex<std::process::Child>,
+    pidfd: std::os::fd::OwnedFd,
+}
+
+impl Supervisor {
+    /// The process just started.
+    pub(super) fn new(child: std::process::Child) -> Outcome<Supervisor> {
+        let pidfd = sys::pidfd_open(child.id() as i32)
+            .map_err(|e| Failure::internal("the supervisor did not start").why(e.to_string()))?;
+        Ok(Supervisor { child: std::sync::Mutex::new(child), pidfd })
+    }
+
+    /// Asks it to end and waits until it has; its own escalation takes at most 5 s.
+    fn end(&self) {
+        let _ = sys::pidfd_signal(&self.pidfd, Signal::SIGTERM);
+        if !sys::pidfd_wait(&self.pidfd, Duration::from_secs(9)) {
+            let _ = sys::pidfd_signal(&self.pidfd, Signal::SIGKILL);
+        }
+        if let Ok(mut child) = self.child.lock() {
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Reads the supervisor's events until every rendition is live; otherwise ends it and says why.
+pub(super) async fn wait_for_bytes(
+    settings: &Settings,
+    prepared: &Prepared,
+    pipe: tokio::net::unix::pipe::Receiver,
+    supervisor: &Supervisor,
+    began: Instant,
+    step: &mut impl FnMut(Step<'_>),
+) -> Outcome<RunRecord> {
+    let deadline = (!settings.wait.is_zero()).then(|| began + settings.wait);
+    let mut lines = EventLines::new(pipe);
+    let mut last: Option<RunRecord> = None;
+    let mut interrupted = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())
+        .map_err(|e| Failure::internal("cannot listen for signals").why(e.to_string()))?;
+    let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+        .map_err(|e| Failure::internal("cannot listen for signals").why(e.to_string()))?;
+    loop {
+        let event = tokio::select! {
+            event = lines.next() => event,
+            () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
+                supervisor.end();
+                let words = lines.words_to_the_end().await;
+                return Err(not_in_time(settings, prepared, last.as_ref(), &words));
+            }
+            _ = interrupted.recv() => {
+                supervisor.end();
+                return Err(Failure::new(Kind::Interrupted, "interrupted before it was live; nothing is left running"));
+            }
+            _ = terminated.recv() => {
+                supervisor.end();
+                return Err(Failure::new(Kind::Interrupted, "ended before it was live; nothing is left running"));
+            }
+        };
+        match event {
+            Some(Message::Event(Event::Locked)) => {}
+            Some(Message::Event(Event::Update(record))) => {
+                step(Step::Update(&record));
+                let all = record.renditions.iter().all(|r| r.state == State::Live);
+                if settings.wait.is_zero() {
+                    return Ok(*record);
+                }
+                if record.state == State::Live || record.state == State::Weak && all {
+                    return Ok(*record);
+                }
+                last = Some(*record);
+            }
+            Some(Message::Event(Event::Ended(ended))) => {
+                supervisor.end();
+                return Err(ended_early(settings, prepared, &ended));
+            }
+            Some(Message::Refused(failure)) => {
+                supervisor.end();
+                return Err(failure);
+            }
+            None => {
+                supervisor.end();
+                return Err(Failure::internal("the supervisor died before the stream was live")
+                    .log(settings.paths.ffmpeg_log(&prepared.key).display().to_string()));
+            }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What a supervisor is given, what it must know about its program and the server, and what it tells.
+
+use crate::base::{CommandLine, Kind, secret::Redactor};
+use crate::model::StreamKey;
+use crate::process::restart::{Verdict, When};
+use crate::process::run_record::RunRecord;
+use crate::process::spawn::Exit;
+use crate::process::watchdog::{Heartbeat, Look};
+use serde::{Deserialize, Serialize};
+use std::future::Future;
+use std::path::PathBuf;
+
+/// Everything a supervisor needs, as a value that travels through a pipe. Holds secrets: it never goes into a file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Job {
+    /// The stream.
+    pub key: StreamKey,
+    /// The folder that holds `pids/` and `logs/`.
+    pub home: PathBuf,
+    /// `pids/<key>.pid`.
+    pub pid_file: PathBuf,
+    /// `pids/.state/<key>.json`.
+    pub record: PathBuf,
+    /// `logs/ffmpeg/<key>.log`.
+    pub log: PathBuf,
+    /// The file that names this stream in the user's index.
+    pub index: Option<PathBuf>,
+    /// The stream's own lock, then one for each name on the server.
+    pub locks: Vec<PathBuf>,
+    /// What to run.
+    pub command: CommandLine,
+    /// What it puts out, in the order in which the [`Looker`] counts.
+    pub outputs: Vec<OutputSpec>,
+    /// Restart policy.
+    pub when: When,
+    /// The source in words.
+    pub source: String,
+    /// The publish endpoint in words, secrets masked.
+    pub endpoint: String,
+    /// Takes secrets out of every line.
+    pub redactor: Redactor,
+}
+
+/// One output of the program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputSpec {
+    /// `720p`, `original`, `audio`.
+    pub label: String,
+    /// The name on the server.
+    pub name: String,
+    /// Width and height of the picture, 0 without one.
+    pub size: (u32, u32),
+}
+
+/// What one line of the program's log means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// Nothing; it is not written down.
+    Noise,
+    /// It is written down.
+    Ordinary,
+    /// It is written down and is the likely cause if something goes wrong now.
+    Fault(String),
+    /// Going on makes no sense: the stream ends with this.
+    Fatal(Kind, String),
+}
+
+/// What must be known about the supervised program.
+pub trait Program {
+    /// It was started (again).
+    fn started(&mut self);
+    /// A line of its stdout.
+    fn progress(&mut self, line: &str) -> Option<Heartbeat>;
+    /// A line of its stderr; `live_before` tells whether this stream was ever on the air.
+    fn log_line(&mut self, line: &str, live_before: bool) -> Meaning;
+    /// What its end means; `recent` are its last log lines.
+    fn verdict(&mut self, exit: &Exit, recent: &[String]) -> Verdict;
+}
+
+/// Looks at the server's byte counters.
+pub trait Looker: Send + 'static {
+    /// One look; `child` is the program's process id.
+    fn look(&mut self, child: i32) -> impl Future<Output = Look> + Send;
+}
+
+/// What a supervisor tells.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Event {
+    /// The stream is ours.
+    Locked,
+    /// How it is doing, at every change and every few seconds.
+    Update(Box<RunRecord>),
+    /// It is over.
+    Ended(Ended),
+}
+
+/// How a stream ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// Exit code of the kind of failure; `None` if it ended as it should.
+    pub failure: Option<u8>,
+    /// Why.
+    pub reason: Option<String>,
+    /// The program's last words.
+    pub words: Vec<String>,
+}
+
+/// A request to the supervisor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Control {
+    /// End the stream; asking again changes nothing.
+    Stop,
+    /// End it now, without grace.
+    Kill,
+}
