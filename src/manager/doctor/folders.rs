@@ -69,7 +69,7 @@ fn writable(folder: &Path, fix: bool) -> Check {
     }
 }
 
-#[allow(clippy::useless_conversion, reason = "the counts are narrower on 32-bit machines")]
+#[expect(clippy::useless_conversion, reason = "the counts are narrower on 32-bit machines")]
 fn room(folder: &Path) -> Check {
     let stat = match statvfs(folder) {
         Ok(stat) => stat,

@@ -172,7 +172,7 @@ fn orphan(paths: &Paths, key: &StreamKey, boot_id: &str) -> Option<Check> {
     }
     let holders = stream_lock::holders(&paths.lock(key));
     // A stream that starts this moment has a supervisor and no record yet.
-    let own = std::env!("CARGO_PKG_NAME");
+    let own = env!("CARGO_PKG_NAME");
     if holders.is_empty() || holders.iter().any(|h| stream_lock::runs(h.identity.pid, own)) {
         return None;
     }
@@ -231,7 +231,6 @@ fn lost_entries(runtime: &Path) -> Vec<Leftover> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::atomic_file::Durability;
     use crate::config::Layer;
     use crate::manager::doctor::check::Status;
     use crate::model::{Order, State};
@@ -368,6 +367,5 @@ mod tests {
         assert!(home.look(false).iter().any(|c| c.detail.contains("which is gone")));
         home.look(true);
         assert!(!file.exists());
-        let _ = Durability::Cached;
     }
 }
