@@ -43,7 +43,11 @@ pub fn graph(wanted: &Wanted<'_>) -> String {
         pictures(wanted, video, &mut chains);
     }
     if let Some((track, input)) = wanted.sound {
-        chains.push(format!("[{input}:{}]{}[{SOUND_LABEL}]", track.index, sound(track)));
+        chains.push(format!(
+            "[{input}:{}]{}[{SOUND_LABEL}]",
+            wanted.report.sound_specifier(track),
+            sound(track)
+        ));
     }
     chains.join(";")
 }
@@ -67,7 +71,8 @@ fn pictures(wanted: &Wanted<'_>, video: &VideoTrack, chains: &mut Vec<String>) {
     let children = |of: Option<usize>| -> Vec<usize> {
         parents.iter().enumerate().filter(|(_, parent)| **parent == of).map(|(index, _)| index).collect()
     };
-    let mut head = format!("[0:{}]{}", video.index, preparation(wanted, video, zscale));
+    let mut head =
+        format!("[0:{}]{}", wanted.report.picture_specifier(video), preparation(wanted, video, zscale));
     part(&mut head, None, &children(None));
     chains.push(head);
     for (index, rung) in wanted.rungs.iter().enumerate() {

@@ -30,7 +30,7 @@ pub fn probing(source: &Source, capability: Option<&Capability>) -> Vec<Argument
             args.extend([Argument::plain("-i"), Argument::plain(file_url(path))]);
             args
         }
-        Source::Url(url) => network(url, capability),
+        Source::Url(url) => network(url, capability, None),
         // ffprobe knows no thread queue.
         Source::Device { video, .. } => {
             let (format, address) = device::picture_address(video);
@@ -71,7 +71,7 @@ pub fn publishing(opening: &Opening<'_>, capability: &Capability) -> Vec<Input> 
             args.extend(loop_input::arguments(path, opening.repeat));
             vec![Input { args }]
         }
-        Source::Url(url) => vec![Input { args: network(url, Some(capability)) }],
+        Source::Url(url) => vec![Input { args: network(url, Some(capability), Some(opening.report)) }],
         Source::Device { video, audio } => {
             let mut inputs = vec![Input { args: device::picture(video, opening.rate) }];
             inputs.extend(audio.as_ref().map(|name| Input { args: device::sound(name, capability) }));
@@ -96,23 +96,31 @@ fn pace(capability: &Capability) -> Vec<Argument> {
     }
 }
 
-fn network(url: &SourceUrl, capability: Option<&Capability>) -> Vec<Argument> {
+fn network(url: &SourceUrl, capability: Option<&Capability>, report: Option<&Report>) -> Vec<Argument> {
     let mut args = match url.scheme() {
         "rtsp" => rtsp("rtsp,rtp,udp,tcp", capability),
         "rtsps" => rtsp("rtsps,rtsp,rtp,udp,tcp,tls,srtp", capability),
         "srt" => plain(&["-protocol_whitelist", "srt", "-rw_timeout", SILENCE_US]),
-        "rtmps" => rtmp("rtmps,tls,tcp"),
-        _ => rtmp("rtmp,tcp"),
+        "rtmps" => rtmp("rtmps,tls,tcp", report),
+        _ => rtmp("rtmp,tcp", report),
     };
     args.push(Argument::plain("-i"));
     args.push(address(url));
     args
 }
 
-/// Default probing waits for seconds of picture and sound; 32 KiB are enough to start within 1 to 2 s. Never
-/// `-timeout` here: for RTMP it means to listen.
-fn rtmp(protocols: &str) -> Vec<Argument> {
-    plain(&["-protocol_whitelist", protocols, "-rw_timeout", SILENCE_US, "-probesize", "32k"])
+/// A source with picture and sound is read until both have been seen: up to a whole group of pictures, for a reader
+/// that joins between two keyframes gets sound alone at first. Measured against nginx-rtmp: 32 KiB of probing found no
+/// picture where keyframes are 10 s apart, and the stream went out as sound only. Frames are not counted for the rate
+/// (`-fpsprobesize 0`), so that opening ends with the first picture. Where it is known that one of the two is missing,
+/// nothing is waited for. Never `-timeout` here: for RTMP it means to listen.
+fn rtmp(protocols: &str, report: Option<&Report>) -> Vec<Argument> {
+    let mut args = plain(&["-protocol_whitelist", protocols, "-rw_timeout", SILENCE_US]);
+    args.extend(match report {
+        Some(known) if known.video.is_none() || known.audio.is_none() => plain(&["-probesize", "32k"]),
+        _ => plain(&["-analyzeduration", "12000000", "-probesize", "8000000", "-fpsprobesize", "0"]),
+    });
+    args
 }
 
 /// RTSP over TCP, since lost UDP packets show as grey pictures. Its demuxer has a time limit of its own, whose name
@@ -155,7 +163,7 @@ mod tests {
         let rtmp = shown(&probing(&url("rtmp://u:p@h/live/x?k=1"), Some(&modern)));
         assert_eq!(
             rtmp,
-            "-protocol_whitelist rtmp,tcp -rw_timeout 10000000 -probesize 32k -i rtmp://***@h/live/x?***"
+            "-protocol_whitelist rtmp,tcp -rw_timeout 10000000 -analyzeduration 12000000 -probesize 8000000 -fpsprobesize 0 -i rtmp://***@h/live/x?***"
         );
         let rtsp = url("rtsp://cam/stream");
         assert!(shown(&probing(&rtsp, Some(&modern))).contains("-rtsp_transport tcp -timeout 10000000"));

@@ -24,14 +24,14 @@ pub fn plan(request: &Request, report: &Report, capability: &Capability) -> Outc
     let mut notes = source_notes::notes(report, report.audio.is_some(), &Capability::default());
     let mut output = Vec::new();
     if let Some(video) = &report.video {
-        output.extend(pair("-map", &format!("0:{}", video.index)));
+        output.extend(pair("-map", &format!("0:{}", report.picture_specifier(video))));
         output.extend(pair("-c:v", "copy"));
         // The tag of another container (`avc1` of MP4) is refused behind a queue (5.1); 7 is FLV's own for H.264.
         output.extend(pair("-tag:v", "7"));
     }
     let mut copied = true;
     if let Some(audio) = &report.audio {
-        output.extend(pair("-map", &format!("0:{}", audio.index)));
+        output.extend(pair("-map", &format!("0:{}", report.sound_specifier(audio))));
         match copied_tag(audio) {
             Some(tag) => {
                 output.extend(pair("-c:a", "copy"));

@@ -210,7 +210,12 @@ fn sound_only(
 ) -> Plan {
     let rendition = Rendition::Audio;
     let name = RenditionName::new(&request.key, &rendition);
-    let chain = format!("[0:{}]{}[{}]", track.index, filter_graph::sound(track), filter_graph::SOUND_LABEL);
+    let chain = format!(
+        "[0:{}]{}[{}]",
+        report.sound_specifier(track),
+        filter_graph::sound(track),
+        filter_graph::SOUND_LABEL
+    );
     let mut output = map(&format!("[{}]", filter_graph::SOUND_LABEL));
     output.extend(sound_encoding(request.audio_bitrate_bps));
     output.extend(closing(request));

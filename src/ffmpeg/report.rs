@@ -112,6 +112,18 @@ impl Report {
         }
     }
 
+    /// How ffmpeg is told which picture: `v:0` or a track number. FLV has one of each kind, and a live one names them in
+    /// the order in which they come, which is another one each time (a reader that joins between two keyframes hears
+    /// before it sees), so there the kind decides.
+    pub fn picture_specifier(&self, track: &VideoTrack) -> String {
+        if self.is_format(&["flv", "live_flv"]) { "v:0".into() } else { track.index.to_string() }
+    }
+
+    /// As [`Report::picture_specifier`], for the sound.
+    pub fn sound_specifier(&self, track: &AudioTrack) -> String {
+        if self.is_format(&["flv", "live_flv"]) { "a:0".into() } else { track.index.to_string() }
+    }
+
     /// Whether the name of the demuxer is one of `names`.
     pub fn is_format(&self, names: &[&str]) -> bool {
         self.format.split(',').any(|format| names.contains(&format))

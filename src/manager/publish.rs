@@ -5,7 +5,8 @@ use super::ours;
 use super::preflight;
 use super::stop;
 use super::supervise::{self, Assignment};
-use crate::base::{CommandLine, Failure, Kind, Outcome, secret::Redactor};
+use crate::base::secret::{Redactor, Secret};
+use crate::base::{CommandLine, Failure, Kind, Outcome};
 use crate::config::{Environment, Settings, resolved};
 use crate::ffmpeg::capability::Need;
 use crate::ffmpeg::publish::{self as planner, Plan};
@@ -330,6 +331,10 @@ impl Prepared {
             stat_known: server.stat_known,
             port: url.port(),
             endless: self.source.endless(self.once),
+            source_url: match &self.source {
+                Source::Url(url) => Some(Secret::new(url.reveal())),
+                _ => None,
+            },
             patient: self.patient(settings),
         }
     }

@@ -16,8 +16,8 @@ use std::time::Duration;
 
 /// How long a file or device may take to be probed.
 const LOCAL_LIMIT: Duration = Duration::from_secs(15);
-/// How long a network source may be silent; the message says 10 s, ffmpeg's own limits come first.
-const NETWORK_LIMIT: Duration = Duration::from_secs(14);
+/// How long a network source may take: 10 s of silence, which ffprobe ends itself, and a group of pictures.
+const NETWORK_LIMIT: Duration = Duration::from_secs(25);
 /// Most bytes of ffprobe's answer that are read.
 const MOST_JSON: u64 = 4 * 1024 * 1024;
 
@@ -176,7 +176,7 @@ pub fn probe(source: &Source, ffprobe: &Path, capability: &Capability) -> Outcom
         }
         Err(RunError::TimedOut(_)) => {
             return Err(Failure::new(Kind::Input, format!("{} is silent", named()))
-                .why(format!("nothing came within {} s", limit.as_secs().min(10)))
+                .why(format!("nothing came within {} s", limit.as_secs()))
                 .hint("check that it is being published right now"));
         }
     };

@@ -1,7 +1,7 @@
 //! The supervisor's process: takes the locks, knows what ffmpeg's lines mean and where the server counts bytes, and
 //! hands both to `process::supervisor`.
 
-use crate::base::{Failure, Kind, Outcome, clock};
+use crate::base::{Failure, Kind, Outcome, clock, secret::Secret};
 use crate::ffmpeg::diagnosis;
 use crate::ffmpeg::progress::{self, Progress};
 use crate::model::HttpUrl;
@@ -33,6 +33,8 @@ pub struct Assignment {
     pub port: u16,
     /// Whether the end of the input is a fault.
     pub endless: bool,
+    /// The address of a network source, to tell its faults from the server's.
+    pub source_url: Option<Secret>,
     /// Whether transient faults before the first byte are retried (`--foreground`, `--wait 0`).
     pub patient: bool,
 }
@@ -60,6 +62,7 @@ pub async fn run(
     let program = Ffmpeg {
         parser: progress::Parser::default(),
         endless: assignment.endless,
+        source_url: assignment.source_url,
         patient: assignment.patient,
     };
     let looker = ServerLooker {
@@ -150,6 +153,7 @@ fn check_folders(job: &Job) -> Outcome<()> {
 struct Ffmpeg {
     parser: progress::Parser,
     endless: bool,
+    source_url: Option<Secret>,
     patient: bool,
 }
 
@@ -167,6 +171,10 @@ impl Program for Ffmpeg {
     fn log_line(&mut self, line: &str, live_before: bool) -> Meaning {
         if diagnosis::is_harmless(line) {
             return Meaning::Noise;
+        }
+        if let Some((_, words)) = self.source_url.as_ref().and_then(|url| line.split_once(url.reveal())) {
+            let words = words.trim_start_matches([':', ' ', '\'']);
+            return Meaning::Fault(format!("the source cannot be read ({})", words.to_lowercase()));
         }
         match diagnosis::diagnose_line(line) {
             // On our own restart the old connection may still hold the name for a while; the queue tries on.

@@ -127,13 +127,10 @@ impl Watchdog {
                 output.viewers = counter.map(|c| c.viewers);
                 let Some(counter) = counter else { continue };
                 match output.samples.back() {
-                    Some((_, last)) if counter.bytes < *last => {
-                        // A new connection under the same name counts from nothing.
-                        output.samples.clear();
-                        output.last_growth = (counter.bytes > 0).then_some(now);
-                    }
-                    Some((_, last)) if counter.bytes == *last => {}
-                    _ if counter.bytes > 0 => output.last_growth = Some(now),
+                    // A new connection under the same name counts from nothing.
+                    Some((_, last)) if counter.bytes < *last => output.samples.clear(),
+                    Some((_, last)) if counter.bytes > *last => output.last_growth = Some(now),
+                    // The first bytes are headers; only what comes after them is a picture or a sound.
                     _ => {}
                 }
                 output.samples.push_back((now, counter.bytes));
@@ -413,10 +410,18 @@ mod tests {
     }
 
     #[test]
-    fn a_counter_that_begins_anew_is_growth() {
+    fn a_counter_that_begins_anew_and_grows_is_live() {
         let mut run = Run::new();
         run.go(0, 10, 1.0, [1000, 1000]);
         run.bytes = [0, 0];
         assert_eq!(run.go(10, 14, 1.0, [10, 10]).state, State::Live);
+    }
+
+    #[test]
+    fn headers_alone_are_not_live() {
+        let mut run = Run::new();
+        assert_eq!(run.go(0, 1, 1.0, [58, 58]).state, State::Starting);
+        assert_eq!(run.go(1, 2, 1.0, [0, 0]).state, State::Starting);
+        assert_eq!(run.go(2, 3, 1.0, [900, 900]).state, State::Live);
     }
 }

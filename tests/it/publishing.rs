@@ -313,3 +313,35 @@ fn a_closed_terminal_does_not_end_the_stream() {
     signal(record.child, Signal::SIGCONT);
     air.stop();
 }
+
+#[test]
+fn a_source_joined_between_keyframes_has_picture_and_sound() {
+    if !ready() {
+        return;
+    }
+    let air = Air::new("relay");
+    // One keyframe every 8 s: whoever joins hears before it sees.
+    let clip = air.film();
+    air.stage
+        .msconv(&["publish", "-s", "source", "-f", clip.to_str().unwrap(), "-o", "--wait", "50s"])
+        .expect(0);
+    let url = format!("{}/source", air.nginx.rtmp_url());
+    let run = air.stage.msconv(&["publish", "-s", "a", "-r", &url, "--variants", SMALL, "--wait", "50s"]);
+    run.expect(0).prints("240p 120p");
+    let json = air.stage.msconv(&["list", "--json"]).expect(0).json();
+    let stream = json["streams"].as_array().unwrap().iter().find(|s| s["key"] == "a").unwrap();
+    assert_eq!(stream["renditions"].as_array().unwrap().len(), 2);
+    for rendition in stream["renditions"].as_array().unwrap() {
+        assert_eq!(rendition["video"]["codec"], "h264");
+        assert_eq!(rendition["audio"]["codec"], "aac");
+    }
+    // The source goes: that is a fault of the source, tried again until it is back.
+    let before = air.record().unwrap();
+    air.stage.msconv(&["stop", "-s", "source"]).expect(0);
+    air.wait_record("the loss to be told", |r| !r.state.on_air());
+    air.stage
+        .msconv(&["publish", "-s", "source", "-f", clip.to_str().unwrap(), "-o", "--wait", "50s"])
+        .expect(0);
+    air.wait_restarted(&before);
+    air.stage.msconv(&["stop", "--all"]).expect(0);
+}
