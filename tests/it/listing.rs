@@ -11,7 +11,7 @@ use std::time::Duration;
 const SOON: Duration = Duration::from_secs(30);
 
 /// Answers every request with what `answer` makes of its number and head, on a port of its own; the address.
-fn serve(answer: impl Fn(u64, &str) -> String + Send + Sync + 'static) -> String {
+pub fn serve(answer: impl Fn(u64, &str) -> String + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let answer = Arc::new(answer);
@@ -42,7 +42,7 @@ fn converse(mut socket: TcpStream, answer: &dyn Fn(u64, &str) -> String, count: 
 }
 
 /// A page of `/stat` on which every name of `live` moves.
-fn page(names: &[String], moved: u64) -> String {
+pub fn page(names: &[String], moved: u64) -> String {
     let streams: String = names
         .iter()
         .map(|name| {
@@ -62,7 +62,7 @@ fn page(names: &[String], moved: u64) -> String {
 }
 
 /// A stage whose servers are made up: nginx-rtmp with these names, MediaMTX with one pull of the first.
-fn staged(test: &str, names: &[&str]) -> Stage {
+pub fn staged(test: &str, names: &[&str]) -> Stage {
     let stage = Stage::new(test);
     let names: Vec<String> = names.iter().map(|n| n.to_string()).collect();
     let first = names.first().cloned();

@@ -6,12 +6,14 @@ mod stage;
 
 mod chaos;
 mod docs;
+mod examining;
 mod faults;
 mod floor_plan;
 mod golden;
 mod help;
 mod listing;
 mod looking;
+mod playing;
 mod publishing;
 mod servers;
 mod stage_works;

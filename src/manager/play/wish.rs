@@ -169,16 +169,13 @@ pub fn rendition<'a>(stream: &'a Stream, wish: &Wish) -> Outcome<&'a RenditionIn
     Err(failure.hint(format!("--wait 60s    (waits for {asked} to be live)")))
 }
 
-/// How good a rendition looks: pixels, then bits; of an unknown picture what its label says.
-fn rank(rendition: &RenditionInfo) -> (u64, u64) {
-    let seen = rendition.video.as_ref().map(|v| u64::from(v.width) * u64::from(v.height)).unwrap_or(0);
-    let pixels = if seen > 0 {
-        seen
-    } else {
-        let height = rendition.label.strip_suffix('p').and_then(|h| h.parse::<u32>().ok()).unwrap_or(0);
-        u64::from(height) * u64::from(height) * 16 / 9
-    };
-    (pixels, rendition.bitrate_bps.unwrap_or(0))
+/// How good a rendition looks: pixels, then bits, then what its label promises. Of a picture that the server does not
+/// know the label's promise has to do.
+fn rank(rendition: &RenditionInfo) -> (u64, u64, u64) {
+    let height = rendition.label.strip_suffix('p').and_then(|h| h.parse::<u32>().ok()).map_or(0, u64::from);
+    let promised = height.saturating_mul(height).saturating_mul(16) / 9;
+    let seen = rendition.video.as_ref().map_or(0, |v| u64::from(v.width).saturating_mul(u64::from(v.height)));
+    (if seen > 0 { seen } else { promised }, rendition.bitrate_bps.unwrap_or(0), promised)
 }
 
 /// The target that a stream and a rendition make.
@@ -310,6 +307,11 @@ pub(super) mod tests {
         assert_eq!(found.label, "original");
         let unseen =
             made("x", vec![info("x", "240p", (0, 0), State::Live), info("x", "480p", (0, 0), State::Live)]);
+        let alike = made(
+            "x",
+            vec![info("x", "720p", (640, 360), State::Live), info("x", "360p", (640, 360), State::Live)],
+        );
+        assert_eq!(rendition(&alike, &Wish::Best).unwrap().label, "720p");
         assert_eq!(
             rendition(&unseen, &Wish::Best).unwrap().label,
             "480p",
