@@ -6,7 +6,7 @@ use super::layers::{Layer, Origin, variable};
 use super::paths::Paths;
 use crate::base::{Failure, Outcome, clock, failure::io_words, secret::redact_urls};
 use crate::model::rung::parse_bitrate;
-use crate::model::{HttpUrl, Ladder, RtmpUrl, RtspUrl, StreamKey, stream_key};
+use crate::model::{HttpUrl, Ladder, Quality, RtmpUrl, RtspUrl, StreamKey, stream_key};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,22 +19,6 @@ pub enum Restart {
     Always,
     /// Never.
     No,
-}
-
-/// How much work may go into the picture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Quality {
-    /// msconv chooses.
-    Auto,
-    /// The least work.
-    Fastest,
-    /// Little work.
-    Fast,
-    /// The measured optimum of work and quality.
-    Balanced,
-    /// As good as it gets in real time on a strong machine.
-    Best,
 }
 
 /// Whether to print colours.

@@ -5,23 +5,9 @@ use super::frame_rate::Rate;
 use super::ladder_plan::PlannedRung;
 use crate::base::printable::printable;
 use crate::base::{CommandLine, Failure, Kind, Outcome};
+use crate::model::Quality;
 use std::path::Path;
 use std::time::Duration;
-
-/// How much work may go into the picture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Quality {
-    /// What keeps real time on a small machine and still looks decent.
-    Auto,
-    /// The least work.
-    Fastest,
-    /// Little work.
-    Fast,
-    /// The measured optimum of work and quality.
-    Balanced,
-    /// As good as it gets in real time on a strong machine.
-    Best,
-}
 
 /// An encoder as ffmpeg names it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 
 use super::capability::Capability;
 use super::delivery::{self, Delivered, Flow};
-use super::encoder::{self, Encoder, Quality};
+use super::encoder::{self, Encoder};
 use super::filter_graph;
 use super::frame_rate::{self, Rate};
 use super::input::{self, Opening};
@@ -16,7 +16,7 @@ use super::source_notes;
 use crate::base::command_line::{Argument, CommandLine};
 use crate::base::{Failure, Kind, Outcome};
 use crate::model::rung::bitrate_text;
-use crate::model::{Ladder, Rendition, RenditionName, RtmpUrl, Source, StreamKey};
+use crate::model::{Ladder, Quality, Rendition, RenditionName, RtmpUrl, Source, StreamKey};
 use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;

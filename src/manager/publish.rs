@@ -100,7 +100,7 @@ pub fn prepare(settings: &Settings, environment: &Environment, request: Request)
         original: request.original,
         ladder: settings.variants.clone(),
         once: request.once,
-        quality: quality(settings.quality),
+        quality: settings.quality,
         encoder: settings.encoder.clone(),
         fps: settings.fps,
         keyframe_interval: settings.keyframe_interval,
@@ -174,17 +174,6 @@ fn prove_encoder(name: &str, ffmpeg: &Path, need: Need) -> Outcome<()> {
 /// Whether this ffmpeg finds a font for the test picture's caption.
 fn caption_works(ffmpeg: &Path) -> bool {
     spawn::run(&test_source::caption_trial(ffmpeg), TRIAL_LIMIT, 4096).is_ok_and(|o| o.exit.code == Some(0))
-}
-
-fn quality(quality: resolved::Quality) -> crate::ffmpeg::encoder::Quality {
-    use crate::ffmpeg::encoder::Quality as Q;
-    match quality {
-        resolved::Quality::Auto => Q::Auto,
-        resolved::Quality::Fastest => Q::Fastest,
-        resolved::Quality::Fast => Q::Fast,
-        resolved::Quality::Balanced => Q::Balanced,
-        resolved::Quality::Best => Q::Best,
-    }
 }
 
 impl Prepared {

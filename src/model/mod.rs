@@ -5,6 +5,7 @@
 pub mod endpoint;
 pub mod ladder;
 pub mod listing;
+pub mod quality;
 pub mod rendition_name;
 pub mod rung;
 pub mod source;
@@ -13,6 +14,7 @@ pub mod stream_state;
 
 pub use endpoint::{HttpUrl, RtmpUrl, RtspUrl, SourceUrl};
 pub use ladder::Ladder;
+pub use quality::Quality;
 pub use rendition_name::{Rendition, RenditionName};
 pub use rung::{Label, Rung};
 pub use source::Source;

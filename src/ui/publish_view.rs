@@ -1,6 +1,6 @@
 //! What a publish shows: while it waits a line for each rendition, in the foreground a live display.
 
-use super::Console;
+use super::{Console, units};
 use crate::base::{clock, printable::printable};
 use crate::model::State;
 use crate::process::run_record::RunRecord;
@@ -80,7 +80,7 @@ impl Waiting {
             };
             let bytes = rendition.bytes_in.unwrap_or(0);
             let state = if rendition.state == State::Live { "live" } else { "waiting" };
-            bar.set_message(format!("{:<16} {state:<8} {}", rendition.label, volume(bytes)));
+            bar.set_message(format!("{:<16} {state:<8} {}", rendition.label, units::bytes(bytes)));
         }
     }
 
@@ -94,20 +94,6 @@ impl Waiting {
             let _ = lines.all.clear();
         }
     }
-}
-
-/// `0 B`, `12 kB`, `3.4 MB`.
-pub fn volume(bytes: u64) -> String {
-    match bytes {
-        0..1_000 => format!("{bytes} B"),
-        1_000..1_000_000 => format!("{} kB", bytes / 1_000),
-        _ => format!("{:.1} MB", bytes as f64 / 1e6),
-    }
-}
-
-/// `8.1 Mb/s`, `640 kb/s`.
-pub fn bitrate(bps: u64) -> String {
-    if bps >= 1_000_000 { format!("{:.1} Mb/s", bps as f64 / 1e6) } else { format!("{} kb/s", bps / 1_000) }
 }
 
 /// The display of a foreground publish: redrawn in place on a terminal, a logfmt line every 30 s elsewhere.
@@ -192,8 +178,8 @@ pub fn display(record: &RunRecord) -> Vec<String> {
             rendition.label,
             size,
             rendition.state,
-            rendition.bitrate_bps.map_or_else(|| "-".into(), bitrate),
-            rendition.bytes_in.map_or_else(|| "-".into(), volume),
+            rendition.bitrate_bps.map_or_else(|| "-".into(), units::bitrate),
+            rendition.bytes_in.map_or_else(|| "-".into(), units::bytes),
             rendition.viewers.map_or_else(|| "-".into(), |v| v.to_string()),
         ));
     }
