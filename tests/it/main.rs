@@ -8,6 +8,7 @@ mod chaos;
 mod docs;
 mod examining;
 mod faults;
+mod film_contract;
 mod floor_plan;
 mod golden;
 mod help;
