@@ -7,7 +7,7 @@ use crate::manager::supervise::{self, Assignment};
 use crate::process::supervisor::Control;
 use crate::process::sys;
 use std::io::{Read, Write};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 /// Largest assignment that is read, in bytes.
@@ -32,7 +32,12 @@ pub fn run() -> Outcome<u8> {
         .map_err(|e| Failure::internal("cannot start the event loop").why(e.to_string()))?;
     runtime.block_on(async {
         let (ask, control) = mpsc::channel(4);
-        tokio::spawn(obey_signals(ask));
+        // In force before anything is started: a request that comes a moment later must not end us without a trace.
+        let listen = |kind| {
+            signal(kind).map_err(|e| Failure::internal("cannot listen for signals").why(e.to_string()))
+        };
+        let signals = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+        tokio::spawn(obey_signals(signals, ask));
         match supervise::run(assignment, control, tell).await {
             Ok(ended) => Ok(ended.failure.unwrap_or(0)),
             Err(failure) => {
@@ -52,12 +57,7 @@ fn tell(message: &impl serde::Serialize) {
     }
 }
 
-async fn obey_signals(ask: mpsc::Sender<Control>) {
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return;
-    };
+async fn obey_signals((mut terminate, mut interrupt): (Signal, Signal), ask: mpsc::Sender<Control>) {
     loop {
         tokio::select! {
             _ = terminate.recv() => {}

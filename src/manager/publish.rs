@@ -20,7 +20,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 use tokio::time::Instant;
-use waiting::{Supervisor, wait_for_bytes};
+use waiting::{Signals, Supervisor, wait_for_bytes};
 
 mod endings;
 mod messages;
@@ -344,13 +344,14 @@ pub async fn start(
     let assignment = prepared.assignment(settings, environment, &server);
     let mut line = CommandLine::new(environment.own_program()?);
     line.arg("__supervise");
+    let mut signals = Signals::listen()?;
     let job = serde_json::to_vec(&assignment).map_err(|e| Failure::internal(e.to_string()))?;
     let (child, out) = spawn::detached(&line, &job)
         .map_err(|e| Failure::internal("cannot start the supervisor").why(e.to_string()))?;
     let supervisor = Supervisor::new(child)?;
     let pipe = spawn::readable(out)
         .map_err(|e| Failure::internal("cannot hear the supervisor").why(e.to_string()))?;
-    let waited = wait_for_bytes(settings, prepared, pipe, &supervisor, began, &mut step).await;
+    let waited = wait_for_bytes(settings, prepared, pipe, &supervisor, began, &mut signals, &mut step).await;
     waited.map(|record| Published { record, took: began.elapsed(), notes: server.notes })
 }
 

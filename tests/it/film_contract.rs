@@ -14,8 +14,24 @@ fn decode(stage: &Stage, nginx: &Nginx, names: &[&str]) {
         .map(|name| {
             let url = format!("{}/{name}", nginx.rtmp_url());
             let args = [
-                "-nostdin", "-hide_banner", "-loglevel", "warning", "-xerror", "-rw_timeout", "60000000", "-i", &url,
-                "-map", "0:v:0", "-map", "0:a:0", "-t", "10", "-f", "null", "-",
+                "-nostdin",
+                "-hide_banner",
+                "-loglevel",
+                "warning",
+                "-xerror",
+                "-rw_timeout",
+                "60000000",
+                "-i",
+                &url,
+                "-map",
+                "0:v:0",
+                "-map",
+                "0:a:0",
+                "-t",
+                "10",
+                "-f",
+                "null",
+                "-",
             ];
             stage.spawn("ffmpeg", &args)
         })
@@ -58,17 +74,22 @@ fn the_film_in_every_form_of_the_contract() {
 
     // msconv play -s KEY -v LABEL, and its historic spellings.
     let rtsp = |name: &str| format!("{}/{name}\n", stage.rtsp_url());
-    for args in [["play", "-s", "film", "-v", "720p"], ["play", "--stream-key", "film", "--variant", "720p"]] {
+    for args in [["play", "-s", "film", "-v", "720p"], ["play", "--stream-key", "film", "--variant", "720p"]]
+    {
         let mut args = args.to_vec();
         args.push("--print-url");
         assert_eq!(msconv(&args).expect(0).stdout, rtsp("film_720p"));
     }
-    assert_eq!(msconv(&["play", "-s", "film", "--variant=720p", "--print-url"]).expect(0).stdout, rtsp("film_720p"));
+    assert_eq!(
+        msconv(&["play", "-s", "film", "--variant=720p", "--print-url"]).expect(0).stdout,
+        rtsp("film_720p")
+    );
     msconv(&["play", "-s", "film", "-o", "--print-url"]).expect(4).says("film has no");
     msconv(&["stop", "-s", "film"]).expect(0).prints("film: stopped after");
 
     // msconv publish --stream-key KEY --input-file PATH --original --nginx-rtmp-url URL
-    let long = ["publish", "--stream-key", "film", "--input-file", film, "--original", "--nginx-rtmp-url", &url];
+    let long =
+        ["publish", "--stream-key", "film", "--input-file", film, "--original", "--nginx-rtmp-url", &url];
     msconv(&long).expect(0).prints("as it is");
     for original in ["-o", "--original", "-0"] {
         assert_eq!(msconv(&["play", "-s", "film", original, "--print-url"]).expect(0).stdout, rtsp("film"));
@@ -77,7 +98,8 @@ fn the_film_in_every_form_of_the_contract() {
     // msconv publish -s KEY -r URL --variants LIST, from what is live already.
     let source = format!("{url}/film");
     let list = "240p:300k:426:240,120p:150k:214:120";
-    msconv(&["publish", "-s", "again", "--input-rtmp", &source, "--variants", list, "--wait", "55s"]).expect(0);
+    msconv(&["publish", "-s", "again", "--input-rtmp", &source, "--variants", list, "--wait", "55s"])
+        .expect(0);
     wait_for("both", SOON, || nginx.names().iter().filter(|n| n.starts_with("again_")).count() == 2);
     decode(&stage, &nginx, &["again_240p", "again_120p"]);
     assert_eq!(msconv(&["list", "-q"]).expect(0).stdout, "again\nfilm\n");

@@ -9,8 +9,9 @@ use crate::model::State;
 use crate::process::run_record::RunRecord;
 use crate::process::supervisor::Event;
 use crate::process::sys;
-use nix::sys::signal::Signal;
+
 use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
 /// The detached supervisor as its parent sees it.
@@ -29,13 +30,32 @@ impl Supervisor {
 
     /// Asks it to end and waits until it has; its own escalation takes at most 5 s.
     fn end(&self) {
-        let _ = sys::pidfd_signal(&self.pidfd, Signal::SIGTERM);
+        let _ = sys::pidfd_signal(&self.pidfd, nix::sys::signal::Signal::SIGTERM);
         if !sys::pidfd_wait(&self.pidfd, Duration::from_secs(9)) {
-            let _ = sys::pidfd_signal(&self.pidfd, Signal::SIGKILL);
+            let _ = sys::pidfd_signal(&self.pidfd, nix::sys::signal::Signal::SIGKILL);
         }
         if let Ok(mut child) = self.child.lock() {
             let _ = child.wait();
         }
+    }
+}
+
+/// What may end the wait. Made before the supervisor is started, so that no request is lost in between.
+pub(super) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    /// Begins to listen.
+    pub(super) fn listen() -> Outcome<Signals> {
+        let listen = |kind| {
+            signal(kind).map_err(|e| Failure::internal("cannot listen for signals").why(e.to_string()))
+        };
+        Ok(Signals {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+        })
     }
 }
 
@@ -46,15 +66,12 @@ pub(super) async fn wait_for_bytes(
     pipe: tokio::net::unix::pipe::Receiver,
     supervisor: &Supervisor,
     began: Instant,
+    signals: &mut Signals,
     step: &mut impl FnMut(Step<'_>),
 ) -> Outcome<RunRecord> {
     let deadline = (!settings.wait.is_zero()).then(|| began + settings.wait);
     let mut lines = EventLines::new(pipe);
     let mut last: Option<RunRecord> = None;
-    let mut interrupted = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())
-        .map_err(|e| Failure::internal("cannot listen for signals").why(e.to_string()))?;
-    let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-        .map_err(|e| Failure::internal("cannot listen for signals").why(e.to_string()))?;
     loop {
         let event = tokio::select! {
             event = lines.next() => event,
@@ -63,11 +80,11 @@ pub(super) async fn wait_for_bytes(
                 let words = lines.words_to_the_end().await;
                 return Err(not_in_time(settings, prepared, last.as_ref(), &words));
             }
-            _ = interrupted.recv() => {
+            _ = signals.interrupt.recv() => {
                 supervisor.end();
                 return Err(Failure::new(Kind::Interrupted, "interrupted before it was live; nothing is left running"));
             }
-            _ = terminated.recv() => {
+            _ = signals.terminate.recv() => {
                 supervisor.end();
                 return Err(Failure::new(Kind::Interrupted, "ended before it was live; nothing is left running"));
             }

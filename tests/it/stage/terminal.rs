@@ -144,8 +144,10 @@ impl Terminal {
 
     /// Makes the terminal larger or smaller; the program is told by SIGWINCH.
     pub fn resize(&self, rows: u16, columns: u16) {
+        // Held over both, so that nothing drawn for the new size is read at the old one.
+        let mut seen = self.seen.lock().unwrap();
         size(&self.device, rows, columns);
-        self.seen.lock().unwrap().parser.screen_mut().set_size(cells(rows), cells(columns));
+        seen.parser.screen_mut().set_size(cells(rows), cells(columns));
     }
 
     /// Sends the program a signal.
