@@ -34,6 +34,8 @@ const NOISE: &[&str] = &[
     "audio device",
     "audio driver",
     "[ao",
+    "[vo/",
+    "legacy vo",
     "audio open failed",
     "cannot connect to server",
     "screensaver",
