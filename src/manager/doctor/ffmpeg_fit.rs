@@ -2,6 +2,7 @@
 //! user's cache, keyed by path, size and time of change, so that a publish does not wait for it again.
 
 use crate::base::atomic_file::{self, Durability};
+use crate::base::clock::spoken;
 use crate::base::{CommandLine, Failure, Kind, Outcome};
 use crate::config::{Environment, Settings};
 use crate::ffmpeg::capability::{Capability, LARGEST, LISTINGS, Lack, Need, parse_version};
@@ -13,8 +14,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How long one listing may take.
-const LIMIT: Duration = Duration::from_secs(30);
+/// How long one listing may take; they take 0.1 s, but all at once and on a machine that encodes much more.
+const LIMIT: Duration = Duration::from_secs(15);
 
 /// How many programs the cache remembers.
 const REMEMBERED: usize = 8;
@@ -139,8 +140,10 @@ fn broken(program: &Path, error: &RunError) -> Failure {
     match error {
         RunError::Start(e) => failure.why(crate::base::failure::io_words(e)),
         RunError::TimedOut(said) => failure.why(match last_line(said) {
-            Some(line) => format!("asked for its version it said '{line}' and did not end within 5 s"),
-            None => "asked for its version it did not end within 5 s".into(),
+            Some(line) => {
+                format!("asked for its version it said '{line}' and did not end within {}", spoken(LIMIT))
+            }
+            None => format!("asked for its version it did not end within {}", spoken(LIMIT)),
         }),
     }
     .hint("reinstall it, or set MSCONV_FFMPEG to another one")
