@@ -56,7 +56,7 @@ pub fn devices(settings: &Settings, environment: &Environment) -> Devices {
     let ffmpeg = locate(settings.ffmpeg.as_deref(), "ffmpeg");
     Devices {
         cameras: v4l2::cameras(&roots, ffmpeg.as_deref()),
-        sounds: sound::sounds(&roots),
+        sounds: sound::sounds(&roots, environment),
         screens: screens(environment),
     }
 }

@@ -2,10 +2,12 @@
 
 use super::Roots;
 use crate::base::CommandLine;
+use crate::config::Environment;
 use crate::process::locate::locate;
 use crate::process::spawn;
 use nix::unistd::{AccessFlags, access};
 use serde::Serialize;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How long `pactl` may take.
@@ -28,7 +30,7 @@ pub struct Sound {
 }
 
 /// ALSA's capture devices and Pulse's sources.
-pub fn sounds(roots: &Roots) -> Vec<Sound> {
+pub fn sounds(roots: &Roots, environment: &Environment) -> Vec<Sound> {
     let text = |name: &str| std::fs::read_to_string(roots.proc.join("asound").join(name)).unwrap_or_default();
     let mut found = alsa(&text("cards"), &text("pcm"));
     for sound in &mut found {
@@ -36,8 +38,33 @@ pub fn sounds(roots: &Roots) -> Vec<Sound> {
         let node = roots.dev.join(format!("snd/pcmC{numbers}c"));
         sound.permitted = access(&node, AccessFlags::R_OK | AccessFlags::W_OK).is_ok();
     }
-    found.extend(pulse_sources());
+    let pulse = pulse_sources();
+    if pulse.is_empty() && sound_server(environment) {
+        found.push(Sound {
+            id: "pulse".into(),
+            system: "pulse",
+            name: "the sound server's default source".into(),
+            permitted: true,
+        });
+    }
+    found.extend(pulse);
     found
+}
+
+/// Whether a PulseAudio or PipeWire server stands where its clients look for it.
+fn sound_server(environment: &Environment) -> bool {
+    let socket = match (environment.get("PULSE_SERVER"), environment.get("XDG_RUNTIME_DIR")) {
+        (Some(server), _) => {
+            match server.strip_prefix("unix:").or_else(|| server.starts_with('/').then_some(server)) {
+                Some(path) => PathBuf::from(path),
+                // Another machine's, which only a try can test.
+                None => return true,
+            }
+        }
+        (None, Some(runtime)) => Path::new(runtime).join("pulse/native"),
+        (None, None) => return false,
+    };
+    socket.exists()
 }
 
 /// Capture devices of `/proc/asound/pcm` (`01-00: USB Audio : USB Audio : playback 1 : capture 1`), with the card's
@@ -126,6 +153,20 @@ mod tests {
             [("hw:0,0", "HDA Intel PCH, ALC257 Analog"), ("hw:1,0", "USB PnP Sound Device, USB Audio")]
         );
         assert!(alsa("--- no soundcards ---\n", "").is_empty());
+    }
+
+    #[test]
+    fn a_sound_server_is_known_by_its_socket() {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("pulse/native");
+        let runtime = dir.path().display().to_string();
+        let made = |vars: &[(&str, &str)]| sound_server(&Environment::made(vars, dir.path()));
+        assert!(!made(&[]) && !made(&[("XDG_RUNTIME_DIR", &runtime)]));
+        std::fs::create_dir_all(socket.parent().unwrap()).unwrap();
+        std::fs::write(&socket, "").unwrap();
+        assert!(made(&[("XDG_RUNTIME_DIR", &runtime)]));
+        assert!(made(&[("PULSE_SERVER", &format!("unix:{}", socket.display()))]));
+        assert!(!made(&[("PULSE_SERVER", "unix:/no/such/socket")]) && made(&[("PULSE_SERVER", "tcp:host")]));
     }
 
     #[test]
