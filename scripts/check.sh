@@ -57,7 +57,8 @@ licences() {
 fuzz_targets() {
   [ -f fuzz/Cargo.toml ] || return 0
   if have rustup && rustup toolchain list 2>/dev/null | grep -q '^nightly' && cargo fuzz --version >/dev/null 2>&1; then
-    cargo +nightly fuzz build
+    # Without optimisation: that they build is the question here; scripts/fuzz.sh runs them.
+    cargo +nightly fuzz build --dev
   else
     # Without the fuzzer they shall at least compile.
     say "note: cargo fuzz and a nightly Rust are not here; the targets are only checked"

@@ -1,6 +1,6 @@
 # What the other scripts share: what is on this machine, and how to install what is not. Sourced, never run.
 # shellcheck shell=bash
-# shellcheck disable=SC2034 # target, cargo and nginx are for those who source this
+# shellcheck disable=SC2034 # target and nginx are for those who source this
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 target=${CARGO_TARGET_DIR:-$root/target}
@@ -105,12 +105,11 @@ quiet_nginx() {
   say "the nginx service of the system, which came with the package, is switched off; msconv starts its own"
 }
 
-# Finds or installs a cargo that is new enough for the package, and names it in $cargo.
+# Finds or installs a cargo that is new enough for the package.
 need_cargo() {
   local need version package
   need=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$root/Cargo.toml")
   [ -d "$HOME/.cargo/bin" ] && PATH=$HOME/.cargo/bin:$PATH
-  cargo=cargo
   if have cargo; then
     version=$(cd "$root" && cargo --version 2>/dev/null | cut -d' ' -f2)
     at_least "${version:-0}" "$need" && return 0
@@ -135,6 +134,20 @@ need_cargo() {
   fi
   fail "Rust $need or later is needed and this machine's packages have none" \
     "https://rustup.rs    (installs it for you alone; then run this script again)"
+}
+
+# rustfmt and clippy, from wherever the cargo at hand came.
+need_lints() {
+  cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 && return 0
+  if have rustup; then
+    rustup component add rustfmt clippy >"$log" 2>&1 || { tail -n 20 "$log" >&2; fail "rustup could not add rustfmt and clippy"; }
+  elif dpkg-query -W cargo-web >/dev/null 2>&1; then
+    packages rustfmt-web rust-web-clippy
+  elif dpkg-query -W cargo >/dev/null 2>&1; then
+    packages rustfmt rust-clippy
+  else
+    fail "cargo fmt and cargo clippy are missing" "install them from where your cargo came"
+  fi
 }
 
 # Output of the programs that install things; shown only when they fail.

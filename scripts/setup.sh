@@ -53,7 +53,7 @@ have mediamtx || say "mediamtx (not installed: streams are read over RTMP; RTSP 
 
 step "build"
 need_cargo
-(cd "$root" && "$cargo" build --release --locked --bin msconv)
+(cd "$root" && cargo build --release --locked --bin msconv)
 built=$target/release/msconv
 
 if [ -n "$install" ]; then

@@ -17,17 +17,17 @@ begun=$SECONDS
 step "what the tests need"
 need_programs
 need_cargo
+need_lints
 if have apt-get; then
-  packages shellcheck procps util-linux perl-base
+  packages shellcheck mpv g++ perl-base util-linux
 else
-  for program in shellcheck setsid setpriv perl; do have "$program" || fail "$program is missing" "$(elsewhere)"; done
+  for program in shellcheck mpv c++ perl setsid setpriv; do have "$program" || fail "$program is missing" "$(elsewhere)"; done
 fi
-for part in fmt clippy; do
-  "$cargo" "$part" --version >/dev/null 2>&1 || fail "cargo $part is missing" "rustup component add rustfmt clippy"
-done
-if ! "$cargo" deny --version >/dev/null 2>&1; then
+if ! cargo deny --version >/dev/null 2>&1; then
   say "installing cargo-deny (some minutes, once)"
-  "$cargo" install --locked --quiet cargo-deny
+  cargo install --locked --quiet cargo-deny
+  # For a cargo of the distribution, which does not look there by itself.
+  PATH=$PATH:$HOME/.cargo/bin
 fi
 
 # A real film of 30 s in 1080p with sound; it is never part of the repository.

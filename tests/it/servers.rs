@@ -533,8 +533,7 @@ fn a_second_server_of_other_options_is_left_alone() {
 #[test]
 fn another_users_servers_are_left_alone() {
     let Some(stage) = stage("up-other-user") else { return };
-    if !nix::unistd::geteuid().is_root() {
-        eprintln!("skipped: only root can act as two users");
+    if !needs("root") {
         return;
     }
     let up = stage.msconv(&["up", "--json"]).expect(0);

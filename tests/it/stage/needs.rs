@@ -3,7 +3,8 @@
 
 use std::path::Path;
 
-/// Whether the real parts are here: a program by name, `nginx-rtmp` for nginx with its module, or `bunny` for the film.
+/// Whether the real parts are here: a program by name, `nginx-rtmp` for nginx with its module, `bunny` for the film,
+/// or `root`.
 pub fn needs(what: &str) -> bool {
     let there = match what {
         "nginx-rtmp" => program("nginx") && super::nginx::module().is_some(),
@@ -12,7 +13,8 @@ pub fn needs(what: &str) -> bool {
         name => program(name),
     };
     if !there {
-        assert!(!required(), "MSCONV_REQUIRE_REAL is set and {what} is not here");
+        // Who runs the tests is nobody's fault; a missing program is.
+        assert!(what == "root" || !required(), "MSCONV_REQUIRE_REAL is set and {what} is not here");
         eprintln!("skipped: {what} not found");
     }
     there
