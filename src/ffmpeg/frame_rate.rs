@@ -14,6 +14,12 @@ const FAST: f64 = 31.0;
 /// What a divided rate may not pass (a little above 30 for rates like 30.02).
 const CALM: f64 = 30.05;
 
+/// Below this a rate is multiplied: encoders hold back a number of pictures, and at one picture a second these are many
+/// seconds. Repeated pictures cost next to nothing.
+const SLOW: f64 = 8.0;
+/// Above this the finest step of a variable rate is no rate but the clock of the container.
+const CLOCK: f64 = 241.0;
+
 /// Rates that people and cameras mean; what a variable rate becomes.
 const USUAL: [(u32, u32); 14] = [
     (5, 1),
@@ -74,6 +80,10 @@ impl Rate {
         Rate::new(self.num, self.den.checked_mul(by)?)
     }
 
+    fn multiplied(self, by: u32) -> Option<Rate> {
+        Rate::new(self.num.checked_mul(by)?, self.den)
+    }
+
     fn near(self, other: Rate, share: f64) -> bool {
         (self.value() - other.value()).abs() <= share * self.value().max(other.value())
     }
@@ -129,7 +139,8 @@ impl Timing {
                 _ => found,
             });
         }
-        if let Some(real) = self.real.filter(|real| real.value() <= 61.0 && found.near(*real, 0.1)) {
+        // A phone or a recorded screen: the finest step is the rate at which nothing is lost.
+        if let Some(real) = self.real.filter(|real| real.value() <= CLOCK) {
             return Some(real);
         }
         let usual = USUAL.iter().find_map(|(num, den)| {
@@ -141,14 +152,18 @@ impl Timing {
 }
 
 /// The rate to encode for a source of `timing`: what was asked for, else the source's own, divided by the smallest
-/// whole number that brings a rate above 31 to 30 or less (60 becomes 30, 59.94 becomes 29.97, 48 becomes 24).
-/// 25 where nothing is known.
+/// whole number that brings a rate above 31 to 30 or less (60 becomes 30, 59.94 becomes 29.97, 48 becomes 24), and
+/// multiplied by the smallest one that brings a rate under 8 to 8 or more. 25 where nothing is known.
 pub fn wanted(timing: &Timing, asked: Option<f64>) -> Rate {
     let fallback = Rate { num: 25, den: 1 };
     if let Some(rate) = asked.and_then(Rate::meaning) {
         return rate;
     }
     let Some(source) = timing.constant() else { return fallback };
+    if source.value() < SLOW {
+        let times = (SLOW / source.value()).ceil() as u32;
+        return source.multiplied(times).unwrap_or(fallback);
+    }
     if source.value() <= FAST {
         return source;
     }
@@ -176,10 +191,13 @@ mod tests {
             ("30/1", "30"),
             ("31/1", "31"),
             ("24000/1001", "24000/1001"),
-            ("1/2", "1/2"),
+            ("5/1", "10"),
+            ("1/1", "8"),
+            ("1/2", "8"),
         ] {
             assert_eq!(wanted(&timing(source, source), None).argument(), expected, "{source}");
         }
+        assert_eq!(wanted(&timing("1/1", "1/1"), Some(1.0)).argument(), "1");
         assert_eq!(wanted(&timing("60/1", "60/1"), Some(60.0)).argument(), "60");
         assert_eq!(wanted(&timing("0/0", "0/0"), None).argument(), "25");
     }
@@ -187,7 +205,8 @@ mod tests {
     #[test]
     fn variable_rates_become_usual_ones() {
         assert_eq!(wanted(&timing("2983/100", "30/1"), None).argument(), "30");
-        assert_eq!(wanted(&timing("2983/100", "120/1"), None).argument(), "30000/1001");
+        assert_eq!(wanted(&timing("2983/100", "120/1"), None).argument(), "30");
+        assert_eq!(wanted(&timing("21/1", "30/1"), None).argument(), "30");
         assert_eq!(wanted(&timing("123/10", "1000/1"), None).argument(), "15");
         assert!(timing("123/10", "1000/1").variable());
         assert!(!timing("2498/100", "25/1").variable());

@@ -30,7 +30,7 @@ pub fn probing(source: &Source, capability: Option<&Capability>) -> Vec<Argument
             args.extend([Argument::plain("-i"), Argument::plain(file_url(path))]);
             args
         }
-        Source::Url(url) => network(url, capability, None),
+        Source::Url(url) => network(url, capability, Look::First),
         // ffprobe knows no thread queue.
         Source::Device { video, .. } => {
             let (format, address) = device::picture_address(video);
@@ -38,6 +38,11 @@ pub fn probing(source: &Source, capability: Option<&Capability>) -> Vec<Argument
         }
         Source::Test => test_source::input("30", None),
     }
+}
+
+/// As [`probing`] for a network source whose first probe left a promised picture out.
+pub fn probing_again(url: &SourceUrl, capability: Option<&Capability>) -> Vec<Argument> {
+    network(url, capability, Look::Patient)
 }
 
 /// What a source's inputs need to know.
@@ -71,7 +76,11 @@ pub fn publishing(opening: &Opening<'_>, capability: &Capability) -> Vec<Input> 
             args.extend(loop_input::arguments(path, opening.repeat));
             vec![Input { args }]
         }
-        Source::Url(url) => vec![Input { args: network(url, Some(capability), Some(opening.report)) }],
+        Source::Url(url) => {
+            let both = opening.report.video.is_some() && opening.report.audio.is_some();
+            let look = if both { Look::Patient } else { Look::Short };
+            vec![Input { args: network(url, Some(capability), look) }]
+        }
         Source::Device { video, audio } => {
             let mut inputs = vec![Input { args: device::picture(video, opening.rate) }];
             inputs.extend(audio.as_ref().map(|name| Input { args: device::sound(name, capability) }));
@@ -96,30 +105,50 @@ fn pace(capability: &Capability) -> Vec<Argument> {
     }
 }
 
-fn network(url: &SourceUrl, capability: Option<&Capability>, report: Option<&Report>) -> Vec<Argument> {
+/// How long an RTMP source is looked at before anything is decided.
+///
+/// It names no tracks: each appears with its first packet. A reader of nginx-rtmp hears at once and sees from the next
+/// keyframe, up to ten seconds later; elsewhere the first picture may fill the whole look. So looking too short makes
+/// a film sound only or silent (32 KiB did, where keyframes are 5 s apart), and looking long costs every start its
+/// time. A look ends as soon as both tracks are there; the frame rate is taken from the stream's own words, not
+/// counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Look {
+    /// Until both are there, at most 5 s: what a source without sound costs.
+    First,
+    /// Until both are there, which are known to come.
+    Patient,
+    /// Until one is there; it is known that the other does not come.
+    Short,
+}
+
+impl Look {
+    fn arguments(self) -> Vec<Argument> {
+        plain(match self {
+            Look::First => &["-analyzeduration", "5000000", "-probesize", "8000000", "-fpsprobesize", "0"],
+            Look::Patient => &["-analyzeduration", "12000000", "-probesize", "8000000", "-fpsprobesize", "0"],
+            Look::Short => &["-probesize", "32k", "-fpsprobesize", "0"],
+        })
+    }
+}
+
+fn network(url: &SourceUrl, capability: Option<&Capability>, look: Look) -> Vec<Argument> {
     let mut args = match url.scheme() {
         "rtsp" => rtsp("rtsp,rtp,udp,tcp", capability),
         "rtsps" => rtsp("rtsps,rtsp,rtp,udp,tcp,tls,srtp", capability),
         "srt" => plain(&["-protocol_whitelist", "srt", "-rw_timeout", SILENCE_US]),
-        "rtmps" => rtmp("rtmps,tls,tcp", report),
-        _ => rtmp("rtmp,tcp", report),
+        "rtmps" => rtmp("rtmps,tls,tcp", look),
+        _ => rtmp("rtmp,tcp", look),
     };
     args.push(Argument::plain("-i"));
     args.push(address(url));
     args
 }
 
-/// A source with picture and sound is read until both have been seen: up to a whole group of pictures, for a reader
-/// that joins between two keyframes gets sound alone at first. Measured against nginx-rtmp: 32 KiB of probing found no
-/// picture where keyframes are 10 s apart, and the stream went out as sound only. Frames are not counted for the rate
-/// (`-fpsprobesize 0`), so that opening ends with the first picture. Where it is known that one of the two is missing,
-/// nothing is waited for. Never `-timeout` here: for RTMP it means to listen.
-fn rtmp(protocols: &str, report: Option<&Report>) -> Vec<Argument> {
+/// Never `-timeout` here: for RTMP it means to listen.
+fn rtmp(protocols: &str, look: Look) -> Vec<Argument> {
     let mut args = plain(&["-protocol_whitelist", protocols, "-rw_timeout", SILENCE_US]);
-    args.extend(match report {
-        Some(known) if known.video.is_none() || known.audio.is_none() => plain(&["-probesize", "32k"]),
-        _ => plain(&["-analyzeduration", "12000000", "-probesize", "8000000", "-fpsprobesize", "0"]),
-    });
+    args.extend(look.arguments());
     args
 }
 
@@ -163,7 +192,7 @@ mod tests {
         let rtmp = shown(&probing(&url("rtmp://u:p@h/live/x?k=1"), Some(&modern)));
         assert_eq!(
             rtmp,
-            "-protocol_whitelist rtmp,tcp -rw_timeout 10000000 -analyzeduration 12000000 -probesize 8000000 -fpsprobesize 0 -i rtmp://***@h/live/x?***"
+            "-protocol_whitelist rtmp,tcp -rw_timeout 10000000 -analyzeduration 5000000 -probesize 8000000 -fpsprobesize 0 -i rtmp://***@h/live/x?***"
         );
         let rtsp = url("rtsp://cam/stream");
         assert!(shown(&probing(&rtsp, Some(&modern))).contains("-rtsp_transport tcp -timeout 10000000"));

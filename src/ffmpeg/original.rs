@@ -21,7 +21,7 @@ pub fn plan(request: &Request, report: &Report, capability: &Capability) -> Outc
         carried(video, &request.source)?;
     }
     let name = RenditionName::new(&request.key, &Rendition::Original);
-    let mut notes = source_notes::notes(report, report.audio.is_some(), &Capability::default());
+    let mut notes = source_notes::tracks(report, report.audio.is_some());
     let mut output = Vec::new();
     if let Some(video) = &report.video {
         output.extend(pair("-map", &format!("0:{}", report.picture_specifier(video))));
@@ -98,13 +98,24 @@ fn carried(video: &VideoTrack, source: &Source) -> Outcome<()> {
         .hint("leave out -o        (the picture is encoded then)"))
 }
 
-/// What players may not take.
+/// What players may not take, and what RTMP does not carry.
 fn warnings(report: &Report) -> Vec<String> {
-    let unusual = |v: &&VideoTrack| !matches!(v.pix_fmt.as_str(), "yuv420p" | "yuvj420p" | "");
-    let picture = report.video.as_ref().filter(unusual).map(|video| {
-        format!("many players cannot show {}; without -o it is converted", words(&video.pix_fmt))
-    });
-    picture.into_iter().collect()
+    let Some(video) = &report.video else { return Vec::new() };
+    let mut warnings = Vec::new();
+    if !matches!(video.pix_fmt.as_str(), "yuv420p" | "yuvj420p" | "") {
+        warnings
+            .push(format!("many players cannot show {}; without -o it is converted", words(&video.pix_fmt)));
+    }
+    if video.rotation != 0 {
+        warnings.push(format!(
+            "RTMP does not carry the turn by {} degrees; without -o it is made",
+            video.rotation
+        ));
+    }
+    if video.interlaced {
+        warnings.push("the source is interlaced; without -o it is deinterlaced".into());
+    }
+    warnings
 }
 
 fn words(name: &str) -> String {

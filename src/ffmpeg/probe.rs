@@ -44,6 +44,17 @@ pub fn command_for(ffprobe: &Path, source: &Source, capability: &Capability) -> 
     asking(ffprobe, input::probing(source, Some(capability)))
 }
 
+/// The command that looks again, longer, if `report` says that a picture was promised and none has come: an RTMP
+/// source whose next keyframe was far.
+pub fn second_look(ffprobe: &Path, source: &Source, report: &Report) -> Option<CommandLine> {
+    match source {
+        Source::Url(url) if report.picture_promised && report.video.is_none() => {
+            Some(asking(ffprobe, input::probing_again(url, None)))
+        }
+        _ => None,
+    }
+}
+
 fn asking(ffprobe: &Path, input: Vec<Argument>) -> CommandLine {
     let mut command = CommandLine::new(ffprobe);
     command.args(["-hide_banner", "-loglevel", "level+warning", "-print_format", "json"]);
@@ -80,9 +91,16 @@ pub fn parse(json: &[u8]) -> Result<Report, ProbeError> {
         audio: chosen(&sounds).map(audio),
         video_tracks: pictures.len(),
         audio_tracks: sounds.len(),
+        picture_promised: promised(format),
         still: still(&words(format, "format_name")) && !pictures.is_empty(),
     };
     if report.video.is_none() && report.audio.is_none() { Err(ProbeError::Nothing) } else { Ok(report) }
+}
+
+/// Whether the metadata of an RTMP stream speak of a picture.
+fn promised(format: &Value) -> bool {
+    let tags = format.get("tags").unwrap_or(&Value::Null);
+    ["displayWidth", "width"].into_iter().any(|name| number(tags, name).is_some_and(|n| n > 0.0))
 }
 
 /// The default track, else the first.

@@ -179,7 +179,8 @@ fn pictures(
     let flow = Flow { pictures: rate.value(), sounds: if sound.is_some() { SOUND_PACKETS } else { 0.0 } };
     output.extend(delivery::tee(&delivered, &request.endpoint, flow));
 
-    let mut notes = source_notes::notes(report, sound.is_some(), capability);
+    let mut notes = source_notes::tracks(report, sound.is_some());
+    notes.extend(source_notes::picture(video, capability));
     notes.extend(source_notes::rate_note(video, rate, request.fps));
     notes.extend(chosen.notes);
     Ok(Plan {
@@ -222,7 +223,7 @@ fn sound_only(
     let delivered = [Delivered { name: &name, select: "a:0".into() }];
     let flow = Flow { pictures: 0.0, sounds: SOUND_PACKETS };
     output.extend(delivery::tee(&delivered, &request.endpoint, flow));
-    let mut notes = source_notes::notes(report, true, capability);
+    let mut notes = source_notes::tracks(report, true);
     notes.push("no picture in the source: the sound only".into());
     Plan {
         renditions: vec![PlannedRendition {

@@ -20,6 +20,8 @@ pub struct Report {
     pub video_tracks: usize,
     /// How many sounds there are to choose from.
     pub audio_tracks: usize,
+    /// The metadata speak of a picture, whether or not one was found.
+    pub picture_promised: bool,
     /// One picture without a time: a PNG, a JPEG.
     pub still: bool,
 }

@@ -28,8 +28,8 @@ pub fn refuse(report: &Report) -> Outcome<()> {
     Ok(())
 }
 
-/// What a person should know about this source.
-pub fn notes(report: &Report, has_sound: bool, capability: &Capability) -> Vec<String> {
+/// What a person should know about the tracks of this source.
+pub fn tracks(report: &Report, has_sound: bool) -> Vec<String> {
     let mut notes = Vec::new();
     if report.video_tracks > 1 {
         notes.push(chosen_of(report.video_tracks, "pictures", report.video.as_ref().map(|v| v.index)));
@@ -40,18 +40,22 @@ pub fn notes(report: &Report, has_sound: bool, capability: &Capability) -> Vec<S
     if !has_sound {
         notes.push("no sound in the source: video only".into());
     }
+    notes
+}
+
+/// What is done to the picture when it is encoded.
+pub fn picture(video: &VideoTrack, capability: &Capability) -> Vec<String> {
+    let mut notes = Vec::new();
     let has = |name: &str| capability.filters.contains(name);
-    if let Some(video) = &report.video {
-        if video.interlaced && (has("bwdif") || has("yadif")) {
-            notes.push("the source is interlaced: it is deinterlaced".into());
-        }
-        if video.transfer != Transfer::Sdr {
-            notes.push(if has("zscale") && has("tonemap") {
-                "the source is HDR: it is mapped to ordinary colours, which costs work".into()
-            } else {
-                "the source is HDR and this ffmpeg cannot map it (no zscale): colours will look pale".into()
-            });
-        }
+    if video.interlaced && (has("bwdif") || has("yadif")) {
+        notes.push("the source is interlaced: it is deinterlaced".into());
+    }
+    if video.transfer != Transfer::Sdr {
+        notes.push(if has("zscale") && has("tonemap") {
+            "the source is HDR: it is mapped to ordinary colours, which costs work".into()
+        } else {
+            "the source is HDR and this ffmpeg cannot map it (no zscale): colours will look pale".into()
+        });
     }
     notes
 }
@@ -66,6 +70,9 @@ pub fn rate_note(video: &VideoTrack, rate: Rate, asked: Option<f64>) -> Option<S
     }
     match source {
         None => Some(format!("the source's frame rate is unknown: published at {rate} fps")),
+        Some(s) if rate.value() > s.value() * 1.01 => Some(format!(
+            "{s} fps published as {rate}, since at fewer every viewer waits long for the first picture"
+        )),
         Some(s) if rate.value() < s.value() * 0.99 => {
             Some(format!("{s} fps published as {rate}; --fps {s} keeps them all"))
         }

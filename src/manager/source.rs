@@ -184,11 +184,17 @@ pub fn probe(source: &Source, ffprobe: &Path, capability: &Capability) -> Outcom
     if output.exit.code != Some(0) {
         return Err(not_readable(source, &words));
     }
-    let report = probe::parse(&output.stdout).map_err(|e| {
+    let mut report = probe::parse(&output.stdout).map_err(|e| {
         Failure::new(Kind::Input, format!("{} cannot be used", named()))
             .why(e.to_string())
             .hint("msconv doctor")
     })?;
+    if let Some(line) = probe::second_look(ffprobe, source, &report)
+        && let Ok(second) = spawn::run(&line, limit, MOST_JSON)
+        && let Ok(fuller) = probe::parse(&second.stdout)
+    {
+        report = fuller;
+    }
     refuse_disguise(source, &report)?;
     if report.video.is_none() && report.audio.is_none() {
         return Err(Failure::new(Kind::Input, format!("{} has neither picture nor sound", named()))
