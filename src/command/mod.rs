@@ -75,11 +75,12 @@ fn global_flags(globals: &Globals) -> Vec<(&'static str, Option<String>)> {
 
 /// Runs what was typed; the exit code. Failures are already reported.
 pub fn run(cli: Cli) -> u8 {
-    let json = cli.globals.json;
+    // A failure may be that the settings cannot be read, so its style is decided from what was typed and the environment.
+    let flags = Layer::flags(global_flags(&cli.globals));
     match dispatch(cli) {
         Ok(code) => code,
         Err(failure) => {
-            let color = std::io::IsTerminal::is_terminal(&std::io::stderr());
+            let (color, json) = console::style_of_failures(&flags, &Environment::current());
             console::report(&failure, color, json);
             failure.kind().exit_code()
         }

@@ -1,8 +1,8 @@
 //! All output goes through one object: data on stdout, talk on stderr, style decided once.
 
 use crate::base::{Failure, Kind, Outcome, failure::io_words, printable::printable};
-use crate::config::Environment;
 use crate::config::resolved::{Color, Settings};
+use crate::config::{Environment, Layer};
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 
@@ -35,9 +35,7 @@ impl Console {
         let wanted = |terminal: bool| match settings.color {
             Color::Always => true,
             Color::Never => false,
-            Color::Auto => {
-                terminal && environment.get("NO_COLOR").is_none() && environment.get("TERM") != Some("dumb")
-            }
+            Color::Auto => wants_color(terminal, environment),
         };
         Console {
             json: settings.json,
@@ -182,6 +180,23 @@ pub fn document(bytes: &[u8]) -> Outcome<()> {
 
 fn paint(on: bool, style: &str, text: &str) -> String {
     if on { format!("\u{1b}[{style}m{text}\u{1b}[0m") } else { text.to_string() }
+}
+
+/// Whether a failure is printed in colour and as JSON too, where the settings may not be readable.
+pub fn style_of_failures(flags: &Layer, environment: &Environment) -> (bool, bool) {
+    let layers = [flags, &Layer::environment(environment)];
+    let said = |name: &str| layers.iter().find_map(|l| l.get(name)).map(|(value, _)| value.to_string());
+    let color = match said("color").as_deref() {
+        Some("always") => true,
+        Some("never") => false,
+        _ => wants_color(io::stderr().is_terminal(), environment),
+    };
+    (color, said("json").is_some_and(|v| matches!(v.as_str(), "1" | "true" | "yes" | "on")))
+}
+
+/// Whether a terminal that nobody said anything about gets colours.
+fn wants_color(terminal: bool, environment: &Environment) -> bool {
+    terminal && environment.get("NO_COLOR").is_none() && environment.get("TERM") != Some("dumb")
 }
 
 /// Prints a failure without a console, for what goes wrong before the settings are known.
