@@ -31,7 +31,7 @@ pub struct Flow {
 
 impl Flow {
     fn queue(self) -> String {
-        let packets = ((self.pictures + self.sounds) * QUEUE_SECONDS).max(SMALLEST_QUEUE).min(20_000.0);
+        let packets = ((self.pictures + self.sounds) * QUEUE_SECONDS).clamp(SMALLEST_QUEUE, 20_000.0);
         format!("{}", packets.ceil() as u32)
     }
 }

@@ -216,7 +216,7 @@ fn is_plain(video: &VideoTrack) -> bool {
 }
 
 fn evenly_coded(video: &VideoTrack) -> bool {
-    video.coded_width % 2 == 0 && video.coded_height % 2 == 0
+    video.coded_width.is_multiple_of(2) && video.coded_height.is_multiple_of(2)
 }
 
 #[cfg(test)]
@@ -230,7 +230,7 @@ mod tests {
     fn labels(graph: &str) -> BTreeMap<String, (usize, usize)> {
         let mut count: BTreeMap<String, (usize, usize)> = BTreeMap::new();
         for chain in graph.split(';').filter(|c| !c.is_empty()) {
-            let body = chain.trim_start_matches(|c| c == '[');
+            let body = chain.trim_start_matches('[');
             let mut before_filter = true;
             let mut rest = chain;
             assert!(!body.is_empty());

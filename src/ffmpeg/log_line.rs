@@ -176,7 +176,7 @@ mod tests {
         fn any_line_is_taken(line in "\\PC{0,100}|(\\[[a-z @0x]{0,12}\\] ){0,4}\\PC{0,20}") {
             let parsed = LogLine::of(&line);
             prop_assert!(line.contains(parsed.message));
-            prop_assert!(last_words(&[line.clone()], 2).len() <= 1);
+            prop_assert!(last_words(std::slice::from_ref(&line), 2).len() <= 1);
         }
     }
 }
