@@ -68,9 +68,10 @@ impl Terminal {
             .open(&device)
             .unwrap();
         size(&device, ROWS, COLUMNS);
-        // setsid --ctty makes its stdin the controlling terminal and becomes the program.
-        let mut command = stage.command("setsid");
-        command.arg("--ctty").arg(program).args(args);
+        // setsid --ctty makes its stdin the controlling terminal and becomes the program. Signals that whoever runs the
+        // tests ignores (nohup, a job in the background) are as at any terminal again.
+        let mut command = stage.command("env");
+        command.args(["--default-signal", "setsid", "--ctty"]).arg(program).args(args);
         command.stdin(slave.try_clone().unwrap()).stderr(slave.try_clone().unwrap());
         if piped_stdout {
             command.stdout(Stdio::piped());
@@ -78,7 +79,7 @@ impl Terminal {
             command.stdout(slave);
         }
         let text = shown(&command);
-        let mut child = command.spawn().expect("setsid starts");
+        let mut child = command.spawn().expect("env starts");
         drop(command);
         let stdout = child.stdout.take().map(Stream::of);
         let owned: OwnedFd = master.as_fd().try_clone_to_owned().unwrap();
