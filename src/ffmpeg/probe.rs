@@ -286,3 +286,145 @@ fn positive(value: &Value, name: &str) -> Option<f64> {
 fn flag(track: &Value, name: &str) -> bool {
     track.get("disposition").and_then(|d| whole(d, name)).is_some_and(|n| n != 0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    macro_rules! film {
+        ($name:literal) => {
+            parse(include_bytes!(concat!("../../tests/data/ffprobe/5.1.9-", $name, ".json")))
+        };
+    }
+
+    #[test]
+    fn sources_are_summed_up() {
+        for (report, expected) in [
+            (film!("film-mp4"), "h264 1920x1080 24 fps, aac"),
+            (film!("ac3-mkv"), "h264 320x180 25 fps, ac3"),
+            (film!("anamorphic-mpg"), "mpeg2video 1024x576 25 fps"),
+            (film!("cover-mp3"), "mp3"),
+            (film!("fps60-mp4"), "h264 320x180 60 fps"),
+            (film!("mjpeg-avi"), "mjpeg 320x180 25 fps, pcm_s16le"),
+            (film!("oddsize-mkv"), "h264 321x181 25 fps"),
+            (film!("pal-ts"), "h264 1024x576 25 fps, mp2"),
+            (film!("plain-flv"), "h264 320x180 25 fps, aac"),
+            (film!("portrait-mov"), "h264 180x320 25 fps, pcm_s16le"),
+            (film!("rotated-mp4"), "h264 180x320 25 fps, aac"),
+            (film!("still-png"), "png 300x300 25 fps"),
+            (film!("tone-wav"), "pcm_s16le"),
+            (film!("twoaudio-mkv"), "h264 320x180 25 fps, aac"),
+            (film!("vfr-mp4"), "h264 320x180 30 fps"),
+            (film!("vp9-webm"), "vp9 320x180 25 fps, opus"),
+            (film!("x11grab"), "rawvideo 800x600 29.97 fps"),
+        ] {
+            assert_eq!(report.unwrap().summary(), expected);
+        }
+        assert_eq!(film!("sub-srt"), Err(ProbeError::Nothing));
+    }
+
+    #[test]
+    fn what_a_plan_needs_is_found() {
+        let of = |report: Result<Report, ProbeError>| report.unwrap().video.unwrap();
+        let hdr = of(film!("hdr-mp4"));
+        assert_eq!((hdr.transfer, hdr.bit_depth, hdr.codec.as_str()), (Transfer::Pq, 10, "hevc"));
+        assert_eq!(of(film!("hlg-mkv")).transfer, Transfer::Hlg);
+        assert!(of(film!("pal-ts")).interlaced && !of(film!("film-mp4")).interlaced);
+        assert_eq!(of(film!("rotated-mp4")).rotation, 90);
+        assert!(of(film!("vfr-mp4")).timing.variable() && !of(film!("film-mp4")).timing.variable());
+        assert!(!of(film!("anamorphic-mpg")).square);
+        let two = film!("twoaudio-mkv").unwrap();
+        assert_eq!((two.audio_tracks, two.audio.unwrap().index), (2, 2), "the default one");
+        assert!(film!("still-png").unwrap().still && !film!("vfr-mp4").unwrap().still);
+        assert!(film!("list-m3u8").unwrap().is_format(&["hls"]));
+        // Matroska writes lengths as tags.
+        let mkv = film!("plain-mkv").unwrap();
+        assert!((mkv.video.unwrap().duration.unwrap() - 2.0).abs() < 0.1);
+        assert_eq!(film!("film-mp4").unwrap().audio.unwrap().channels, 6);
+    }
+
+    #[test]
+    fn a_promised_picture_is_looked_for_again() {
+        let sound_only = film!("rtmp-source-before-keyframe").unwrap();
+        assert!(sound_only.video.is_none() && sound_only.picture_promised);
+        let source = Source::Url("rtmp://localhost/live/x".parse().unwrap());
+        let again = second_look(Path::new("ffprobe"), &source, &sound_only).unwrap();
+        assert!(again.shown_args().contains(&"12000000".to_string()));
+        let both = film!("rtmp-source").unwrap();
+        assert_eq!(both.summary(), "h264 640x360 24 fps, aac");
+        assert_eq!(second_look(Path::new("ffprobe"), &source, &both), None);
+        let file = Source::File("/a.flv".into());
+        assert_eq!(second_look(Path::new("ffprobe"), &file, &sound_only), None);
+    }
+
+    #[test]
+    fn what_is_no_report_is_refused() {
+        assert!(matches!(parse(b""), Err(ProbeError::NotReadable(_))));
+        assert!(matches!(parse(b"[]"), Err(ProbeError::NotReadable(_))));
+        assert_eq!(parse(b"{}"), Err(ProbeError::Nothing));
+        assert_eq!(parse(&vec![b' '; LARGEST + 1]), Err(ProbeError::TooLarge));
+        let deep = "[".repeat(100_000);
+        assert!(parse(deep.as_bytes()).is_err());
+    }
+
+    /// A track with odd values in known places.
+    fn odd_json() -> impl Strategy<Value = String> {
+        let value = prop_oneof![
+            Just("null".to_string()),
+            any::<i64>().prop_map(|n| n.to_string()),
+            any::<f64>().prop_map(|n| format!("{n:?}").replace("NaN", "1e999").replace("inf", "1e308")),
+            "[0-9]{0,12}(/|:)[0-9]{0,12}".prop_map(|t| format!("\"{t}\"")),
+            "[a-z0-9]{0,8}".prop_map(|t| format!("\"{t}\"")),
+            Just("{\"default\":1,\"attached_pic\":\"1\"}".to_string()),
+            Just("[{\"rotation\":1e300},{\"rotation\":-90}]".to_string()),
+        ];
+        let names = [
+            "index",
+            "codec_name",
+            "width",
+            "height",
+            "sample_aspect_ratio",
+            "field_order",
+            "pix_fmt",
+            "avg_frame_rate",
+            "r_frame_rate",
+            "duration",
+            "start_time",
+            "sample_rate",
+            "channels",
+            "side_data_list",
+            "disposition",
+            "tags",
+            "bits_per_raw_sample",
+            "has_b_frames",
+        ];
+        let pair = (proptest::sample::select(names.to_vec()), value).prop_map(|(n, v)| format!("\"{n}\":{v}"));
+        let track = (any::<bool>(), proptest::collection::vec(pair, 0..18)).prop_map(|(video, pairs)| {
+            let kind = if video { "video" } else { "audio" };
+            let fields: Vec<String> =
+                std::iter::once(format!("\"codec_type\":\"{kind}\"")).chain(pairs).collect();
+            format!("{{{}}}", fields.join(","))
+        });
+        proptest::collection::vec(track, 0..4)
+            .prop_map(|tracks| format!("{{\"streams\":[{}]}}", tracks.join(",")))
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = parse(&bytes);
+        }
+
+        #[test]
+        fn odd_tracks_are_read(json in odd_json()) {
+            if let Ok(report) = parse(json.as_bytes()) {
+                let _ = report.summary();
+                if let Some(video) = report.video {
+                    prop_assert!((1..=65_535).contains(&video.width) && (1..=65_535).contains(&video.height));
+                    prop_assert!(matches!(video.rotation, 0 | 90 | 180 | 270));
+                }
+            }
+        }
+    }
+}

@@ -15,6 +15,7 @@ mod help;
 mod listing;
 mod looking;
 mod playing;
+mod publish_argv;
 mod publishing;
 mod servers;
 mod stage_works;

@@ -1,0 +1,166 @@
+//! The whole call of ffmpeg for each way to publish, one argument on a line, compared with a file.
+
+use crate::golden::same_as_file;
+use msconv::ffmpeg::capability::Capability;
+use msconv::ffmpeg::probe::{self, Report};
+use msconv::ffmpeg::publish::{Plan, Request, plan, plan_captioned};
+use msconv::model::{Quality, Source};
+use std::path::Path;
+use std::time::Duration;
+
+/// What Debian's ffmpeg says of itself.
+fn debian() -> Capability {
+    let listing = |name: &str| {
+        std::fs::read_to_string(crate::golden::root().join(format!("tests/data/ffmpeg/5.1.9-{name}.txt")))
+            .unwrap()
+    };
+    let texts = ["version", "encoders", "formats", "filters", "protocols"].map(listing);
+    Capability::read(texts.each_ref().map(String::as_str)).unwrap()
+}
+
+fn report(name: &str) -> Report {
+    let path = crate::golden::root().join(format!("tests/data/ffprobe/5.1.9-{name}.json"));
+    probe::parse(&std::fs::read(path).unwrap()).unwrap()
+}
+
+fn request(source: Source) -> Request {
+    Request {
+        key: "stream1".parse().unwrap(),
+        source,
+        original: false,
+        ladder: None,
+        once: false,
+        quality: Quality::Auto,
+        encoder: "auto".into(),
+        fps: None,
+        keyframe_interval: Duration::from_secs(2),
+        audio_bitrate_bps: 128_000,
+        output_args: Vec::new(),
+        endpoint: "rtmp://localhost:1935/live".parse().unwrap(),
+    }
+}
+
+fn file(path: &str) -> Request {
+    request(Source::File(path.into()))
+}
+
+/// The plan as text: renditions, what is said, then the arguments as people see them.
+fn text(plan: &Plan) -> String {
+    let mut lines = Vec::new();
+    for r in &plan.renditions {
+        lines.push(format!("# {} {} {}x{} {}", r.rendition, r.name, r.size.0, r.size.1, r.bitrate_bps));
+    }
+    lines.push(format!("# {}", plan.summary));
+    lines.extend(plan.notes.iter().map(|n| format!("# note: {n}")));
+    lines.extend(plan.warnings.iter().map(|n| format!("# warning: {n}")));
+    let args = plan.command_line(Path::new("ffmpeg"), Some(3)).shown_args();
+    lines.extend(args.into_iter().map(|a| a.replace('\n', "\\n")));
+    lines.join("\n") + "\n"
+}
+
+#[test]
+fn each_way_to_publish_has_its_arguments() {
+    let debian = debian();
+    let ladder = |text: &str| Some(text.parse().unwrap());
+    let url = |text: &str| Source::Url(text.parse().unwrap());
+    let device = |video: &str, audio: Option<&str>| Source::Device {
+        video: video.into(),
+        audio: audio.map(Into::into),
+    };
+    let film = || report("film-mp4");
+    let long_ts = Report { duration: Some(7200.0), ..report("pal-ts") };
+    let old = Capability { version: (4, 4, 2), ..debian.clone() };
+    let plain = Capability { filters: ["scale", "split"].map(String::from).into(), ..debian.clone() };
+    let new = Capability { version: (9, 0, 2), ..debian.clone() };
+    let cases: Vec<(&str, Request, Report, &Capability)> = vec![
+        ("film", file("/films/test.mp4"), film(), &debian),
+        ("film-once", Request { once: true, ..file("/films/test.mp4") }, film(), &debian),
+        ("film-balanced", Request { quality: Quality::Balanced, ..file("/films/test.mp4") }, film(), &debian),
+        ("film-ffmpeg-4.4", file("/films/test.mp4"), film(), &old),
+        ("film-ffmpeg-9.0", file("/films/test.mp4"), film(), &new),
+        ("film-without-zscale", file("/films/test.mp4"), film(), &plain),
+        ("no-audio", file("/films/60.mp4"), report("fps60-mp4"), &debian),
+        (
+            "one-rung",
+            Request { ladder: ladder("hd:2M:1280:720"), ..file("/films/test.mp4") },
+            film(),
+            &debian,
+        ),
+        (
+            "custom-variants",
+            Request { ladder: ladder("big:6M:2560:1440,small:300k:320:180"), ..file("/films/test.mp4") },
+            film(),
+            &debian,
+        ),
+        ("portrait", file("/films/phone.mov"), report("portrait-mov"), &debian),
+        ("rotated", file("/films/rotated.mp4"), report("rotated-mp4"), &debian),
+        ("interlaced-ts", file("/films/it's a:film.ts"), long_ts, &debian),
+        ("hdr", file("/films/hdr.mp4"), report("hdr-mp4"), &debian),
+        ("variable-rate", file("/films/screen.mp4"), report("vfr-mp4"), &debian),
+        ("still-picture", file("/films/100%d.png"), report("still-png"), &debian),
+        ("sound-only", file("/films/song.mp3"), report("cover-mp3"), &debian),
+        ("fps-asked", Request { fps: Some(60.0), ..file("/films/60.mp4") }, report("fps60-mp4"), &debian),
+        ("vaapi", Request { encoder: "vaapi".into(), ..file("/films/test.mp4") }, film(), &debian),
+        ("nvenc", Request { encoder: "h264_nvenc".into(), ..file("/films/test.mp4") }, film(), &debian),
+        ("screen-and-microphone", request(device("screen", Some("pulse"))), report("x11grab"), &debian),
+        ("camera", request(device("/dev/video0", Some("hw:1"))), report("mjpeg-avi"), &debian),
+        ("rtmp", request(url("rtmp://10.0.0.7:1935/live/cam")), report("rtmp-source"), &debian),
+        ("rtsp", request(url("rtsp://bob:secret@cam.local/stream?x=1")), film(), &debian),
+        ("original", Request { original: true, ..file("/films/test.mp4") }, film(), &debian),
+        ("original-pcm", Request { original: true, ..file("/films/a.mov") }, report("portrait-mov"), &debian),
+        (
+            "original-rtmp",
+            Request { original: true, ..request(url("rtmp://10.0.0.7/live/cam")) },
+            report("rtmp-source"),
+            &debian,
+        ),
+        ("test-picture", request(Source::Test), Report::test_picture(), &debian),
+        (
+            "output-arguments",
+            Request { output_args: vec!["-metadata".into(), "title=a b".into()], ..file("/films/test.mp4") },
+            film(),
+            &debian,
+        ),
+        (
+            "endpoint-with-secrets",
+            Request {
+                endpoint: "rtmp://me:word@10.0.0.9/app/sub?token=a|b&c=[d]:e".parse().unwrap(),
+                ..file("/films/test.mp4")
+            },
+            film(),
+            &debian,
+        ),
+    ];
+    let mut wrong = Vec::new();
+    for (name, request, report, capability) in cases {
+        let plan = plan_captioned(&request, &report, capability, name == "test-picture").unwrap();
+        wrong.extend(same_as_file(&format!("tests/golden/argv/publish-{name}.txt"), &text(&plan)).err());
+        let line = plan.command_line(Path::new("ffmpeg"), Some(3));
+        assert!(!line.shell_line().contains("word@") && !line.shell_line().contains("secret@"), "{name}");
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_cannot_go_out_as_it_is_says_the_way_out() {
+    let debian = debian();
+    for (name, word) in
+        [("vp9-webm", "vp9"), ("hdr-mp4", "hevc"), ("mjpeg-avi", "mjpeg"), ("anamorphic-mpg", "mpeg2video")]
+    {
+        let request = Request { original: true, ..file("/films/x") };
+        let failure = plan(&request, &report(name), &debian).unwrap_err();
+        assert_eq!(failure.kind().exit_code(), 7);
+        assert!(failure.what().contains(word), "{failure}");
+        assert!(failure.hints().iter().any(|h| h.contains("leave out -o")), "{failure}");
+    }
+    let camera = Source::Device { video: "/dev/video0".into(), audio: None };
+    let request = Request { original: true, ..request(camera) };
+    assert!(plan(&request, &report("x11grab"), &debian).unwrap_err().what().contains("a raw picture"));
+}
+
+#[test]
+fn playlists_are_refused() {
+    let failure = plan(&file("/films/list.m3u8"), &report("list-m3u8"), &debian()).unwrap_err();
+    assert_eq!(failure.kind().exit_code(), 7);
+    assert!(failure.what().contains("playlist"), "{failure}");
+}
