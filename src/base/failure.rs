@@ -194,7 +194,7 @@ impl Failure {
                 failure.hint("choose a folder that you may write with --home, or mend its rights")
             }
             std::io::ErrorKind::StorageFull => failure.hint("free some disk space, or choose another --home"),
-            _ => failure,
+            _ => failure.hint("check the path, or choose another folder with --home"),
         }
     }
 }

@@ -54,7 +54,7 @@ pub(super) fn ended_early(settings: &Settings, prepared: &Prepared, ended: &Ende
         ended.reason.clone().unwrap_or_else(|| "ffmpeg failed".into()),
     );
     for line in diagnosis::last_words(&ended.words, 3) {
-        if Some(&line) != ended.reason.as_ref() {
+        if !failure.what().contains(&line) {
             failure = failure.why(line);
         }
     }
@@ -62,7 +62,7 @@ pub(super) fn ended_early(settings: &Settings, prepared: &Prepared, ended: &Ende
         Kind::Conflict => {
             failure.hint("choose another key with -s").hint("msconv list          (shows what is live)")
         }
-        Kind::Input => {
+        Kind::Input | Kind::Usage => {
             failure.hint("msconv publish ... --dry-run    (prints the ffmpeg command to try by hand)")
         }
         _ => failure,
