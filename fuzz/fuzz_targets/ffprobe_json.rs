@@ -4,9 +4,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use msconv::ffmpeg::capability::Capability;
-use msconv::ffmpeg::encoder::Quality;
 use msconv::ffmpeg::{probe, publish};
-use msconv::model::Source;
+use msconv::model::{Quality, Source};
 use std::path::Path;
 use std::sync::LazyLock;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! How every error of msconv looks: a kind for machines, one lowercase sentence for people, and the next step.
 //!
 //! The kind alone decides the exit code and the HTTP status. Whatever text came from outside passes through
-//! [`printable`](super::printable::printable), so no error can carry escape codes to a terminal.
+//! [`printable`](fn@super::printable::printable), so no error can carry escape codes to a terminal.
 
 use super::printable::printable;
 use std::fmt;

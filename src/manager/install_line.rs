@@ -24,7 +24,7 @@ pub fn line(wanted: Wanted, uid: u32) -> String {
     line_for(wanted, &String::from_utf8_lossy(&release), uid)
 }
 
-/// As [`line`], for the text of an `os-release` file.
+/// As [`line()`], for the text of an `os-release` file.
 fn line_for(wanted: Wanted, release: &str, uid: u32) -> String {
     let field = |name: &str| {
         release
