@@ -6,17 +6,18 @@
 //! that was not touched misses no frame. `tee` rather than four outputs with `-f fifo`, because only so the sound is
 //! encoded once.
 //!
-//! With a frozen server one SIGTERM ends ffmpeg only when its writes time out; a second one, 0.3 s later, ends it at
-//! once.
+//! With a server that has been frozen for long one SIGTERM ends ffmpeg only after its queues have been tried to the
+//! end, half a minute; a second one, 0.3 s later, ends it at once. In every other state,
+//! with the server gone altogether too, the first one takes under 1.3 s.
 
 use super::tee::{self, Slave};
 use crate::base::command_line::Argument;
 use crate::model::{RenditionName, RtmpUrl};
 
 /// A write that hangs for this long is given up and the connection made anew, in microseconds.
-const PATIENCE_US: u32 = 5_000_000;
+const PATIENCE_US: u32 = 4_000_000;
 /// What a queue holds, in seconds: longer than [`PATIENCE_US`], so that a short freeze loses nothing.
-const QUEUE_SECONDS: f64 = 7.0;
+const QUEUE_SECONDS: f64 = 5.0;
 /// Smallest queue in packets; ffmpeg's own default of 60 is not a second of picture and sound.
 const SMALLEST_QUEUE: f64 = 150.0;
 
@@ -122,7 +123,7 @@ mod tests {
 
     #[test]
     fn queues_hold_seconds() {
-        assert_eq!(Flow { pictures: 30.0, sounds: 46.875 }.queue(), "539");
+        assert_eq!(Flow { pictures: 30.0, sounds: 46.875 }.queue(), "385");
         assert_eq!(Flow { pictures: 1.0, sounds: 0.0 }.queue(), "150");
     }
 }

@@ -9,11 +9,18 @@ use crate::base::command_line::Argument;
 /// Packets that may wait between a device and the rest: a device cannot be told to wait.
 const QUEUE: &str = "1024";
 
-/// The arguments that open a picture device, `-i` included. `rate` is asked of a screen, which has none of its own,
-/// and of a camera only if the user asked for it.
+/// The arguments that open a picture device for ffmpeg, `-i` included. `rate` is asked of a screen, which has none of
+/// its own, and of a camera only if the user asked for it.
 pub fn picture(device: &str, rate: Option<&str>) -> Vec<Argument> {
+    let mut args: Vec<Argument> = ["-thread_queue_size", QUEUE].map(Argument::from).to_vec();
+    args.extend(opening(device, rate));
+    args
+}
+
+/// As [`picture`] for ffprobe, which knows no queue.
+pub fn opening(device: &str, rate: Option<&str>) -> Vec<Argument> {
     let (format, address) = picture_address(device);
-    let mut args: Vec<Argument> = ["-thread_queue_size", QUEUE, "-f", format].map(Argument::from).to_vec();
+    let mut args: Vec<Argument> = ["-f", format].map(Argument::from).to_vec();
     let rate = rate.or((format == "x11grab").then_some("30"));
     if let Some(rate) = rate {
         args.extend(["-framerate", rate].map(Argument::from));

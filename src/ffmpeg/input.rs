@@ -31,11 +31,7 @@ pub fn probing(source: &Source, capability: Option<&Capability>) -> Vec<Argument
             args
         }
         Source::Url(url) => network(url, capability, Look::First),
-        // ffprobe knows no thread queue.
-        Source::Device { video, .. } => {
-            let (format, address) = device::picture_address(video);
-            plain(&["-f", format, "-i", address])
-        }
+        Source::Device { video, .. } => device::opening(video, None),
         Source::Test => test_source::input("30", None),
     }
 }
