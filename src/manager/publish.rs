@@ -202,7 +202,7 @@ pub fn not_running(
         stop::stop(settings, environment, key, settings.stop_timeout)?;
         return Ok(());
     }
-    if stream_lock::is_held(&settings.paths.lock(key)) {
+    if stream_lock::is_held_for_good(&settings.paths.lock(key)) {
         let record = RunRecord::read(&settings.paths.record(key));
         return Err(supervise::already(key.as_str(), record.as_ref()));
     }

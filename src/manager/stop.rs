@@ -45,12 +45,12 @@ pub fn stop(
 ) -> Outcome<Stopped> {
     let runtime = environment.runtime_dir();
     let own = &settings.paths;
-    if stream_lock::is_held(&own.lock(key)) {
+    if stream_lock::is_held_for_good(&own.lock(key)) {
         return stop_held(own, &runtime, key, timeout, None);
     }
     for entry in index::entries(&runtime) {
         let paths = Paths::new(&entry.home);
-        if entry.key == *key && entry.home != own.home() && stream_lock::is_held(&paths.lock(key)) {
+        if entry.key == *key && entry.home != own.home() && stream_lock::is_held_for_good(&paths.lock(key)) {
             return stop_held(&paths, &runtime, key, timeout, Some(entry.home.display().to_string()));
         }
     }

@@ -78,7 +78,13 @@ pub async fn run(
 
 /// All locks in order, the stream's own first.
 async fn take_locks(job: &Job) -> Outcome<Vec<StreamLock>> {
-    let deadline = tokio::time::Instant::now() + LOCK_PATIENCE;
+    let began = tokio::time::Instant::now();
+    let boot_id = crate::process::identity::boot_id();
+    // A supervisor that lives will not let go; the threads of a killed program will, soon.
+    let patience = || match RunRecord::read(&job.record) {
+        Some(record) if record.supervisor_alive(&boot_id) => LOCK_PATIENCE,
+        _ => stream_lock::LINGERING,
+    };
     // The PID files are for everybody to read; only the state below is ours alone.
     if let Some(pids) = job.pid_file.parent() {
         std::fs::create_dir_all(pids).map_err(|e| Failure::io("use the folder", pids, &e))?;
@@ -91,7 +97,7 @@ async fn take_locks(job: &Job) -> Outcome<Vec<StreamLock>> {
                     locks.push(lock);
                     break;
                 }
-                Err(stream_lock::Error::Held(_)) if tokio::time::Instant::now() < deadline => {
+                Err(stream_lock::Error::Held(_)) if began.elapsed() < patience() => {
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
                 Err(error) => return Err(lock_failure(job, &error)),

@@ -155,6 +155,24 @@ pub fn is_held(path: &Path) -> bool {
     }
 }
 
+/// How long the threads of a killed program may take to let go of the lock after its first thread is gone.
+pub const LINGERING: Duration = Duration::from_secs(2);
+
+/// As [`is_held`], but a lock that is held by nobody who can be named is waited for, up to [`LINGERING`]: the first
+/// thread of a killed program may be gone while others still hold its files.
+pub fn is_held_for_good(path: &Path) -> bool {
+    let deadline = std::time::Instant::now() + LINGERING;
+    loop {
+        if !is_held(path) {
+            return false;
+        }
+        if !holders(path).is_empty() || std::time::Instant::now() >= deadline {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 /// How well the kernel's list of locks names a file.
 #[derive(Debug, PartialEq, Eq)]
 enum Named {

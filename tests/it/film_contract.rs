@@ -17,7 +17,7 @@ fn decode(stage: &Stage, nginx: &Nginx, names: &[&str]) {
                 "-nostdin",
                 "-hide_banner",
                 "-loglevel",
-                "warning",
+                "error",
                 "-xerror",
                 "-rw_timeout",
                 "60000000",
