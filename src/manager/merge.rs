@@ -6,7 +6,7 @@
 
 use super::listed_urls::{escaped, rtmp_url, rtsp_url};
 use super::ours::Ours;
-use super::owners::{Owners, fresh, own_end, running, same_server};
+use super::owners::{Owners, REBOOT, fresh, own_end, running, same_server};
 use super::stream_facts::{self, At, Fact, Movement, Movements};
 use crate::base::printable::printable;
 use crate::model::listing::{Local, RenditionInfo, Stream};
@@ -292,7 +292,10 @@ impl<'a> Draft<'a> {
             reason = record.reason.clone();
             if !running(own) {
                 state = own_end(own);
-                reason = reason
+                reason = own
+                    .rebooted
+                    .then(|| REBOOT.to_string())
+                    .or(reason)
                     .or_else(|| record.last_error.clone())
                     .or_else(|| (state == State::Failed).then(|| "its supervisor is gone".to_string()));
             } else if !fresh(own, view.now_ms) {

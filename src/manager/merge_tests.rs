@@ -97,6 +97,7 @@ fn own(key: &str, labels: &[&str], state: State) -> Ours {
         viewers: None,
     });
     Ours {
+        rebooted: false,
         record: RunRecord {
             schema: 1,
             key: key.into(),

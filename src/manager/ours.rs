@@ -20,13 +20,8 @@ pub struct Ours {
     pub pid: Option<i32>,
     /// Its log file.
     pub log: PathBuf,
-}
-
-impl Ours {
     /// Whether it was cut off by a reboot.
-    pub fn lost_by_reboot(&self, boot_id: &str) -> bool {
-        !self.alive && !self.record.state.ended() && self.record.boot_id != boot_id
-    }
+    pub rebooted: bool,
 }
 
 /// Every stream that a record is found of, sorted by key; home folder first where a key stands twice.
@@ -74,5 +69,6 @@ fn look_up(paths: &Paths, key: &StreamKey, boot_id: &str) -> Option<Ours> {
     let alive =
         record.supervisor_alive(boot_id) || !record.state.ended() && stream_lock::is_held(&paths.lock(key));
     let pid = record.child_pid(boot_id);
-    Some(Ours { alive, pid, log: paths.ffmpeg_log(key), record })
+    let rebooted = !alive && !record.state.ended() && record.boot_id != boot_id;
+    Some(Ours { alive, pid, log: paths.ffmpeg_log(key), rebooted, record })
 }

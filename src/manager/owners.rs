@@ -66,6 +66,9 @@ impl<'a> Owners<'a> {
     }
 }
 
+/// The reason that is told for a stream which a reboot cut off.
+pub const REBOOT: &str = "reboot";
+
 /// The last state of a stream whose supervisor is gone.
 pub fn own_end(own: &Ours) -> State {
     match own.record.state {

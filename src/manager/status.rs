@@ -191,7 +191,7 @@ mod tests {
 
     fn one(json: &str, alive: bool) -> Ours {
         let record = RunRecord::parse(json.as_bytes()).unwrap();
-        Ours { record, alive, pid: alive.then_some(7), log: "/h/logs/ffmpeg/a.log".into() }
+        Ours { record, alive, pid: alive.then_some(7), log: "/h/logs/ffmpeg/a.log".into(), rebooted: false }
     }
 
     const LIVE: &str = r#"{"schema":1,"key":"a","home":"/h","boot_id":"b1","order":"run","state":"live",

@@ -136,6 +136,7 @@ fn from(stream: &Stream) -> String {
     let mut text = match (&stream.from, local.pid) {
         (Some(from), Some(pid)) => format!("{from}, pid {pid}"),
         (Some(from), None) => from.clone(),
+        (None, _) if local.reason.as_deref() == Some("reboot") => "stopped".to_string(),
         (None, _) => "not running".to_string(),
     };
     if let Some(reason) = &local.reason

@@ -434,7 +434,8 @@ fn an_old_boot_is_a_stopped_stream() {
     let mut old = record;
     old.boot_id = "00000000-0000-0000-0000-000000000000".into();
     old.write(&air.stage.file("pids/.state/a.json"), msconv::base::atomic_file::Durability::Cached).unwrap();
-    air.stage.msconv(&["status"]).expect(0).prints("reboot");
+    air.stage.msconv(&["status"]).expect(0).prints("stopped (reboot)");
+    air.stage.msconv(&["list", "-a"]).expect(0).prints("stopped (reboot)");
     air.publish();
     air.stop();
 }
