@@ -6,9 +6,11 @@ use super::report::{Report, Transfer, VideoTrack};
 use crate::base::{Failure, Kind, Outcome};
 
 /// Demuxers that follow references to other files and hosts.
-const PLAYLISTS: [&str; 8] = ["hls", "applehttp", "dash", "concat", "sdp", "imf", "vapoursynth", "avisynth"];
-/// Demuxers that see a picture in any text.
-const TEXTS: [&str; 5] = ["tty", "bin", "xbin", "adf", "idf"];
+const PLAYLISTS: [&str; 9] =
+    ["hls", "applehttp", "dash", "webm_dash_manifest", "concat", "sdp", "imf", "vapoursynth", "avisynth"];
+/// Demuxers that see a picture in any text, and those of subtitles and tags.
+const TEXTS: [&str; 11] =
+    ["tty", "ansi", "bin", "xbin", "adf", "idf", "srt", "ass", "webvtt", "lrc", "ffmetadata"];
 
 /// Refuses what ffmpeg could open and nobody means.
 ///

@@ -9,7 +9,7 @@ pub mod logs;
 pub mod mediamtx_advice;
 pub mod merge;
 pub mod ours;
-mod owners;
+pub mod owners;
 pub mod play;
 pub mod preflight;
 pub mod publish;

@@ -195,7 +195,6 @@ pub fn probe(source: &Source, ffprobe: &Path, capability: &Capability) -> Outcom
     {
         report = fuller;
     }
-    refuse_disguise(source, &report)?;
     if report.video.is_none() && report.audio.is_none() {
         return Err(Failure::new(Kind::Input, format!("{} has neither picture nor sound", named()))
             .why(format!("ffprobe calls it {}", report.format))
@@ -211,24 +210,6 @@ fn named(source: &Source) -> String {
         Source::Url(url) => url.to_string(),
         Source::Test => "the test picture".into(),
     }
-}
-
-/// Text files that ffmpeg would follow to other files or hosts, or draw as letters.
-fn refuse_disguise(source: &Source, report: &Report) -> Outcome<()> {
-    let Source::File(path) = source else { return Ok(()) };
-    let first = report.format.split(',').next().unwrap_or_default();
-    let why = match first {
-        "hls" | "applehttp" | "dash" | "concat" | "imf" | "webm_dash_manifest" => {
-            format!("it is a playlist ({first}) that names other files")
-        }
-        "sdp" | "rtsp" | "rtp" => "it is a session description, not a recording".to_string(),
-        "tty" | "ansi" | "bin" | "xbin" | "idf" | "srt" | "ass" | "webvtt" | "lrc" | "ffmetadata" => {
-            "it is a text file".to_string()
-        }
-        _ => return Ok(()),
-    };
-    Err(unusable(path, &why)
-        .hint("name the film itself; for a live playlist use -r with its rtmp or rtsp address"))
 }
 
 /// A source that ffprobe could not open, in its words.

@@ -4,6 +4,7 @@ use super::table::{Cell, Column, Table};
 use super::units::bitrate;
 use crate::base::clock;
 use crate::base::printable::bounded;
+use crate::manager::owners::REBOOT;
 use crate::model::State;
 use crate::model::listing::{Listing, RenditionInfo, Stream, Video};
 use std::time::Duration;
@@ -136,7 +137,7 @@ fn from(stream: &Stream) -> String {
     let mut text = match (&stream.from, local.pid) {
         (Some(from), Some(pid)) => format!("{from}, pid {pid}"),
         (Some(from), None) => from.clone(),
-        (None, _) if local.reason.as_deref() == Some("reboot") => "stopped".to_string(),
+        (None, _) if local.reason.as_deref() == Some(REBOOT) => "stopped".to_string(),
         (None, _) => "not running".to_string(),
     };
     if let Some(reason) = &local.reason
