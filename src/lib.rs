@@ -10,13 +10,22 @@ pub mod model;
 // Floor 2: neighbours that do not know each other.
 pub mod config;
 pub mod ffmpeg;
+pub mod media;
 pub mod player;
 pub mod process;
 pub mod status;
+pub mod telemetry;
+
+// Floor 3: the live exchange of the embedded server.
+pub mod hub;
+
+// Floor 4: what speaks to the outside.
+pub mod protocol;
 
 // Floor 5 and 6: servers and use cases.
 pub mod backend;
 pub mod manager;
+pub mod server;
 
 // Floor 7 and 8: the door.
 pub mod cli;

@@ -1,7 +1,29 @@
 //! Times as people and files write them. Everything pure takes a time as an argument; this is where it comes from.
 
 use jiff::{Timestamp, tz::TimeZone};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// One moment on both clocks.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    /// The clock that never goes back.
+    pub mono: Instant,
+    /// The clock on the wall, milliseconds since 1970.
+    pub wall_ms: i64,
+}
+
+impl Now {
+    /// This moment.
+    pub fn read() -> Now {
+        Now { mono: Instant::now(), wall_ms: now_ms() }
+    }
+
+    /// This moment and some time more.
+    pub fn after(self, more: Duration) -> Now {
+        let wall_ms = self.wall_ms.saturating_add(i64::try_from(more.as_millis()).unwrap_or(i64::MAX));
+        Now { mono: self.mono.checked_add(more).unwrap_or(self.mono), wall_ms }
+    }
+}
 
 /// Wall-clock now, in milliseconds since 1970 (UTC).
 pub fn now_ms() -> i64 {

@@ -7,15 +7,17 @@ use super::rust_text::{Token, tokens, without_tests};
 pub const FLOORS: &[(u8, &[&str])] = &[
     (0, &["base"]),
     (1, &["model"]),
-    (2, &["config", "ffmpeg", "player", "process", "status"]),
-    (5, &["backend"]),
+    (2, &["config", "ffmpeg", "media", "player", "process", "status", "telemetry"]),
+    (3, &["hub"]),
+    (4, &["protocol"]),
+    (5, &["backend", "server"]),
     (6, &["manager"]),
     (7, &["cli", "ui"]),
     (8, &["command"]),
 ];
 
 /// Modules without I/O, clock, environment and async.
-pub const PURE: &[&str] = &["model", "ffmpeg", "player"];
+pub const PURE: &[&str] = &["model", "ffmpeg", "media", "player"];
 
 /// What a pure module must not name.
 const IMPURE: &[&str] = &[

@@ -1,0 +1,94 @@
+//! The seam between the hub and a protocol: a frame is packed once for each format and shared by all its readers.
+
+use super::registry::Counters;
+use crate::media::{Frame, MediaTime, Tracks};
+use bytes::Bytes;
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// What stands before the first frame, for tracks as they are now.
+#[derive(Clone, Debug, Default)]
+pub struct Headers {
+    /// The tracks.
+    pub tracks: Tracks,
+    /// RTMP's `onMetaData` as the publisher sent it: the AMF0 body from the string `onMetaData` on. None if the
+    /// publisher gave none.
+    pub metadata: Option<Bytes>,
+}
+
+/// Which packing a reader wants. Readers with equal keys share one [`Format`] and its bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FormatKey(pub String);
+
+/// One packet inside [`Packed::bytes`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// Which of the reader's channels it is for: 0 video RTP, 1 video RTCP, 2 audio RTP, 3 audio RTCP.
+    pub channel: u8,
+    /// Where it begins (behind any interleaving header).
+    pub start: u32,
+    /// Its length in bytes.
+    pub len: u32,
+}
+
+/// A frame, or a preamble, as a protocol sends it.
+#[derive(Clone, Debug, Default)]
+pub struct Packed {
+    /// All of it, as a byte stream carries it.
+    pub bytes: Bytes,
+    /// Its packets, where the protocol has packets.
+    pub cuts: Vec<Cut>,
+}
+
+/// Turns frames into the bytes of one protocol, in order, each once. It keeps what must go on from frame to frame
+/// (sequence numbers, packet counts). No I/O, no clock: `wall_ms` is the time on the wall, Unix milliseconds.
+pub trait Format: Send {
+    /// What a reader gets before its first frame, whose time is `at`.
+    fn preamble(&mut self, headers: &Headers, at: MediaTime, wall_ms: i64) -> Packed;
+
+    /// One frame. A frame that this format does not carry gives empty bytes.
+    fn pack(&mut self, frame: &Frame, wall_ms: i64) -> Packed;
+
+    /// The tracks or the metadata have changed while the stream goes on; `at` is the time of the frame that follows.
+    /// Empty bytes if readers need not be told.
+    fn changed(&mut self, headers: &Headers, at: MediaTime, wall_ms: i64) -> Packed;
+
+    /// Whether readers of this format can go on after such a change, or must be ended so that they ask again.
+    fn survives(&self, before: &Tracks, after: &Tracks) -> bool;
+}
+
+/// A byte stream to one reader that never waits.
+pub trait Sink: Send + Sync {
+    /// Takes what it can now.
+    ///
+    /// # Errors
+    /// `WouldBlock` if it can take nothing now; any other if it is broken.
+    fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize>;
+
+    /// Bytes taken that the peer has not acknowledged yet.
+    fn unsent(&self) -> u64;
+}
+
+/// Where the datagrams of one reader go, by [`Cut::channel`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Targets {
+    /// Addresses by channel; none where the reader did not ask for the track.
+    pub channels: [Option<SocketAddr>; 4],
+}
+
+/// Sends datagrams to many readers at once and never waits.
+pub trait Datagrams: Send + Sync {
+    /// Sends every packet of `packed` to each of `to`; counts packets and bytes sent, and those that found no room
+    /// (`packets_discarded`).
+    fn send(&self, packed: &Packed, to: &[(&Targets, &Counters)]);
+}
+
+/// Where a reader's bytes go.
+#[derive(Clone)]
+pub enum Outlet {
+    /// One connection of its own.
+    Stream(Arc<dyn Sink>),
+    /// Datagrams out of a socket that it shares with others.
+    Datagrams(Arc<dyn Datagrams>, Targets),
+}

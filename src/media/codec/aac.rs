@@ -1,0 +1,117 @@
+//! AAC: the AudioSpecificConfig (ISO 14496-3, 1.6.2.1).
+
+use super::ConfigError;
+use super::bits::Bits;
+use crate::media::track::{AudioCodec, AudioTrack};
+use bytes::Bytes;
+
+const NAME: &str = "AAC";
+const RATES: [u32; 13] =
+    [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
+/// Channels by channelConfiguration.
+const CHANNELS: [u8; 8] = [0, 1, 2, 3, 4, 5, 6, 8];
+
+fn object_type(bits: &mut Bits<'_>) -> Option<u32> {
+    match bits.bits(5)? {
+        31 => bits.bits(6)?.checked_add(32),
+        kind => Some(kind),
+    }
+}
+
+fn rate(bits: &mut Bits<'_>) -> Option<Option<u32>> {
+    match bits.bits(4)? {
+        15 => Some(Some(bits.bits(24)?)),
+        index => Some(RATES.get(index as usize).copied()),
+    }
+}
+
+/// A track from its AudioSpecificConfig.
+pub fn track(config: Bytes) -> Result<AudioTrack, ConfigError> {
+    let short = || ConfigError::Short(NAME);
+    let mut bits = Bits::new(&config);
+    let kind = object_type(&mut bits).ok_or_else(short)?;
+    let sample_rate = rate(&mut bits)
+        .ok_or_else(short)?
+        .filter(|rate| (1_000..=192_000).contains(rate))
+        .ok_or(ConfigError::Reserved(NAME, "samplingFrequency"))?;
+    let channels = bits.bits(4).ok_or_else(short)?;
+    // 0 means that the stream itself lists its channels; two is what such streams have in practice.
+    let channels = match channels {
+        0 => 2,
+        index => *CHANNELS.get(index as usize).ok_or(ConfigError::Reserved(NAME, "channelConfiguration"))?,
+    };
+    let profile = match kind {
+        1 => "Main",
+        2 => "LC",
+        3 => "SSR",
+        4 => "LTP",
+        5 => "HE",
+        29 => "HEv2",
+        _ => "",
+    };
+    Ok(AudioTrack { codec: AudioCodec::Aac, config, sample_rate, channels, profile })
+}
+
+/// Samples in one packet: 1024, or 960 where frameLengthFlag is set (4.5.1.1).
+pub fn samples_per_packet(config: &[u8]) -> u32 {
+    let mut bits = Bits::new(config);
+    let mut read = || {
+        let kind = object_type(&mut bits)?;
+        rate(&mut bits)?;
+        bits.bits(4)?;
+        if kind == 5 || kind == 29 {
+            rate(&mut bits)?;
+            object_type(&mut bits)?;
+        }
+        bits.bit()
+    };
+    if read() == Some(true) { 960 } else { 1024 }
+}
+
+/// The AudioSpecificConfig of AAC LC.
+///
+/// # Errors
+/// A rate that AAC has no index for, or more than 8 channels.
+pub fn lc(sample_rate: u32, channels: u8) -> Result<Bytes, ConfigError> {
+    let rate = RATES
+        .iter()
+        .position(|r| *r == sample_rate)
+        .ok_or(ConfigError::Reserved(NAME, "samplingFrequency"))?;
+    let channels = CHANNELS
+        .iter()
+        .position(|c| *c == channels && channels > 0)
+        .ok_or(ConfigError::Reserved(NAME, "channelConfiguration"))?;
+    let word = (2_u16 << 11) | ((rate as u16) << 7) | ((channels as u16) << 3);
+    Ok(Bytes::copy_from_slice(&word.to_be_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        for (rate, channels) in [(44_100, 1), (48_000, 2), (8_000, 6), (96_000, 8)] {
+            let track = track(lc(rate, channels).unwrap()).unwrap();
+            assert_eq!((track.sample_rate, track.channels, track.profile), (rate, channels, "LC"));
+        }
+        assert!(lc(44_101, 2).is_err() && lc(44_100, 0).is_err() && lc(44_100, 7).is_err());
+    }
+
+    #[test]
+    fn reads_odd_forms() {
+        // ffmpeg's mono 44.1 kHz with SBR signalling.
+        let he = track(Bytes::from_static(&[0x12, 0x08, 0x56, 0xe5, 0x00])).unwrap();
+        assert_eq!((he.sample_rate, he.channels), (44_100, 1));
+        // An explicit rate of 12,345 Hz.
+        let explicit = track(Bytes::from_static(&[0x17, 0x80, 0x18, 0x1c, 0x90])).unwrap();
+        assert_eq!(explicit.sample_rate, 12_345);
+        assert_eq!(samples_per_packet(&[0x12, 0x0c]), 960);
+        assert_eq!(samples_per_packet(&[0x12, 0x08]), 1024);
+        assert_eq!(samples_per_packet(&[]), 1024);
+        for broken in [&[][..], &[0x12], &[0x17, 0x00, 0x00]] {
+            assert!(track(Bytes::copy_from_slice(broken)).is_err(), "{broken:?}");
+        }
+        assert!(track(Bytes::from_static(&[0x16, 0x88])).is_err(), "rate index 13 is reserved");
+    }
+}

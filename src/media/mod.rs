@@ -1,0 +1,10 @@
+//! Coded media as the hub carries it: tracks, frames, times, and the ways they are packed. Pure: bytes in, values out.
+
+pub mod codec;
+pub mod frame;
+pub mod time;
+pub mod track;
+
+pub use frame::{Frame, TrackKind};
+pub use time::MediaTime;
+pub use track::{AudioCodec, AudioTrack, Tracks, VideoCodec, VideoTrack};

@@ -1,0 +1,156 @@
+//! What a stream consists of: at most one track of pictures and one of sound, each with what its decoder needs first.
+
+use super::codec::{self, ConfigError};
+use bytes::Bytes;
+
+/// How pictures are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum VideoCodec {
+    /// AVC.
+    H264,
+    /// HEVC.
+    H265,
+    /// AV1.
+    Av1,
+    /// VP9.
+    Vp9,
+}
+
+/// How sound is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AudioCodec {
+    /// MPEG-4 AAC.
+    Aac,
+    /// Opus.
+    Opus,
+    /// MPEG-1/2 layer III.
+    Mp3,
+    /// G.711 A-law, 8 kHz.
+    G711A,
+    /// G.711 µ-law, 8 kHz.
+    G711U,
+}
+
+impl VideoCodec {
+    /// The name in nginx-rtmp's `/stat` (`H264`), extended for what nginx-rtmp does not know.
+    pub const fn name(self) -> &'static str {
+        match self {
+            VideoCodec::H264 => "H264",
+            VideoCodec::H265 => "H265",
+            VideoCodec::Av1 => "AV1",
+            VideoCodec::Vp9 => "VP9",
+        }
+    }
+}
+
+impl AudioCodec {
+    /// The name in nginx-rtmp's `/stat` (`AAC`), extended for what nginx-rtmp does not know.
+    pub const fn name(self) -> &'static str {
+        match self {
+            AudioCodec::Aac => "AAC",
+            AudioCodec::Opus => "Opus",
+            AudioCodec::Mp3 => "MP3",
+            AudioCodec::G711A => "G711A",
+            AudioCodec::G711U => "G711U",
+        }
+    }
+}
+
+/// The pictures of a stream.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VideoTrack {
+    /// Codec.
+    pub codec: VideoCodec,
+    /// What a decoder needs first, as containers hold it (avcC, hvcC, av1C, vpcC), with NAL lengths of 4 bytes.
+    pub config: Bytes,
+    /// Pixels, 0 if the configuration does not tell.
+    pub width: u32,
+    /// Pixels, 0 if the configuration does not tell.
+    pub height: u32,
+    /// The profile's name (`High`), empty if unknown.
+    pub profile: &'static str,
+    /// The level as written (`3.1`), empty if unknown.
+    pub level: String,
+    /// Frames a second if the configuration tells.
+    pub frame_rate: Option<f64>,
+    /// How many pictures may stand before one that is shown earlier: 0 means that pts equals dts.
+    pub reorder: u8,
+}
+
+impl VideoTrack {
+    /// From the decoder configuration record of ISO 14496-15 (or the codec's own).
+    ///
+    /// # Errors
+    /// A record that is cut short or has no parameter sets.
+    pub fn from_config(codec: VideoCodec, config: Bytes) -> Result<VideoTrack, ConfigError> {
+        codec::video_track(codec, config)
+    }
+
+    /// The parameter sets in the order in which a decoder wants them: SPS, PPS (H.264); VPS, SPS, PPS (H.265).
+    pub fn parameter_sets(&self) -> Vec<Bytes> {
+        codec::parameter_sets(self.codec, &self.config)
+    }
+}
+
+/// The sound of a stream.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AudioTrack {
+    /// Codec.
+    pub codec: AudioCodec,
+    /// What a decoder needs first: AudioSpecificConfig (AAC), OpusHead (Opus); empty for the others.
+    pub config: Bytes,
+    /// Samples a second.
+    pub sample_rate: u32,
+    /// Channels.
+    pub channels: u8,
+    /// The profile's name (`LC`), empty if unknown.
+    pub profile: &'static str,
+}
+
+impl AudioTrack {
+    /// From an AudioSpecificConfig (ISO 14496-3, 1.6.2.1).
+    ///
+    /// # Errors
+    /// A configuration that is cut short or names a reserved rate.
+    pub fn aac(config: Bytes) -> Result<AudioTrack, ConfigError> {
+        codec::aac::track(config)
+    }
+
+    /// From an OpusHead (RFC 7845, 5.1).
+    ///
+    /// # Errors
+    /// A head that is cut short.
+    pub fn opus(head: Bytes) -> Result<AudioTrack, ConfigError> {
+        codec::opus::track(head)
+    }
+
+    /// Sound whose frames say everything themselves (MP3, G.711).
+    pub fn plain(codec: AudioCodec, sample_rate: u32, channels: u8) -> AudioTrack {
+        AudioTrack { codec, config: Bytes::new(), sample_rate, channels, profile: "" }
+    }
+
+    /// Samples that one packet holds, where the codec fixes it: 1024 for AAC (960 for its short form), 1152 for MP3.
+    pub fn samples_per_packet(&self) -> Option<u32> {
+        match self.codec {
+            AudioCodec::Aac => Some(codec::aac::samples_per_packet(&self.config)),
+            AudioCodec::Mp3 => Some(if self.sample_rate < 32_000 { 576 } else { 1152 }),
+            AudioCodec::Opus | AudioCodec::G711A | AudioCodec::G711U => None,
+        }
+    }
+}
+
+/// The tracks of a stream. Two are equal if a reader of the one can go on with the other.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tracks {
+    /// Pictures.
+    pub video: Option<VideoTrack>,
+    /// Sound.
+    pub audio: Option<AudioTrack>,
+}
+
+impl Tracks {
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.video.is_none() && self.audio.is_none()
+    }
+}

@@ -1,0 +1,1 @@
+//! The embedded server: listeners, the hub, the protocols and the control faces, put together.
