@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn codes_of_the_standard() {
         // Table 9-2 of H.264: 1, 010, 011, 00100.
-        let mut bits = Bits::new(&[0b1_010_011_0, 0b0100_0000]);
+        let mut bits = Bits::new(&[0b1010_0110, 0b0100_0000]);
         let read: Vec<_> = (0..4).map(|_| bits.unsigned()).collect();
         assert_eq!(read, [Some(0), Some(1), Some(2), Some(3)]);
         assert_eq!(Bits::new(&[0; 8]).unsigned(), None);

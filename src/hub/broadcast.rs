@@ -1,0 +1,307 @@
+//! One stream: its publisher, its tracks, its frames, its readers.
+
+use super::cursor::{Cursor, Over};
+use super::format::{Format, FormatKey, Headers, Outlet, Packed};
+use super::lane::Lane;
+use super::limits::Limits;
+use super::registry::{Client, get};
+use super::ring::{Entry, Ring};
+use crate::base::clock::Now;
+use crate::media::{Frame, MediaTime, TrackKind, Tracks};
+use bytes::Bytes;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// What a stream has carried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Payload bytes of pictures.
+    pub video_bytes: u64,
+    /// Payload bytes of sound.
+    pub audio_bytes: u64,
+    /// Frames of pictures.
+    pub video_frames: u64,
+    /// Bytes sent to readers that have left.
+    pub left_bytes_out: u64,
+    /// Frames that readers that have left did not get because they were too slow.
+    pub left_frames_dropped: u64,
+}
+
+/// Who publishes.
+struct Source {
+    client: Arc<Client>,
+    generation: u64,
+}
+
+/// A stream's state. One task at a time holds it, and never while it waits.
+pub struct Broadcast {
+    /// Since when, milliseconds since 1970.
+    pub created_ms: i64,
+    /// Since when.
+    pub created: Instant,
+    /// When its tracks were complete, milliseconds since 1970.
+    pub ready_ms: Option<i64>,
+    /// When the last frame came.
+    pub last_frame: Option<Instant>,
+    /// What it has carried.
+    pub totals: Totals,
+    /// What stands before the frames.
+    pub headers: Headers,
+    source: Option<Source>,
+    generation: u64,
+    ring: Ring,
+    lanes: Vec<Lane>,
+    next_reader: u64,
+    /// Added to the publisher's times, so that readers who waited for it go on.
+    shift: MediaTime,
+    /// Whether the next frame sets `shift`.
+    rejoin: bool,
+    last_time: Option<(MediaTime, Instant)>,
+    fresh: bool,
+}
+
+impl Broadcast {
+    /// A stream that nobody publishes yet.
+    pub fn new(now: Now) -> Broadcast {
+        Broadcast {
+            created_ms: now.wall_ms,
+            created: now.mono,
+            ready_ms: None,
+            last_frame: None,
+            totals: Totals::default(),
+            headers: Headers::default(),
+            source: None,
+            generation: 0,
+            ring: Ring::default(),
+            lanes: Vec::new(),
+            next_reader: 0,
+            shift: MediaTime::ZERO,
+            rejoin: false,
+            last_time: None,
+            fresh: false,
+        }
+    }
+
+    /// Who publishes it.
+    pub fn publisher(&self) -> Option<&Arc<Client>> {
+        self.source.as_ref().map(|s| &s.client)
+    }
+
+    /// Which publisher in a row it has; changes with each.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Gives it a publisher; its generation. `None` if it has one.
+    pub fn take(&mut self, client: Arc<Client>) -> Option<u64> {
+        if self.source.is_some() {
+            return None;
+        }
+        self.generation = self.generation.saturating_add(1);
+        self.source = Some(Source { client, generation: self.generation });
+        self.ready_ms = None;
+        self.rejoin = true;
+        self.ring.forget();
+        Some(self.generation)
+    }
+
+    fn is_of(&self, generation: u64) -> bool {
+        self.source.as_ref().is_some_and(|s| s.generation == generation)
+    }
+
+    /// The publisher's connection broke: readers wait. `false` if it is another's by now.
+    pub fn lose(&mut self, generation: u64) -> bool {
+        if !self.is_of(generation) {
+            return false;
+        }
+        self.source = None;
+        self.ring.forget();
+        true
+    }
+
+    /// Ends all readers.
+    pub fn end_readers(&mut self, why: Over) {
+        for cursor in self.lanes.iter_mut().flat_map(|lane| &mut lane.cursors) {
+            cursor.end(why);
+        }
+    }
+
+    /// Whether nobody is here.
+    pub fn is_empty(&self) -> bool {
+        self.source.is_none() && self.lanes.iter().all(|lane| lane.cursors.is_empty())
+    }
+
+    /// The tracks as the publisher says; a change in mid-stream reaches the readers.
+    pub fn set_tracks(&mut self, generation: u64, tracks: Tracks) {
+        if !self.is_of(generation) || self.headers.tracks == tracks {
+            return;
+        }
+        let before = std::mem::replace(&mut self.headers.tracks, tracks);
+        if before.is_empty() {
+            // Readers that came early get them in their preamble.
+            return self.announce();
+        }
+        for lane in &mut self.lanes {
+            lane.change(&before, &self.headers.tracks);
+        }
+        self.ring.forget();
+        self.announce();
+    }
+
+    /// The metadata as the publisher sent it.
+    pub fn set_metadata(&mut self, generation: u64, metadata: Bytes) {
+        if self.is_of(generation) && self.headers.metadata.as_ref() != Some(&metadata) {
+            self.headers.metadata = Some(metadata);
+            if self.fresh {
+                self.announce();
+            }
+        }
+    }
+
+    /// Tells the readers that the headers are others now. Not before the first frame: they have been told nothing.
+    fn announce(&mut self) {
+        if self.fresh {
+            let at = self.last_time.map_or(MediaTime::ZERO, |(at, _)| at);
+            self.ring.change(self.headers.clone(), at);
+        }
+    }
+
+    /// The tracks are complete.
+    pub fn set_ready(&mut self, generation: u64, now: Now) {
+        if self.is_of(generation) && self.ready_ms.is_none() {
+            self.ready_ms = Some(now.wall_ms);
+        }
+    }
+
+    /// One frame from the publisher.
+    pub fn push(&mut self, generation: u64, mut frame: Frame, now: Instant, limits: &Limits) {
+        if !self.is_of(generation) {
+            return;
+        }
+        if std::mem::take(&mut self.rejoin) {
+            self.shift = match self.last_time {
+                // Readers wait: their time goes on by as much as has passed.
+                Some((last, at)) if !self.nobody_reads() => {
+                    let passed = now.saturating_duration_since(at).max(Duration::from_millis(1));
+                    last + MediaTime::from_nanos(i64::try_from(passed.as_nanos()).unwrap_or(i64::MAX))
+                        - frame.dts
+                }
+                _ => MediaTime::ZERO,
+            };
+        }
+        frame.dts = frame.dts + self.shift;
+        frame.pts = frame.pts + self.shift;
+        let size = frame.payload.len() as u64;
+        match frame.track {
+            TrackKind::Video => {
+                self.totals.video_bytes = self.totals.video_bytes.saturating_add(size);
+                self.totals.video_frames = self.totals.video_frames.saturating_add(1);
+            }
+            TrackKind::Audio => self.totals.audio_bytes = self.totals.audio_bytes.saturating_add(size),
+            TrackKind::Data => {}
+        }
+        let later = self.last_time.is_none_or(|(last, _)| frame.dts > last);
+        if later || frame.track != TrackKind::Data {
+            let dts = self.last_time.map_or(frame.dts, |(last, _)| last.max(frame.dts));
+            self.last_time = Some((dts, now));
+        }
+        self.last_frame = Some(now);
+        self.fresh = true;
+        self.ring.push(Entry::Frame(frame), self.headers.tracks.video.is_some(), limits);
+    }
+
+    fn nobody_reads(&self) -> bool {
+        self.lanes.iter().all(|lane| lane.cursors.is_empty())
+    }
+
+    /// Sends everybody what came since the last time.
+    pub fn flush(&mut self, limits: &Limits, now: Now) {
+        let Broadcast { lanes, ring, headers, .. } = self;
+        for lane in lanes.iter_mut() {
+            if lane.cursors.iter().any(|c| matches!(c.outlet, Outlet::Datagrams(..))) {
+                lane.fan_out_datagrams(ring, now);
+            }
+            lane.fan_out(ring, headers, limits, now);
+        }
+        let needed = lanes.iter().map(Lane::needed).min().unwrap_or(u64::MAX);
+        ring.trim(needed, limits);
+    }
+
+    /// A reader that has not begun yet; its number.
+    pub fn subscribe(
+        &mut self,
+        client: Arc<Client>,
+        key: FormatKey,
+        make: impl FnOnce() -> Box<dyn Format>,
+        outlet: Outlet,
+        now: Now,
+    ) -> (u64, Arc<tokio::sync::Notify>) {
+        self.next_reader = self.next_reader.saturating_add(1);
+        let mut cursor = Cursor::new(self.next_reader, client, outlet, now.mono);
+        cursor.place(&self.ring);
+        let wake = cursor.wake.clone();
+        match self.lanes.iter_mut().find(|lane| lane.key == key) {
+            Some(lane) => lane.cursors.push(cursor),
+            None => {
+                let mut lane = Lane::new(key, make(), &self.ring, now.mono);
+                lane.cursors.push(cursor);
+                self.lanes.push(lane);
+            }
+        }
+        (self.next_reader, wake)
+    }
+
+    /// Forgets a reader.
+    pub fn unsubscribe(&mut self, id: u64) {
+        for lane in &mut self.lanes {
+            if let Some(at) = lane.cursors.iter().position(|c| c.id == id) {
+                let gone = lane.cursors.swap_remove(at);
+                let counters = &gone.client.counters;
+                self.totals.left_bytes_out =
+                    self.totals.left_bytes_out.saturating_add(get(&counters.bytes_out));
+                self.totals.left_frames_dropped =
+                    self.totals.left_frames_dropped.saturating_add(get(&counters.frames_dropped));
+            }
+        }
+        self.lanes.retain(|lane| !lane.cursors.is_empty());
+    }
+
+    /// The reader with this number.
+    pub fn cursor(&mut self, id: u64) -> Option<&mut Cursor> {
+        self.lanes.iter_mut().flat_map(|lane| &mut lane.cursors).find(|c| c.id == id)
+    }
+
+    /// Sends one reader what it can take now.
+    pub fn send_to(&mut self, id: u64, limits: &Limits, now: Now) {
+        let Broadcast { lanes, ring, headers, .. } = self;
+        for lane in lanes.iter_mut() {
+            if let Some(index) = lane.cursors.iter().position(|c| c.id == id) {
+                lane.pack(ring, now);
+                lane.send_to(index, ring, headers, limits, now);
+            }
+        }
+    }
+
+    /// Places a reader where a late reader begins.
+    pub fn place(&mut self, id: u64) {
+        let Broadcast { lanes, ring, .. } = self;
+        if let Some(cursor) = lanes.iter_mut().flat_map(|lane| &mut lane.cursors).find(|c| c.id == id) {
+            cursor.place(ring);
+        }
+    }
+
+    /// The packed entries that a reader would begin with.
+    pub fn upcoming(&mut self, id: u64, now: Now) -> Vec<Packed> {
+        let Broadcast { lanes, ring, .. } = self;
+        let Some(lane) = lanes.iter_mut().find(|lane| lane.cursors.iter().any(|c| c.id == id)) else {
+            return Vec::new();
+        };
+        lane.pack(ring, now);
+        ring.begin().map(|begin| lane.packed_from(begin)).unwrap_or_default()
+    }
+
+    /// The readers' entries in the registry.
+    pub fn readers(&self) -> Vec<Arc<Client>> {
+        self.lanes.iter().flat_map(Lane::clients).cloned().collect()
+    }
+}

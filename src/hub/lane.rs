@@ -1,0 +1,170 @@
+//! All readers of one format: frames are packed once here and go out to each of them.
+
+use super::cursor::{Cursor, Over};
+use super::format::{Format, FormatKey, Headers, Outlet, Packed, Targets};
+use super::limits::Limits;
+use super::registry::{Client, Counters};
+use super::ring::{Entry, Ring};
+use crate::base::clock::Now;
+use crate::media::{MediaTime, Tracks};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How often readers are asked whether they make progress.
+const SURVEY: Duration = Duration::from_secs(1);
+
+/// One entry as this format sends it.
+struct Slot {
+    packed: Packed,
+    /// Bytes of all entries before it.
+    before: u64,
+}
+
+/// One format with its readers.
+pub struct Lane {
+    /// Which format.
+    pub key: FormatKey,
+    /// Its readers.
+    pub cursors: Vec<Cursor>,
+    format: Box<dyn Format>,
+    slots: VecDeque<Slot>,
+    first: u64,
+    bytes: u64,
+    surveyed: Instant,
+}
+
+impl Lane {
+    /// A format that begins where a late reader begins.
+    pub fn new(key: FormatKey, format: Box<dyn Format>, ring: &Ring, now: Instant) -> Lane {
+        let first = ring.begin().unwrap_or_else(|| ring.head());
+        Lane { key, cursors: Vec::new(), format, slots: VecDeque::new(), first, bytes: 0, surveyed: now }
+    }
+
+    /// Packs what has come since the last time.
+    pub fn pack(&mut self, ring: &Ring, now: Now) {
+        if self.first < ring.first() {
+            let gone = usize::try_from(ring.first().saturating_sub(self.first)).unwrap_or(usize::MAX);
+            self.slots.drain(..gone.min(self.slots.len()));
+            self.first = ring.first();
+        }
+        let mut number = self.first.saturating_add(self.slots.len() as u64);
+        while let Some(entry) = ring.get(number) {
+            let packed = match entry {
+                Entry::Frame(frame) => self.format.pack(frame, now.wall_ms),
+                Entry::Changed(headers, at) => self.format.changed(headers, *at, now.wall_ms),
+            };
+            let before = self.bytes;
+            self.bytes = self.bytes.saturating_add(packed.bytes.len() as u64);
+            self.slots.push_back(Slot { packed, before });
+            number = number.saturating_add(1);
+        }
+    }
+
+    fn slot(slots: &VecDeque<Slot>, first: u64, number: u64) -> Option<&Slot> {
+        slots.get(usize::try_from(number.checked_sub(first)?).ok()?)
+    }
+
+    /// The packed entries from `number` on.
+    pub fn packed_from(&self, number: u64) -> Vec<Packed> {
+        let skip = usize::try_from(number.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        self.slots.iter().skip(skip).map(|slot| slot.packed.clone()).collect()
+    }
+
+    /// Sends to all readers what they can take now.
+    pub fn fan_out(&mut self, ring: &Ring, headers: &Headers, limits: &Limits, now: Now) {
+        self.pack(ring, now);
+        let mut i = 0;
+        while i < self.cursors.len() {
+            self.send_to(i, ring, headers, limits, now);
+            i += 1;
+        }
+        if now.mono.saturating_duration_since(self.surveyed) >= SURVEY {
+            self.surveyed = now.mono;
+            for cursor in &mut self.cursors {
+                cursor.check_progress(now.mono, limits);
+            }
+        }
+    }
+
+    /// Sends to all readers of datagrams, together where they stand together, then to each alone what is left.
+    pub fn fan_out_datagrams(&mut self, ring: &Ring, now: Now) {
+        self.pack(ring, now);
+        let mut number = self.first;
+        // The entries that at least one reader waits for.
+        if let Some(lowest) = self.cursors.iter().filter(|c| c.playing).map(|c| c.next).min() {
+            number = number.max(lowest);
+        }
+        while number < ring.head() {
+            let Some(slot) = Lane::slot(&self.slots, self.first, number) else { break };
+            let mut together: Vec<(&Targets, &Counters)> = Vec::new();
+            let mut socket = None;
+            for cursor in self.cursors.iter().filter(|c| c.stands_at(number)) {
+                if let Outlet::Datagrams(datagrams, targets) = &cursor.outlet {
+                    socket.get_or_insert(datagrams);
+                    together.push((targets, &cursor.client.counters));
+                }
+            }
+            if let Some(socket) = socket
+                && !slot.packed.cuts.is_empty()
+            {
+                socket.send(&slot.packed, &together);
+            }
+            let time = ring.get(number).map_or(0, |e| u64::try_from(e.time().millis()).unwrap_or(0));
+            for cursor in self.cursors.iter_mut().filter(|c| c.stands_at(number)) {
+                cursor.next = number.saturating_add(1);
+                cursor.client.counters.timestamp_ms.store(time, std::sync::atomic::Ordering::Relaxed);
+            }
+            number = number.saturating_add(1);
+        }
+    }
+
+    /// Sends to one reader.
+    pub fn send_to(&mut self, index: usize, ring: &Ring, headers: &Headers, limits: &Limits, now: Now) {
+        let Lane { cursors, slots, format, first, bytes, .. } = self;
+        let Some(cursor) = cursors.get_mut(index) else { return };
+        let packed = |number: u64| Lane::slot(slots, *first, number).map(|slot| &slot.packed);
+        let mut preamble = |at: MediaTime| format.preamble(headers, at, now.wall_ms);
+        match &cursor.outlet {
+            Outlet::Stream(_) => {
+                cursor.write(ring, &packed, &mut preamble, now.mono);
+                if cursor.blocked {
+                    let lag =
+                        |at: u64| Lane::slot(slots, *first, at).map_or(0, |s| bytes.saturating_sub(s.before));
+                    cursor.keep_up(ring, lag, limits);
+                }
+            }
+            Outlet::Datagrams(datagrams, targets) => {
+                let (datagrams, targets, client) = (datagrams.clone(), *targets, cursor.client.clone());
+                cursor.datagrams(ring, &mut preamble, &mut |number, head| {
+                    let Some(packed) = head.or_else(|| number.and_then(packed)) else { return 0 };
+                    if !packed.cuts.is_empty() {
+                        datagrams.send(packed, &[(&targets, &client.counters)]);
+                    }
+                    packed.bytes.len()
+                });
+            }
+        }
+    }
+
+    /// The tracks are others from now on: ends the readers that cannot go on. `true` if the others must be told.
+    pub fn change(&mut self, before: &Tracks, after: &Tracks) -> bool {
+        let survives = self.format.survives(before, after);
+        if !survives {
+            for cursor in &mut self.cursors {
+                cursor.end(Over::Reconfigured);
+            }
+        }
+        survives
+    }
+
+    /// The oldest entry that a reader of this lane still waits for.
+    pub fn needed(&self) -> u64 {
+        self.cursors.iter().filter(|c| c.playing).map(|c| c.next).min().unwrap_or(u64::MAX)
+    }
+
+    /// Its readers' entries in the registry.
+    pub fn clients(&self) -> impl Iterator<Item = &Arc<Client>> {
+        self.cursors.iter().map(|c| &c.client)
+    }
+}

@@ -1,0 +1,48 @@
+//! How much the hub keeps, and for how long (the table in `docs/architecture.md`).
+
+use std::time::Duration;
+
+/// The hub's bounds. Values, so that tests can shorten them.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// A reader further behind than these frames skips to a keyframe.
+    pub lag_frames: u64,
+    /// A reader further behind than these bytes skips to a keyframe.
+    pub lag_bytes: u64,
+    /// A reader further behind than this time of media skips to a keyframe.
+    pub lag_time: Duration,
+    /// A reader whose peer has taken nothing for so long, while there was something to take, is closed.
+    pub no_progress: Duration,
+    /// The longest group of pictures that is kept for late readers.
+    pub gop_time: Duration,
+    /// The largest group of pictures that is kept, in bytes of payload.
+    pub gop_bytes: u64,
+    /// The most frames kept in all.
+    pub gop_frames: usize,
+    /// How long readers wait for a publisher whose connection broke.
+    pub lost: Duration,
+    /// How long a description waits for a publisher that has not shown its tracks yet.
+    pub ready: Duration,
+    /// Bytes of dialog that may wait for a reader; one that asks without reading is closed.
+    pub dialog_bytes: usize,
+    /// Streams at once.
+    pub streams: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            lag_frames: 512,
+            lag_bytes: 8 << 20,
+            lag_time: Duration::from_secs(5),
+            no_progress: Duration::from_secs(10),
+            gop_time: Duration::from_secs(10),
+            gop_bytes: 16 << 20,
+            gop_frames: 2500,
+            lost: Duration::from_secs(10),
+            ready: Duration::from_secs(10),
+            dialog_bytes: 256 << 10,
+            streams: 1024,
+        }
+    }
+}

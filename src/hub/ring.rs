@@ -1,0 +1,191 @@
+//! The frames that a stream still holds: the group of pictures that a late reader begins with, and what slow readers
+//! have not taken yet.
+
+use super::format::Headers;
+use super::limits::Limits;
+use crate::media::{Frame, MediaTime, TrackKind};
+use std::collections::VecDeque;
+
+/// One step of a stream.
+#[derive(Clone, Debug)]
+pub enum Entry {
+    /// A frame.
+    Frame(Frame),
+    /// From here on the tracks or the metadata are these. The time is that of the frame before.
+    Changed(Box<Headers>, MediaTime),
+}
+
+impl Entry {
+    /// Its time.
+    pub fn time(&self) -> MediaTime {
+        match self {
+            Entry::Frame(frame) => frame.dts,
+            Entry::Changed(_, at) => *at,
+        }
+    }
+
+    fn size(&self) -> u64 {
+        match self {
+            Entry::Frame(frame) => frame.payload.len() as u64,
+            Entry::Changed(..) => 0,
+        }
+    }
+}
+
+/// Entries by number; numbers are never used again.
+#[derive(Debug, Default)]
+pub struct Ring {
+    entries: VecDeque<Entry>,
+    first: u64,
+    bytes: u64,
+    /// Where a late reader begins.
+    begin: Option<u64>,
+    /// Payload bytes from `begin` on.
+    gop_bytes: u64,
+}
+
+impl Ring {
+    /// The number of the oldest entry.
+    pub fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// The number that the next entry will have.
+    pub fn head(&self) -> u64 {
+        self.first.saturating_add(self.entries.len() as u64)
+    }
+
+    /// The entry with this number.
+    pub fn get(&self, number: u64) -> Option<&Entry> {
+        self.entries.get(usize::try_from(number.checked_sub(self.first)?).ok()?)
+    }
+
+    /// Where a late reader begins: the last keyframe if its group is still whole, the head of a stream of sound alone.
+    pub fn begin(&self) -> Option<u64> {
+        self.begin
+    }
+
+    /// Bytes of payload held.
+    #[cfg(test)]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Adds one. `pictures`: whether the stream has a track of pictures.
+    pub fn push(&mut self, entry: Entry, pictures: bool, limits: &Limits) {
+        let number = self.head();
+        let size = entry.size();
+        let time = entry.time();
+        match &entry {
+            Entry::Frame(frame) if frame.keyframe && frame.track == TrackKind::Video => {
+                self.begin = Some(number);
+                self.gop_bytes = 0;
+            }
+            Entry::Frame(frame) if !pictures && frame.track == TrackKind::Audio => {
+                self.begin = Some(number);
+                self.gop_bytes = 0;
+            }
+            Entry::Frame(_) | Entry::Changed(..) => {}
+        }
+        self.bytes = self.bytes.saturating_add(size);
+        self.gop_bytes = self.gop_bytes.saturating_add(size);
+        self.entries.push_back(entry);
+        if let Some(begin) = self.begin {
+            let began = self.get(begin).map_or(time, Entry::time);
+            let frames = self.head().saturating_sub(begin);
+            if self.gop_bytes > limits.gop_bytes
+                || time.since(began) > limits.gop_time
+                || frames > limits.gop_frames as u64
+            {
+                self.begin = None;
+            }
+        }
+    }
+
+    /// Marks that the headers are these from here on. If the tracks are others, [`Ring::forget`] comes first; metadata
+    /// alone does not spoil the group of pictures.
+    pub fn change(&mut self, headers: Headers, at: MediaTime) {
+        self.entries.push_back(Entry::Changed(Box::new(headers), at));
+    }
+
+    /// Forgets the group of pictures: late readers wait for the next keyframe.
+    pub fn forget(&mut self) {
+        self.begin = None;
+    }
+
+    /// Drops what neither a late reader nor one at `needed` will ask for, and what is out of bounds for everybody.
+    pub fn trim(&mut self, needed: u64, limits: &Limits) {
+        let head = self.head();
+        let keep = self.begin.unwrap_or(head).min(needed);
+        let newest = self.entries.back().map_or(MediaTime::ZERO, Entry::time);
+        while let Some(front) = self.entries.front() {
+            let wanted = self.first >= keep;
+            let of_gop = self.begin.is_some_and(|begin| self.first >= begin);
+            let slow = newest.since(front.time()) <= limits.lag_time
+                && head.saturating_sub(self.first) <= limits.lag_frames
+                && self.bytes <= limits.lag_bytes.max(limits.gop_bytes);
+            if of_gop || (wanted && slow) {
+                break;
+            }
+            self.bytes = self.bytes.saturating_sub(front.size());
+            self.entries.pop_front();
+            self.first = self.first.saturating_add(1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use std::time::Duration;
+
+    fn frame(track: TrackKind, ms: i64, keyframe: bool) -> Entry {
+        let at = MediaTime::from_millis(ms);
+        Entry::Frame(Frame { track, dts: at, pts: at, keyframe, payload: Bytes::from_static(&[0; 100]) })
+    }
+
+    #[test]
+    fn late_readers_begin_with_the_last_keyframe() {
+        let limits = Limits::default();
+        let mut ring = Ring::default();
+        ring.push(frame(TrackKind::Video, 0, false), true, &limits);
+        assert_eq!(ring.begin(), None);
+        for i in 1..10 {
+            ring.push(frame(TrackKind::Video, i * 40, i % 4 == 0), true, &limits);
+            ring.push(frame(TrackKind::Audio, i * 40, true), true, &limits);
+            ring.trim(u64::MAX, &limits);
+        }
+        let begin = ring.begin().unwrap();
+        assert_eq!(begin, ring.first());
+        assert!(matches!(ring.get(begin), Some(Entry::Frame(f)) if f.keyframe && f.dts.millis() == 320));
+        assert_eq!(ring.head(), 19);
+        assert_eq!(ring.bytes(), 400);
+    }
+
+    #[test]
+    fn slow_readers_keep_frames_for_a_while() {
+        let limits = Limits { lag_time: Duration::from_millis(200), ..Limits::default() };
+        let mut ring = Ring::default();
+        for i in 0..100 {
+            ring.push(frame(TrackKind::Video, i * 40, i % 2 == 0), true, &limits);
+            ring.trim(3, &limits);
+        }
+        assert_eq!(ring.first(), 94);
+    }
+
+    #[test]
+    fn endless_groups_are_not_kept() {
+        let limits = Limits { gop_time: Duration::from_secs(1), ..Limits::default() };
+        let mut ring = Ring::default();
+        for i in 0..40 {
+            ring.push(frame(TrackKind::Video, i * 40, i == 0), true, &limits);
+            ring.trim(u64::MAX, &limits);
+        }
+        assert_eq!(ring.begin(), None);
+        assert_eq!(ring.first(), ring.head());
+        // Sound alone begins anywhere.
+        ring.push(frame(TrackKind::Audio, 9000, true), false, &limits);
+        assert_eq!(ring.begin(), Some(40));
+    }
+}

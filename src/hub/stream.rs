@@ -1,0 +1,73 @@
+//! A stream behind its lock, and what the control faces see of it.
+
+use super::broadcast::{Broadcast, Totals};
+use super::format::Headers;
+use super::registry::{Client, get, locked};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+use tokio::sync::Notify;
+
+/// One name.
+pub struct Stream {
+    /// Without the application.
+    pub name: String,
+    /// Its state.
+    pub state: Mutex<Broadcast>,
+    /// Tells those that wait for its tracks.
+    pub changed: Notify,
+}
+
+/// A stream at one moment.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// Its name, without the application.
+    pub name: String,
+    /// Since when, milliseconds since 1970.
+    pub created_ms: i64,
+    /// Since when.
+    pub created: Instant,
+    /// Since when its tracks are known, milliseconds since 1970.
+    pub ready_ms: Option<i64>,
+    /// When the last frame came.
+    pub last_frame: Option<Instant>,
+    /// Tracks and metadata.
+    pub headers: Headers,
+    /// Who publishes; nobody while readers wait for one that was lost.
+    pub publisher: Option<Arc<Client>>,
+    /// Who reads, in no order.
+    pub readers: Vec<Arc<Client>>,
+    /// What it has carried.
+    pub totals: Totals,
+    /// Bytes received: payload of all tracks.
+    pub bytes_in: u64,
+    /// Bytes sent to all readers, those that have left included.
+    pub bytes_out: u64,
+    /// Frames that slow readers did not get.
+    pub frames_dropped: u64,
+}
+
+impl Stream {
+    /// What it is now.
+    pub fn view(&self) -> View {
+        let state = locked(&self.state);
+        let readers = state.readers();
+        let sum = |of: fn(&Client) -> u64| readers.iter().map(|c| of(c)).fold(0, u64::saturating_add);
+        let totals = state.totals;
+        View {
+            name: self.name.clone(),
+            created_ms: state.created_ms,
+            created: state.created,
+            ready_ms: state.ready_ms,
+            last_frame: state.last_frame,
+            headers: state.headers.clone(),
+            publisher: state.publisher().cloned(),
+            bytes_in: totals.video_bytes.saturating_add(totals.audio_bytes),
+            bytes_out: totals.left_bytes_out.saturating_add(sum(|c| get(&c.counters.bytes_out))),
+            frames_dropped: totals
+                .left_frames_dropped
+                .saturating_add(sum(|c| get(&c.counters.frames_dropped))),
+            totals,
+            readers,
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! The hub with a format and sinks that write down what they get.
+
+use super::*;
+use crate::media::{Frame, MediaTime, TrackKind, Tracks};
+use bytes::Bytes;
+use std::io::{self, IoSlice};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Writes each frame as `v12 ` or `a12 ` (its time in ms), keyframes in capitals.
+struct Words;
+
+impl Format for Words {
+    fn preamble(&mut self, headers: &Headers, at: MediaTime, _: i64) -> Packed {
+        let tracks = u8::from(headers.tracks.video.is_some()) + u8::from(headers.tracks.audio.is_some());
+        Packed { bytes: format!("<{tracks}@{}> ", at.millis()).into(), cuts: Vec::new() }
+    }
+
+    fn pack(&mut self, frame: &Frame, _: i64) -> Packed {
+        let letter = match (frame.track, frame.keyframe) {
+            (TrackKind::Video, true) => 'V',
+            (TrackKind::Video, false) => 'v',
+            (TrackKind::Audio, _) => 'a',
+            (TrackKind::Data, _) => 'd',
+        };
+        Packed { bytes: format!("{letter}{} ", frame.dts.millis()).into(), cuts: Vec::new() }
+    }
+
+    fn changed(&mut self, _: &Headers, at: MediaTime, _: i64) -> Packed {
+        Packed { bytes: format!("!{} ", at.millis()).into(), cuts: Vec::new() }
+    }
+
+    fn survives(&self, _: &Tracks, after: &Tracks) -> bool {
+        after.audio.is_none()
+    }
+}
+
+#[derive(Default)]
+struct Paper {
+    text: Mutex<String>,
+    closed: AtomicBool,
+    unsent: AtomicU64,
+    /// Takes at most so many bytes a write; 0 means all.
+    bite: AtomicU64,
+}
+
+impl Paper {
+    fn read(&self) -> String {
+        std::mem::take(&mut *locked(&self.text))
+    }
+}
+
+impl Sink for Paper {
+    fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        if self.closed.load(Ordering::Relaxed) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let whole: Vec<u8> = parts.iter().flat_map(|p| p.iter().copied()).collect();
+        let bite = self.bite.load(Ordering::Relaxed) as usize;
+        let n = if bite == 0 { whole.len() } else { bite.min(whole.len()) };
+        locked(&self.text).push_str(std::str::from_utf8(&whole[..n]).unwrap());
+        Ok(n)
+    }
+
+    fn unsent(&self) -> u64 {
+        self.unsent.load(Ordering::Relaxed)
+    }
+}
+
+fn hub(limits: Limits) -> Hub {
+    Hub::new(Registry::default(), limits)
+}
+
+fn client(hub: &Hub) -> Arc<Client> {
+    let now = Now::read();
+    hub.registry().enter(Protocol::Rtmp, "127.0.0.1:9".parse().unwrap(), now.mono, now.wall_ms)
+}
+
+fn video(ms: i64, keyframe: bool) -> Frame {
+    let at = MediaTime::from_millis(ms);
+    Frame { track: TrackKind::Video, dts: at, pts: at, keyframe, payload: Bytes::from_static(b"0123456789") }
+}
+
+fn audio(ms: i64) -> Frame {
+    Frame { track: TrackKind::Audio, keyframe: true, ..video(ms, true) }
+}
+
+fn pictures() -> Tracks {
+    let sps = [
+        0x67, 0x64, 0x00, 0x1f, 0xac, 0xd9, 0x40, 0x50, 0x05, 0xbb, 0x01, 0x10, 0x00, 0x00, 0x03, 0x00, 0x10,
+        0x00, 0x00, 0x03, 0x03, 0xc0, 0xf1, 0x83, 0x19, 0x60,
+    ];
+    let video = crate::media::codec::h264::track_of_sets(&sps, &[0x68, 0xeb]).unwrap();
+    Tracks { video: Some(video), audio: None }
+}
+
+fn read(hub: &Hub, now: Now) -> (Reader, Arc<Paper>, Arc<Client>) {
+    let paper = Arc::new(Paper::default());
+    let client = client(hub);
+    let reader = hub
+        .subscribe(
+            "s",
+            &client,
+            FormatKey("w".into()),
+            || Box::new(Words),
+            Outlet::Stream(paper.clone()),
+            now,
+        )
+        .unwrap();
+    reader.play(now);
+    (reader, paper, client)
+}
+
+#[tokio::test(start_paused = true)]
+async fn late_readers_begin_with_the_keyframe_and_share() {
+    let hub = hub(Limits::default());
+    let now = Now::read();
+    let publisher = hub.publish("s", &client(&hub), now).unwrap();
+    assert!(matches!(hub.publish("s", &client(&hub), now), Err(Refused::Taken)));
+    publisher.headers(pictures());
+    let (_early, early, _) = read(&hub, now);
+    for i in 0..6 {
+        publisher.frame(video(i * 40, i % 4 == 1), now.mono);
+        publisher.frame(audio(i * 40), now.mono);
+        publisher.flush(now);
+    }
+    assert_eq!(early.read(), "<1@40> V40 a40 v80 a80 v120 a120 v160 a160 V200 a200 ");
+    let (_late, late, _) = read(&hub, now);
+    assert_eq!(late.read(), "<1@200> V200 a200 ");
+    publisher.frame(video(240, false), now.mono);
+    publisher.flush(now);
+    assert_eq!((early.read(), late.read()), ("v240 ".into(), "v240 ".into()));
+    publisher.end();
+    assert!(!hub.is_published("s"));
+    assert_eq!(_late.event().await, Event::Over(Over::Unpublished));
+    drop((_late, _early));
+    assert!(hub.snapshot().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_reader_skips_to_a_keyframe_and_others_lose_nothing() {
+    let limits = Limits { lag_frames: 20, ..Limits::default() };
+    let hub = hub(limits);
+    let now = Now::read();
+    let publisher = hub.publish("s", &client(&hub), now).unwrap();
+    publisher.headers(pictures());
+    let (slow, slow_paper, slow_client) = read(&hub, now);
+    let (_fast, fast_paper, fast_client) = read(&hub, now);
+    publisher.frame(video(0, true), now.mono);
+    publisher.flush(now);
+    slow_paper.read();
+    slow_paper.closed.store(true, Ordering::Relaxed);
+    for i in 1..40 {
+        publisher.frame(video(i * 40, i % 8 == 0), now.mono);
+        publisher.frame(audio(i * 40), now.mono);
+        publisher.flush(now);
+    }
+    assert_eq!(slow.event().await, Event::Blocked);
+    slow_paper.closed.store(false, Ordering::Relaxed);
+    slow.flush(now);
+    let got = slow_paper.read();
+    // What stood in line goes out whole, then sound without pictures, then a keyframe.
+    let words: Vec<&str> = got.split_whitespace().collect();
+    let key = words.iter().rposition(|w| w.starts_with('V')).unwrap();
+    assert_eq!(words[key], "V1280");
+    assert!(words[..key].iter().rev().take_while(|w| w.starts_with('a')).count() > 0, "{got}");
+    assert_eq!(words[key + 1..].len(), 15, "{got}");
+    assert!(registry::get(&slow_client.counters.frames_dropped) > 0);
+    assert_eq!(registry::get(&fast_client.counters.frames_dropped), 0);
+    assert_eq!(fast_paper.read().split_whitespace().count(), 1 + 1 + 39 * 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn packets_are_never_cut_by_the_dialog() {
+    let hub = hub(Limits::default());
+    let now = Now::read();
+    let publisher = hub.publish("s", &client(&hub), now).unwrap();
+    publisher.headers(pictures());
+    let (reader, paper, _) = read(&hub, now);
+    paper.bite.store(2, Ordering::Relaxed);
+    publisher.frame(video(0, true), now.mono);
+    publisher.flush(now);
+    reader.say(Bytes::from_static(b"(hello) "), now);
+    publisher.frame(video(40, false), now.mono);
+    publisher.flush(now);
+    assert_eq!(paper.read(), "<1@0> V0 (hello) v40 ");
+    assert!(reader.drained());
+}
+
+#[tokio::test(start_paused = true)]
+async fn readers_wait_for_a_lost_publisher_and_time_goes_on() {
+    let hub = hub(Limits::default());
+    let now = Now::read();
+    let publisher = hub.publish("s", &client(&hub), now).unwrap();
+    publisher.headers(pictures());
+    let (reader, paper, _) = read(&hub, now);
+    publisher.frame(video(5000, true), now.mono);
+    publisher.flush(now);
+    drop(publisher);
+    assert!(!hub.is_published("s"));
+    let later = now.after(Duration::from_secs(3));
+    let publisher = hub.publish("s", &client(&hub), later).unwrap();
+    publisher.headers(pictures());
+    publisher.frame(video(0, true), later.mono);
+    publisher.frame(video(40, false), later.mono);
+    publisher.flush(later);
+    assert_eq!(paper.read(), "<1@5000> V5000 V8000 v8040 ");
+    drop(publisher);
+    assert_eq!(reader.event().await, Event::Over(Over::Lost));
+    drop(reader);
+    assert!(hub.snapshot().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn other_tracks_end_only_those_who_cannot_go_on() {
+    let hub = hub(Limits::default());
+    let now = Now::read();
+    let publisher = hub.publish("s", &client(&hub), now).unwrap();
+    publisher.headers(pictures());
+    let (reader, paper, _) = read(&hub, now);
+    publisher.frame(video(0, true), now.mono);
+    let mut other = pictures();
+    other.video.as_mut().unwrap().config = Bytes::from_static(b"other");
+    publisher.headers(other.clone());
+    publisher.frame(video(40, true), now.mono);
+    publisher.flush(now);
+    assert_eq!(paper.read(), "<1@0> V0 !0 V40 ");
+    // This format does not survive sound.
+    other.audio = Some(crate::media::AudioTrack::plain(crate::media::AudioCodec::G711A, 8000, 1));
+    publisher.headers(other);
+    assert_eq!(reader.event().await, Event::Over(Over::Reconfigured));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_takes_nothing_is_ended() {
+    let hub = hub(Limits::default());
+    let mut now = Now::read();
+    let publisher = hub.publish("s", &client(&hub), now).unwrap();
+    publisher.headers(pictures());
+    let (stuck, stuck_paper, _) = read(&hub, now);
+    let (_well, _, well_client) = read(&hub, now);
+    stuck_paper.unsent.store(1 << 40, Ordering::Relaxed);
+    for i in 0..15 {
+        publisher.frame(video(i * 1000, true), now.mono);
+        publisher.flush(now);
+        now = now.after(Duration::from_secs(1));
+    }
+    assert_eq!(stuck.event().await, Event::Over(Over::TooSlow));
+    assert!(registry::get(&well_client.counters.bytes_out) > 0);
+    assert_eq!(hub.snapshot()[0].readers.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn descriptions_wait_for_tracks() {
+    let hub = hub(Limits::default());
+    let now = Now::read();
+    assert!(hub.headers("s").await.is_none());
+    let publisher = hub.publish("s", &client(&hub), now).unwrap();
+    let waiting = tokio::spawn({
+        let hub = hub.clone();
+        async move { hub.headers("s").await }
+    });
+    tokio::task::yield_now().await;
+    publisher.headers(pictures());
+    publisher.ready(now);
+    assert!(waiting.await.unwrap().unwrap().tracks.video.is_some());
+    drop(publisher);
+    assert!(hub.headers("s").await.is_none());
+    let _silent = hub.publish("s", &client(&hub), now).unwrap();
+    assert!(hub.headers("s").await.is_none(), "gives up after a while");
+}
