@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Measures the figures that msconv promises and prints them as a table. Needs ffmpeg, nginx with the rtmp module, and
 # a film: MSCONV_TEST_FILM, or the one that scripts/test.sh fetches into target/film.
+#   scripts/bench.sh           the command line and the supervisor
+#   scripts/bench.sh relay     the embedded server against nginx-rtmp (MSCONV_BENCH_{SECONDS,ROUNDS,ONLY=cpu|first|delay|crowd})
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -8,4 +10,4 @@ if [ -z "${MSCONV_TEST_FILM:-}" ]; then
   MSCONV_TEST_FILM=$(find "$PWD/target/film" -name '*.mp4' 2>/dev/null | head -n 1 || true)
 fi
 export MSCONV_TEST_FILM
-exec cargo bench --quiet --bench figures
+exec cargo bench --quiet --bench "${1:-figures}"
