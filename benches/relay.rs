@@ -211,11 +211,11 @@ fn delay(servers: &Servers) {
     config.extend([1, 0, 6, 0x68, 0xeb, 0xe3, 0xcb, 0x22, 0xc0]);
     publisher.write_all(&rtmp_peer::message(6, 9, 1, 0, &config, 65536)).unwrap();
     let frame = |number: u32| {
-        let mut body = vec![if number % 60 == 0 { 0x17 } else { 0x27 }, 1, 0, 0, 0];
+        let mut body = vec![if number.is_multiple_of(60) { 0x17 } else { 0x27 }, 1, 0, 0, 0];
         // 10 KB, as a picture of 2.5 Mb/s is; a mark and the number stand at its end.
         let length = 10_000_u32;
         body.extend(length.to_be_bytes());
-        body.push(if number % 60 == 0 { 0x65 } else { 0x41 });
+        body.push(if number.is_multiple_of(60) { 0x65 } else { 0x41 });
         body.extend(vec![0x55; length as usize - 1 - 12]);
         body.extend(b"MARKMARK");
         body.extend((number | 0x8080_8080).to_be_bytes());

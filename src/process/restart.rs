@@ -25,8 +25,6 @@ pub enum Verdict {
     OperatorStop,
     /// It may work again: network, server, source, crash.
     Transient(String),
-    /// As [`Verdict::Transient`], but our own old connection still holds the name: wait until the server drops it.
-    Ghost(String),
     /// Trying again cannot help.
     Permanent(crate::base::Kind, String),
 }
@@ -46,8 +44,6 @@ pub enum Decision {
 pub const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// Longest pause between two starts.
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(15);
-/// How long nginx-rtmp keeps the name of a publisher that vanished (`drop_idle_publisher 10s`), and a little more.
-pub const GHOST_PAUSE: Duration = Duration::from_secs(12);
 /// After this time on the air earlier failures are forgotten.
 pub const HEALTHY_AFTER: Duration = Duration::from_secs(30);
 /// So many failures within [`FAILING_WITHIN`] are told as failing.
@@ -92,11 +88,8 @@ impl Policy {
             (Verdict::OperatorStop, _) => Decision::Finish,
             (Verdict::Permanent(kind, why), _) => Decision::Fail(kind, why),
             (Verdict::Clean, When::OnFailure | When::Never) => Decision::Finish,
-            (Verdict::Transient(why) | Verdict::Ghost(why), When::Never) => {
-                Decision::Fail(crate::base::Kind::Input, why)
-            }
+            (Verdict::Transient(why), When::Never) => Decision::Fail(crate::base::Kind::Input, why),
             (Verdict::Clean | Verdict::Transient(_), _) => Decision::Again(self.pause(now, chance)),
-            (Verdict::Ghost(_), _) => Decision::Again(self.pause(now, chance).max(GHOST_PAUSE)),
         }
     }
 
@@ -195,7 +188,6 @@ mod tests {
             decide(When::Always, Verdict::Permanent(Kind::Missing, "m".into())),
             Decision::Fail(Kind::Missing, "m".into())
         );
-        assert_eq!(decide(When::OnFailure, Verdict::Ghost("g".into())), Decision::Again(GHOST_PAUSE));
         assert!(matches!(decide(When::Never, transient()), Decision::Fail(..)));
     }
 }

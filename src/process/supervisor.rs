@@ -266,7 +266,7 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
             (Err(e), None) => Verdict::Transient(format!("lost sight of the program: {e}")),
         };
         self.by_hand = verdict == Verdict::OperatorStop;
-        if let Verdict::Transient(why) | Verdict::Ghost(why) = &verdict {
+        if let Verdict::Transient(why) = &verdict {
             self.record.last_error = Some(self.job.redactor.clean(why));
         }
         verdict
