@@ -23,7 +23,7 @@ pub use format::{Cut, Datagrams, Format, FormatKey, Headers, Outlet, Packed, Sin
 pub use limits::Limits;
 pub use publisher::Publisher;
 pub use reader::Reader;
-pub use registry::{Client, Counters, Protocol, Registry, Role};
+pub use registry::{Client, Counters, Kind, Registry, Role};
 pub use stream::View;
 
 use crate::base::clock::Now;

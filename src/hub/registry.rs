@@ -9,15 +9,13 @@ use std::time::Instant;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-/// What kind of entry it is.
+/// What kind of entry it is; each front end has its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Protocol {
-    /// An RTMP connection.
-    Rtmp,
-    /// An RTSP connection (TCP), which may carry a session.
-    RtspConnection,
-    /// An RTSP session.
-    RtspSession,
+pub struct Kind {
+    /// A word of ours.
+    pub name: &'static str,
+    /// Whether it is a connection, and not something that connections carry.
+    pub connection: bool,
 }
 
 /// What a client does.
@@ -80,7 +78,7 @@ pub struct Details {
     pub role: Role,
     /// The name of the stream, without the application.
     pub name: String,
-    /// The RTMP application (`live`), or what stood before the name in an RTSP path.
+    /// The application (`live`) that it named.
     pub application: String,
     /// The URL's query. It may carry a secret: shown redacted.
     pub query: String,
@@ -102,7 +100,7 @@ pub struct Client {
     /// Its number in the `/stat` face.
     pub number: u64,
     /// What it is.
-    pub protocol: Protocol,
+    pub kind: Kind,
     /// The other end.
     pub remote: SocketAddr,
     /// When it came, Unix milliseconds.
@@ -164,15 +162,15 @@ pub struct Registry(Arc<Inner>);
 
 impl Registry {
     /// A new entry. It stays in the lists until the last handle is dropped.
-    pub fn enter(&self, protocol: Protocol, remote: SocketAddr, now: Instant, wall_ms: i64) -> Arc<Client> {
+    pub fn enter(&self, kind: Kind, remote: SocketAddr, now: Instant, wall_ms: i64) -> Arc<Client> {
         let number = self.0.next.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-        if protocol != Protocol::RtspSession {
+        if kind.connection {
             add(&self.0.accepted, 1);
         }
         let client = Arc::new(Client {
             id: Uuid::new_v4(),
             number,
-            protocol,
+            kind,
             remote,
             created_ms: wall_ms,
             since: now,
@@ -187,14 +185,14 @@ impl Registry {
     }
 
     /// Those of one kind, oldest first.
-    pub fn list(&self, protocol: Protocol) -> Vec<Arc<Client>> {
+    pub fn list(&self, kind: Kind) -> Vec<Arc<Client>> {
         let clients: Vec<_> = locked(&self.0.clients).values().filter_map(Weak::upgrade).collect();
-        clients.into_iter().filter(|c| c.protocol == protocol).collect()
+        clients.into_iter().filter(|c| c.kind == kind).collect()
     }
 
     /// The one with this name.
-    pub fn find(&self, protocol: Protocol, id: Uuid) -> Option<Arc<Client>> {
-        self.list(protocol).into_iter().find(|c| c.id == id)
+    pub fn find(&self, kind: Kind, id: Uuid) -> Option<Arc<Client>> {
+        self.list(kind).into_iter().find(|c| c.id == id)
     }
 
     /// Connections accepted since the start.
@@ -224,24 +222,27 @@ pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
 
+    const SOCKET: Kind = Kind { name: "socket", connection: true };
+    const SESSION: Kind = Kind { name: "session", connection: false };
+
     #[test]
     fn entries_go_with_their_last_handle() {
         let registry = Registry::default();
         let here = "127.0.0.1:5".parse().unwrap();
-        let a = registry.enter(Protocol::Rtmp, here, Instant::now(), 1);
-        let b = registry.enter(Protocol::RtspSession, here, Instant::now(), 2);
-        assert_eq!(registry.list(Protocol::Rtmp).len(), 1);
-        assert_eq!(registry.find(Protocol::RtspSession, b.id).unwrap().number, 2);
-        assert!(registry.find(Protocol::Rtmp, b.id).is_none());
+        let a = registry.enter(SOCKET, here, Instant::now(), 1);
+        let b = registry.enter(SESSION, here, Instant::now(), 2);
+        assert_eq!(registry.list(SOCKET).len(), 1);
+        assert_eq!(registry.find(SESSION, b.id).unwrap().number, 2);
+        assert!(registry.find(SOCKET, b.id).is_none());
         drop(a);
-        assert!(registry.list(Protocol::Rtmp).is_empty());
+        assert!(registry.list(SOCKET).is_empty());
         assert_eq!(registry.accepted(), 1);
     }
 
     #[tokio::test]
     async fn a_kick_is_not_missed() {
         let registry = Registry::default();
-        let client = registry.enter(Protocol::Rtmp, "[::1]:5".parse().unwrap(), Instant::now(), 1);
+        let client = registry.enter(SOCKET, "[::1]:5".parse().unwrap(), Instant::now(), 1);
         client.kick();
         client.kicked().await;
     }

@@ -73,7 +73,12 @@ fn hub(limits: Limits) -> Hub {
 
 fn client(hub: &Hub) -> Arc<Client> {
     let now = Now::read();
-    hub.registry().enter(Protocol::Rtmp, "127.0.0.1:9".parse().unwrap(), now.mono, now.wall_ms)
+    hub.registry().enter(
+        Kind { name: "test", connection: true },
+        "127.0.0.1:9".parse().unwrap(),
+        now.mono,
+        now.wall_ms,
+    )
 }
 
 fn video(ms: i64, keyframe: bool) -> Frame {

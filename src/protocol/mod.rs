@@ -1,2 +1,11 @@
 //! The protocols of the embedded server, each in `wire` (bytes and values), `session` (the dialog, without sockets and
 //! clocks), `ingest` and `egress` (to and from the hub) and `server` (one task for each connection).
+
+use crate::hub::Kind;
+
+/// An RTMP connection.
+pub const RTMP: Kind = Kind { name: "rtmp", connection: true };
+/// An RTSP connection (TCP), which may carry a session.
+pub const RTSP_CONNECTION: Kind = Kind { name: "rtsp", connection: true };
+/// An RTSP session.
+pub const RTSP_SESSION: Kind = Kind { name: "rtsp session", connection: false };

@@ -123,6 +123,9 @@ fn the_rules_bite() {
         ("src/base/a.rs", "use crate::nowhere::Thing;", imports),
         ("src/attic/a.rs", "use crate::base::Failure;", imports),
         ("src/base/a.rs", "fn f() { assert!(crate::model::x(), \"\") }", imports),
+        ("src/protocol/x/wire/a.rs", "use tokio::net::TcpStream;", pure),
+        ("src/protocol/x/session/a.rs", "fn f() { std::time::Instant::now(); }", pure),
+        ("src/hub/a.rs", "enum Kind { Rtmp }", "the hub names no protocol"),
         ("src/model/a.rs", "use std::fs;", pure),
         ("src/model/a.rs", "use std::{fmt, fs::File};", pure),
         ("src/ffmpeg/a.rs", "fn f() { std::time::Instant::now(); }", pure),
@@ -173,6 +176,7 @@ fn the_rules_leave_honest_code_alone() {
         ("src/config/a.rs", "use super::keys; use super::super::base::Failure; pub(crate) fn f() {}"),
         ("src/config/a.rs", "pub(in crate::config) fn f() {}"),
         ("src/model/a.rs", "use std::net::Ipv6Addr; use std::time::Duration;"),
+        ("src/protocol/x/server.rs", "use tokio::net::TcpStream; async fn f() {}"),
         ("src/model/a.rs", "// std::fs::write in a comment\n/* use tokio; /* nested */ println!() */"),
         (
             "src/model/a.rs",

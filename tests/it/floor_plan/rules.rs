@@ -151,6 +151,7 @@ pub fn offences(file: &SourceFile) -> Vec<Offence> {
     let mut found = Vec::new();
     found.extend(imports_go_down(file));
     found.extend(pure_is_pure(file));
+    found.extend(the_hub_names_no_protocol(file));
     found.extend(printing(file));
     found.extend(spawning(file));
     found.extend(environment(file));
@@ -198,8 +199,31 @@ fn imports_go_down(file: &SourceFile) -> Vec<Offence> {
     found
 }
 
+/// Whether a file is a protocol's `wire` or `session`: bytes and events in, bytes and events out.
+fn is_dialog(name: &str) -> bool {
+    let mut parts = name.trim_end_matches(".rs").split('/').skip_while(|part| *part != "protocol");
+    parts.next().is_some()
+        && parts.next().is_some()
+        && parts.next().is_some_and(|p| p == "wire" || p == "session")
+}
+
+/// Words that the hub does not know: it serves every protocol and names none.
+const PROTOCOLS: [&str; 5] = ["rtmp", "rtsp", "hls", "webrtc", "srt"];
+
+fn the_hub_names_no_protocol(file: &SourceFile) -> Vec<Offence> {
+    if file.top() != Some("hub") {
+        return Vec::new();
+    }
+    let named = |text: &str| PROTOCOLS.iter().any(|p| text.to_ascii_lowercase().contains(p));
+    file.code
+        .iter()
+        .filter(|token| named(&token.text))
+        .map(|token| file.offence("the hub names no protocol", token.line, format!("`{}`", token.text)))
+        .collect()
+}
+
 fn pure_is_pure(file: &SourceFile) -> Vec<Offence> {
-    if !file.top().is_some_and(|top| PURE.contains(&top)) {
+    if !file.top().is_some_and(|top| PURE.contains(&top)) && !is_dialog(&file.name) {
         return Vec::new();
     }
     let rule = "pure modules do no I/O";
