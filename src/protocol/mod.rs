@@ -9,3 +9,5 @@ pub const RTMP: Kind = Kind { name: "rtmp", connection: true };
 pub const RTSP_CONNECTION: Kind = Kind { name: "rtsp", connection: true };
 /// An RTSP session.
 pub const RTSP_SESSION: Kind = Kind { name: "rtsp session", connection: false };
+pub mod access;
+pub mod admission;
