@@ -11,3 +11,4 @@ pub const RTSP_CONNECTION: Kind = Kind { name: "rtsp", connection: true };
 pub const RTSP_SESSION: Kind = Kind { name: "rtsp session", connection: false };
 pub mod access;
 pub mod admission;
+pub mod rtmp;

@@ -1,0 +1,3 @@
+//! RTMP (Adobe's specification 1.0 of 2012, and Enhanced RTMP v2 of the Veovera group).
+
+pub mod wire;
