@@ -1,6 +1,7 @@
 //! Coded media as the hub carries it: tracks, frames, times, and the ways they are packed. Pure: bytes in, values out.
 
 pub mod codec;
+pub mod flv;
 pub mod frame;
 pub mod time;
 pub mod track;
