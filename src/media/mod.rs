@@ -3,6 +3,7 @@
 pub mod codec;
 pub mod flv;
 pub mod frame;
+pub mod rtp;
 pub mod time;
 pub mod track;
 

@@ -1,0 +1,35 @@
+//! RTP (RFC 3550) and the payload formats of the codecs that msconv carries, both ways: frames become packets
+//! ([`pack`]), packets become frames ([`unpack`]). Bytes in, values out; deliberately absent: sockets, sessions, and the
+//! way from RTP time to the stream's own line of time across tracks, which needs arrival times ([`line`] is told them).
+
+#![forbid(unsafe_code)]
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::panic
+)]
+
+pub mod decode_times;
+pub mod header;
+pub mod in_order;
+pub mod line;
+pub mod mpeg_audio;
+pub mod nal_pack;
+pub mod nal_unpack;
+pub mod pack;
+pub mod packets;
+pub mod reception;
+pub mod rtcp;
+pub mod sound_clock;
+pub mod sound_unpack;
+pub mod unpack;
+
+pub use header::Header;
+pub use pack::Packer;
+pub use packets::{Lane, Packets};
+pub use unpack::{Unit, Unpacker};
+
+/// Ticks a second of the RTP clock of pictures (RFC 6184, RFC 7798), and of MPEG audio (RFC 2250).
+pub const CLOCK_90K: u32 = 90_000;

@@ -1,0 +1,76 @@
+//! RTP packets of one track into coded units with RTP time, by codec.
+
+use super::header::Header;
+use super::nal_unpack::Pictures;
+use super::sound_unpack::{Aac, AuHeaders, Mpeg};
+use crate::media::track::VideoCodec;
+use bytes::Bytes;
+
+/// A packet whose payload breaks its format. Its unit is left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the payload of an RTP packet breaks its format")]
+pub struct Unreadable;
+
+/// One picture or packet of sound.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unit {
+    /// RTP time of the packet that it came in.
+    pub timestamp: u32,
+    /// Samples of other units before it in that packet.
+    pub samples_before: u32,
+    /// Whether decoding can begin here.
+    pub keyframe: bool,
+    /// As [`crate::media::Frame::payload`].
+    pub payload: Bytes,
+}
+
+/// Puts the units of one track together.
+#[derive(Debug)]
+pub enum Unpacker {
+    /// H.264 and H.265.
+    Pictures(Pictures),
+    /// AAC.
+    Aac(Aac),
+    /// MPEG audio.
+    Mpeg(Mpeg),
+    /// Opus and G.711: one packet is one unit.
+    Plain,
+}
+
+impl Unpacker {
+    /// For pictures; `None` for a codec without a payload format here.
+    pub fn video(codec: VideoCodec) -> Option<Unpacker> {
+        matches!(codec, VideoCodec::H264 | VideoCodec::H265).then(|| Unpacker::Pictures(Pictures::new(codec)))
+    }
+
+    /// For AAC with units of `samples` samples.
+    pub fn aac(headers: AuHeaders, samples: u32) -> Unpacker {
+        Unpacker::Aac(Aac::new(headers, samples))
+    }
+
+    /// Takes the next packet of the track in order; `missing` if some were lost right before it.
+    ///
+    /// # Errors
+    /// A payload that breaks its format. The next packet may be read again.
+    pub fn push(
+        &mut self,
+        header: &Header,
+        payload: Bytes,
+        missing: bool,
+        out: &mut Vec<Unit>,
+    ) -> Result<(), Unreadable> {
+        // Encoders and hole punches send empty packets; they say nothing.
+        if payload.is_empty() {
+            return Ok(());
+        }
+        match self {
+            Unpacker::Pictures(pictures) => pictures.push(header, &payload, missing, out),
+            Unpacker::Aac(aac) => aac.push(header, &payload, missing, out),
+            Unpacker::Mpeg(mpeg) => mpeg.push(header, &payload, missing, out),
+            Unpacker::Plain => {
+                out.push(Unit { timestamp: header.timestamp, samples_before: 0, keyframe: true, payload });
+                Ok(())
+            }
+        }
+    }
+}
