@@ -48,6 +48,27 @@ pub const KEYS: &[Key] = &[
     key("ffprobe", "", "path of ffprobe; otherwise the PATH is searched"),
     key("nginx", "", "path of nginx; otherwise the PATH is searched"),
     key("mediamtx", "", "path of mediamtx; otherwise the PATH is searched"),
+    key("listen", "127.0.0.1", "where serve listens: an IP address; 0.0.0.0 is every network of the machine"),
+    key("control_listen", "", "where the control faces of serve listen; follows listen"),
+    key("rtmp_port", "1935", "serve: RTMP; 0 takes a free port, as everywhere; follows nginx_rtmp_url"),
+    key("rtsp_port", "8554", "serve: RTSP; follows rtsp_url"),
+    key(
+        "rtp_port",
+        "8000",
+        "serve: RTP over UDP, even, RTCP is the next; a free pair unless rtsp_port is 8554",
+    ),
+    key("stat_port", "8080", "serve: /stat, in the form of nginx-rtmp; follows nginx_stat_url"),
+    key("api_port", "9997", "serve: /v3, in the form of MediaMTX; follows mediamtx_url"),
+    key("metrics_port", "9998", "serve: /metrics for Prometheus; a free port unless api_port is 9997"),
+    key("applications", "live", "serve: RTMP applications, separated by commas"),
+    key("stat_path", "/stat", "serve: path of the status page"),
+    key("trusted", "", "serve: networks that may do what this machine may, as 10.0.0.0/8,192.168.1.7"),
+    key("publish_user", "publish", "serve: user who may publish, where publish_password is set"),
+    key("publish_password", "", "serve: asked of every publisher; needed for publishers from outside"),
+    key("publish_password_file", "", "serve: file with publish_password in its first line"),
+    key("read_user", "read", "serve: user who may read, where read_password is set"),
+    key("read_password", "", "serve: asked of every reader"),
+    key("read_password_file", "", "serve: file with read_password in its first line"),
 ];
 
 /// The setting with this name.

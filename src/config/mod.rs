@@ -6,9 +6,11 @@ pub mod keys;
 pub mod layers;
 pub mod paths;
 pub mod resolved;
+pub mod serve;
 pub mod template;
 
 pub use environment::Environment;
 pub use layers::{Layer, Origin};
 pub use paths::Paths;
 pub use resolved::Settings;
+pub use serve::Serve;

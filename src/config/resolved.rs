@@ -4,6 +4,7 @@ use super::environment::Environment;
 use super::keys::KEYS;
 use super::layers::{Layer, Origin, variable};
 use super::paths::Paths;
+use super::serve::{Reached, Serve};
 use crate::base::{Failure, Outcome, clock, failure::io_words, secret::redact_urls};
 use crate::model::rung::parse_bitrate;
 use crate::model::{HttpUrl, Ladder, Quality, RtmpUrl, RtspUrl, StreamKey, stream_key};
@@ -80,6 +81,8 @@ pub struct Settings {
     pub rtsp_url: RtspUrl,
     /// Which servers `up` starts.
     pub backend: Backend,
+    /// What the embedded server is told.
+    pub serve: Serve,
     /// Print JSON.
     pub json: bool,
     /// Print nothing but errors.
@@ -168,6 +171,8 @@ impl Settings {
         }
         let mut resolver = Resolver { layers, shown: Vec::new() };
         let settings = resolver.settings(environment)?;
+        let place = |s: &Shown| KEYS.iter().position(|k| k.name == s.name);
+        resolver.shown.sort_by_key(place);
         Ok(Settings { shown: resolver.shown, read, ..settings })
     }
 
@@ -192,14 +197,14 @@ impl Settings {
     }
 }
 
-struct Resolver {
+pub(super) struct Resolver {
     layers: Vec<Layer>,
-    shown: Vec<Shown>,
+    pub(super) shown: Vec<Shown>,
 }
 
 impl Resolver {
     /// The strongest value of a key and where it stands; the default last.
-    fn raw(&self, name: &'static str) -> (String, Origin) {
+    pub(super) fn raw(&self, name: &'static str) -> (String, Origin) {
         for layer in &self.layers {
             if let Some((value, origin)) = layer.get(name) {
                 return (value.to_string(), origin.clone());
@@ -209,8 +214,14 @@ impl Resolver {
         (default.to_string(), Origin::Default)
     }
 
+    /// The value of a key that somebody has set.
+    pub(super) fn set(&self, name: &'static str) -> Option<String> {
+        let (value, origin) = self.raw(name);
+        (origin != Origin::Default).then_some(value)
+    }
+
     /// Resolves one key with `parse`; a default of "" means absent.
-    fn take<T>(
+    pub(super) fn take<T>(
         &mut self,
         name: &'static str,
         parse: impl Fn(&str) -> Result<T, String>,
@@ -223,7 +234,11 @@ impl Resolver {
         parse(&value).map(Some).map_err(|why| blame(name, &origin, &why))
     }
 
-    fn need<T>(&mut self, name: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Outcome<T> {
+    pub(super) fn need<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Outcome<T> {
         self.take(name, parse)?.ok_or_else(|| Failure::usage(format!("{name} is empty")))
     }
 
@@ -253,14 +268,30 @@ impl Resolver {
         let home = self.home(environment)?;
         let _ = self.take("config", |t| Ok(t.to_string()))?;
         let url = |t: &str| t.parse::<RtmpUrl>().map_err(|e| format!("'{}': {e}", redact_urls(t)));
-        let nginx_rtmp_url = self.need("nginx_rtmp_url", url)?;
+        let nginx_rtmp_url = match (self.set("nginx_rtmp_url"), self.own_rtmp_url()) {
+            (None, Some((value, origin))) => {
+                self.shown.push(Shown { name: "nginx_rtmp_url", value: value.clone(), origin });
+                url(&value).map_err(|why| blame("nginx_rtmp_url", &Origin::Default, &why))?
+            }
+            _ => self.need("nginx_rtmp_url", url)?,
+        };
+        let stat_beside = nginx_rtmp_url.beside(self.own_port("stat_port", 8080), &self.own_stat_path());
+        let nginx_stat_url = self.follow("nginx_stat_url", stat_beside)?;
+        let api_beside = nginx_rtmp_url.beside(self.own_port("api_port", 9997), "");
+        let mediamtx_url = self.follow("mediamtx_url", api_beside)?;
+        let rtsp_beside = nginx_rtmp_url.rtsp_beside(self.own_port("rtsp_port", 8554));
+        let rtsp_url = self.follow("rtsp_url", rtsp_beside)?;
+        let reached =
+            Reached { rtmp: &nginx_rtmp_url, stat: &nginx_stat_url, api: &mediamtx_url, rtsp: &rtsp_url };
+        let serve = self.serve(&reached, &environment.cwd)?;
         let path = |t: &str| Ok(absolute(Path::new(t), &environment.cwd));
         Ok(Settings {
             paths: Paths::new(home),
-            nginx_stat_url: self.follow("nginx_stat_url", nginx_rtmp_url.beside(8080, "/stat"))?,
-            mediamtx_url: self.follow("mediamtx_url", nginx_rtmp_url.beside(9997, ""))?,
-            rtsp_url: self.follow("rtsp_url", nginx_rtmp_url.rtsp_beside(8554))?,
+            nginx_stat_url,
+            mediamtx_url,
+            rtsp_url,
             nginx_rtmp_url,
+            serve,
             backend: self.need("backend", one_of(&[("native", Backend::Native)]))?,
             json: self.need("json", truth)?,
             quiet: self.need("quiet", truth)?,
@@ -375,7 +406,7 @@ pub fn parse_key(text: &str) -> Outcome<StreamKey> {
     })
 }
 
-fn blame(name: &'static str, origin: &Origin, why: &str) -> Failure {
+pub(super) fn blame(name: &'static str, origin: &Origin, why: &str) -> Failure {
     let flag = format!("--{}", name.replace('_', "-"));
     let place = match origin {
         Origin::Flag => flag,

@@ -37,6 +37,11 @@ fn example(name: &str) -> &'static str {
         "ffprobe" => "/usr/bin/ffprobe",
         "nginx" => "/usr/sbin/nginx",
         "mediamtx" => "/usr/local/bin/mediamtx",
+        "control_listen" => "127.0.0.1",
+        "trusted" => "192.168.1.0/24",
+        "publish_password" | "read_password" => "a-long-random-one",
+        "publish_password_file" => "/run/secrets/publish_password",
+        "read_password_file" => "/run/secrets/read_password",
         _ => "",
     }
 }

@@ -5,6 +5,7 @@
 pub mod endpoint;
 pub mod ladder;
 pub mod listing;
+pub mod network;
 pub mod quality;
 pub mod rendition_name;
 pub mod rung;
@@ -14,6 +15,7 @@ pub mod stream_state;
 
 pub use endpoint::{HttpUrl, RtmpUrl, RtspUrl, SourceUrl};
 pub use ladder::Ladder;
+pub use network::Network;
 pub use quality::Quality;
 pub use rendition_name::{Rendition, RenditionName};
 pub use rung::{Label, Rung};

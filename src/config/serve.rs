@@ -1,0 +1,370 @@
+//! What the embedded server is told: where it listens, whom it trusts, which passwords it asks for.
+//!
+//! Its ports and the addresses by which clients reach it (`nginx_rtmp_url` and its kin) follow each other: whichever is
+//! set decides, so that one setting moves the server and everybody who talks to it.
+
+use super::layers::Origin;
+use super::resolved::{Resolver, Shown, blame};
+use crate::base::secret::{MASK, Secret};
+use crate::base::{Failure, Outcome, failure::io_words};
+use crate::model::network::is_loopback;
+use crate::model::{HttpUrl, Network, RtmpUrl, RtspUrl};
+use std::io::Read;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+/// The usual RTSP port; beside another one RTP takes free ports.
+const RTSP_PORT: u16 = 8554;
+/// The usual port of the API; beside another one the metrics take a free port.
+const API_PORT: u16 = 9997;
+/// Most applications and trusted networks.
+const MOST: usize = 64;
+
+/// Everything about the embedded server.
+#[derive(Clone, Debug)]
+pub struct Serve {
+    /// Where RTMP, RTSP and RTP listen.
+    pub listen: IpAddr,
+    /// Where the control faces listen.
+    pub control_listen: IpAddr,
+    /// On which ports.
+    pub ports: Ports,
+    /// RTMP applications, one at least.
+    pub applications: Vec<String>,
+    /// Path of the status page.
+    pub stat_path: String,
+    /// Networks that may do what this machine may.
+    pub trusted: Vec<Network>,
+    /// Who may publish, if not everybody who reaches it.
+    pub publish: Login,
+    /// Who may read, if not everybody who reaches it.
+    pub read: Login,
+}
+
+/// Ports; 0 takes a free one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ports {
+    /// RTMP.
+    pub rtmp: u16,
+    /// RTSP.
+    pub rtsp: u16,
+    /// RTP over UDP, even; RTCP is the next.
+    pub rtp: u16,
+    /// `/stat`.
+    pub stat: u16,
+    /// `/v3`.
+    pub api: u16,
+    /// `/metrics`.
+    pub metrics: u16,
+}
+
+/// A user and a password that may stand in a file.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// The user.
+    pub user: String,
+    password: Option<Secret>,
+    file: Option<PathBuf>,
+    key: &'static str,
+}
+
+/// A user and a password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    /// The user.
+    pub user: String,
+    /// The password.
+    pub password: Secret,
+}
+
+impl Login {
+    /// The credentials, read from the file where they stand in one; `None` if there are none. `stdin` is read where the
+    /// file is `-`.
+    ///
+    /// # Errors
+    /// Usage: two passwords, a file that cannot be read, an empty or unusable one. The password is not quoted.
+    pub fn credentials(&self, stdin: &mut dyn Read) -> Outcome<Option<Credentials>> {
+        let key = self.key;
+        let password = match (&self.password, &self.file) {
+            (None, None) => return Ok(None),
+            (Some(_), Some(file)) => {
+                return Err(Failure::usage(format!("{key} and {key}_file are both set"))
+                    .why(format!("{key}_file is {}", file.display()))
+                    .hint("unset one of them"));
+            }
+            (Some(password), None) => password.clone(),
+            (None, Some(file)) => from_file(key, file, stdin)?,
+        };
+        let wrong = |why: &str| Err(Failure::usage(format!("the {key} cannot be used")).why(why));
+        let text = password.reveal();
+        if text.is_empty() {
+            return wrong("it is empty");
+        }
+        if text.len() > 256 || text.chars().any(char::is_control) {
+            return wrong("it has at most 256 bytes and no control characters");
+        }
+        Ok(Some(Credentials { user: self.user.clone(), password }))
+    }
+}
+
+/// The first line of a file, `-` is standard input.
+fn from_file(key: &str, path: &Path, stdin: &mut dyn Read) -> Outcome<Secret> {
+    let mut text = String::new();
+    let read = if path.file_name().is_some_and(|n| n == "-") {
+        stdin.take(4096).read_to_string(&mut text)
+    } else {
+        std::fs::File::open(path).and_then(|file| file.take(4096).read_to_string(&mut text))
+    };
+    read.map_err(|e| {
+        Failure::usage(format!("cannot read the {key} from {}", path.display())).why(io_words(&e))
+    })?;
+    Ok(Secret::new(text.lines().next().unwrap_or_default()))
+}
+
+impl Serve {
+    /// Fails if two listeners would want one port.
+    ///
+    /// # Errors
+    /// Usage, naming both settings.
+    pub fn distinct(&self) -> Outcome<()> {
+        let Ports { rtmp, rtsp, stat, api, metrics, .. } = self.ports;
+        let named = [
+            ("rtmp_port", rtmp),
+            ("stat_port", stat),
+            ("api_port", api),
+            ("rtsp_port", rtsp),
+            ("metrics_port", metrics),
+        ];
+        for (at, (name, port)) in named.iter().enumerate().filter(|(_, (_, port))| *port != 0) {
+            if let Some((other, _)) = named.iter().skip(at.saturating_add(1)).find(|(_, p)| p == port) {
+                return Err(Failure::usage(format!("{name} and {other} both name port {port}"))
+                    .hint(format!("--{} with another port", other.replace('_', "-"))));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The addresses by which clients reach the servers, as far as they are known while [`Serve`] is made.
+pub(super) struct Reached<'a> {
+    pub rtmp: &'a RtmpUrl,
+    pub stat: &'a HttpUrl,
+    pub api: &'a HttpUrl,
+    pub rtsp: &'a RtspUrl,
+}
+
+impl Resolver {
+    /// Where renditions are published if nobody says: where our own server would listen.
+    pub(super) fn own_rtmp_url(&self) -> Option<(String, Origin)> {
+        let listen = self.set("listen").and_then(|text| text.parse::<IpAddr>().ok());
+        let host = listen.filter(|ip| !ip.is_unspecified() && !is_loopback(*ip));
+        let v6 = listen.filter(|ip| is_loopback(*ip) && ip.is_ipv6());
+        let port = self.set("rtmp_port").and_then(|text| text.parse::<u16>().ok()).filter(|port| *port != 0);
+        let application = self
+            .set("applications")
+            .and_then(|text| applications(&text).ok())
+            .filter(|names| !names.iter().any(|n| n == "live"))
+            .and_then(|names| names.into_iter().next());
+        let from = match (&host, &v6, &port, &application) {
+            (None, None, None, None) => return None,
+            (None, None, Some(_), _) => "rtmp_port",
+            (None, None, None, Some(_)) => "applications",
+            _ => "listen",
+        };
+        let host = match host.or(v6) {
+            Some(IpAddr::V6(ip)) => format!("[{ip}]"),
+            Some(ip) => ip.to_string(),
+            None => "localhost".to_string(),
+        };
+        let (port, application) = (port.unwrap_or(1935), application.unwrap_or_else(|| "live".into()));
+        Some((format!("rtmp://{host}:{port}/{application}"), Origin::Follows(from)))
+    }
+
+    /// The port of a control face if nobody says by which URL it is reached.
+    pub(super) fn own_port(&self, name: &'static str, usual: u16) -> u16 {
+        self.set(name).and_then(|text| text.parse().ok()).filter(|port| *port != 0).unwrap_or(usual)
+    }
+
+    /// The path of the status page if nobody says by which URL it is reached.
+    pub(super) fn own_stat_path(&self) -> String {
+        self.set("stat_path").filter(|text| plain_path(text).is_ok()).unwrap_or_else(|| "/stat".into())
+    }
+
+    /// Everything about the embedded server.
+    pub(super) fn serve(&mut self, reached: &Reached<'_>, cwd: &Path) -> Outcome<Serve> {
+        let local = reached.rtmp.is_local();
+        let host = reached.rtmp.host().parse::<IpAddr>().ok().filter(|_| local);
+        let listen = match self.set("listen") {
+            None => self.follows("listen", host, "127.0.0.1", address)?,
+            Some(_) => self.need("listen", address)?,
+        };
+        let control_listen = match self.take("control_listen", address)? {
+            Some(address) => address,
+            None => self.shown_as("control_listen", listen.to_string(), "listen", listen),
+        };
+        let near = |is_local: bool, port: u16| is_local.then_some(port);
+        let rtmp = self.port("rtmp_port", "nginx_rtmp_url", near(local, reached.rtmp.port()))?;
+        let rtsp = self.port("rtsp_port", "rtsp_url", near(reached.rtsp.is_local(), reached.rtsp.port()))?;
+        let free_rtp = (rtsp != RTSP_PORT).then_some(0);
+        let rtp = self.port("rtp_port", "rtsp_port", free_rtp)?;
+        if rtp % 2 != 0 {
+            let (_, origin) = self.raw("rtp_port");
+            return Err(blame(
+                "rtp_port",
+                &origin,
+                &format!("{rtp} is odd; RTCP takes the port behind an even one"),
+            ));
+        }
+        let stat =
+            self.port("stat_port", "nginx_stat_url", near(reached.stat.is_local(), reached.stat.port()))?;
+        let api = self.port("api_port", "mediamtx_url", near(reached.api.is_local(), reached.api.port()))?;
+        let free_metrics = (api != API_PORT).then_some(0);
+        let metrics = self.port("metrics_port", "api_port", free_metrics)?;
+        let named = applications(reached.rtmp.application()).ok().filter(|_| local);
+        let applications = match self.set("applications") {
+            None => {
+                let names = named.unwrap_or_else(|| vec!["live".into()]);
+                self.shown_as("applications", names.join(","), "nginx_rtmp_url", names)
+            }
+            Some(_) => self.need("applications", applications)?,
+        };
+        let stat_path = match self.set("stat_path") {
+            None => {
+                let path =
+                    Some(reached.stat.path()).filter(|p| reached.stat.is_local() && plain_path(p).is_ok());
+                let path = path.unwrap_or("/stat").to_string();
+                self.shown_as("stat_path", path.clone(), "nginx_stat_url", path)
+            }
+            Some(_) => self.need("stat_path", plain_path)?,
+        };
+        let trusted = self.take("trusted", networks)?.unwrap_or_default();
+        Ok(Serve {
+            listen,
+            control_listen,
+            ports: Ports { rtmp, rtsp, rtp, stat, api, metrics },
+            applications,
+            stat_path,
+            trusted,
+            publish: self.login(["publish_user", "publish_password", "publish_password_file"], cwd)?,
+            read: self.login(["read_user", "read_password", "read_password_file"], cwd)?,
+        })
+    }
+
+    fn login(&mut self, [user, password, file]: [&'static str; 3], cwd: &Path) -> Outcome<Login> {
+        let name = self.need(user, user_name)?;
+        let (secret, origin) = self.raw(password);
+        let value = if secret.is_empty() { String::new() } else { MASK.to_string() };
+        self.shown.push(Shown { name: password, value, origin });
+        Ok(Login {
+            user: name,
+            password: (!secret.is_empty()).then(|| Secret::new(secret)),
+            file: self.take(file, |text| Ok(cwd.join(text)))?,
+            key: password,
+        })
+    }
+
+    /// A port that follows another setting where it is not set itself.
+    fn port(&mut self, name: &'static str, followed: &'static str, follow: Option<u16>) -> Outcome<u16> {
+        match (self.set(name), follow) {
+            (None, Some(port)) => {
+                let usual = self.raw(name).0;
+                if usual == port.to_string() {
+                    return self.need(name, port_number);
+                }
+                Ok(self.shown_as(name, port.to_string(), followed, port))
+            }
+            _ => self.need(name, port_number),
+        }
+    }
+
+    fn follows(
+        &mut self,
+        name: &'static str,
+        value: Option<IpAddr>,
+        usual: &str,
+        parse: fn(&str) -> Result<IpAddr, String>,
+    ) -> Outcome<IpAddr> {
+        match value {
+            Some(value) if value.to_string() != usual => {
+                Ok(self.shown_as(name, value.to_string(), "nginx_rtmp_url", value))
+            }
+            _ => self.need(name, parse),
+        }
+    }
+
+    /// Notes a value that another setting gave, or the default if it is the same.
+    fn shown_as<T>(&mut self, name: &'static str, value: String, followed: &'static str, given: T) -> T {
+        self.shown.retain(|s| s.name != name);
+        let origin = if self.raw(name).0 == value { Origin::Default } else { Origin::Follows(followed) };
+        self.shown.push(Shown { name, value, origin });
+        given
+    }
+}
+
+fn address(text: &str) -> Result<IpAddr, String> {
+    text.parse().map_err(|_| {
+        format!(
+            "'{text}' is no IP address; 127.0.0.1 is this machine alone, 0.0.0.0 every network, :: also IPv6"
+        )
+    })
+}
+
+fn port_number(text: &str) -> Result<u16, String> {
+    match text.parse::<u16>() {
+        Ok(port) if text.bytes().all(|b| b.is_ascii_digit()) => Ok(port),
+        _ => Err(format!("'{text}' is no port; it is 0 (takes a free one) to 65535")),
+    }
+}
+
+fn applications(text: &str) -> Result<Vec<String>, String> {
+    let names: Vec<String> = text.split(',').map(|name| name.trim().to_string()).collect();
+    let fits = |name: &String| {
+        !name.is_empty()
+            && name.len() <= 128
+            && !name.starts_with('/')
+            && !name.ends_with('/')
+            && !name.contains("//")
+            && name.split('/').all(|part| part != "." && part != "..")
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/'))
+    };
+    match names.iter().find(|name| !fits(name)) {
+        Some(name) => {
+            Err(format!("'{name}' is no application; it has letters, digits, '_', '-', '.' and '/'"))
+        }
+        None if names.len() > MOST => Err(format!("these are more than {MOST} applications")),
+        None => Ok(names),
+    }
+}
+
+fn plain_path(text: &str) -> Result<String, String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/');
+    if text.starts_with('/') && text.len() <= 128 && text.chars().all(fits) && !text.contains("//") {
+        Ok(text.to_string())
+    } else {
+        Err(format!("'{text}' is no path; it begins with '/' and has letters, digits, '_', '-', '.' and '/'"))
+    }
+}
+
+fn networks(text: &str) -> Result<Vec<Network>, String> {
+    let networks: Result<Vec<Network>, String> = text
+        .split(',')
+        .map(str::trim)
+        .map(|one| one.parse::<Network>().map_err(|e| format!("'{one}' is no network: {e}")))
+        .collect();
+    networks.and_then(|list| {
+        if list.len() > MOST { Err(format!("these are more than {MOST} networks")) } else { Ok(list) }
+    })
+}
+
+fn user_name(text: &str) -> Result<String, String> {
+    let fits = |c: char| !c.is_control() && !c.is_whitespace() && c != ':';
+    if !text.is_empty() && text.len() <= 64 && text.chars().all(fits) {
+        Ok(text.to_string())
+    } else {
+        Err("a user's name has 1 to 64 bytes, no blanks and no ':'".into())
+    }
+}
+
+#[cfg(test)]
+#[path = "serve_tests.rs"]
+mod tests;
