@@ -6,6 +6,7 @@ pub mod command_line;
 pub mod failure;
 pub mod printable;
 pub mod secret;
+pub mod sieve;
 
 pub use command_line::CommandLine;
 pub use failure::{Failure, Kind, Outcome};

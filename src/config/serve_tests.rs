@@ -1,6 +1,7 @@
 //! Which setting decides where the embedded server listens, and what becomes of passwords.
 
 use super::*;
+use crate::base::atomic_file::{self, Durability};
 use crate::config::{Environment, Layer, Settings};
 
 fn load(flags: &[(&'static str, &str)]) -> Outcome<Settings> {
@@ -110,7 +111,7 @@ fn wrong_values_say_what_would_be_right() {
 fn passwords_are_read_and_never_shown() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("pw");
-    std::fs::write(&file, "hunter22 \nsecond\n").unwrap();
+    atomic_file::write(&file, b"hunter22 \nsecond\n", 0o600, Durability::Cached).unwrap();
     let settings =
         load(&[("publish_password_file", file.to_str().unwrap()), ("read_password", "letmein")]).unwrap();
     let publish = settings.serve.publish.credentials(&mut std::io::empty()).unwrap().unwrap();

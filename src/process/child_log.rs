@@ -3,13 +3,12 @@
 //! A log pipe that nobody drains blocks the program, and one SIGTERM then has no effect (measured). So whatever fails
 //! here, reading goes on: a full disk is counted and the line dropped.
 
-use crate::base::{clock, printable::bounded};
+use crate::base::{clock, printable::bounded, sieve::Sieve};
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 
 /// Size at which a log is rotated, in bytes.
@@ -25,43 +24,9 @@ pub const BURST: f64 = 500.0;
 /// Longest line that is read as one, in bytes; a longer one is cut.
 pub const LONGEST_LINE: u64 = 8 * 1024;
 
-/// Lets [`BURST`] lines through at once and [`LINES_PER_SECOND`] after that. Pure.
-#[derive(Clone, Debug)]
-pub struct Sieve {
-    tokens: f64,
-    last: Duration,
-    suppressed: u64,
-}
-
-impl Default for Sieve {
-    fn default() -> Sieve {
-        Sieve { tokens: BURST, last: Duration::ZERO, suppressed: 0 }
-    }
-}
-
-impl Sieve {
-    /// Whether a line at `now` may pass; and how many were held back before it, once they end.
-    pub fn pass(&mut self, now: Duration) -> (bool, Option<u64>) {
-        let gained = now.saturating_sub(self.last).as_secs_f64() * LINES_PER_SECOND;
-        self.last = now;
-        self.tokens = (self.tokens + gained).min(BURST);
-        // After a flood a whole second must be saved up, so that the notice does not come with every other line.
-        let need = if self.suppressed > 0 { LINES_PER_SECOND } else { 1.0 };
-        if self.tokens >= need {
-            self.tokens -= 1.0;
-            let held = std::mem::take(&mut self.suppressed);
-            (true, (held > 0).then_some(held))
-        } else {
-            self.suppressed = self.suppressed.saturating_add(1);
-            (false, None)
-        }
-    }
-
-    /// Lines held back and not told yet.
-    pub fn held(&mut self) -> Option<u64> {
-        let held = std::mem::take(&mut self.suppressed);
-        (held > 0).then_some(held)
-    }
+/// What lets a child's lines through.
+pub fn sieve() -> Sieve {
+    Sieve::new(LINES_PER_SECOND, BURST)
 }
 
 /// The log file with its rotation.
@@ -265,21 +230,6 @@ impl<R: AsyncRead + Unpin> Lines<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_flood_becomes_one_notice() {
-        let mut sieve = Sieve::default();
-        let mut passed = 0;
-        for n in 0..100_000u64 {
-            let (pass, held) = sieve.pass(Duration::from_micros(n * 10));
-            passed += u32::from(pass);
-            assert_eq!(held, None);
-        }
-        assert!((500..=560).contains(&passed), "{passed}");
-        let (pass, held) = sieve.pass(Duration::from_secs(100));
-        assert!(pass);
-        assert_eq!(held, Some(100_000 - u64::from(passed)));
-    }
 
     #[test]
     fn rotates_and_keeps_three() {

@@ -2,7 +2,8 @@
 
 use super::job::Job;
 use crate::base::secret::Redactor;
-use crate::process::child_log::{Lines, LogFile, Ring, Sieve};
+use crate::base::sieve::Sieve;
+use crate::process::child_log::{self, Lines, LogFile, Ring};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -30,7 +31,7 @@ impl Log {
     pub(super) fn new(job: &Job) -> Log {
         Log {
             file: LogFile::new(&job.log),
-            sieve: Sieve::default(),
+            sieve: child_log::sieve(),
             ring: Ring::default(),
             redactor: job.redactor.clone(),
             began: Instant::now(),

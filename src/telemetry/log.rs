@@ -1,0 +1,154 @@
+//! The embedded server's log: at most so many lines a second, secrets masked, one line each. Where the lines go is
+//! decided by whoever makes it; a line that is lost never stops the server.
+
+use crate::base::printable::printable;
+use crate::base::secret::Redactor;
+use crate::base::sieve::Sieve;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+/// Lines a second in the long run.
+pub const LINES_PER_SECOND: f64 = 100.0;
+/// Lines that may come at once.
+pub const BURST: f64 = 500.0;
+
+/// How grave a line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Someone must act.
+    Error,
+    /// We recovered, or refused somebody.
+    Warn,
+    /// Who came, published, read and went.
+    Info,
+    /// Decisions.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+impl Level {
+    /// Five letters, so that lines stand in columns.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Level::Error => "error",
+            Level::Warn => "warn ",
+            Level::Info => "info ",
+            Level::Debug => "debug",
+            Level::Trace => "trace",
+        }
+    }
+}
+
+/// Takes one line without its end.
+pub type Sink = Box<dyn FnMut(&str) + Send>;
+
+/// The log. Cloning shares it.
+#[derive(Clone)]
+pub struct Log(Arc<Inside>);
+
+struct Inside {
+    level: Level,
+    redactor: Redactor,
+    begun: Instant,
+    out: Mutex<(Sieve, Sink)>,
+}
+
+impl Log {
+    /// A log of lines up to `level`, cleaned by `redactor`, that go to `sink`.
+    pub fn new(level: Level, redactor: Redactor, sink: Sink) -> Log {
+        let out = Mutex::new((Sieve::new(LINES_PER_SECOND, BURST), sink));
+        Log(Arc::new(Inside { level, redactor, begun: Instant::now(), out }))
+    }
+
+    /// A log that goes nowhere.
+    pub fn silent() -> Log {
+        Log::new(Level::Error, Redactor::new(), Box::new(|_| {}))
+    }
+
+    /// Whether lines of this level are written; for what costs much to say.
+    pub fn writes(&self, level: Level) -> bool {
+        level <= self.0.level
+    }
+
+    /// Writes a line: `rtmp: 10.0.0.7:5122 publishes cam1`. Text from outside may be in it.
+    pub fn line(&self, level: Level, text: fmt::Arguments<'_>) {
+        if !self.writes(level) {
+            return;
+        }
+        let text = printable(&self.0.redactor.clean(&text.to_string()));
+        let mut out = self.0.out.lock().unwrap_or_else(PoisonError::into_inner);
+        let (sieve, sink) = &mut *out;
+        let (pass, held) = sieve.pass(self.0.begun.elapsed());
+        if let Some(held) = held {
+            sink(&format!("{} {held} lines were left out", Level::Warn.word()));
+        }
+        if pass {
+            sink(&format!("{} {text}", level.word()));
+        }
+    }
+
+    /// As [`Log::line`] at [`Level::Error`].
+    pub fn error(&self, text: fmt::Arguments<'_>) {
+        self.line(Level::Error, text);
+    }
+
+    /// As [`Log::line`] at [`Level::Warn`].
+    pub fn warn(&self, text: fmt::Arguments<'_>) {
+        self.line(Level::Warn, text);
+    }
+
+    /// As [`Log::line`] at [`Level::Info`].
+    pub fn info(&self, text: fmt::Arguments<'_>) {
+        self.line(Level::Info, text);
+    }
+
+    /// As [`Log::line`] at [`Level::Debug`].
+    pub fn debug(&self, text: fmt::Arguments<'_>) {
+        self.line(Level::Debug, text);
+    }
+}
+
+impl fmt::Debug for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Log({:?})", self.0.level)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(level: Level, redactor: Redactor) -> (Log, Arc<Mutex<Vec<String>>>) {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let into = lines.clone();
+        let sink: Sink = Box::new(move |line| into.lock().unwrap().push(line.to_string()));
+        (Log::new(level, redactor, sink), lines)
+    }
+
+    #[test]
+    fn levels_secrets_and_controls() {
+        let mut redactor = Redactor::new();
+        redactor.learn("hunter22");
+        let (log, lines) = kept(Level::Info, redactor);
+        log.debug(format_args!("not written"));
+        log.info(format_args!("rtmp: a came with hunter22 from rtmp://u:p@h/live/x?y=z"));
+        log.warn(format_args!("bad\u{1b}[31m\nname"));
+        assert_eq!(
+            *lines.lock().unwrap(),
+            ["info  rtmp: a came with *** from rtmp://***@h/live/x?***", "warn  bad\u{fffd}[31m name"]
+        );
+    }
+
+    #[test]
+    fn a_flood_is_cut() {
+        let (log, lines) = kept(Level::Info, Redactor::new());
+        for n in 0..10_000 {
+            log.info(format_args!("{n}"));
+        }
+        let lines = lines.lock().unwrap();
+        assert!(lines.len() < 5_000, "{}", lines.len());
+        assert!(lines.len() >= BURST as usize);
+    }
+}
