@@ -1,0 +1,172 @@
+//! `/v3` in the form of MediaMTX 1.20: its routes, fields, order of fields, errors. Deprecated twins of fields are sent
+//! as it sends them, for older clients. What this server does not have (HLS, WebRTC, ...) is a route that does not
+//! exist, as with a MediaMTX that has it switched off.
+
+use super::answer::{Answer, Question};
+use super::items::{Path, RtmpConnection, RtspConnection, RtspSession};
+use crate::base::clock::log_stamp;
+use crate::hub::Protocol;
+use crate::server::view::{Client, View};
+use serde::Serialize;
+use uuid::Uuid;
+
+const JSON: &str = "application/json; charset=utf-8";
+/// Items of a page unless told otherwise.
+const PAGE: usize = 100;
+
+/// What `/v3/info` calls the version whose form this is.
+const FORM: &str = "v1.20.1";
+
+/// The answer to `question`. `kick` asks a client to leave and says whether there was one.
+pub fn answer(view: &View, question: &Question, kick: &mut dyn FnMut(Protocol, Uuid) -> bool) -> Answer {
+    let Some(route) = question.path.strip_prefix("/v3/") else { return nowhere() };
+    if let (Some(name), true) = (route.strip_prefix("paths/get/"), question.reads()) {
+        return path(view, name.trim_start_matches('/'));
+    }
+    let parts: Vec<&str> = route.split('/').collect();
+    match (question.method.as_str(), parts.as_slice()) {
+        ("GET", ["info"]) => json(&Info { version: FORM, started: log_stamp(view.about.started_ms) }),
+        ("GET", ["paths", "list"]) => {
+            list(question, view.streams.iter().map(|stream| Path::new(view, stream)).collect())
+        }
+        ("GET", ["rtspsessions", "list"]) => list(question, sessions(view, RtspSession::new)),
+        ("GET", ["rtspconns", "list"]) => {
+            list(question, view.of(Protocol::RtspConnection).into_iter().map(RtspConnection::new).collect())
+        }
+        ("GET", ["rtmpconns", "list"]) => {
+            list(question, view.of(Protocol::Rtmp).into_iter().map(RtmpConnection::new).collect())
+        }
+        ("GET", ["rtspsessions", "get", id]) => get(view, Protocol::RtspSession, id, RtspSession::new),
+        ("GET", ["rtspconns", "get", id]) => get(view, Protocol::RtspConnection, id, RtspConnection::new),
+        ("GET", ["rtmpconns", "get", id]) => get(view, Protocol::Rtmp, id, RtmpConnection::new),
+        ("POST", ["rtspsessions", "kick", id]) => leave(Protocol::RtspSession, id, kick),
+        ("POST", ["rtmpconns", "kick", id]) => leave(Protocol::Rtmp, id, kick),
+        _ => nowhere(),
+    }
+}
+
+#[derive(Serialize)]
+struct Info {
+    version: &'static str,
+    started: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct List<T> {
+    item_count: usize,
+    page_count: usize,
+    items: Vec<T>,
+}
+
+#[derive(Serialize)]
+struct Status<'a> {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+}
+
+fn sessions<'a, T>(view: &'a View, item: impl Fn(&'a Client) -> T) -> Vec<T> {
+    view.of(Protocol::RtspSession).into_iter().map(item).collect()
+}
+
+fn path(view: &View, name: &str) -> Answer {
+    // Clients that think of nginx-rtmp's names find theirs too.
+    let found = view.streams.iter().find(|s| s.name == name).or_else(|| {
+        let (application, name) = name.split_once('/')?;
+        view.streams.iter().find(|s| s.name == name && s.application == application)
+    });
+    match found {
+        Some(stream) => json(&Path::new(view, stream)),
+        None => error(404, "path not found"),
+    }
+}
+
+fn get<'a, T: Serialize>(
+    view: &'a View,
+    protocol: Protocol,
+    id: &str,
+    item: impl Fn(&'a Client) -> T,
+) -> Answer {
+    let id = match parse(id) {
+        Ok(id) => id,
+        Err(why) => return error(400, &why),
+    };
+    match view.clients.get(&id).filter(|c| c.protocol == protocol) {
+        Some(client) => json(&item(client)),
+        None => error(404, missing(protocol)),
+    }
+}
+
+fn leave(protocol: Protocol, id: &str, kick: &mut dyn FnMut(Protocol, Uuid) -> bool) -> Answer {
+    match parse(id) {
+        Err(why) => error(400, &why),
+        Ok(id) if kick(protocol, id) => json(&Status { status: "ok", error: None }),
+        Ok(_) => error(404, missing(protocol)),
+    }
+}
+
+const fn missing(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::RtspSession => "session not found",
+        Protocol::Rtmp | Protocol::RtspConnection => "connection not found",
+    }
+}
+
+/// The four spellings of a UUID, with the words of MediaMTX for what is none.
+fn parse(text: &str) -> Result<Uuid, String> {
+    match text.len() {
+        32 | 36 | 38 | 45 => Uuid::try_parse(text).map_err(|_| "invalid UUID format".to_string()),
+        other => Err(format!("invalid UUID length: {other}")),
+    }
+}
+
+/// One page of `items`.
+fn list<T: Serialize>(question: &Question, items: Vec<T>) -> Answer {
+    let per_page = match number(question.value("itemsPerPage"), PAGE) {
+        Ok(0) => return error(400, "invalid items per page"),
+        Ok(n) => n,
+        Err(why) => return error(400, &why),
+    };
+    let page = match number(question.value("page"), 0) {
+        Ok(n) => n,
+        Err(why) => return error(400, &why),
+    };
+    let count = items.len();
+    let items = items.into_iter().skip(page.saturating_mul(per_page)).take(per_page).collect();
+    json(&List { item_count: count, page_count: count.div_ceil(per_page), items })
+}
+
+/// A number below 2^31, with the words of MediaMTX (which are those of Go) for what is none.
+fn number(text: &str, usual: usize) -> Result<usize, String> {
+    if text.is_empty() {
+        return Ok(usual);
+    }
+    let wrong = |why: &str| format!("strconv.ParseUint: parsing {text:?}: {why}");
+    if !text.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(wrong("invalid syntax"));
+    }
+    text.parse::<usize>().ok().filter(|n| *n < 1 << 31).ok_or_else(|| wrong("value out of range"))
+}
+
+fn json(value: &impl Serialize) -> Answer {
+    match serde_json::to_string(value) {
+        Ok(body) => Answer::ok(JSON, body),
+        Err(_) => error(500, "the answer cannot be written"),
+    }
+}
+
+/// An error in the API's form.
+pub fn error(status: u16, why: &str) -> Answer {
+    let body = serde_json::to_string(&Status { status: "error", error: Some(why) }).unwrap_or_default();
+    Answer { status, content_type: JSON, body }
+}
+
+/// What is answered where there is no route.
+pub fn nowhere() -> Answer {
+    Answer::text(404, "404 page not found")
+}
+
+#[cfg(test)]
+#[path = "api_tests.rs"]
+mod tests;

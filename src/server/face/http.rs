@@ -1,0 +1,483 @@
+//! Carries the faces over HTTP: an accept loop of our own, because strangers are slow, many and insistent. Every
+//! connection has a time limit for each phase, every part of a request a size limit, and the number of connections is
+//! bounded; the oldest idle one makes room.
+
+use super::answer::Answer;
+use crate::base::clock::Now;
+use crate::hub::Registry;
+use crate::model::network::is_loopback;
+use crate::telemetry::Log;
+use bytes::Bytes;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, SERVER};
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+
+/// Bounds of a face. Values, so that tests can shorten them.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// From the first byte of a request to the end of its head.
+    pub head: Duration,
+    /// From the first byte of a request to the last byte of its answer.
+    pub request: Duration,
+    /// Between two requests.
+    pub idle: Duration,
+    /// Longest request target, in bytes.
+    pub target: usize,
+    /// Most header fields.
+    pub fields: usize,
+    /// Longest header field, name and value, in bytes.
+    pub field: usize,
+    /// Largest request body, in bytes.
+    pub body: usize,
+    /// Connections at once.
+    pub connections: usize,
+    /// Connections at once from one address that is not this machine's.
+    pub per_address: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            head: Duration::from_secs(10),
+            request: Duration::from_secs(30),
+            idle: Duration::from_secs(30),
+            target: 4096,
+            fields: 100,
+            field: 16 * 1024,
+            body: 64 * 1024,
+            connections: 256,
+            per_address: 32,
+        }
+    }
+}
+
+/// The largest head in all; a hundred full fields are nobody's honest request.
+const HEAD: usize = 64 * 1024;
+
+/// A request whose head is within its limits.
+#[derive(Debug)]
+pub struct Asked<'a> {
+    /// The other end.
+    pub remote: SocketAddr,
+    /// The method.
+    pub method: &'a str,
+    /// Path and query.
+    pub target: &'a str,
+    /// Header fields.
+    pub headers: &'a HeaderMap,
+}
+
+/// An answer with the header fields that only some have.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// The answer.
+    pub answer: Answer,
+    /// `WWW-Authenticate`, for 401.
+    pub challenge: Option<&'static str>,
+}
+
+impl From<Answer> for Told {
+    fn from(answer: Answer) -> Told {
+        Told { answer, challenge: None }
+    }
+}
+
+/// One face.
+pub struct Face {
+    /// For the log: `stat`.
+    pub name: &'static str,
+    /// What it calls itself in `Server`.
+    pub server: &'static str,
+    /// Its bounds.
+    pub limits: Limits,
+    /// Answers a request.
+    pub answer: Box<dyn Fn(&Asked<'_>) -> Told + Send + Sync>,
+    /// Where broken limits are counted.
+    pub registry: Registry,
+    /// Where refusals are told.
+    pub log: Log,
+}
+
+/// Serves a face until `shutdown` says so; open requests have a moment to end.
+pub async fn serve(listener: TcpListener, face: Arc<Face>, mut shutdown: watch::Receiver<bool>) {
+    let mut tasks = JoinSet::new();
+    let guests = Guests::default();
+    loop {
+        while tasks.try_join_next().is_some() {}
+        let (stream, remote) = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(e) => {
+                    face.log.warn(format_args!("{}: cannot accept a connection: {e}", face.name));
+                    // Out of files or memory: a moment lets others end.
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            },
+            _ = shutdown.wait_for(|down| *down) => break,
+        };
+        let Some(guest) = guests.enter(remote.ip(), &face) else { continue };
+        let _ = stream.set_nodelay(true);
+        tasks.spawn(connection(stream, remote, face.clone(), guest, shutdown.clone()));
+    }
+    drop(listener);
+    let polite = async { while tasks.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(Duration::from_secs(1), polite).await;
+    tasks.shutdown().await;
+}
+
+/// Who is connected, oldest first.
+#[derive(Clone, Default)]
+struct Guests(Arc<Mutex<Inside>>);
+
+#[derive(Default)]
+struct Inside {
+    next: u64,
+    phases: std::collections::BTreeMap<u64, Arc<Phase>>,
+    addresses: HashMap<IpAddr, usize>,
+}
+
+/// The right to be connected.
+struct Guest {
+    guests: Guests,
+    number: u64,
+    address: Option<IpAddr>,
+    phase: Arc<Phase>,
+}
+
+impl Guests {
+    fn inside(&self) -> MutexGuard<'_, Inside> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn enter(&self, ip: IpAddr, face: &Face) -> Option<Guest> {
+        let address = (!is_loopback(ip)).then_some(ip.to_canonical());
+        let mut inside = self.inside();
+        let count = address.and_then(|a| inside.addresses.get(&a)).copied().unwrap_or(0);
+        if count >= face.limits.per_address {
+            face.registry.broke("http_connections_per_address");
+            return None;
+        }
+        if inside.phases.len() >= face.limits.connections {
+            face.registry.broke("http_connections");
+            // The oldest that asks nothing makes room; one whose answer is under way is left alone.
+            let idle = inside.phases.iter().find(|(_, phase)| phase.idle()).map(|(n, phase)| (*n, phase.clone()));
+            let (number, phase) = idle?;
+            phase.end();
+            inside.phases.remove(&number);
+        }
+        inside.next = inside.next.saturating_add(1);
+        let number = inside.next;
+        let phase = Arc::new(Phase::new());
+        inside.phases.insert(number, phase.clone());
+        if let Some(address) = address {
+            let count = inside.addresses.entry(address).or_default();
+            *count = count.saturating_add(1);
+        }
+        Some(Guest { guests: self.clone(), number, address, phase })
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let mut inside = self.guests.inside();
+        inside.phases.remove(&self.number);
+        if let Some(address) = self.address
+            && let Some(count) = inside.addresses.get_mut(&address)
+        {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                inside.addresses.remove(&address);
+            }
+        }
+    }
+}
+
+/// Where a connection is, and since when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum At {
+    /// Between requests (or before the first).
+    Idle,
+    /// In the head of a request.
+    Head,
+    /// Behind the head, until the answer is handed over.
+    Request,
+    /// It must go.
+    Over,
+}
+
+struct Phase {
+    at: Mutex<(At, Instant)>,
+    changed: Notify,
+}
+
+impl Phase {
+    fn new() -> Phase {
+        Phase { at: Mutex::new((At::Idle, Now::read().mono)), changed: Notify::new() }
+    }
+
+    fn now(&self) -> (At, Instant) {
+        *self.at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn go(&self, to: At) {
+        let mut at = self.at.lock().unwrap_or_else(PoisonError::into_inner);
+        // Time is counted from a request's first byte on, so its head and the rest share their beginning.
+        let since = if to == At::Request { at.1 } else { Now::read().mono };
+        if at.0 != At::Over {
+            *at = (to, since);
+        }
+    }
+
+    fn idle(&self) -> bool {
+        matches!(self.now().0, At::Idle | At::Head)
+    }
+
+    fn end(&self) {
+        self.go(At::Over);
+        self.changed.notify_one();
+    }
+
+    /// Returns when the time of the present phase is over, with that phase.
+    async fn over(&self, limits: &Limits) -> At {
+        loop {
+            let (at, since) = self.now();
+            let limit = match at {
+                At::Idle => limits.idle,
+                At::Head => limits.head,
+                At::Request => limits.request,
+                At::Over => return at,
+            };
+            let left = limit.saturating_sub(since.elapsed());
+            if left.is_zero() {
+                return at;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(left.min(limits.head)) => {}
+                () = self.changed.notified() => {}
+            }
+        }
+    }
+}
+
+async fn connection(
+    stream: TcpStream,
+    remote: SocketAddr,
+    face: Arc<Face>,
+    guest: Guest,
+    mut shutdown: watch::Receiver<bool>,
+) {
+    let stream = Arc::new(stream);
+    let phase = guest.phase.clone();
+    let io = Watched { stream: stream.clone(), phase: phase.clone() };
+    let service = service_fn(|request| respond(request, remote, face.clone(), phase.clone()));
+    let mut http = hyper::server::conn::http1::Builder::new();
+    http.max_headers(face.limits.fields).max_buf_size(HEAD).half_close(false).header_read_timeout(None);
+    let mut serving = std::pin::pin!(http.serve_connection(io, service));
+    let mut down = false;
+    let over = loop {
+        tokio::select! {
+            _ = &mut serving => return,
+            at = phase.over(&face.limits) => break at,
+            _ = shutdown.wait_for(|down| *down), if !down => {
+                down = true;
+                serving.as_mut().graceful_shutdown();
+            }
+        }
+    };
+    if matches!(over, At::Head | At::Request) {
+        face.registry.broke("http_request_time");
+        // The answer, if the peer still has room for it; nothing of this request has been answered yet.
+        let _ = stream.try_write(
+            b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+        );
+    }
+}
+
+async fn respond(
+    request: Request<Incoming>,
+    remote: SocketAddr,
+    face: Arc<Face>,
+    phase: Arc<Phase>,
+) -> Result<Response<Once>, Infallible> {
+    phase.go(At::Request);
+    let (head, body) = request.into_parts();
+    let limits = &face.limits;
+    let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
+    let long = |(name, value): (&hyper::header::HeaderName, &HeaderValue)| {
+        name.as_str().len().saturating_add(value.len()) > limits.field
+    };
+    let declared = declared(&head.headers);
+    let refused = if target.len() > limits.target {
+        Some((414, "http_target"))
+    } else if head.headers.iter().any(long) {
+        Some((431, "http_field"))
+    } else if declared.is_some_and(|n| n > limits.body as u64) {
+        Some((413, "http_body"))
+    } else {
+        match passed(body, limits.body).await {
+            Passed::All => None,
+            Passed::TooMuch => Some((413, "http_body")),
+            Passed::Broken => Some((400, "http_body")),
+        }
+    };
+    let (told, close) = match refused {
+        Some((status, limit)) => {
+            face.registry.broke(limit);
+            (Told::from(Answer::text(status, words(status))), true)
+        }
+        None => {
+            let asked = Asked { remote, method: head.method.as_str(), target, headers: &head.headers };
+            ((face.answer)(&asked), false)
+        }
+    };
+    Ok(response(told, close, face.server, phase))
+}
+
+/// The declared length of a body.
+fn declared(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
+}
+
+enum Passed {
+    All,
+    TooMuch,
+    Broken,
+}
+
+/// Reads a body away. No route wants one, but the next request stands behind it.
+async fn passed(mut body: Incoming, most: usize) -> Passed {
+    let mut length = 0usize;
+    while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+        let Ok(frame) = frame else { return Passed::Broken };
+        length = length.saturating_add(frame.data_ref().map_or(0, Bytes::len));
+        if length > most {
+            return Passed::TooMuch;
+        }
+    }
+    Passed::All
+}
+
+const fn words(status: u16) -> &'static str {
+    match status {
+        400 => "the request's body is broken",
+        413 => "the request's body is too large",
+        414 => "the request's target is too long",
+        _ => "a field of the request's head is too long",
+    }
+}
+
+fn response(told: Told, close: bool, server: &'static str, phase: Arc<Phase>) -> Response<Once> {
+    let Answer { status, content_type, body } = told.answer;
+    let mut response = Response::new(Once { body: Some(Bytes::from(body)), phase });
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(SERVER, HeaderValue::from_static(server));
+    headers.insert(hyper::header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(hyper::header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Some(challenge) = told.challenge {
+        headers.insert(hyper::header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    }
+    if close {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// A body of one piece. When it is dropped the answer is in the server's hands and the connection is idle again.
+struct Once {
+    body: Option<Bytes>,
+    phase: Arc<Phase>,
+}
+
+impl Body for Once {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.body.take().filter(|b| !b.is_empty()).map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(Bytes::is_empty)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.body.as_ref().map_or(0, Bytes::len) as u64)
+    }
+}
+
+impl Drop for Once {
+    fn drop(&mut self) {
+        self.phase.go(At::Idle);
+    }
+}
+
+/// The socket, which notes when a request begins.
+struct Watched {
+    stream: Arc<TcpStream>,
+    phase: Arc<Phase>,
+}
+
+impl hyper::rt::Read for Watched {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut buffer: hyper::rt::ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut bytes = [0u8; 8192];
+        let room = buffer.remaining().min(bytes.len());
+        let Some(into) = bytes.get_mut(..room) else { return Poll::Ready(Ok(())) };
+        loop {
+            ready!(self.stream.poll_read_ready(cx))?;
+            match self.stream.try_read(into) {
+                Ok(count) => {
+                    if count > 0 && self.phase.now().0 == At::Idle {
+                        self.phase.go(At::Head);
+                    }
+                    buffer.put_slice(into.get(..count).unwrap_or_default());
+                    return Poll::Ready(Ok(()));
+                }
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                Err(e) => return Poll::Ready(Err(e)),
+            }
+        }
+    }
+}
+
+impl hyper::rt::Write for Watched {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.stream.poll_write_ready(cx))?;
+            match self.stream.try_write(bytes) {
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                other => return Poll::Ready(other),
+            }
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(socket2::SockRef::from(&*self.stream).shutdown(std::net::Shutdown::Write))
+    }
+}

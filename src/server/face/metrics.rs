@@ -1,0 +1,300 @@
+//! `/metrics`: MediaMTX's names and shapes (recorded from 1.20), and behind them what only this server can say, under
+//! `msconv_`. `?type=` and `?path=` choose among them as with MediaMTX; `?type=msconv` gives our own alone.
+//!
+//! The number of series is bounded whatever strangers do: streams and clients beyond a cap are counted, not listed.
+
+use super::answer::{Answer, Question};
+use crate::hub::{Protocol, Role};
+use crate::server::view::{Client, Counts, Stream, View};
+use crate::telemetry::exposition::{CONTENT_TYPE, Kind, Page};
+use std::collections::BTreeMap;
+
+/// Streams that get series of their own.
+pub const MOST_STREAMS: usize = 500;
+/// Clients of one kind that get series of their own.
+pub const MOST_CLIENTS: usize = 500;
+
+/// The whole page, or the part that `question` asks for.
+pub fn answer(view: &View, question: &Question) -> Answer {
+    let (kind, path) = (question.value("type"), question.value("path"));
+    let wanted = |name: &str| kind.is_empty() || kind == name;
+    let mut page = Page::new();
+    if wanted("paths") {
+        paths(&mut page, view, path);
+    }
+    if wanted("rtsp_conns") && path.is_empty() {
+        let conns = capped(view.of(Protocol::RtspConnection), "");
+        let labels = |client: &Client| vec![("id", client.id.to_string())];
+        section(&mut page, "RTSP connections", "rtsp_conns", &conns, labels, CONNECTION);
+    }
+    if wanted("rtsp_sessions") {
+        let sessions = capped(view.of(Protocol::RtspSession), path);
+        section(&mut page, "RTSP sessions", "rtsp_sessions", &sessions, full_labels, SESSION);
+    }
+    if wanted("rtmp_conns") {
+        let conns = capped(view.of(Protocol::Rtmp), path);
+        section(&mut page, "RTMP connections", "rtmp_conns", &conns, full_labels, RTMP);
+    }
+    if wanted("msconv") && path.is_empty() {
+        own(&mut page, view);
+    }
+    Answer::ok(CONTENT_TYPE, page.finish())
+}
+
+fn capped<'a>(clients: Vec<&'a Client>, path: &str) -> Vec<&'a Client> {
+    clients.into_iter().filter(|c| path.is_empty() || c.name == path).take(MOST_CLIENTS).collect()
+}
+
+fn paths(page: &mut Page, view: &View, path: &str) {
+    let streams: Vec<&Stream> =
+        view.streams.iter().filter(|s| path.is_empty() || s.name == path).take(MOST_STREAMS).collect();
+    let state = |stream: &Stream| if stream.ready() { "ready" } else { "notReady" };
+    page.comment("Paths");
+    for stream in &streams {
+        let labels = [("name", stream.name.as_str()), ("state", state(stream))];
+        page.sample("paths", &labels, 1.0);
+        let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
+        for client in stream.readers.iter().filter_map(|id| view.clients.get(id)) {
+            let count = kinds.entry(client.kind()).or_default();
+            *count = count.saturating_add(1);
+        }
+        if kinds.is_empty() {
+            kinds.insert("", 0);
+        }
+        for (kind, count) in kinds {
+            let [name, state] = labels;
+            page.sample("paths_readers", &[name, ("readerType", kind), state], count as f64);
+        }
+        page.sample("paths_inbound_bytes", &labels, stream.traffic.bytes_in as f64);
+        page.sample("paths_outbound_bytes", &labels, stream.traffic.bytes_out as f64);
+        page.sample("paths_inbound_frames_in_error", &labels, 0.0);
+    }
+    if streams.is_empty() {
+        for name in ["paths", "paths_inbound_bytes", "paths_outbound_bytes", "paths_inbound_frames_in_error"]
+        {
+            page.sample(name, &[], 0.0);
+        }
+    }
+    page.blank();
+    page.comment("Paths (deprecated)");
+    for stream in &streams {
+        let labels = [("name", stream.name.as_str()), ("state", state(stream))];
+        page.sample("paths_bytes_received", &labels, stream.traffic.bytes_in as f64);
+        page.sample("paths_bytes_sent", &labels, stream.traffic.bytes_out as f64);
+    }
+    if streams.is_empty() {
+        for name in ["paths_bytes_received", "paths_bytes_sent", "paths_readers"] {
+            page.sample(name, &[], 0.0);
+        }
+    }
+    page.blank();
+}
+
+/// What stands behind a section's name, and where its value comes from.
+type Series = (&'static str, fn(&Counts) -> f64);
+
+/// The series of a section: the present ones and the deprecated ones.
+type Sections = (&'static [Series], &'static [Series]);
+
+const BYTES: [Series; 2] =
+    [("_inbound_bytes", |c| c.bytes_in as f64), ("_outbound_bytes", |c| c.bytes_out as f64)];
+const OLD_BYTES: [Series; 2] =
+    [("_bytes_received", |c| c.bytes_in as f64), ("_bytes_sent", |c| c.bytes_out as f64)];
+const CONNECTION: Sections = (&BYTES, &OLD_BYTES);
+const RTMP: Sections =
+    (&[BYTES[0], BYTES[1], ("_outbound_frames_discarded", |c| c.frames_dropped as f64)], &OLD_BYTES);
+const SESSION: Sections = (
+    &[
+        BYTES[0],
+        ("_inbound_rtp_packets", |c| c.packets_in as f64),
+        ("_inbound_rtp_packets_lost", |c| c.packets_lost as f64),
+        ("_inbound_rtp_packets_in_error", |c| c.packets_in_error as f64),
+        ("_inbound_rtp_packets_jitter", |c| c.jitter),
+        ("_inbound_rtcp_packets", |c| c.rtcp_in as f64),
+        ("_inbound_rtcp_packets_in_error", |_| 0.0),
+        BYTES[1],
+        ("_outbound_rtp_packets", |c| c.packets_out as f64),
+        ("_outbound_rtp_packets_reported_lost", |c| c.packets_reported_lost as f64),
+        ("_outbound_rtp_packets_discarded", |c| c.packets_discarded as f64),
+        ("_outbound_rtcp_packets", |c| c.rtcp_out as f64),
+    ],
+    &[
+        OLD_BYTES[0],
+        OLD_BYTES[1],
+        ("_rtp_packets_received", |c| c.packets_in as f64),
+        ("_rtp_packets_sent", |c| c.packets_out as f64),
+        ("_rtp_packets_lost", |c| c.packets_lost as f64),
+        ("_rtp_packets_in_error", |c| c.packets_in_error as f64),
+        ("_rtp_packets_jitter", |c| c.jitter),
+        ("_rtcp_packets_received", |c| c.rtcp_in as f64),
+        ("_rtcp_packets_sent", |c| c.rtcp_out as f64),
+        ("_rtcp_packets_in_error", |_| 0.0),
+    ],
+);
+
+type Labels = Vec<(&'static str, String)>;
+
+fn full_labels(client: &Client) -> Labels {
+    vec![
+        ("id", client.id.to_string()),
+        ("path", client.name.clone()),
+        ("remoteAddr", client.remote.to_string()),
+        ("state", client.state().to_string()),
+    ]
+}
+
+fn section(
+    page: &mut Page,
+    title: &str,
+    name: &str,
+    clients: &[&Client],
+    labels: impl Fn(&Client) -> Labels,
+    (series, deprecated): Sections,
+) {
+    let one: [Series; 1] = [("", |_| 1.0)];
+    for (title, series) in [
+        (title.to_string(), [&one[..], series].concat()),
+        (format!("{title} (deprecated)"), deprecated.to_vec()),
+    ] {
+        page.comment(&title);
+        for client in clients {
+            let labels = labels(client);
+            let labels: Vec<(&str, &str)> = labels.iter().map(|(n, v)| (*n, v.as_str())).collect();
+            for (suffix, value) in &series {
+                page.sample(&format!("{name}{suffix}"), &labels, value(&client.counts));
+            }
+        }
+        if clients.is_empty() {
+            for (suffix, _) in &series {
+                page.sample(&format!("{name}{suffix}"), &[], 0.0);
+            }
+        }
+        page.blank();
+    }
+}
+
+/// What only this server says.
+fn own(page: &mut Page, view: &View) {
+    page.comment("msconv");
+    let mut one = |name: &str, kind: Kind, help: &str, value: f64| {
+        page.describe(name, kind, help);
+        page.sample(name, &[], value);
+    };
+    let sum = |of: fn(&Stream) -> u64| view.streams.iter().map(of).fold(0, u64::saturating_add) as f64;
+    one("msconv_uptime_seconds", Kind::Gauge, "Seconds since the server started.", view.uptime.as_secs_f64());
+    one("msconv_streams", Kind::Gauge, "Streams that are published now.", published(view) as f64);
+    one(
+        "msconv_streams_unlisted",
+        Kind::Gauge,
+        "Streams without series of their own, because there are too many.",
+        view.streams.len().saturating_sub(MOST_STREAMS) as f64,
+    );
+    one("msconv_readers", Kind::Gauge, "Readers of all streams.", sum(|s| s.readers.len() as u64));
+    one(
+        "msconv_accepted_connections_total",
+        Kind::Counter,
+        "Connections accepted, RTMP and RTSP.",
+        view.accepted as f64,
+    );
+    one(
+        "msconv_received_bytes_total",
+        Kind::Counter,
+        "Bytes received on RTMP and RTSP connections and RTP ports.",
+        view.traffic.bytes_in as f64,
+    );
+    one(
+        "msconv_sent_bytes_total",
+        Kind::Counter,
+        "Bytes sent on RTMP and RTSP connections and RTP ports.",
+        view.traffic.bytes_out as f64,
+    );
+    one(
+        "msconv_process_cpu_seconds_total",
+        Kind::Counter,
+        "Processor time of the server, user and system.",
+        view.load.cpu_s,
+    );
+    one(
+        "msconv_process_resident_memory_bytes",
+        Kind::Gauge,
+        "Memory of the server.",
+        view.load.resident_bytes as f64,
+    );
+    one(
+        "msconv_process_open_files",
+        Kind::Gauge,
+        "Files and sockets that the server has open.",
+        view.load.open_files as f64,
+    );
+    page.describe("msconv_build_info", Kind::Gauge, "Version of the server; the value is always 1.");
+    page.sample("msconv_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1.0);
+    connections(page, view);
+    page.describe("msconv_limit_exceeded_total", Kind::Counter, "How often a limit was broken, by its name.");
+    for (limit, count) in &view.limits {
+        page.sample("msconv_limit_exceeded_total", &[("limit", limit)], *count as f64);
+    }
+    per_stream(page, view);
+}
+
+fn published(view: &View) -> usize {
+    view.streams.iter().filter(|s| s.published()).count()
+}
+
+fn connections(page: &mut Page, view: &View) {
+    page.describe("msconv_connections", Kind::Gauge, "Connections now, by protocol and what they do.");
+    for (protocol, word) in [(Protocol::Rtmp, "rtmp"), (Protocol::RtspConnection, "rtsp")] {
+        let clients = view.of(protocol);
+        // An RTSP connection does what its session does.
+        let role = |client: &Client| match protocol {
+            Protocol::RtspConnection => client
+                .linked
+                .first()
+                .and_then(|id| view.clients.get(id))
+                .map_or(Role::Idle, |session| session.role),
+            _ => client.role,
+        };
+        for (wanted, state) in [(Role::Idle, "idle"), (Role::Publish, "publish"), (Role::Read, "read")] {
+            let count = clients.iter().filter(|c| role(c) == wanted).count();
+            page.sample("msconv_connections", &[("protocol", word), ("state", state)], count as f64);
+        }
+    }
+}
+
+fn per_stream(page: &mut Page, view: &View) {
+    let listed = || view.streams.iter().take(MOST_STREAMS);
+    let mut series = |name: &str, kind: Kind, help: &str, value: fn(&Stream) -> f64| {
+        page.describe(name, kind, help);
+        for stream in listed() {
+            page.sample(name, &[("stream", &stream.name)], value(stream));
+        }
+    };
+    series("msconv_stream_readers", Kind::Gauge, "Readers of a stream.", |s| s.readers.len() as f64);
+    series("msconv_stream_received_bytes_total", Kind::Counter, "Bytes received for a stream.", |s| {
+        s.traffic.bytes_in as f64
+    });
+    series("msconv_stream_sent_bytes_total", Kind::Counter, "Bytes sent to readers of a stream.", |s| {
+        s.traffic.bytes_out as f64
+    });
+    series(
+        "msconv_stream_dropped_frames_total",
+        Kind::Counter,
+        "Frames that readers of a stream did not get because they were too slow.",
+        |s| s.frames_dropped as f64,
+    );
+    page.describe(
+        "msconv_stream_payload_bytes_total",
+        Kind::Counter,
+        "Media received for a stream, by track.",
+    );
+    for stream in listed() {
+        let (video, audio) = stream.payload_bytes;
+        for (track, bytes) in [("video", video), ("audio", audio)] {
+            let labels = [("stream", stream.name.as_str()), ("track", track)];
+            page.sample("msconv_stream_payload_bytes_total", &labels, bytes as f64);
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "metrics_tests.rs"]
+mod tests;

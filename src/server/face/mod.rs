@@ -1,0 +1,9 @@
+//! The control faces: what nginx-rtmp and MediaMTX would answer, written from a [`View`](super::view::View). Pure, but
+//! for `http`, which carries them.
+
+pub mod answer;
+pub mod api;
+pub mod http;
+pub mod items;
+pub mod metrics;
+pub mod stat;
