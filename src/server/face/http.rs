@@ -174,7 +174,8 @@ impl Guests {
         if inside.phases.len() >= face.limits.connections {
             face.registry.broke("http_connections");
             // The oldest that asks nothing makes room; one whose answer is under way is left alone.
-            let idle = inside.phases.iter().find(|(_, phase)| phase.idle()).map(|(n, phase)| (*n, phase.clone()));
+            let idle =
+                inside.phases.iter().find(|(_, phase)| phase.idle()).map(|(n, phase)| (*n, phase.clone()));
             let (number, phase) = idle?;
             phase.end();
             inside.phases.remove(&number);
@@ -301,9 +302,8 @@ async fn connection(
     if matches!(over, At::Head | At::Request) {
         face.registry.broke("http_request_time");
         // The answer, if the peer still has room for it; nothing of this request has been answered yet.
-        let _ = stream.try_write(
-            b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
-        );
+        let _ = stream
+            .try_write(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     }
 }
 

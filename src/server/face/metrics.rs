@@ -294,7 +294,3 @@ fn per_stream(page: &mut Page, view: &View) {
         }
     }
 }
-
-#[cfg(test)]
-#[path = "metrics_tests.rs"]
-mod tests;

@@ -184,7 +184,3 @@ fn escape(text: &str, into: &mut String) {
         }
     }
 }
-
-#[cfg(test)]
-#[path = "stat_tests.rs"]
-mod tests;
