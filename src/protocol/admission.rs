@@ -196,12 +196,13 @@ impl Drop for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hub::{Protocol, Registry};
+    use crate::hub::Registry;
+    use crate::protocol;
     use std::time::Instant;
 
     fn client(registry: &Registry, from: &str) -> Arc<Client> {
         let remote = std::net::SocketAddr::new(from.parse().unwrap(), 4000);
-        registry.enter(Protocol::Rtmp, remote, Instant::now(), 0)
+        registry.enter(protocol::RTMP, remote, Instant::now(), 0)
     }
 
     fn kicked(client: &Arc<Client>) -> bool {

@@ -12,5 +12,3 @@ pub const RTSP_SESSION: Kind = Kind { name: "rtsp session", connection: false };
 pub mod access;
 pub mod admission;
 pub mod rtmp;
-pub mod access;
-pub mod admission;

@@ -1,8 +1,9 @@
 //! The server at one moment, as plain values: what the control faces are written from. Taking it is elsewhere, so that
 //! every face is a pure function.
 
-use crate::hub::{Protocol, Role};
+use crate::hub::{Kind, Role};
 use crate::media::Tracks;
+use crate::protocol;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -98,7 +99,7 @@ pub struct Client {
     /// Its number in `/stat`.
     pub number: u64,
     /// What it is.
-    pub protocol: Protocol,
+    pub kind: Kind,
     /// The other end.
     pub remote: SocketAddr,
     /// When it came, milliseconds since 1970.
@@ -169,8 +170,8 @@ pub struct Load {
 
 impl View {
     /// Clients of one kind, oldest first.
-    pub fn of(&self, protocol: Protocol) -> Vec<&Client> {
-        let mut found: Vec<&Client> = self.clients.values().filter(|c| c.protocol == protocol).collect();
+    pub fn of(&self, kind: Kind) -> Vec<&Client> {
+        let mut found: Vec<&Client> = self.clients.values().filter(|c| c.kind == kind).collect();
         found.sort_by_key(|c| c.number);
         found
     }
@@ -207,11 +208,11 @@ impl Client {
     }
 
     /// The word for it as the source or a reader of a path.
-    pub fn kind(&self) -> &'static str {
-        match self.protocol {
-            Protocol::Rtmp => "rtmpConn",
-            Protocol::RtspSession => "rtspSession",
-            Protocol::RtspConnection => "rtspConn",
+    pub fn word(&self) -> &'static str {
+        match self.kind {
+            protocol::RTMP => "rtmpConn",
+            protocol::RTSP_SESSION => "rtspSession",
+            _ => "rtspConn",
         }
     }
 }

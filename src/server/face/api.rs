@@ -5,7 +5,8 @@
 use super::answer::{Answer, Question};
 use super::items::{Path, RtmpConnection, RtspConnection, RtspSession};
 use crate::base::clock::log_stamp;
-use crate::hub::Protocol;
+use crate::hub::Kind;
+use crate::protocol;
 use crate::server::view::{Client, View};
 use serde::Serialize;
 use uuid::Uuid;
@@ -18,7 +19,7 @@ const PAGE: usize = 100;
 const FORM: &str = "v1.20.1";
 
 /// The answer to `question`. `kick` asks a client to leave and says whether there was one.
-pub fn answer(view: &View, question: &Question, kick: &mut dyn FnMut(Protocol, Uuid) -> bool) -> Answer {
+pub fn answer(view: &View, question: &Question, kick: &mut dyn FnMut(Kind, Uuid) -> bool) -> Answer {
     let Some(route) = question.path.strip_prefix("/v3/") else { return nowhere() };
     if let (Some(name), true) = (route.strip_prefix("paths/get/"), question.reads()) {
         return path(view, name.trim_start_matches('/'));
@@ -31,16 +32,16 @@ pub fn answer(view: &View, question: &Question, kick: &mut dyn FnMut(Protocol, U
         }
         ("GET", ["rtspsessions", "list"]) => list(question, sessions(view, RtspSession::new)),
         ("GET", ["rtspconns", "list"]) => {
-            list(question, view.of(Protocol::RtspConnection).into_iter().map(RtspConnection::new).collect())
+            list(question, view.of(protocol::RTSP_CONNECTION).into_iter().map(RtspConnection::new).collect())
         }
         ("GET", ["rtmpconns", "list"]) => {
-            list(question, view.of(Protocol::Rtmp).into_iter().map(RtmpConnection::new).collect())
+            list(question, view.of(protocol::RTMP).into_iter().map(RtmpConnection::new).collect())
         }
-        ("GET", ["rtspsessions", "get", id]) => get(view, Protocol::RtspSession, id, RtspSession::new),
-        ("GET", ["rtspconns", "get", id]) => get(view, Protocol::RtspConnection, id, RtspConnection::new),
-        ("GET", ["rtmpconns", "get", id]) => get(view, Protocol::Rtmp, id, RtmpConnection::new),
-        ("POST", ["rtspsessions", "kick", id]) => leave(Protocol::RtspSession, id, kick),
-        ("POST", ["rtmpconns", "kick", id]) => leave(Protocol::Rtmp, id, kick),
+        ("GET", ["rtspsessions", "get", id]) => get(view, protocol::RTSP_SESSION, id, RtspSession::new),
+        ("GET", ["rtspconns", "get", id]) => get(view, protocol::RTSP_CONNECTION, id, RtspConnection::new),
+        ("GET", ["rtmpconns", "get", id]) => get(view, protocol::RTMP, id, RtmpConnection::new),
+        ("POST", ["rtspsessions", "kick", id]) => leave(protocol::RTSP_SESSION, id, kick),
+        ("POST", ["rtmpconns", "kick", id]) => leave(protocol::RTMP, id, kick),
         _ => nowhere(),
     }
 }
@@ -67,7 +68,7 @@ struct Status<'a> {
 }
 
 fn sessions<'a, T>(view: &'a View, item: impl Fn(&'a Client) -> T) -> Vec<T> {
-    view.of(Protocol::RtspSession).into_iter().map(item).collect()
+    view.of(protocol::RTSP_SESSION).into_iter().map(item).collect()
 }
 
 fn path(view: &View, name: &str) -> Answer {
@@ -82,34 +83,29 @@ fn path(view: &View, name: &str) -> Answer {
     }
 }
 
-fn get<'a, T: Serialize>(
-    view: &'a View,
-    protocol: Protocol,
-    id: &str,
-    item: impl Fn(&'a Client) -> T,
-) -> Answer {
+fn get<'a, T: Serialize>(view: &'a View, kind: Kind, id: &str, item: impl Fn(&'a Client) -> T) -> Answer {
     let id = match parse(id) {
         Ok(id) => id,
         Err(why) => return error(400, &why),
     };
-    match view.clients.get(&id).filter(|c| c.protocol == protocol) {
+    match view.clients.get(&id).filter(|c| c.kind == kind) {
         Some(client) => json(&item(client)),
-        None => error(404, missing(protocol)),
+        None => error(404, missing(kind)),
     }
 }
 
-fn leave(protocol: Protocol, id: &str, kick: &mut dyn FnMut(Protocol, Uuid) -> bool) -> Answer {
+fn leave(kind: Kind, id: &str, kick: &mut dyn FnMut(Kind, Uuid) -> bool) -> Answer {
     match parse(id) {
         Err(why) => error(400, &why),
-        Ok(id) if kick(protocol, id) => json(&Status { status: "ok", error: None }),
-        Ok(_) => error(404, missing(protocol)),
+        Ok(id) if kick(kind, id) => json(&Status { status: "ok", error: None }),
+        Ok(_) => error(404, missing(kind)),
     }
 }
 
-const fn missing(protocol: Protocol) -> &'static str {
-    match protocol {
-        Protocol::RtspSession => "session not found",
-        Protocol::Rtmp | Protocol::RtspConnection => "connection not found",
+fn missing(kind: Kind) -> &'static str {
+    match kind {
+        protocol::RTSP_SESSION => "session not found",
+        _ => "connection not found",
     }
 }
 

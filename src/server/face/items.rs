@@ -61,7 +61,7 @@ impl Path {
     /// The item of `stream`.
     pub fn new(view: &View, stream: &Stream) -> Path {
         let reference =
-            |id: &Uuid| view.clients.get(id).map(|client| Reference { kind: client.kind(), id: client.id });
+            |id: &Uuid| view.clients.get(id).map(|client| Reference { kind: client.word(), id: client.id });
         let mut readers: Vec<&Client> = stream.readers.iter().filter_map(|id| view.clients.get(id)).collect();
         readers.sort_by_key(|client| client.number);
         let ready = stream.ready();
@@ -80,7 +80,7 @@ impl Path {
             source: stream.publisher.as_ref().and_then(reference),
             tracks: tracks.iter().map(|t| t.codec).collect(),
             tracks2: tracks,
-            readers: readers.iter().map(|c| Reference { kind: c.kind(), id: c.id }).collect(),
+            readers: readers.iter().map(|c| Reference { kind: c.word(), id: c.id }).collect(),
             inbound_bytes: traffic.bytes_in,
             outbound_bytes: traffic.bytes_out,
             inbound_frames_in_error: 0,

@@ -4,7 +4,8 @@
 //! The number of series is bounded whatever strangers do: streams and clients beyond a cap are counted, not listed.
 
 use super::answer::{Answer, Question};
-use crate::hub::{Protocol, Role};
+use crate::hub::Role;
+use crate::protocol;
 use crate::server::view::{Client, Counts, Stream, View};
 use crate::telemetry::exposition::{CONTENT_TYPE, Kind, Page};
 use std::collections::BTreeMap;
@@ -23,16 +24,16 @@ pub fn answer(view: &View, question: &Question) -> Answer {
         paths(&mut page, view, path);
     }
     if wanted("rtsp_conns") && path.is_empty() {
-        let conns = capped(view.of(Protocol::RtspConnection), "");
+        let conns = capped(view.of(protocol::RTSP_CONNECTION), "");
         let labels = |client: &Client| vec![("id", client.id.to_string())];
         section(&mut page, "RTSP connections", "rtsp_conns", &conns, labels, CONNECTION);
     }
     if wanted("rtsp_sessions") {
-        let sessions = capped(view.of(Protocol::RtspSession), path);
+        let sessions = capped(view.of(protocol::RTSP_SESSION), path);
         section(&mut page, "RTSP sessions", "rtsp_sessions", &sessions, full_labels, SESSION);
     }
     if wanted("rtmp_conns") {
-        let conns = capped(view.of(Protocol::Rtmp), path);
+        let conns = capped(view.of(protocol::RTMP), path);
         section(&mut page, "RTMP connections", "rtmp_conns", &conns, full_labels, RTMP);
     }
     if wanted("msconv") && path.is_empty() {
@@ -55,7 +56,7 @@ fn paths(page: &mut Page, view: &View, path: &str) {
         page.sample("paths", &labels, 1.0);
         let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
         for client in stream.readers.iter().filter_map(|id| view.clients.get(id)) {
-            let count = kinds.entry(client.kind()).or_default();
+            let count = kinds.entry(client.word()).or_default();
             *count = count.saturating_add(1);
         }
         if kinds.is_empty() {
@@ -242,11 +243,11 @@ fn published(view: &View) -> usize {
 
 fn connections(page: &mut Page, view: &View) {
     page.describe("msconv_connections", Kind::Gauge, "Connections now, by protocol and what they do.");
-    for (protocol, word) in [(Protocol::Rtmp, "rtmp"), (Protocol::RtspConnection, "rtsp")] {
-        let clients = view.of(protocol);
+    for (kind, word) in [(protocol::RTMP, "rtmp"), (protocol::RTSP_CONNECTION, "rtsp")] {
+        let clients = view.of(kind);
         // An RTSP connection does what its session does.
-        let role = |client: &Client| match protocol {
-            Protocol::RtspConnection => client
+        let role = |client: &Client| match kind {
+            protocol::RTSP_CONNECTION => client
                 .linked
                 .first()
                 .and_then(|id| view.clients.get(id))

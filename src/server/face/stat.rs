@@ -1,8 +1,9 @@
 //! `/stat` in the form of nginx-rtmp: its elements in its order, with CRLF. Whoever reads that page reads this one.
 //! (ngx_rtmp_stat_module.c and pages recorded from it; what they have in common is what is promised here.)
 
-use crate::hub::{Protocol, Role};
+use crate::hub::Role;
 use crate::media::track::{AudioCodec, VideoCodec};
+use crate::protocol;
 use crate::server::view::{Client, Stream, Traffic, View};
 use std::fmt::Write;
 
@@ -160,9 +161,9 @@ fn profile(name: &str) -> &str {
 
 /// A player's name; that of an RTSP client says so.
 fn agent(client: &Client) -> String {
-    let agent = match client.protocol {
-        Protocol::Rtmp => client.agent.clone(),
-        Protocol::RtspConnection | Protocol::RtspSession => format!("RTSP/{}", client.agent),
+    let agent = match client.kind {
+        protocol::RTMP => client.agent.clone(),
+        _ => format!("RTSP/{}", client.agent),
     };
     let mut end = agent.len().min(LONGEST_AGENT);
     while !agent.is_char_boundary(end) {
