@@ -34,9 +34,12 @@ impl Reader {
         }
     }
 
-    /// Begins, or goes on after a pause, with the last keyframe.
+    /// Begins, or goes on after a pause, with the last keyframe. Nothing changes for one that plays already.
     pub fn play(&self, now: Now) {
         let mut state = locked(&self.stream.state);
+        if state.cursor(self.id).is_none_or(|c| c.playing) {
+            return;
+        }
         state.place(self.id);
         if let Some(cursor) = state.cursor(self.id)
             && cursor.over.is_none()

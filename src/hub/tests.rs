@@ -274,3 +274,176 @@ async fn descriptions_wait_for_tracks() {
     let _silent = hub.publish("s", &client(&hub), now).unwrap();
     assert!(hub.headers("s").await.is_none(), "gives up after a while");
 }
+
+/// Writes down each batch: the words, and how many readers it went to.
+#[derive(Default)]
+struct Post(Mutex<Vec<(String, usize)>>);
+
+impl Datagrams for Post {
+    fn send(&self, packed: &Packed, to: &[(&Targets, &Counters)]) {
+        locked(&self.0).push((String::from_utf8(packed.bytes.to_vec()).unwrap().trim().into(), to.len()));
+    }
+}
+
+/// As [`Words`], in packets.
+struct Packets;
+
+impl Format for Packets {
+    fn preamble(&mut self, headers: &Headers, at: MediaTime, wall: i64) -> Packed {
+        cut(Words.preamble(headers, at, wall))
+    }
+
+    fn pack(&mut self, frame: &Frame, wall: i64) -> Packed {
+        cut(Words.pack(frame, wall))
+    }
+
+    fn changed(&mut self, _: &Headers, _: MediaTime, _: i64) -> Packed {
+        Packed::default()
+    }
+
+    fn survives(&self, before: &Tracks, after: &Tracks) -> bool {
+        before == after
+    }
+}
+
+fn cut(packed: Packed) -> Packed {
+    let len = packed.bytes.len() as u32;
+    Packed { cuts: vec![Cut { channel: 0, start: 0, len }], ..packed }
+}
+
+#[tokio::test(start_paused = true)]
+async fn datagrams_go_out_together_and_late_readers_catch_up() {
+    let hub = hub(Limits::default());
+    let now = Now::read();
+    let publisher = hub.publish("s", &client(&hub), now).unwrap();
+    publisher.headers(pictures());
+    let post = Arc::new(Post::default());
+    let read = || {
+        let outlet = Outlet::Datagrams(post.clone(), Targets::default());
+        let key = FormatKey("p".into());
+        let reader = hub.subscribe("s", &client(&hub), key, || Box::new(Packets), outlet, now).unwrap();
+        reader.play(now);
+        reader
+    };
+    let taken = || std::mem::take(&mut *locked(&post.0));
+    let _a = read();
+    let _b = read();
+    publisher.frame(video(0, true), now.mono);
+    publisher.flush(now);
+    let first = taken();
+    assert_eq!(first.iter().filter(|(w, n)| w == "V0" && *n == 1).count(), 2, "{first:?}");
+    publisher.frame(video(40, false), now.mono);
+    publisher.frame(audio(40), now.mono);
+    publisher.flush(now);
+    assert_eq!(taken(), [("v40".into(), 2), ("a40".into(), 2)]);
+    let _c = read();
+    let caught_up: Vec<String> = taken().into_iter().map(|(w, _)| w).collect();
+    assert_eq!(caught_up, ["<1@0>", "V0", "v40", "a40"]);
+    publisher.frame(video(80, false), now.mono);
+    publisher.flush(now);
+    assert_eq!(taken(), [("v80".into(), 3)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sound_alone_begins_anywhere() {
+    let hub = hub(Limits::default());
+    let now = Now::read();
+    let publisher = hub.publish("s", &client(&hub), now).unwrap();
+    publisher.headers(Tracks {
+        audio: Some(crate::media::AudioTrack::plain(crate::media::AudioCodec::G711A, 8000, 1)),
+        video: None,
+    });
+    for i in 0..10 {
+        publisher.frame(audio(i * 20), now.mono);
+        publisher.flush(now);
+    }
+    let (_reader, paper, _) = read(&hub, now);
+    publisher.frame(audio(200), now.mono);
+    publisher.flush(now);
+    assert_eq!(paper.read(), "<1@180> a180 a200 ");
+}
+
+/// What a reader must be able to decode: packets whole and in order, no picture without the ones before it.
+fn check(text: &str, whole: &[String]) -> Result<(), String> {
+    let mut at = 0;
+    let mut decodable = false;
+    let mut last_picture = None;
+    for word in text.split_whitespace().filter(|w| !w.starts_with(['<', '!'])) {
+        let place = whole.iter().skip(at).position(|w| w == word).ok_or(format!("{word} out of order"))?;
+        at += place + 1;
+        let pictures = |w: &&String| w.starts_with(['v', 'V']);
+        if word.starts_with('V') {
+            decodable = true;
+        } else if word.starts_with('v') {
+            let before = whole.iter().take(at - 1).rfind(pictures);
+            if !decodable || before != last_picture.as_ref() {
+                return Err(format!("{word} cannot be decoded behind {last_picture:?}"));
+            }
+        }
+        if word.starts_with(['v', 'V']) {
+            last_picture = Some(word.to_string());
+        }
+    }
+    Ok(())
+}
+
+proptest::proptest! {
+    #[test]
+    fn whatever_happens_readers_can_decode_what_they_get(
+        steps in proptest::collection::vec((0_u8..12, 0_u8..4), 1..250),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        let _entered = runtime.enter();
+        let limits = Limits { lag_frames: 20, gop_frames: 30, ..Limits::default() };
+        let hub = hub(limits);
+        let now = Now::read();
+        let publisher = hub.publish("s", &client(&hub), now).unwrap();
+        publisher.headers(pictures());
+        let (mut whole, mut readers, mut ms) = (Vec::new(), Vec::new(), 0);
+        for (what, which) in steps {
+            let reader = readers.get(usize::from(which));
+            match (what, reader) {
+                (0, _) if readers.len() < 4 => readers.push(read(&hub, now)),
+                (1, Some((_, paper, _))) => paper.closed.store(true, Ordering::Relaxed),
+                (2 | 3, Some((reader, paper, _))) => {
+                    paper.closed.store(false, Ordering::Relaxed);
+                    paper.bite.store(u64::from(what - 2) * 3, Ordering::Relaxed);
+                    reader.flush(now);
+                }
+                (4, Some((reader, _, _))) => reader.pause(),
+                (5, Some((reader, _, _))) => reader.play(now),
+                _ => {
+                    let frame = match what {
+                        6 => video(ms, true),
+                        7 | 8 => audio(ms),
+                        _ => video(ms, false),
+                    };
+                    let letter = if what == 6 { 'V' } else if what == 7 || what == 8 { 'a' } else { 'v' };
+                    whole.push(format!("{letter}{ms}"));
+                    ms += 7;
+                    publisher.frame(frame, now.mono);
+                    if which != 0 {
+                        publisher.flush(now);
+                    }
+                }
+            }
+        }
+        for (reader, paper, _) in &readers {
+            paper.closed.store(false, Ordering::Relaxed);
+            reader.flush(now);
+            // After a pause it may begin again with a keyframe that it has had.
+            let text = paper.read();
+            let once: Vec<String> = text.split_whitespace().map(str::to_string).collect();
+            let replays = once.windows(2).any(|w| number(&w[1]) <= number(&w[0]));
+            if !replays {
+                proptest::prop_assert_eq!(check(&text, &whole), Ok(()), "{}", text);
+            }
+        }
+        let view = &hub.snapshot()[0];
+        proptest::prop_assert_eq!(view.readers.len(), readers.len());
+    }
+}
+
+fn number(word: &str) -> i64 {
+    word.trim_start_matches(|c: char| !c.is_ascii_digit()).trim_end_matches('>').parse().unwrap_or(0)
+}
