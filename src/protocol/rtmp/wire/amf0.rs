@@ -168,7 +168,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`AmfError`]; nothing can be read after it.
-    pub fn next(&mut self) -> Result<Option<Value>, AmfError> {
+    pub fn read(&mut self) -> Result<Option<Value>, AmfError> {
         if self.rest.is_empty() { Ok(None) } else { self.value(0).map(Some) }
     }
 
@@ -321,11 +321,11 @@ impl<'a> Reader<'a> {
 /// All values of a message.
 ///
 /// # Errors
-/// As [`Reader::next`].
+/// As [`Reader::read`].
 pub fn decode(bytes: &[u8]) -> Result<Vec<Value>, AmfError> {
     let mut reader = Reader::new(bytes);
     let mut values = Vec::new();
-    while let Some(value) = reader.next()? {
+    while let Some(value) = reader.read()? {
         values.push(value);
     }
     Ok(values)
@@ -404,7 +404,7 @@ fn write_short(out: &mut Vec<u8>, text: &str) {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "the test's own bytes")]
+    #![expect(clippy::indexing_slicing, reason = "the test's own bytes")]
     use super::*;
     use proptest::prelude::*;
 

@@ -1,0 +1,208 @@
+//! Adobe's authentication for publishers, as `rtmp://user:password@host/app/name` makes ffmpeg, OBS and others do it
+//! (never published; this is what those programs compute). It happens in three connections: `connect` is rejected with a
+//! wish for credentials, then with a challenge, then answered with a hash.
+//!
+//! Nothing is kept between them: the challenge carries its time, signed.
+
+use super::name::{decoded, raw_argument};
+use crate::protocol::access::{Access, Action, Credentials, same};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use md5::{Digest, Md5};
+use ring::hmac::{self, HMAC_SHA256, Key};
+use std::fmt::Write;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// How long a challenge may be answered.
+const CHALLENGE: Duration = Duration::from_secs(60);
+
+/// What the rejection says to make a client ask for a challenge.
+pub const NEED_AUTH: &str = "[ AccessManager.Reject ] : [ code=403 need auth; authmod=adobe ] : ";
+
+/// What the arguments of an application ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Reject with this description: a challenge.
+    Challenge(String),
+    /// The answer is right, for these actions.
+    Proved {
+        /// Who it is.
+        user: String,
+        /// Publishing.
+        publish: bool,
+        /// Reading.
+        read: bool,
+    },
+    /// The answer is wrong: reject with this description.
+    Failed(&'static str),
+}
+
+/// The other side of the authentication.
+#[derive(Clone, Copy, Debug)]
+pub struct Guard<'a> {
+    /// The passwords.
+    pub access: &'a Access,
+    /// The server's own secret, made when it started.
+    pub secret: &'a [u8; 32],
+    /// Who asks.
+    pub address: IpAddr,
+    /// Time since the server started.
+    pub now: Duration,
+}
+
+impl Guard<'_> {
+    /// What to do about an application with these arguments; `None` if they ask for no authentication of this kind.
+    pub fn step(&self, arguments: &str) -> Option<Step> {
+        if raw_argument(arguments, "authmod") != Some("adobe") {
+            return None;
+        }
+        let user = raw_argument(arguments, "user").unwrap_or_default();
+        let Some(response) = raw_argument(arguments, "response") else {
+            return Some(Step::Challenge(self.challenge(user)));
+        };
+        let challenge = raw_argument(arguments, "challenge").unwrap_or_default();
+        let opaque = raw_argument(arguments, "opaque").unwrap_or_default();
+        let right = |action| {
+            let wanted = self.access.credentials(action);
+            wanted.is_some_and(|wanted| self.right(wanted, user, response, challenge, opaque))
+        };
+        // Both are computed, so that the time does not tell which of them exists.
+        let (publish, read) = (right(Action::Publish), right(Action::Read));
+        let proved = (publish | read) && self.is_fresh(user, opaque);
+        Some(if proved {
+            Step::Proved { user: decoded(user), publish, read }
+        } else {
+            Step::Failed("[ AccessManager.Reject ] : [ authmod=adobe ] : ?reason=authfailed")
+        })
+    }
+
+    fn challenge(&self, user: &str) -> String {
+        let opaque = self.opaque(user, self.now.as_secs());
+        let salt = self.salt(user);
+        format!(
+            "[ AccessManager.Reject ] : [ authmod=adobe ] : \
+             ?reason=needauth&user={user}&salt={salt}&challenge={opaque}&opaque={opaque}"
+        )
+    }
+
+    fn salt(&self, user: &str) -> String {
+        self.signed(&["salt", user], 4)
+    }
+
+    /// The time and its signature.
+    fn opaque(&self, user: &str, seconds: u64) -> String {
+        let time = format!("{seconds:x}");
+        let address = self.address.to_canonical().to_string();
+        let signature = self.signed(&["opaque", &time, &address, user], 12);
+        format!("{time}-{signature}")
+    }
+
+    fn signed(&self, parts: &[&str], bytes: usize) -> String {
+        let mut context = hmac::Context::with_key(&Key::new(HMAC_SHA256, self.secret));
+        for part in parts {
+            context.update(part.as_bytes());
+            context.update(&[0]);
+        }
+        let tag = context.sign();
+        tag.as_ref().iter().take(bytes).fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    }
+
+    /// Whether we made this challenge, for this user and address, and not long ago.
+    fn is_fresh(&self, user: &str, opaque: &str) -> bool {
+        let time = opaque.split_once('-').and_then(|(time, _)| u64::from_str_radix(time, 16).ok());
+        let Some(time) = time else { return false };
+        let age = self.now.as_secs().checked_sub(time);
+        same(self.opaque(user, time).as_bytes(), opaque.as_bytes())
+            && age.is_some_and(|age| age <= CHALLENGE.as_secs())
+    }
+
+    fn right(&self, wanted: &Credentials, user: &str, response: &str, challenge: &str, opaque: &str) -> bool {
+        let expected = answer(user, wanted.password(), &self.salt(user), opaque, challenge);
+        let name = wanted.user();
+        let known = same(name.as_bytes(), user.as_bytes()) | same(name.as_bytes(), decoded(user).as_bytes());
+        known & same(expected.as_bytes(), response.as_bytes())
+    }
+}
+
+/// The answer to a challenge: what `user` with `password` sends as `response`, with a `challenge` of its own choice.
+pub fn answer(user: &str, password: &str, salt: &str, opaque: &str, challenge: &str) -> String {
+    let hash = |parts: &[&str]| {
+        let mut hash = Md5::new();
+        parts.iter().for_each(|part| hash.update(part.as_bytes()));
+        STANDARD.encode(hash.finalize())
+    };
+    let first = hash(&[user, salt, password]);
+    hash(&[&first, opaque, challenge])
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::panic, reason = "a test says so that way")]
+    use super::*;
+
+    fn access() -> Access {
+        Access {
+            publish: Some(Credentials::new("bob", "secret")),
+            read: Some(Credentials::new("bob", "other")),
+            ..Access::default()
+        }
+    }
+
+    fn guard(access: &Access, seconds: u64) -> Guard<'_> {
+        let address = "192.0.2.1".parse().unwrap();
+        Guard { access, secret: &[7; 32], address, now: Duration::from_secs(seconds) }
+    }
+
+    fn asked(guard: &Guard<'_>, user: &str) -> (String, String) {
+        let Some(Step::Challenge(text)) = guard.step(&format!("authmod=adobe&user={user}")) else {
+            panic!("no challenge");
+        };
+        assert!(text.contains("?reason=needauth") && text.contains("authmod=adobe ]"), "{text}");
+        let arguments = text.split_once('?').unwrap().1;
+        let of = |key| raw_argument(arguments, key).unwrap().to_string();
+        (of("salt"), of("opaque"))
+    }
+
+    fn response(user: &str, password: &str, salt: &str, opaque: &str) -> String {
+        let hash = answer(user, password, salt, opaque, "12345678");
+        format!("authmod=adobe&user={user}&challenge=12345678&response={hash}&opaque={opaque}")
+    }
+
+    #[test]
+    fn the_right_answer_proves_what_it_is_for() {
+        let access = access();
+        let guard = guard(&access, 100);
+        let (salt, opaque) = asked(&guard, "bob");
+        let proved = |publish, read| Some(Step::Proved { user: "bob".into(), publish, read });
+        assert_eq!(guard.step(&response("bob", "secret", &salt, &opaque)), proved(true, false));
+        assert_eq!(guard.step(&response("bob", "other", &salt, &opaque)), proved(false, true));
+        assert_eq!(guard.step("user=bob&pass=secret"), None);
+    }
+
+    #[test]
+    fn everything_else_fails() {
+        let access = access();
+        let now = guard(&access, 100);
+        let (salt, opaque) = asked(&now, "bob");
+        let failed = |guard: &Guard<'_>, text: &str| matches!(guard.step(text), Some(Step::Failed(_)));
+        assert!(failed(&now, &response("bob", "wrong", &salt, &opaque)));
+        assert!(failed(&now, &response("bob", "secret", &salt, "64-000000000000000000000000")));
+        assert!(failed(&now, &response("bob", "secret", &salt, "")));
+        let (salt_eve, opaque_eve) = asked(&now, "eve");
+        assert!(failed(&now, &response("eve", "secret", &salt_eve, &opaque_eve)));
+        assert!(failed(&now, "authmod=adobe&user=bob&response="));
+        // Later, from somewhere else, from the future.
+        let right = response("bob", "secret", &salt, &opaque);
+        assert!(!failed(&guard(&access, 160), &right));
+        assert!(failed(&guard(&access, 161), &right));
+        assert!(failed(&guard(&access, 99), &right));
+        let elsewhere = Guard { address: "192.0.2.2".parse().unwrap(), ..now };
+        assert!(failed(&elsewhere, &right));
+        let restarted = Guard { secret: &[8; 32], ..now };
+        assert!(failed(&restarted, &right));
+    }
+}
