@@ -12,3 +12,4 @@ pub const RTSP_SESSION: Kind = Kind { name: "rtsp session", connection: false };
 pub mod access;
 pub mod admission;
 pub mod rtmp;
+pub mod rtsp;

@@ -1,0 +1,3 @@
+//! RTSP 1.0 (RFC 2326) with RTP over TCP and UDP: reading and publishing.
+
+pub mod wire;

@@ -1,0 +1,29 @@
+//! RTSP 1.0 as bytes and values (RFC 2326): messages within limits, transports, credentials, places, descriptions. Pure:
+//! no socket, clock or task; nothing here trusts a length or a number from outside.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::panic
+    )
+)]
+
+pub mod authorization;
+pub mod limits;
+pub mod message;
+pub mod place;
+pub mod play_head;
+pub mod sdp_read;
+pub mod sdp_write;
+pub mod status;
+pub mod transport;
+
+pub use message::{Incoming, Input, Method, Request, Response};
+pub use place::Place;
+pub use status::Status;
+pub use transport::Transport;
