@@ -61,6 +61,17 @@ pub fn pidfd_wait(pidfd: &OwnedFd, timeout: Duration) -> bool {
     }
 }
 
+/// Bytes written to a TCP socket that its peer has not acknowledged (SIOCOUTQ, tcp(7)).
+///
+/// # Errors
+/// A descriptor that is no such socket.
+pub fn unsent(socket: std::os::fd::BorrowedFd<'_>) -> io::Result<u64> {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: the descriptor is open, and SIOCOUTQ (the number of TIOCOUTQ) writes one int.
+    let outcome = unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
+    if outcome == 0 { Ok(u64::try_from(bytes).unwrap_or(0)) } else { Err(io::Error::last_os_error()) }
+}
+
 /// Takes an exclusive flock without waiting; false if somebody else holds it. The lock belongs to the open file
 /// description: it lives as long as any process has it open, and is not released by dropping one of several copies.
 ///

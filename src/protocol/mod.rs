@@ -11,5 +11,6 @@ pub const RTSP_CONNECTION: Kind = Kind { name: "rtsp", connection: true };
 pub const RTSP_SESSION: Kind = Kind { name: "rtsp session", connection: false };
 pub mod access;
 pub mod admission;
+pub mod connection_sink;
 pub mod rtmp;
 pub mod rtsp;
