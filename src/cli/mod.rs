@@ -105,6 +105,8 @@ pub enum Command {
     Up(UpArgs),
     /// Stop the media servers that `up` started
     Down(DownArgs),
+    /// Run the built-in server in the foreground (`up` starts it in the background)
+    Serve(Box<ServeArgs>),
     /// Check that everything msconv needs is there and fit
     Doctor(DoctorArgs),
     /// List capture devices
@@ -364,6 +366,69 @@ pub struct DownArgs {
     /// Also remove what the servers stored
     #[arg(long)]
     pub volumes: bool,
+}
+
+/// `serve`.
+#[derive(Args, Debug, Default)]
+#[command(after_help = "\
+Ports and applications follow the server addresses (--nginx-rtmp-url, --rtsp-url, ...) where they are
+not given, and the other way round. Passwords are read from MSCONV_PUBLISH_PASSWORD, a configuration
+file or the first line of a file. When everything listens, one line with all addresses is printed:
+ready rtmp=127.0.0.1:1935 rtsp=... rtp=... stat=... api=... metrics=...
+
+Examples:
+  msconv serve
+  msconv serve --rtmp-port 0 --rtsp-port 0 --stat-port 0 --api-port 0 --json
+  msconv serve --listen 0.0.0.0 --publish-password-file /run/secrets/publish")]
+pub struct ServeArgs {
+    /// Where to listen: an IP address [default: 127.0.0.1, this machine alone]
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<String>,
+    /// Where the control faces listen [default: as --listen]
+    #[arg(long, value_name = "ADDRESS")]
+    pub control_listen: Option<String>,
+    /// RTMP; 0 takes a free port, as with every port [default: 1935]
+    #[arg(long, value_name = "PORT")]
+    pub rtmp_port: Option<String>,
+    /// RTSP [default: 8554]
+    #[arg(long, value_name = "PORT")]
+    pub rtsp_port: Option<String>,
+    /// RTP over UDP, even; RTCP is the next one [default: 8000]
+    #[arg(long, value_name = "PORT")]
+    pub rtp_port: Option<String>,
+    /// Status page in the form of nginx-rtmp [default: 8080]
+    #[arg(long, value_name = "PORT")]
+    pub stat_port: Option<String>,
+    /// API in the form of MediaMTX [default: 9997]
+    #[arg(long, value_name = "PORT")]
+    pub api_port: Option<String>,
+    /// Metrics for Prometheus [default: 9998]
+    #[arg(long, value_name = "PORT")]
+    pub metrics_port: Option<String>,
+    /// RTMP applications [default: live]
+    #[arg(long, value_name = "NAME,...")]
+    pub applications: Option<String>,
+    /// Path of the status page [default: /stat]
+    #[arg(long, value_name = "PATH")]
+    pub stat_path: Option<String>,
+    /// Networks that may do what this machine may
+    #[arg(long, value_name = "NETWORK,...")]
+    pub trusted: Option<String>,
+    /// User who may publish [default: publish]
+    #[arg(long, value_name = "NAME")]
+    pub publish_user: Option<String>,
+    /// File with the password of publishers, - for standard input
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub publish_password_file: Option<String>,
+    /// User who may read [default: read]
+    #[arg(long, value_name = "NAME")]
+    pub read_user: Option<String>,
+    /// File with the password of readers
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub read_password_file: Option<String>,
+    /// Write the log to this file, at most three of 10 MB, instead of stderr
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub log_file: Option<PathBuf>,
 }
 
 /// `doctor`.

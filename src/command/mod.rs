@@ -10,6 +10,7 @@ mod logs;
 mod man;
 mod play;
 mod publish;
+mod serve;
 mod status;
 mod stop;
 mod supervise;
@@ -102,6 +103,7 @@ fn dispatch(cli: Cli) -> Outcome<u8> {
         Command::Logs(args) => logs::run(&context(vec![])?, &args),
         Command::Up(args) => up::run(&context(vec![("backend", args.backend.clone())])?, &args),
         Command::Down(args) => down::run(&context(vec![])?, &args),
+        Command::Serve(args) => serve::run(&context(serve::settings(&args))?, &args),
         Command::Doctor(args) => doctor::run(&context(vec![])?, &args),
         Command::Devices => devices::run(&context(vec![])?),
         Command::Config(args) => config::run(&context(vec![])?, &args),

@@ -21,6 +21,10 @@ pub struct Totals {
     pub audio_bytes: u64,
     /// Frames of pictures.
     pub video_frames: u64,
+    /// Time of the last frame of pictures.
+    pub video_time: MediaTime,
+    /// Time of the last frame of sound.
+    pub audio_time: MediaTime,
     /// Bytes sent to readers that have left.
     pub left_bytes_out: u64,
     /// Frames that readers that have left did not get because they were too slow.
@@ -196,8 +200,12 @@ impl Broadcast {
             TrackKind::Video => {
                 self.totals.video_bytes = self.totals.video_bytes.saturating_add(size);
                 self.totals.video_frames = self.totals.video_frames.saturating_add(1);
+                self.totals.video_time = frame.dts;
             }
-            TrackKind::Audio => self.totals.audio_bytes = self.totals.audio_bytes.saturating_add(size),
+            TrackKind::Audio => {
+                self.totals.audio_bytes = self.totals.audio_bytes.saturating_add(size);
+                self.totals.audio_time = frame.dts;
+            }
             TrackKind::Data => {}
         }
         let later = self.last_time.is_none_or(|(last, _)| frame.dts > last);

@@ -126,6 +126,11 @@ impl Client {
         change(&mut locked(&self.details));
     }
 
+    /// Whether its bytes are nobody else's: those of an RTSP session over TCP are its connection's as well.
+    fn carries_itself(&self) -> bool {
+        self.protocol != Protocol::RtspSession || locked(&self.details).transport == Some("UDP")
+    }
+
     /// Asks it to leave.
     pub fn kick(&self) {
         self.kicked.store(true, Ordering::Relaxed);
@@ -144,6 +149,10 @@ impl Drop for Client {
     fn drop(&mut self) {
         if let Some(inner) = self.registry.upgrade() {
             locked(&inner.clients).remove(&self.number);
+            if self.carries_itself() {
+                add(&inner.gone_in, get(&self.counters.bytes_in));
+                add(&inner.gone_out, get(&self.counters.bytes_out));
+            }
         }
     }
 }
@@ -153,6 +162,8 @@ struct Inner {
     clients: Mutex<BTreeMap<u64, Weak<Client>>>,
     next: AtomicU64,
     accepted: AtomicU64,
+    gone_in: AtomicU64,
+    gone_out: AtomicU64,
     limits: Mutex<BTreeMap<&'static str, u64>>,
 }
 
@@ -200,6 +211,21 @@ impl Registry {
         get(&self.0.accepted)
     }
 
+    /// Everybody, oldest first.
+    pub fn everybody(&self) -> Vec<Arc<Client>> {
+        locked(&self.0.clients).values().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Bytes received and sent on all connections since the start, those that have ended included.
+    pub fn traffic(&self) -> (u64, u64) {
+        let present = self.everybody();
+        let sum = |gone: &AtomicU64, of: fn(&Counters) -> &AtomicU64| {
+            let own = present.iter().filter(|c| c.carries_itself()).map(|c| get(of(&c.counters)));
+            own.fold(get(gone), u64::saturating_add)
+        };
+        (sum(&self.0.gone_in, |c| &c.bytes_in), sum(&self.0.gone_out, |c| &c.bytes_out))
+    }
+
     /// Counts that a limit was broken. `limit` is a word of ours, never text from outside.
     pub fn broke(&self, limit: &'static str) {
         let mut limits = locked(&self.0.limits);
@@ -237,6 +263,26 @@ mod tests {
         drop(a);
         assert!(registry.list(SOCKET).is_empty());
         assert_eq!(registry.accepted(), 1);
+    }
+
+    #[test]
+    fn traffic_outlives_its_connections_and_counts_nothing_twice() {
+        let registry = Registry::default();
+        let here = "127.0.0.1:5".parse().unwrap();
+        let connection = registry.enter(Protocol::RtspConnection, here, Instant::now(), 1);
+        let session = registry.enter(Protocol::RtspSession, here, Instant::now(), 1);
+        session.describe(|d| d.transport = Some("TCP"));
+        let apart = registry.enter(Protocol::RtspSession, here, Instant::now(), 1);
+        apart.describe(|d| d.transport = Some("UDP"));
+        for (client, bytes) in [(&connection, 100), (&session, 90), (&apart, 7)] {
+            add(&client.counters.bytes_in, bytes);
+            add(&client.counters.bytes_out, 1);
+        }
+        assert_eq!(registry.traffic(), (107, 2));
+        drop((connection, session));
+        assert_eq!(registry.traffic(), (107, 2));
+        drop(apart);
+        assert_eq!(registry.traffic(), (107, 2));
     }
 
     #[tokio::test]

@@ -1,7 +1,11 @@
 //! Who listens on a port, from `/proc`: the answer to "address already in use".
 
 use super::identity;
+use crate::base::failure::io_words;
+use crate::base::{Failure, Kind};
 use std::fs;
+use std::io;
+use std::net::SocketAddr;
 
 /// A program that listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,11 +34,53 @@ impl std::fmt::Display for Listener {
     }
 }
 
+/// The failure of a server `who` that cannot listen at `address`, with whoever has the port. `flag` (`--rtsp-port`)
+/// chooses another port.
+pub fn cannot_listen(
+    who: &str,
+    address: SocketAddr,
+    datagrams: bool,
+    flag: &str,
+    error: &io::Error,
+) -> Failure {
+    let port = address.port();
+    let hint = format!("{flag} with another port");
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            Failure::usage(format!("port {port} may be opened by root only")).hint(hint)
+        }
+        io::ErrorKind::AddrInUse => {
+            let owner = if datagrams { holder_of_datagrams(port) } else { listener(port) };
+            let ours = owner.as_ref().is_some_and(|o| o.program.as_deref() == Some("msconv"));
+            let end = if ours { "msconv down    (if `up` started it)" } else { "end that program" };
+            let owner = owner.map_or("another program".to_string(), |l| l.to_string());
+            let udp = if datagrams { "UDP " } else { "" };
+            Failure::new(Kind::Server, format!("{who} cannot start: {udp}port {port} is taken by {owner}"))
+                .hint(end)
+                .hint(hint)
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            Failure::usage(format!("{} is no address of this machine", address.ip()))
+                .hint("--listen 127.0.0.1 (this machine alone), or 0.0.0.0 (all its networks)")
+        }
+        _ => Failure::new(Kind::Server, format!("{who} cannot listen at {address}")).why(io_words(error)),
+    }
+}
+
 /// Who listens on TCP `port`, on whichever address; `None` where nobody does or `/proc` does not tell.
 pub fn listener(port: u16) -> Option<Listener> {
-    let (inode, uid) = ["tcp", "tcp6"].iter().find_map(|table| {
+    in_tables(&["tcp", "tcp6"], "0A", port)
+}
+
+/// Who receives datagrams on UDP `port`.
+pub fn holder_of_datagrams(port: u16) -> Option<Listener> {
+    in_tables(&["udp", "udp6"], "07", port)
+}
+
+fn in_tables(tables: &[&str], state: &str, port: u16) -> Option<Listener> {
+    let (inode, uid) = tables.iter().find_map(|table| {
         let text = fs::read_to_string(format!("/proc/net/{table}")).ok()?;
-        listening(&text, port)
+        listening(&text, state, port)
     })?;
     let pid = holder(inode);
     let program = pid.and_then(|pid| {
@@ -44,15 +90,15 @@ pub fn listener(port: u16) -> Option<Listener> {
     Some(Listener { pid, program, uid })
 }
 
-/// Inode and user of the first listening socket on `port` in a `/proc/net/tcp` table.
-fn listening(table: &str, port: u16) -> Option<(u64, u32)> {
+/// Inode and user of the first socket in state `wanted` on `port` in a `/proc/net/tcp` or `udp` table.
+fn listening(table: &str, wanted: &str, port: u16) -> Option<(u64, u32)> {
     table.lines().skip(1).find_map(|line| {
         let mut fields = line.split_ascii_whitespace();
         let (_, local) = fields.nth(1)?.rsplit_once(':')?;
         let state = fields.nth(1)?;
         let uid = fields.nth(3)?.parse().ok()?;
         let inode = fields.nth(1)?.parse().ok()?;
-        (state == "0A" && u16::from_str_radix(local, 16).ok()? == port).then_some((inode, uid))
+        (state == wanted && u16::from_str_radix(local, 16).ok()? == port).then_some((inode, uid))
     })
 }
 
@@ -91,6 +137,19 @@ mod tests {
     }
 
     #[test]
+    fn finds_who_receives_datagrams() {
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap();
+        assert_eq!(holder_of_datagrams(address.port()).unwrap().pid, Some(std::process::id() as i32));
+        let error = io::Error::from(io::ErrorKind::AddrInUse);
+        let failure = cannot_listen("serve", address, true, "--rtp-port", &error);
+        assert_eq!(failure.kind(), Kind::Server);
+        let words = format!("UDP port {} is taken by", address.port());
+        assert!(failure.what().contains(&words), "{failure}");
+        assert!(failure.to_string().contains("--rtp-port with another port"), "{failure}");
+    }
+
+    #[test]
     fn a_stranger_is_named_by_user() {
         assert_eq!(Listener { pid: None, program: None, uid: 0 }.to_string(), "a program of the user root");
     }
@@ -98,9 +157,9 @@ mod tests {
     #[test]
     fn garbage_listens_nowhere() {
         for table in ["", "h\n", "h\n0: : : :\n", "h\n0: 1:0050 2:0 0A"] {
-            assert_eq!(listening(table, 80), None);
+            assert_eq!(listening(table, "0A", 80), None);
         }
         let line = "h\n 0: 0100007F:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000    33        0 4711 1";
-        assert_eq!(listening(line, 80), Some((4711, 33)));
+        assert_eq!(listening(line, "0A", 80), Some((4711, 33)));
     }
 }

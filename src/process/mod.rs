@@ -5,6 +5,7 @@ pub mod device_users;
 pub mod identity;
 pub mod index;
 pub mod listener;
+pub mod load;
 pub mod locate;
 pub mod pid_file;
 pub mod player_run;

@@ -3,7 +3,7 @@
 use super::place::{Place, Record};
 use crate::base::failure::io_words;
 use crate::base::{CommandLine, Failure, Kind, Outcome, atomic_file, clock};
-use crate::process::listener::listener;
+use crate::process::listener::cannot_listen;
 use crate::process::server::{self, Setup};
 use crate::process::stream_lock::StreamLock;
 use std::future::Future;
@@ -153,23 +153,7 @@ impl Listen {
     fn free(&self, name: &str) -> Outcome<()> {
         let port = self.address.port();
         let busy = |error: &std::io::Error| {
-            let hint = format!("--{} with another port", self.flag);
-            match error.kind() {
-                std::io::ErrorKind::PermissionDenied => {
-                    Failure::usage(format!("port {port} may be opened by root only")).hint(hint)
-                }
-                std::io::ErrorKind::AddrInUse => {
-                    let owner = listener(port).map_or("another program".to_string(), |l| l.to_string());
-                    Failure::new(
-                        Kind::Server,
-                        format!("{name} cannot start: port {port} is taken by {owner}"),
-                    )
-                    .hint("end that program")
-                    .hint(hint)
-                }
-                _ => Failure::new(Kind::Server, format!("{name} cannot listen at {}", self.address))
-                    .why(io_words(error)),
-            }
+            cannot_listen(name, self.address, false, &format!("--{}", self.flag), error)
         };
         TcpListener::bind(self.address).map_err(|e| busy(&e))?;
         if let Some(ip) = self.also

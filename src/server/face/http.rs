@@ -64,6 +64,9 @@ impl Default for Limits {
     }
 }
 
+/// How long an ended connection is read away.
+const LINGER: Duration = Duration::from_secs(1);
+
 /// The largest head in all; a hundred full fields are nobody's honest request.
 const HEAD: usize = 64 * 1024;
 
@@ -87,11 +90,13 @@ pub struct Told {
     pub answer: Answer,
     /// `WWW-Authenticate`, for 401.
     pub challenge: Option<&'static str>,
+    /// How long it is held back, against guessing.
+    pub wait: Duration,
 }
 
 impl From<Answer> for Told {
     fn from(answer: Answer) -> Told {
-        Told { answer, challenge: None }
+        Told { answer, challenge: None, wait: Duration::ZERO }
     }
 }
 
@@ -117,17 +122,18 @@ pub async fn serve(listener: TcpListener, face: Arc<Face>, mut shutdown: watch::
     let guests = Guests::default();
     loop {
         while tasks.try_join_next().is_some() {}
-        let (stream, remote) = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok(accepted) => accepted,
-                Err(e) => {
-                    face.log.warn(format_args!("{}: cannot accept a connection: {e}", face.name));
-                    // Out of files or memory: a moment lets others end.
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                    continue;
-                }
-            },
-            _ = shutdown.wait_for(|down| *down) => break,
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = asked_to_end(&mut shutdown) => break,
+        };
+        let (stream, remote) = match accepted {
+            Ok(accepted) => accepted,
+            Err(e) => {
+                face.log.warn(format_args!("{}: cannot accept a connection: {e}", face.name));
+                // Out of files or memory: a moment lets others end.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
         };
         let Some(guest) = guests.enter(remote.ip(), &face) else { continue };
         let _ = stream.set_nodelay(true);
@@ -137,6 +143,12 @@ pub async fn serve(listener: TcpListener, face: Arc<Face>, mut shutdown: watch::
     let polite = async { while tasks.join_next().await.is_some() {} };
     let _ = tokio::time::timeout(Duration::from_secs(1), polite).await;
     tasks.shutdown().await;
+}
+
+/// Waits until the server ends.
+pub async fn asked_to_end(shutdown: &mut watch::Receiver<bool>) {
+    // An error means that whoever would say so is gone, which says the same.
+    let _ = shutdown.wait_for(|down| *down).await;
 }
 
 /// Who is connected, oldest first.
@@ -286,14 +298,23 @@ async fn connection(
     let io = Watched { stream: stream.clone(), phase: phase.clone() };
     let service = service_fn(|request| respond(request, remote, face.clone(), phase.clone()));
     let mut http = hyper::server::conn::http1::Builder::new();
-    http.max_headers(face.limits.fields).max_buf_size(HEAD).half_close(false).header_read_timeout(None);
+    http.title_case_headers(true)
+        .max_headers(face.limits.fields)
+        .max_buf_size(HEAD)
+        .half_close(false)
+        .header_read_timeout(None);
     let mut serving = std::pin::pin!(http.serve_connection(io, service));
     let mut down = false;
     let over = loop {
         tokio::select! {
-            _ = &mut serving => return,
+            ended = &mut serving => {
+                if ended.is_err_and(|e| e.is_parse_too_large()) {
+                    face.registry.broke("http_head");
+                }
+                break At::Idle;
+            }
             at = phase.over(&face.limits) => break at,
-            _ = shutdown.wait_for(|down| *down), if !down => {
+            () = asked_to_end(&mut shutdown), if !down => {
                 down = true;
                 serving.as_mut().graceful_shutdown();
             }
@@ -304,6 +325,23 @@ async fn connection(
         // The answer, if the peer still has room for it; nothing of this request has been answered yet.
         let _ = stream
             .try_write(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    }
+    let _ = tokio::time::timeout(LINGER, linger(&stream)).await;
+}
+
+/// Reads away what a peer still sends: closing over unread bytes resets the connection, and the peer may lose the
+/// answer that says why.
+async fn linger(stream: &TcpStream) {
+    let _ = socket2::SockRef::from(stream).shutdown(std::net::Shutdown::Write);
+    let mut bytes = [0u8; 8192];
+    let mut left = 1usize << 20;
+    while left > 0 && stream.readable().await.is_ok() {
+        match stream.try_read(&mut bytes) {
+            Ok(0) => return,
+            Ok(count) => left = left.saturating_sub(count),
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+            Err(_) => return,
+        }
     }
 }
 
@@ -344,6 +382,9 @@ async fn respond(
             ((face.answer)(&asked), false)
         }
     };
+    if !told.wait.is_zero() {
+        tokio::time::sleep(told.wait).await;
+    }
     Ok(response(told, close, face.server, phase))
 }
 

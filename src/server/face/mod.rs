@@ -6,4 +6,5 @@ pub mod api;
 pub mod http;
 pub mod items;
 pub mod metrics;
+pub mod permission;
 pub mod stat;

@@ -1,0 +1,142 @@
+//! `msconv serve`: the embedded server in the foreground.
+
+use super::Context;
+use crate::base::{Failure, Outcome, clock, failure::io_words};
+use crate::cli::ServeArgs;
+use crate::config::resolved::LogLevel;
+use crate::process::child_log::LogFile;
+use crate::server::listeners::Addresses;
+use crate::server::{Options, Server};
+use crate::telemetry::log::Sink;
+use crate::telemetry::{Level, Log};
+use serde_json::{Value, json};
+use std::path::Path;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The settings that its flags set.
+pub fn settings(args: &ServeArgs) -> Vec<(&'static str, Option<String>)> {
+    vec![
+        ("listen", args.listen.clone()),
+        ("control_listen", args.control_listen.clone()),
+        ("rtmp_port", args.rtmp_port.clone()),
+        ("rtsp_port", args.rtsp_port.clone()),
+        ("rtp_port", args.rtp_port.clone()),
+        ("stat_port", args.stat_port.clone()),
+        ("api_port", args.api_port.clone()),
+        ("metrics_port", args.metrics_port.clone()),
+        ("applications", args.applications.clone()),
+        ("stat_path", args.stat_path.clone()),
+        ("trusted", args.trusted.clone()),
+        ("publish_user", args.publish_user.clone()),
+        ("publish_password_file", args.publish_password_file.clone()),
+        ("read_user", args.read_user.clone()),
+        ("read_password_file", args.read_password_file.clone()),
+    ]
+}
+
+/// Runs it until SIGINT, SIGTERM or SIGHUP; the exit code. A second Ctrl-C ends it at once.
+pub fn run(context: &Context, args: &ServeArgs) -> Outcome<u8> {
+    let options = Options::of(&context.settings, &mut std::io::stdin())?;
+    let exposed = options.exposed();
+    let log = log(context, &options, args.log_file.as_deref())?;
+    context.block_on(async {
+        // Before anything can be reached, so that no signal finds us unprepared.
+        let mut ends = Ends::listen()?;
+        let server = Server::bind(options, log.clone())?;
+        let addresses = server.addresses();
+        for sentence in &exposed {
+            context.console.warn(sentence);
+        }
+        if context.console.json {
+            context.console.object(&object(&addresses));
+        } else {
+            context.console.data(&line(&addresses));
+        }
+        log.info(format_args!("{}", line(&addresses)));
+        for sentence in &exposed {
+            log.warn(format_args!("{sentence}"));
+        }
+        server.run(ends.asked()).await
+    })?;
+    Ok(0)
+}
+
+fn line(addresses: &Addresses) -> String {
+    let named: Vec<String> =
+        addresses.named().iter().map(|(name, address)| format!("{name}={address}")).collect();
+    format!("ready {}", named.join(" "))
+}
+
+fn object(addresses: &Addresses) -> Value {
+    let mut object = json!({ "schema": "msconv.serve/1", "pid": std::process::id() });
+    if let Some(fields) = object.as_object_mut() {
+        for (name, address) in addresses.named() {
+            fields.insert(name.to_string(), address.to_string().into());
+        }
+    }
+    object
+}
+
+/// Where the log goes: a file, or stderr with a stamp on each line. With `-q` only errors are told.
+fn log(context: &Context, options: &Options, file: Option<&Path>) -> Outcome<Log> {
+    let level = match context.settings.log_level {
+        _ if context.console.quiet && file.is_none() => Level::Error,
+        LogLevel::Error => Level::Error,
+        LogLevel::Warn => Level::Warn,
+        LogLevel::Info => Level::Info,
+        LogLevel::Debug => Level::Debug,
+        LogLevel::Trace => Level::Trace,
+    };
+    let sink: Sink = match file {
+        Some(path) => {
+            let path = context.environment.cwd.join(path);
+            let mut file = LogFile::new(&path);
+            file.check().map_err(|e| {
+                Failure::usage(format!("--log-file: cannot write {}", path.display())).why(io_words(&e))
+            })?;
+            Box::new(move |line| file.line(line))
+        }
+        None => Box::new(|line| {
+            use std::io::Write;
+            // Whoever read the log may have gone; the server goes on.
+            let _ = writeln!(std::io::stderr(), "{} {line}", clock::log_stamp(clock::now_ms()));
+        }),
+    };
+    Ok(Log::new(level, options.redactor(), sink))
+}
+
+/// The signals that end the server.
+struct Ends {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
+}
+
+impl Ends {
+    fn listen() -> Outcome<Ends> {
+        let listen = |kind| {
+            signal(kind).map_err(|e| Failure::internal("cannot listen for signals").why(e.to_string()))
+        };
+        Ok(Ends {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+            hangup: listen(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for the first; from then on a second Ctrl-C ends the process where it stands.
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.hangup.recv() => {}
+        }
+        let again = signal(SignalKind::interrupt());
+        tokio::spawn(async move {
+            if let Ok(mut again) = again {
+                again.recv().await;
+                std::process::exit(130);
+            }
+        });
+    }
+}

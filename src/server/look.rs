@@ -1,0 +1,130 @@
+//! Takes a [`View`]: reads the hub, the registry and the process, once for each request.
+
+use super::rates::{Bytes, Rates};
+use super::view::{About, Client, Counts, Load, Stream, Traffic, View};
+use crate::base::clock::Now;
+use crate::hub::{self, Hub, Registry};
+use crate::process::load;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+/// The name of the whole server among the rates; no stream can have it.
+const ALL: &str = "/";
+
+/// What views are taken from.
+pub struct Looker {
+    hub: Hub,
+    about: About,
+    begun: Instant,
+    rates: Mutex<Rates>,
+}
+
+impl Looker {
+    /// Looks at `hub`, for a server that began at `now`.
+    pub fn new(hub: Hub, about: About, now: Now) -> Looker {
+        Looker { hub, about, begun: now.mono, rates: Mutex::default() }
+    }
+
+    /// Who is connected.
+    pub fn registry(&self) -> &Registry {
+        self.hub.registry()
+    }
+
+    /// Notes the counters for the rates; to be called every second.
+    pub fn tick(&self, now: Instant) {
+        let (bytes_in, bytes_out) = self.registry().traffic();
+        let streams = self.hub.snapshot();
+        let each = streams.iter().map(|s| (s.name.clone(), counters(s)));
+        let all = std::iter::once((ALL.to_string(), [bytes_in, bytes_out, 0, 0]));
+        self.rates.lock().unwrap_or_else(PoisonError::into_inner).note(now, each.chain(all));
+    }
+
+    /// The server at this moment.
+    pub fn view(&self, now: Now) -> View {
+        let registry = self.registry();
+        let (bytes_in, bytes_out) = registry.traffic();
+        let rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let [bw_in, bw_out, ..] = rates.of(ALL);
+        let own = load::own();
+        View {
+            about: self.about.clone(),
+            uptime: now.mono.saturating_duration_since(self.begun),
+            accepted: registry.accepted(),
+            traffic: Traffic { bytes_in, bytes_out, bw_in, bw_out },
+            streams: self.hub.snapshot().iter().map(|s| stream(s, &rates, now)).collect(),
+            clients: registry.everybody().iter().map(|c| (c.id, client(c, now))).collect(),
+            limits: registry.broken_limits(),
+            load: Load {
+                cpu_s: own.cpu.as_secs_f64(),
+                resident_bytes: own.resident_bytes,
+                open_files: own.open_files,
+            },
+        }
+    }
+}
+
+fn counters(stream: &hub::View) -> Bytes {
+    [stream.bytes_in, stream.bytes_out, stream.totals.audio_bytes, stream.totals.video_bytes]
+}
+
+fn stream(seen: &hub::View, rates: &Rates, now: Now) -> Stream {
+    let [bw_in, bw_out, bw_audio, bw_video] = rates.of(&seen.name);
+    let tracks = seen.headers.tracks.clone();
+    let both = tracks.video.is_some() && tracks.audio.is_some();
+    let ahead = seen.totals.audio_time.millis().saturating_sub(seen.totals.video_time.millis());
+    Stream {
+        name: seen.name.clone(),
+        application: seen.publisher.as_ref().map(|c| c.details().application).unwrap_or_default(),
+        age: now.mono.saturating_duration_since(seen.created),
+        created_ms: seen.created_ms,
+        ready_ms: seen.ready_ms,
+        frame_rate: tracks.video.as_ref().and_then(|v| v.frame_rate),
+        tracks,
+        publisher: seen.publisher.as_ref().map(|c| c.id),
+        readers: seen.readers.iter().map(|c| c.id).collect(),
+        traffic: Traffic { bytes_in: seen.bytes_in, bytes_out: seen.bytes_out, bw_in, bw_out },
+        bw_audio,
+        bw_video,
+        payload_bytes: (seen.totals.video_bytes, seen.totals.audio_bytes),
+        frames_dropped: seen.frames_dropped,
+        avsync_ms: if both { ahead } else { 0 },
+    }
+}
+
+fn client(client: &hub::Client, now: Now) -> Client {
+    let details = client.details();
+    let read = |counter: &AtomicU64| hub::registry::get(counter);
+    let counters = &client.counters;
+    Client {
+        id: client.id,
+        number: client.number,
+        protocol: client.protocol,
+        remote: client.remote,
+        created_ms: client.created_ms,
+        age: now.mono.saturating_duration_since(client.since),
+        role: details.role,
+        name: details.name,
+        application: details.application,
+        query: details.query,
+        user: details.user,
+        agent: details.agent,
+        transport: details.transport,
+        linked: details.linked,
+        counts: Counts {
+            bytes_in: read(&counters.bytes_in),
+            bytes_out: read(&counters.bytes_out),
+            packets_in: read(&counters.packets_in),
+            packets_lost: read(&counters.packets_lost),
+            packets_in_error: read(&counters.packets_in_error),
+            rtcp_in: read(&counters.rtcp_in),
+            packets_out: read(&counters.packets_out),
+            rtcp_out: read(&counters.rtcp_out),
+            packets_reported_lost: read(&counters.packets_reported_lost),
+            packets_discarded: read(&counters.packets_discarded),
+            frames_dropped: read(&counters.frames_dropped),
+            jitter: f64::from_bits(read(&counters.jitter)),
+            timestamp_ms: read(&counters.timestamp_ms),
+        },
+    }
+}
