@@ -54,8 +54,8 @@ pub fn cannot_listen(
             let ours = owner.as_ref().is_some_and(|o| o.program.as_deref() == Some("msconv"));
             let end = if ours { "msconv down    (if `up` started it)" } else { "end that program" };
             let owner = owner.map_or("another program".to_string(), |l| l.to_string());
-            let udp = if datagrams { "UDP " } else { "" };
-            Failure::new(Kind::Server, format!("{who} cannot start: {udp}port {port} is taken by {owner}"))
+            let udp = if datagrams { " (UDP)" } else { "" };
+            Failure::new(Kind::Server, format!("{who} cannot start: port {port}{udp} is taken by {owner}"))
                 .hint(end)
                 .hint(hint)
         }
@@ -144,7 +144,7 @@ mod tests {
         let error = io::Error::from(io::ErrorKind::AddrInUse);
         let failure = cannot_listen("serve", address, true, "--rtp-port", &error);
         assert_eq!(failure.kind(), Kind::Server);
-        let words = format!("UDP port {} is taken by", address.port());
+        let words = format!("port {} (UDP) is taken by", address.port());
         assert!(failure.what().contains(&words), "{failure}");
         assert!(failure.to_string().contains("--rtp-port with another port"), "{failure}");
     }
