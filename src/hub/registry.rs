@@ -126,9 +126,9 @@ impl Client {
         change(&mut locked(&self.details));
     }
 
-    /// Whether its bytes are nobody else's: those of an RTSP session over TCP are its connection's as well.
+    /// Whether its bytes are nobody else's: those of a session inside a connection are the connection's as well.
     fn carries_itself(&self) -> bool {
-        self.protocol != Protocol::RtspSession || locked(&self.details).transport == Some("UDP")
+        self.kind.connection || locked(&self.details).transport == Some("UDP")
     }
 
     /// Asks it to leave.
@@ -269,10 +269,10 @@ mod tests {
     fn traffic_outlives_its_connections_and_counts_nothing_twice() {
         let registry = Registry::default();
         let here = "127.0.0.1:5".parse().unwrap();
-        let connection = registry.enter(Protocol::RtspConnection, here, Instant::now(), 1);
-        let session = registry.enter(Protocol::RtspSession, here, Instant::now(), 1);
+        let connection = registry.enter(SOCKET, here, Instant::now(), 1);
+        let session = registry.enter(SESSION, here, Instant::now(), 1);
         session.describe(|d| d.transport = Some("TCP"));
-        let apart = registry.enter(Protocol::RtspSession, here, Instant::now(), 1);
+        let apart = registry.enter(SESSION, here, Instant::now(), 1);
         apart.describe(|d| d.transport = Some("UDP"));
         for (client, bytes) in [(&connection, 100), (&session, 90), (&apart, 7)] {
             add(&client.counters.bytes_in, bytes);

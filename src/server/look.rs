@@ -99,7 +99,7 @@ fn client(client: &hub::Client, now: Now) -> Client {
     Client {
         id: client.id,
         number: client.number,
-        protocol: client.protocol,
+        kind: client.kind,
         remote: client.remote,
         created_ms: client.created_ms,
         age: now.mono.saturating_duration_since(client.since),

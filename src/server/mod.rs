@@ -209,11 +209,13 @@ impl Control {
                 Answer::ok("text/xml", face::stat::page(&view))
             }
             ("metrics", "/metrics") if question.reads() => face::metrics::answer(&view, &question),
-            ("api", _) => face::api::answer(&view, &question, &mut |protocol, id| {
-                let found = self.looker.registry().find(protocol, id);
+            ("api", _) => face::api::answer(&view, &question, &mut |kind, id| {
+                let found = self.looker.registry().find(kind, id);
                 if let Some(client) = &found {
-                    self.log
-                        .info(format_args!("{} kicks {protocol:?} {id} ({})", asked.remote, client.remote));
+                    self.log.info(format_args!(
+                        "{} kicks the {} {id} ({})",
+                        asked.remote, kind.name, client.remote
+                    ));
                     client.kick();
                 }
                 found.is_some()
