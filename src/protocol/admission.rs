@@ -3,6 +3,7 @@
 
 use super::access::neighbourhood;
 use crate::hub::Client;
+use crate::model::Network;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -12,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 pub struct Limits {
     /// Connections in all.
     pub total: usize,
-    /// From one address (of IPv6: from one /64), except from this machine.
+    /// From one address (of IPv6: from one /64), except from this machine and trusted networks.
     pub per_address: usize,
     /// Of these, such as have neither published nor played yet.
     pub idle_per_address: usize,
@@ -65,18 +66,20 @@ pub struct Door(Arc<Mutex<Inside>>);
 #[derive(Debug)]
 struct Inside {
     limits: Limits,
+    /// Whose addresses are not counted, like this machine's.
+    trusted: Vec<Network>,
     next: u64,
     /// All that are in, by order of arrival.
     places: HashMap<u64, Seat>,
     /// Those of them that have done nothing yet.
     idle: BTreeMap<u64, Weak<Client>>,
-    /// How many from where; this machine is not counted.
+    /// How many from where.
     addresses: HashMap<IpAddr, Count>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Seat {
-    /// None for this machine.
+    /// None for those that are not counted.
     address: Option<IpAddr>,
 }
 
@@ -87,10 +90,11 @@ struct Count {
 }
 
 impl Door {
-    /// A door with nobody inside.
-    pub fn new(limits: Limits) -> Door {
+    /// A door with nobody inside. Addresses of `trusted` networks are not counted, nor are this machine's.
+    pub fn new(limits: Limits, trusted: Vec<Network>) -> Door {
         Door(Arc::new(Mutex::new(Inside {
             limits,
+            trusted,
             next: 0,
             places: HashMap::new(),
             idle: BTreeMap::new(),
@@ -124,7 +128,8 @@ impl Door {
 impl Inside {
     fn enter(&mut self, client: &Arc<Client>) -> Result<(u64, Option<Weak<Client>>), Refused> {
         let remote = client.remote.ip().to_canonical();
-        let address = (!remote.is_loopback()).then(|| neighbourhood(remote));
+        let known = remote.is_loopback() || self.trusted.iter().any(|network| network.contains(remote));
+        let address = (!known).then(|| neighbourhood(remote));
         if let Some(count) = address.and_then(|a| self.addresses.get(&a)) {
             if count.all >= self.limits.per_address {
                 return Err(Refused::Address);
@@ -213,7 +218,7 @@ mod tests {
     #[test]
     fn the_oldest_idle_one_makes_room() {
         let registry = Registry::default();
-        let door = Door::new(Limits { total: 3, ..Limits::default() });
+        let door = Door::new(Limits { total: 3, ..Limits::default() }, Vec::new());
         let clients: Vec<_> = (0..5).map(|_| client(&registry, "127.0.0.1")).collect();
         let first = door.enter(&clients[0]).unwrap();
         first.settle();
@@ -233,7 +238,7 @@ mod tests {
     #[test]
     fn one_address_does_not_take_all() {
         let registry = Registry::default();
-        let door = Door::new(Limits::default());
+        let door = Door::new(Limits::default(), Vec::new());
         let there = client(&registry, "192.0.2.1");
         let mut places = Vec::new();
         for _ in 0..8 {
@@ -254,11 +259,12 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_is_not_counted() {
+    fn this_machine_and_trusted_networks_are_not_counted() {
         let registry = Registry::default();
-        let door = Door::new(Limits::default());
-        let here = client(&registry, "::1");
-        let places: Vec<_> = (0..100).map(|_| door.enter(&here).unwrap()).collect();
+        let door = Door::new(Limits::default(), vec!["10.0.0.0/8".parse().unwrap()]);
+        let (here, near) = (client(&registry, "::1"), client(&registry, "::ffff:10.1.2.3"));
+        let places: Vec<_> =
+            (0..100).flat_map(|_| [door.enter(&here), door.enter(&near)]).map(Result::unwrap).collect();
         assert_eq!(door.count(), places.len());
     }
 

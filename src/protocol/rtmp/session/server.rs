@@ -93,9 +93,11 @@ pub enum Event {
     Stop,
     /// It pauses (true), or goes on.
     Pause(bool),
-    /// It was refused, the output says why: close when that is sent. `true` for a wrong password, which is written down
-    /// and answered after a pause.
+    /// It was refused, the output says why: close when that is sent. A wrong password is written down, and its answer
+    /// held back for a while.
     Refused(Denied),
+    /// It was asked for Adobe's authentication ([`Peer::ask`]): close when the output is sent; it will come again.
+    Asked,
     /// The conversation is over for another reason: close when the output is sent.
     Close,
 }
@@ -491,7 +493,7 @@ impl ServerSession {
                 let shown = name::credentials(arguments).is_some();
                 let asks = self.peer.ask || (publishes && access.adobe_at_connect);
                 if access.credentials(action).is_some() && asks && !shown {
-                    return Err((Event::Close, NEED_AUTH.to_string()));
+                    return Err((Event::Asked, NEED_AUTH.to_string()));
                 }
                 Ok(())
             }

@@ -1,0 +1,478 @@
+//! One RTMP connection: its socket, its dialog, and its part in the hub.
+//!
+//! A publisher's task carries frames to the readers' sockets itself (see the hub); a reader's task only reads what its
+//! peer says, and helps when the socket is full.
+
+use super::{Shared, goodbye};
+use crate::base::clock::Now;
+use crate::hub::registry::add;
+use crate::hub::{self, Client, Headers, Outlet, Over, Publisher, Reader, Role};
+use crate::protocol::access::{Denied, pause};
+use crate::protocol::admission::Place;
+use crate::protocol::connection_sink::ConnectionSink;
+use crate::protocol::rtmp::egress::{self, Egress};
+use crate::protocol::rtmp::ingest::{Ingest, Step};
+use crate::protocol::rtmp::session::server::{Event, Peer, ServerSession, Wish};
+use crate::protocol::rtmp::session::{Late, SessionError};
+use crate::protocol::rtmp::wire::message::Message;
+use bytes::Bytes;
+use std::future::{Future, pending};
+use std::io::ErrorKind;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
+
+/// What one read of a publisher's socket takes.
+const PUBLISHER_READ: usize = 64 << 10;
+/// What one read of any other takes: they say little.
+const READ: usize = 4 << 10;
+/// Answers that may wait for a peer that does not read.
+const MOST_UNSENT: usize = 64 << 10;
+/// For a reader to take what was sent before its stream ended.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// What a connection is for.
+enum Part {
+    /// Nothing yet.
+    None,
+    /// It publishes.
+    Publishes(Box<Publishing>),
+    /// It waits for the tracks of what it wants to play.
+    Waits(Wish, Pin<Box<dyn Future<Output = Option<Headers>> + Send>>),
+    /// It plays.
+    Reads(Reader, Wish),
+}
+
+struct Publishing {
+    publisher: Publisher,
+    ingest: Ingest,
+    name: String,
+    buffer: Vec<u8>,
+    steps: Vec<Step>,
+}
+
+/// Why a connection ends.
+enum End {
+    /// The peer has gone.
+    Gone,
+    /// The dialog cannot go on.
+    Broken(SessionError),
+    /// What is to be said has been put out; then it ends.
+    Goodbye,
+    /// As `Goodbye`, after a pause that makes guessing slow.
+    Slowly,
+    /// Somebody wants it to leave, or the server ends.
+    Sent(&'static str),
+    /// A reader's stream is over.
+    Over(Over),
+}
+
+/// See the module.
+pub struct Connection {
+    shared: Arc<Shared>,
+    socket: Arc<TcpStream>,
+    client: Arc<Client>,
+    place: Place,
+    session: ServerSession,
+    began: Instant,
+    out: Vec<u8>,
+    part: Part,
+    /// The hub found the socket full.
+    blocked: bool,
+}
+
+impl Connection {
+    /// A connection that has just been accepted.
+    pub fn new(shared: Arc<Shared>, socket: TcpStream, client: Arc<Client>, place: Place) -> Connection {
+        let address = client.remote.ip();
+        let peer = Peer {
+            address,
+            shut_out: shared.ledger().shut_out(address, shared.age()),
+            ask: shared.asks(address),
+            seed: shared.seed(),
+            since_start: shared.age(),
+        };
+        Connection {
+            session: ServerSession::new(shared.rules.clone(), peer),
+            shared,
+            socket: Arc::new(socket),
+            client,
+            place,
+            began: Instant::now(),
+            out: Vec::new(),
+            part: Part::None,
+            blocked: false,
+        }
+    }
+
+    /// Serves it to its end.
+    pub async fn run(mut self, mut shutdown: watch::Receiver<bool>) {
+        let end = self.converse(&mut shutdown).await;
+        self.leave(end, &mut shutdown).await;
+    }
+
+    fn age(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    async fn converse(&mut self, shutdown: &mut watch::Receiver<bool>) -> End {
+        let mut timer = std::pin::pin!(sleep_until(self.began));
+        loop {
+            if let Err(end) = self.send() {
+                return end;
+            }
+            self.wind(timer.as_mut());
+            let armed = self.session.deadline().is_some();
+            let full = self.blocked || !self.out.is_empty();
+            let step = tokio::select! {
+                ready = self.socket.readable() => match ready {
+                    Ok(()) => self.read(),
+                    Err(_) => Err(End::Gone),
+                },
+                ready = self.socket.writable(), if full => match ready {
+                    Ok(()) => self.unblock(),
+                    Err(_) => Err(End::Gone),
+                },
+                () = timer.as_mut(), if armed => self.session.tick(self.age()).map_err(End::Broken),
+                event = news(&mut self.part) => self.hear(event),
+                () = self.client.kicked() => Err(End::Sent("it was asked to leave")),
+                _ = shutdown.wait_for(|down| *down) => Err(End::Sent("the server ends")),
+            };
+            if let Err(end) = step {
+                return end;
+            }
+        }
+    }
+
+    /// Sets the timer. It is let run into the past and then set again: a publisher's deadline moves with every frame.
+    fn wind(&self, timer: Pin<&mut Sleep>) {
+        if let Some(deadline) = self.session.deadline() {
+            let at = self.began.checked_add(deadline).unwrap_or(self.began);
+            if timer.is_elapsed() || at < timer.deadline() {
+                timer.reset(at);
+            }
+        }
+    }
+
+    /// Sends what is to be sent, as far as the socket takes it.
+    fn send(&mut self) -> Result<(), End> {
+        let words = self.session.output();
+        if let Part::Reads(reader, _) = &self.part {
+            if !words.is_empty() {
+                reader.say(words.into(), Now::read());
+            }
+            return Ok(());
+        }
+        if !words.is_empty() {
+            self.out.extend_from_slice(&words);
+        }
+        while !self.out.is_empty() {
+            match self.socket.try_write(&self.out) {
+                Ok(sent) => {
+                    add(&self.client.counters.bytes_out, sent as u64);
+                    self.out.drain(..sent);
+                }
+                Err(e) if e.kind() == ErrorKind::WouldBlock => break,
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return Err(End::Gone),
+            }
+        }
+        if self.out.len() > MOST_UNSENT { Err(End::Broken(SessionError::Unread)) } else { Ok(()) }
+    }
+
+    fn unblock(&mut self) -> Result<(), End> {
+        self.blocked = false;
+        if let Part::Reads(reader, _) = &self.part {
+            reader.flush(Now::read());
+        }
+        Ok(())
+    }
+
+    /// What the hub has to say.
+    fn hear(&mut self, news: News) -> Result<(), End> {
+        match news {
+            News::Reader(hub::Event::Over(why)) => Err(End::Over(why)),
+            News::Reader(hub::Event::Blocked | hub::Event::Later) => {
+                self.blocked = true;
+                Ok(())
+            }
+            News::Headers(headers) => {
+                if let Part::Waits(wish, _) = std::mem::replace(&mut self.part, Part::None) {
+                    self.play(wish, headers);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn read(&mut self) -> Result<(), End> {
+        match &mut self.part {
+            Part::Publishes(publishing) => {
+                let mut buffer = std::mem::take(&mut publishing.buffer);
+                let taken = self.take_in(&mut buffer);
+                if let Part::Publishes(publishing) = &mut self.part {
+                    publishing.buffer = buffer;
+                    publishing.publisher.flush(Now::read());
+                }
+                taken
+            }
+            _ => self.take_in(&mut [0; READ]),
+        }
+    }
+
+    fn take_in(&mut self, buffer: &mut [u8]) -> Result<(), End> {
+        let input = match self.socket.try_read(buffer) {
+            Ok(0) => return Err(End::Gone),
+            Ok(read) => buffer.get(..read).unwrap_or_default(),
+            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => return Ok(()),
+            Err(_) => return Err(End::Gone),
+        };
+        add(&self.client.counters.bytes_in, input.len() as u64);
+        let outcome = self.session.receive(input, self.age());
+        // What came before the offence counts.
+        while let Some(event) = self.session.event() {
+            self.event(event)?;
+        }
+        outcome.map_err(End::Broken)
+    }
+
+    fn event(&mut self, event: Event) -> Result<(), End> {
+        match event {
+            Event::Media(message) => return self.media(message),
+            Event::Connected { application, agent } => self.client.describe(|d| {
+                d.application = application;
+                d.agent = agent;
+            }),
+            Event::Publish(wish) => self.publish(wish),
+            Event::Play(wish) => {
+                let (hub, name) = (self.shared.hub.clone(), wish.name.clone());
+                self.part = Part::Waits(wish, Box::pin(async move { hub.headers(&name).await }));
+            }
+            Event::Unpublish => {
+                if let Part::Publishes(publishing) = std::mem::replace(&mut self.part, Part::None) {
+                    self.ended(publishing, "ends");
+                }
+            }
+            Event::Stop => {
+                let Part::Reads(reader, _) = std::mem::replace(&mut self.part, Part::None) else {
+                    return Ok(());
+                };
+                reader.pause();
+                // A frame that is half sent has to be sent whole, or nothing after it can be read.
+                if !reader.drained() {
+                    return Err(End::Goodbye);
+                }
+                self.describe_idle();
+            }
+            Event::Pause(pauses) => {
+                // What is said about it stands before the next frame.
+                self.send()?;
+                if let Part::Reads(reader, _) = &self.part {
+                    if pauses { reader.pause() } else { reader.play(Now::read()) }
+                }
+            }
+            Event::Refused(denied) => return Err(self.refused(denied)),
+            Event::Asked => {
+                self.shared.has_asked(self.client.remote.ip());
+                return Err(End::Goodbye);
+            }
+            Event::Close => return Err(End::Goodbye),
+        }
+        Ok(())
+    }
+
+    fn refused(&self, denied: Denied) -> End {
+        let address = self.client.remote.ip();
+        self.shared.log.warn(format_args!("rtmp: {} refused: {denied}", self.client.remote));
+        match denied {
+            Denied::Wrong => {
+                self.shared.ledger().failed(address, self.shared.age());
+                self.shared.hub.registry().broke("rtmp_authentication");
+                return End::Slowly;
+            }
+            Denied::NeedsCredentials(_) => self.shared.ask_next(address),
+            Denied::ShutOut => self.shared.hub.registry().broke("rtmp_authentication_attempts"),
+            Denied::Outside => {}
+        }
+        End::Goodbye
+    }
+
+    fn publish(&mut self, wish: Wish) {
+        let now = Now::read();
+        let remote = self.client.remote;
+        match self.shared.hub.publish(&wish.name, &self.client, now) {
+            Ok(publisher) => {
+                self.shared.log.info(format_args!("rtmp: {remote} publishes {}", wish.name));
+                self.place.settle();
+                self.describe(Role::Publish, &wish);
+                self.session.published(&wish, self.age());
+                self.part = Part::Publishes(Box::new(Publishing {
+                    publisher,
+                    ingest: Ingest::default(),
+                    name: wish.name,
+                    buffer: vec![0; PUBLISHER_READ],
+                    steps: Vec::new(),
+                }));
+            }
+            Err(refused) => {
+                self.shared.log.warn(format_args!("rtmp: {remote} may not publish {}: {refused}", wish.name));
+                self.session.refuse_publish(&wish, &refused.to_string());
+            }
+        }
+    }
+
+    fn play(&mut self, wish: Wish, headers: Option<Headers>) {
+        let now = Now::read();
+        let subscribed = headers.and_then(|headers| {
+            let outlet = Outlet::Stream(Arc::new(ConnectionSink(self.socket.clone())));
+            let make = || Box::new(Egress::new(wish.stream, &headers.tracks)) as Box<dyn hub::Format>;
+            let key = egress::key(wish.stream);
+            self.shared.hub.subscribe(&wish.name, &self.client, key, make, outlet, now).ok()
+        });
+        let Some(reader) = subscribed else {
+            return self.session.not_found(&wish, "nobody publishes this name", self.age());
+        };
+        self.shared.log.info(format_args!("rtmp: {} reads {}", self.client.remote, wish.name));
+        self.place.settle();
+        self.describe(Role::Read, &wish);
+        self.session.playing(&wish);
+        // From here on everything goes through the hub, so that it stands between frames and not inside them.
+        let mut words = std::mem::take(&mut self.out);
+        words.extend_from_slice(&self.session.output());
+        reader.say(Bytes::from(words), now);
+        reader.play(now);
+        self.part = Part::Reads(reader, wish);
+    }
+
+    fn describe(&self, role: Role, wish: &Wish) {
+        self.client.describe(|d| {
+            d.role = role;
+            d.name.clone_from(&wish.name);
+            d.query.clone_from(&wish.query);
+            d.user.clone_from(&wish.user);
+        });
+    }
+
+    fn describe_idle(&self) {
+        self.client.describe(|d| {
+            d.role = Role::Idle;
+            d.name.clear();
+        });
+    }
+
+    fn media(&mut self, message: Message) -> Result<(), End> {
+        let Part::Publishes(publishing) = &mut self.part else { return Ok(()) };
+        let Publishing { publisher, ingest, steps, .. } = &mut **publishing;
+        self.client.counters.timestamp_ms.store(message.timestamp.into(), Ordering::Relaxed);
+        let taken = ingest.take(message, steps);
+        let now = Now::read();
+        for step in steps.drain(..) {
+            match step {
+                Step::Headers(tracks) => publisher.headers(tracks),
+                Step::Metadata(body) => publisher.metadata(body),
+                Step::Ready => publisher.ready(now),
+                Step::Frame(frame) => publisher.frame(frame, now.mono),
+            }
+        }
+        if let Err(error) = taken {
+            let remote = self.client.remote;
+            self.shared.log.warn(format_args!("rtmp: {remote} may not publish {}: {error}", publishing.name));
+            self.session.reject_stream(&error.to_string());
+            return Err(End::Goodbye);
+        }
+        Ok(())
+    }
+
+    /// Frees the name and tells the readers.
+    fn ended(&self, publishing: Box<Publishing>, how: &str) {
+        let Publishing { publisher, name, .. } = *publishing;
+        publisher.flush(Now::read());
+        publisher.end();
+        self.shared.log.info(format_args!("rtmp: {} {how} {name}", self.client.remote));
+        self.describe_idle();
+    }
+
+    /// Ends the connection.
+    async fn leave(mut self, end: End, shutdown: &mut watch::Receiver<bool>) {
+        let remote = self.client.remote;
+        match std::mem::replace(&mut self.part, Part::None) {
+            Part::Publishes(publishing) => match &end {
+                // The stream itself was ended, by its publisher's doing or by order.
+                End::Goodbye | End::Sent(_) => self.ended(publishing, "no longer publishes"),
+                _ => {
+                    let log = &self.shared.log;
+                    log.warn(format_args!("rtmp: {remote} has gone and left {}", publishing.name));
+                    // Its readers wait for it to come back.
+                    drop(publishing);
+                }
+            },
+            Part::Reads(reader, wish) => {
+                if let End::Over(Over::Unpublished | Over::Lost | Over::Reconfigured)
+                | End::Sent(_)
+                | End::Goodbye = &end
+                {
+                    if !matches!(end, End::Goodbye) {
+                        self.session.unpublished(&wish);
+                    }
+                    reader.pause();
+                    reader.say(self.session.output().into(), Now::read());
+                    let _ = timeout(FAREWELL, drained(&reader, &self.socket)).await;
+                }
+                self.shared.log.info(format_args!("rtmp: {remote} no longer reads {}", wish.name));
+            }
+            Part::None | Part::Waits(..) => {}
+        }
+        match end {
+            End::Gone => return,
+            End::Broken(error) => {
+                self.shared.log.warn(format_args!("rtmp: {remote} is closed: {error}"));
+                if let Some(limit) = error.limit() {
+                    self.shared.hub.registry().broke(limit);
+                }
+                if !matches!(error, SessionError::Late(Late::Purpose | Late::Frame)) {
+                    return;
+                }
+            }
+            End::Over(Over::TooSlow) => {
+                self.shared.hub.registry().broke("reader_progress");
+                return self.shared.log.warn(format_args!("rtmp: {remote} is closed: it takes nothing"));
+            }
+            End::Over(Over::Broken) => return,
+            End::Sent(why) => self.shared.log.info(format_args!("rtmp: {remote} is closed: {why}")),
+            End::Slowly => {
+                let [a, b, c, d, ..] = self.shared.seed();
+                let wait = pause(u32::from_be_bytes([a, b, c, d]));
+                let _ = timeout(wait, shutdown.wait_for(|down| *down)).await;
+            }
+            End::Goodbye | End::Over(_) => {}
+        }
+        let mut words = std::mem::take(&mut self.out);
+        words.extend_from_slice(&self.session.output());
+        goodbye::say(&self.socket, &words).await;
+    }
+}
+
+/// What the hub tells a connection.
+enum News {
+    Reader(hub::Event),
+    Headers(Option<Headers>),
+}
+
+async fn news(part: &mut Part) -> News {
+    match part {
+        Part::Reads(reader, _) => News::Reader(reader.event().await),
+        Part::Waits(_, headers) => News::Headers(headers.await),
+        Part::None | Part::Publishes(_) => pending().await,
+    }
+}
+
+/// Waits until a reader's socket has taken all that was in line for it.
+async fn drained(reader: &Reader, socket: &TcpStream) {
+    while !reader.drained() && socket.writable().await.is_ok() {
+        reader.flush(Now::read());
+    }
+}
