@@ -14,6 +14,8 @@ use crate::base::clock::Now;
 use crate::base::{Failure, Outcome, failure::io_words};
 use crate::hub::{self, Hub, Registry};
 use crate::protocol::access::{Ledger, pause};
+use crate::protocol::admission::{self, Door};
+use crate::protocol::rtmp;
 use crate::telemetry::Log;
 use face::answer::{Answer, Question};
 use face::http::{self, Asked, Face, Told};
@@ -78,7 +80,7 @@ impl Server {
         };
         let (down, downs) = watch::channel(false);
         let parts = Arc::new(Parts::default());
-        let looker = Arc::new(Looker::new(hub, about, now));
+        let looker = Arc::new(Looker::new(hub.clone(), about, now));
         let mut tasks = JoinSet::new();
         let ledger = Arc::new(Mutex::new(Ledger::default()));
         for (name, listener) in
@@ -117,6 +119,19 @@ impl Server {
                 name
             });
         }
+        let door = Door::new(admission::Limits::with_file_limit(open_files()), options.trusted.clone());
+        let rules = rtmp::session::server::Rules {
+            applications: options.applications.clone(),
+            access: options.access.clone(),
+            ..Default::default()
+        };
+        let shared = Arc::new(rtmp::server::Shared::new(hub, rules, door, ledger, log.clone()));
+        let (listener, down_rtmp) = (listening(listeners.rtmp)?, downs.clone());
+        parts.begin("rtmp");
+        tasks.spawn(async move {
+            rtmp::server::serve(listener, shared, down_rtmp).await;
+            "rtmp"
+        });
         tasks.spawn(ticks(looker.clone(), downs.clone()));
         let failure = tokio::select! {
             () = shutdown => None,
@@ -142,6 +157,11 @@ impl Server {
 fn listening(listener: TcpListener) -> Outcome<tokio::net::TcpListener> {
     tokio::net::TcpListener::from_std(listener)
         .map_err(|e| Failure::internal("cannot serve a listener").why(io_words(&e)))
+}
+
+/// How many files this process may have open.
+fn open_files() -> u64 {
+    nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft)
 }
 
 /// Looks at the counters every second.
