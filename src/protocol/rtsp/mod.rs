@@ -1,3 +1,4 @@
 //! RTSP 1.0 (RFC 2326) with RTP over TCP and UDP: reading and publishing.
 
+pub mod session;
 pub mod wire;

@@ -1,0 +1,652 @@
+//! The server's side of one RTSP connection. One connection carries at most one session: a stream that is read or one
+//! that is published. Bytes go in; out come answers, packets, and questions that only the server can decide.
+
+use super::tracks::{Channel, Tracked};
+use crate::media::{TrackKind, Tracks};
+use crate::protocol::rtsp::wire::authorization::{Shown, challenges};
+use crate::protocol::rtsp::wire::message::{Broken, Draft};
+use crate::protocol::rtsp::wire::play_head::{Start, range_is_readable, rtp_info, session_id};
+use crate::protocol::rtsp::wire::sdp_read::{self, Described};
+use crate::protocol::rtsp::wire::sdp_write;
+use crate::protocol::rtsp::wire::transport::{answer, offers};
+use crate::protocol::rtsp::wire::{Incoming, Input, Method, Place, Request, Status, Transport};
+use bytes::{Bytes, BytesMut};
+use std::collections::VecDeque;
+use std::net::IpAddr;
+
+/// Seconds without a sign of life after which a session ends, as `Session` says.
+pub const TIMEOUT_SECS: u64 = 60;
+/// Packets in a row on channels that were not set up, before the connection ends.
+const MOST_STRAYS: u32 = 32;
+
+/// What the dialog needs to know of its surroundings.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    /// The server's address on this connection, for descriptions.
+    pub local: IpAddr,
+    /// The server's ports for RTP and RTCP; none if it has no datagrams.
+    pub ports: Option<(u16, u16)>,
+    /// A random word: the challenge of this connection.
+    pub nonce: String,
+    /// A random word: the session of this connection.
+    pub session: String,
+}
+
+/// What comes out.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// Bytes for the peer.
+    Say(Bytes),
+    /// A question; nothing more is read before [`Dialog::answer`].
+    Ask(Box<Ask>),
+    /// A packet of the session.
+    Packet(Channel, Bytes),
+    /// A packet that belongs to nothing.
+    Stray,
+    /// The last answer has been said: close. The limit that was broken, if it was one.
+    Close(Option<&'static str>),
+}
+
+/// A question.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ask {
+    /// Which tracks has this stream, and may it be read? Answer: [`Answer::Tracks`].
+    Read(Place, Login),
+    /// A session to read this stream begins. Answer: [`Answer::Done`].
+    Open(Place),
+    /// May this be published here, and is the name free? Answer: [`Answer::Done`].
+    Publish(Place, Login, Vec<Described>),
+    /// Frames, from now on. Answer: [`Answer::Playing`].
+    Play(Place, Reading),
+    /// No frames for a while. Answer: [`Answer::Done`].
+    Pause,
+    /// The publisher's packets come from now on, these ways. Answer: [`Answer::Done`].
+    Record(Tracked),
+    /// The session is over. Answer: [`Answer::Done`].
+    Leave,
+}
+
+/// What somebody shows to be let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// The credentials, if any.
+    pub shown: Option<Shown>,
+    /// The method that they were shown with.
+    pub method: String,
+}
+
+/// What is read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reading {
+    /// The tracks as they were described.
+    pub tracks: Tracks,
+    /// The ways of pictures (0) and sound (1).
+    pub ways: Tracked,
+}
+
+/// An answer to a question.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// It is done.
+    Done,
+    /// The tracks of the stream.
+    Tracks(Tracks),
+    /// Frames follow; where each track begins, in the order of the tracks, as far as it is known.
+    Playing(Vec<(TrackKind, u16, u32)>),
+    /// No, with the reason in one lowercase sentence.
+    Refused(Status, String),
+    /// No, and the connection ends.
+    Dismissed(Status, String),
+}
+
+#[derive(Debug)]
+enum State {
+    /// No session.
+    Idle,
+    /// A stream is read.
+    Reading { place: Place, reading: Reading, playing: bool },
+    /// A stream is published.
+    Publishing { place: Place, described: Vec<Described>, ways: Tracked, recording: bool },
+}
+
+/// One connection.
+#[derive(Debug)]
+pub struct Dialog {
+    around: Surroundings,
+    input: Input,
+    out: VecDeque<Step>,
+    state: State,
+    /// What was described last, for SETUPs that follow.
+    described: Option<(Place, Tracks)>,
+    /// The request whose question is open.
+    open: Option<Request>,
+    strays: u32,
+    agent: String,
+    closed: bool,
+}
+
+impl Dialog {
+    /// A connection on which nothing has been said.
+    pub fn new(around: Surroundings) -> Dialog {
+        Dialog {
+            around,
+            input: Input::default(),
+            out: VecDeque::new(),
+            state: State::Idle,
+            described: None,
+            open: None,
+            strays: 0,
+            agent: String::new(),
+            closed: false,
+        }
+    }
+
+    /// Where bytes from the peer are appended.
+    pub fn buffer(&mut self) -> &mut BytesMut {
+        &mut self.input.buffer
+    }
+
+    /// Whether the begin of a message or packet has come whose end has not.
+    pub fn is_partial(&self) -> bool {
+        self.input.is_partial()
+    }
+
+    /// `User-Agent` of the peer, as it came.
+    pub fn agent(&self) -> &str {
+        &self.agent
+    }
+
+    /// The next thing to do. `None`: read more, or answer the open question.
+    pub fn step(&mut self) -> Option<Step> {
+        loop {
+            if let Some(step) = self.out.pop_front() {
+                return Some(step);
+            }
+            if self.closed || self.open.is_some() {
+                return None;
+            }
+            match self.input.take() {
+                Ok(None) => return None,
+                Ok(Some(Incoming::Request(request))) => self.request(request),
+                Ok(Some(Incoming::Packet { channel, payload })) => {
+                    return Some(self.packet(channel, payload));
+                }
+                // We ask nothing that would be answered.
+                Ok(Some(Incoming::Response(_))) => {}
+                Err(broken) => self.broken(&broken),
+            }
+        }
+    }
+
+    /// Ends the connection because something took too long or a limit was broken outside of the messages.
+    pub fn dismiss(&mut self, status: Status, reason: &'static str, limit: Option<&'static str>) {
+        self.broken(&Broken { status, reason, cseq: None, limit });
+    }
+
+    fn broken(&mut self, broken: &Broken) {
+        self.closed = true;
+        let draft = Draft::response(broken.status, broken.cseq.unwrap_or(0))
+            .header("Server", "msconv")
+            .header("Connection", "close")
+            .body("text/plain", format!("{}\n", broken.reason).into());
+        self.out.push_back(Step::Say(draft.bytes()));
+        self.out.push_back(Step::Close(broken.limit));
+    }
+
+    fn packet(&mut self, channel: u8, payload: Bytes) -> Step {
+        let ways = match &self.state {
+            State::Reading { reading, .. } => Some(&reading.ways),
+            State::Publishing { ways, .. } => Some(ways),
+            State::Idle => None,
+        };
+        let known = ways.and_then(|ways| ways.channel(channel));
+        if let Some(channel) = known {
+            self.strays = 0;
+            return Step::Packet(channel, payload);
+        }
+        self.strays = self.strays.saturating_add(1);
+        let interleaved = ways.and_then(Tracked::interleaved) == Some(true);
+        if !interleaved || self.strays > MOST_STRAYS {
+            let reason = "a packet on a channel that was not set up";
+            self.dismiss(Status::BAD_REQUEST, reason, Some("rtsp_stray_packets"));
+        }
+        Step::Stray
+    }
+
+    fn reply(&self, status: Status, request: &Request) -> Draft {
+        let draft = Draft::response(status, request.cseq).header("Server", "msconv");
+        let names_session = matches!(
+            request.method,
+            Method::Setup
+                | Method::Play
+                | Method::Pause
+                | Method::Record
+                | Method::GetParameter
+                | Method::SetParameter
+        );
+        match self.state {
+            State::Idle => draft,
+            _ if names_session => {
+                draft.header("Session", format!("{};timeout={TIMEOUT_SECS}", self.around.session))
+            }
+            _ => draft,
+        }
+    }
+
+    fn say(&mut self, draft: Draft) {
+        self.out.push_back(Step::Say(draft.bytes()));
+    }
+
+    fn refuse(&mut self, request: &Request, status: Status, reason: &str) {
+        let mut draft = self.reply(status, request);
+        if status == Status::UNAUTHORIZED {
+            for challenge in challenges(&self.around.nonce) {
+                draft = draft.header("WWW-Authenticate", challenge);
+            }
+        }
+        if status == Status::METHOD_NOT_ALLOWED {
+            draft = draft.header("Allow", "OPTIONS");
+        }
+        if !reason.is_empty() {
+            draft = draft.body("text/plain", format!("{reason}\n").into());
+        }
+        self.say(draft);
+    }
+
+    fn ask(&mut self, request: Request, ask: Ask) {
+        self.open = Some(request);
+        self.out.push_back(Step::Ask(Box::new(ask)));
+    }
+
+    fn request(&mut self, request: Request) {
+        if let Some(agent) = request.headers.get("user-agent") {
+            self.agent = crate::base::printable::bounded(agent, 200);
+        }
+        if let Some(required) = request.headers.get("require").filter(|r| !r.is_empty()) {
+            let draft = self.reply(Status::OPTION_NOT_SUPPORTED, &request);
+            return self.say(draft.header("Unsupported", required));
+        }
+        let names_other =
+            request.headers.get("session").is_some_and(|s| session_id(s) != self.around.session);
+        let has_session = !matches!(self.state, State::Idle);
+        if request.headers.get("session").is_some() && (names_other || !has_session) {
+            return self.refuse(&request, Status::SESSION_NOT_FOUND, "there is no such session");
+        }
+        match &request.method {
+            Method::Options => {
+                let draft = self.reply(Status::OK, &request).header("Public", Method::PUBLIC);
+                self.say(draft);
+            }
+            Method::GetParameter => {
+                let draft = self.reply(Status::OK, &request);
+                self.say(draft);
+            }
+            Method::SetParameter if request.body.is_empty() => {
+                let draft = self.reply(Status::OK, &request);
+                self.say(draft);
+            }
+            Method::SetParameter => {
+                self.refuse(&request, Status::PARAMETER_NOT_UNDERSTOOD, "this server has no such parameter");
+            }
+            Method::Other(_) => self.refuse(&request, Status::NOT_IMPLEMENTED, "there is no such method"),
+            _ if request.uri == "*" => {
+                self.refuse(&request, Status::METHOD_NOT_ALLOWED, "this method needs the URL of a stream");
+            }
+            Method::Describe => self.describe(request),
+            Method::Announce => self.announce(request),
+            Method::Setup => self.setup(request),
+            Method::Play => self.play(request),
+            Method::Pause => self.pause(request),
+            Method::Record => self.record(request),
+            Method::Teardown => self.teardown(request),
+        }
+    }
+
+    /// The place that a request names; refuses the request if it names none.
+    fn place(&mut self, request: &Request) -> Option<(Place, Option<String>)> {
+        match Place::of(&request.uri) {
+            Ok(found) => Some(found),
+            Err(bad) => {
+                self.refuse(request, Status::BAD_REQUEST, &bad.to_string());
+                None
+            }
+        }
+    }
+
+    fn describe(&mut self, request: Request) {
+        let accepts = request.headers.get("accept").is_none_or(|a| {
+            let a = a.to_ascii_lowercase();
+            a.contains("application/sdp") || a.contains("*/*") || a.contains("application/*")
+        });
+        if !accepts {
+            return self.refuse(&request, Status::NOT_ACCEPTABLE, "descriptions come as application/sdp");
+        }
+        if let Some((place, _)) = self.place(&request) {
+            let login = login(&request);
+            self.ask(request, Ask::Read(place, login));
+        }
+    }
+
+    fn announce(&mut self, request: Request) {
+        if !matches!(self.state, State::Idle) {
+            let reason = "this connection carries a session already";
+            return self.refuse(&request, Status::NOT_VALID_IN_THIS_STATE, reason);
+        }
+        let kind = request.headers.get("content-type").unwrap_or("application/sdp");
+        if !kind.trim().to_ascii_lowercase().starts_with("application/sdp") {
+            let reason = "descriptions come as application/sdp";
+            return self.refuse(&request, Status::UNSUPPORTED_MEDIA, reason);
+        }
+        let Some((place, _)) = self.place(&request) else { return };
+        match sdp_read::read(&request.body) {
+            Ok(described) => {
+                let login = login(&request);
+                self.ask(request, Ask::Publish(place, login, described));
+            }
+            Err(sdp_read::Refused::Unreadable) => {
+                self.refuse(&request, Status::BAD_REQUEST, &sdp_read::Refused::Unreadable.to_string());
+            }
+            Err(refused) => self.refuse(&request, Status::UNSUPPORTED_MEDIA, &refused.to_string()),
+        }
+    }
+
+    fn setup(&mut self, request: Request) {
+        let Some(ways) = request.headers.get("transport").map(offers) else {
+            return self.refuse(&request, Status::BAD_REQUEST, "SETUP has no Transport");
+        };
+        let recording = match &self.state {
+            State::Publishing { recording, .. } => Some(*recording),
+            State::Reading { playing: true, .. } => {
+                let reason = "tracks are set up before PLAY";
+                return self.refuse(&request, Status::NOT_VALID_IN_THIS_STATE, reason);
+            }
+            _ => None,
+        };
+        if let Some(recording) = recording {
+            if recording {
+                let reason = "tracks are set up before RECORD";
+                return self.refuse(&request, Status::NOT_VALID_IN_THIS_STATE, reason);
+            }
+            return self.setup_publishing(&request, ways.iter().map(|o| o.transport));
+        }
+        if ways.iter().any(|o| o.record) {
+            let reason = "ANNOUNCE comes before a SETUP to record";
+            return self.refuse(&request, Status::NOT_VALID_IN_THIS_STATE, reason);
+        }
+        let place = match &self.state {
+            State::Reading { place, .. } => place.clone(),
+            _ => match self.described.as_ref().filter(|(p, _)| p.inside(&request.uri).is_some()) {
+                Some((place, _)) => place.clone(),
+                None => match self.place(&request) {
+                    Some((place, _)) => {
+                        // SETUP without DESCRIBE: its tracks have to be asked for.
+                        let login = login(&request);
+                        return self.ask(request, Ask::Read(place, login));
+                    }
+                    None => return,
+                },
+            },
+        };
+        if matches!(self.state, State::Idle) {
+            return self.ask(request, Ask::Open(place));
+        }
+        self.setup_reading(&request, ways.iter().map(|o| o.transport));
+    }
+
+    fn setup_reading(&mut self, request: &Request, ways: impl Iterator<Item = Transport>) {
+        let datagrams = self.around.ports.is_some();
+        let State::Reading { place, reading, .. } = &mut self.state else { return };
+        let video = sdp_write::carries_video(&reading.tracks);
+        let audio = reading.tracks.audio.is_some();
+        let track = match place.inside(&request.uri) {
+            None => {
+                let reason = "this session reads another stream";
+                return self.refuse(request, Status::BAD_REQUEST, reason);
+            }
+            Some("") if video && audio => {
+                let reason = "SETUP names one of the tracks";
+                return self.refuse(request, Status::AGGREGATE_NOT_ALLOWED, reason);
+            }
+            Some("") => usize::from(audio),
+            Some(track) if video && track == sdp_write::control(TrackKind::Video) => 0,
+            Some(track) if audio && track == sdp_write::control(TrackKind::Audio) => 1,
+            Some(_) => {
+                return self.refuse(request, Status::NOT_FOUND, "the stream has no such track");
+            }
+        };
+        match reading.ways.set_up(track, ways, datagrams) {
+            Some(way) => self.set_up(request, way, false),
+            None => self.no_transport(request),
+        }
+    }
+
+    fn setup_publishing(&mut self, request: &Request, ways: impl Iterator<Item = Transport>) {
+        let datagrams = self.around.ports.is_some();
+        let State::Publishing { place, described, ways: tracked, .. } = &mut self.state else { return };
+        let Some(track) = announced_track(place, described, &request.uri) else {
+            return self.refuse(request, Status::NOT_FOUND, "no such track was announced");
+        };
+        match tracked.set_up(track, ways, datagrams) {
+            Some(way) => self.set_up(request, way, true),
+            None => self.no_transport(request),
+        }
+    }
+
+    fn no_transport(&mut self, request: &Request) {
+        // A first SETUP that fails leaves no session behind.
+        if let State::Reading { reading, .. } = &self.state
+            && reading.ways.is_empty()
+        {
+            self.state = State::Idle;
+        }
+        self.refuse(request, Status::UNSUPPORTED_TRANSPORT, "none of these transports can be used here");
+    }
+
+    fn set_up(&mut self, request: &Request, way: Transport, record: bool) {
+        let draft = self.reply(Status::OK, request);
+        self.say(draft.header("Transport", answer(way, self.around.ports, record)));
+    }
+
+    fn play(&mut self, request: Request) {
+        let State::Reading { place, reading, playing } = &self.state else {
+            let reason = "SETUP comes before PLAY";
+            return self.refuse(&request, Status::NOT_VALID_IN_THIS_STATE, reason);
+        };
+        if request.headers.get("range").is_some_and(|r| !range_is_readable(r)) {
+            return self.refuse(&request, Status::INVALID_RANGE, "the range cannot be read");
+        }
+        match place.inside(&request.uri) {
+            None => self.refuse(&request, Status::NOT_FOUND, "this session reads another stream"),
+            Some(track) if !track.is_empty() && reading.ways.places().count() > 1 => {
+                self.refuse(&request, Status::ONLY_AGGREGATE, "PLAY goes for all tracks together");
+            }
+            Some(_) if reading.ways.is_empty() => {
+                self.refuse(&request, Status::NOT_VALID_IN_THIS_STATE, "SETUP comes before PLAY");
+            }
+            Some(_) if *playing => {
+                let draft = with_range(self.reply(Status::OK, &request), &request);
+                self.say(draft);
+            }
+            Some(_) => {
+                let ask = Ask::Play(place.clone(), reading.clone());
+                self.ask(request, ask);
+            }
+        }
+    }
+
+    fn pause(&mut self, request: Request) {
+        match &self.state {
+            State::Reading { playing: true, .. } => self.ask(request, Ask::Pause),
+            State::Reading { .. } => {
+                let draft = self.reply(Status::OK, &request);
+                self.say(draft);
+            }
+            _ => {
+                let reason = "there is nothing to pause";
+                self.refuse(&request, Status::NOT_VALID_IN_THIS_STATE, reason);
+            }
+        }
+    }
+
+    fn record(&mut self, request: Request) {
+        let State::Publishing { ways, recording, .. } = &self.state else {
+            let reason = "ANNOUNCE and SETUP come before RECORD";
+            return self.refuse(&request, Status::NOT_VALID_IN_THIS_STATE, reason);
+        };
+        if ways.is_empty() {
+            let reason = "SETUP comes before RECORD";
+            return self.refuse(&request, Status::NOT_VALID_IN_THIS_STATE, reason);
+        }
+        if *recording {
+            let draft = self.reply(Status::OK, &request);
+            return self.say(draft);
+        }
+        let ask = Ask::Record(ways.clone());
+        self.ask(request, ask);
+    }
+
+    fn teardown(&mut self, request: Request) {
+        match &mut self.state {
+            State::Idle => {
+                let reason = "there is no session";
+                self.refuse(&request, Status::SESSION_NOT_FOUND, reason);
+            }
+            // One track of several may be given up before it plays.
+            State::Reading { place, reading, playing: false }
+                if reading.ways.places().count() > 1
+                    && place.inside(&request.uri).is_some_and(|t| !t.is_empty()) =>
+            {
+                let pictures = place.inside(&request.uri) == Some(sdp_write::control(TrackKind::Video));
+                reading.ways.tear_down(usize::from(!pictures));
+                let draft = self.reply(Status::OK, &request);
+                self.say(draft);
+            }
+            _ => self.ask(request, Ask::Leave),
+        }
+    }
+
+    /// Answers the open question.
+    pub fn answer(&mut self, answer: Answer) {
+        let Some(request) = self.open.take() else { return };
+        match answer {
+            Answer::Refused(status, reason) => self.refused(&request, status, &reason),
+            Answer::Dismissed(status, reason) => {
+                self.refused(&request, status, &reason);
+                self.closed = true;
+                self.out.push_back(Step::Close(None));
+            }
+            Answer::Tracks(tracks) => self.tracks(request, tracks),
+            Answer::Playing(starts) => self.playing(&request, &starts),
+            Answer::Done => self.done(request),
+        }
+    }
+
+    fn refused(&mut self, request: &Request, status: Status, reason: &str) {
+        if request.method == Method::Play {
+            // What it had set up is worth nothing any more.
+            self.state = State::Idle;
+        }
+        self.refuse(request, status, reason);
+    }
+
+    fn tracks(&mut self, request: Request, tracks: Tracks) {
+        let Ok((place, _)) = Place::of(&request.uri) else { return };
+        if !sdp_write::carries_video(&tracks) && tracks.audio.is_none() {
+            let name = tracks.video.map_or("nothing", |v| v.codec.name());
+            let reason = format!("{name} has no way over RTSP here");
+            return self.refuse(&request, Status::UNSUPPORTED_MEDIA, &reason);
+        }
+        let describes = request.method == Method::Describe;
+        if describes {
+            let sdp = sdp_write::describe(&place.name, &tracks, self.around.local, u64::from(request.cseq));
+            let draft = self.reply(Status::OK, &request);
+            let draft = draft.header("Content-Base", format!("{}/", place.base));
+            self.say(draft.body("application/sdp", sdp));
+        }
+        self.described = Some((place.clone(), tracks));
+        if !describes {
+            // SETUP without DESCRIBE goes on.
+            self.ask(request, Ask::Open(place));
+        }
+    }
+
+    fn playing(&mut self, request: &Request, starts: &[(TrackKind, u16, u32)]) {
+        let State::Reading { place, playing, .. } = &mut self.state else { return };
+        *playing = true;
+        let start = |(kind, sequence, timestamp): &(TrackKind, u16, u32)| Start {
+            url: format!("{}/{}", place.base, sdp_write::control(*kind)),
+            sequence: *sequence,
+            timestamp: *timestamp,
+        };
+        let starts: Vec<_> = starts.iter().map(start).collect();
+        let mut draft = with_range(self.reply(Status::OK, request), request);
+        if !starts.is_empty() {
+            draft = draft.header("RTP-Info", rtp_info(&starts));
+        }
+        self.say(draft);
+    }
+
+    fn done(&mut self, request: Request) {
+        match request.method {
+            Method::Setup => {
+                let Some((place, tracks)) = self.described.clone() else { return };
+                let reading = Reading { tracks, ways: Tracked::new(2) };
+                self.state = State::Reading { place, reading, playing: false };
+                let ways = request.headers.get("transport").map(offers).unwrap_or_default();
+                return self.setup_reading(&request, ways.into_iter().map(|o| o.transport));
+            }
+            Method::Announce => {
+                let Ok((place, _)) = Place::of(&request.uri) else { return };
+                let Ok(described) = sdp_read::read(&request.body) else { return };
+                let ways = Tracked::new(described.len());
+                self.state = State::Publishing { place, described, ways, recording: false };
+            }
+            Method::Pause => {
+                if let State::Reading { playing, .. } = &mut self.state {
+                    *playing = false;
+                }
+            }
+            Method::Record => {
+                if let State::Publishing { recording, .. } = &mut self.state {
+                    *recording = true;
+                }
+            }
+            Method::Teardown => self.state = State::Idle,
+            _ => {}
+        }
+        let draft = self.reply(Status::OK, &request);
+        self.say(draft);
+    }
+}
+
+fn login(request: &Request) -> Login {
+    let shown = request.headers.get("authorization").and_then(Shown::read);
+    Login { shown, method: request.method.name().to_string() }
+}
+
+/// What is live begins now, whatever the range asked for.
+fn with_range(draft: Draft, request: &Request) -> Draft {
+    match request.headers.get("range") {
+        Some(_) => draft.header("Range", "npt=now-"),
+        None => draft,
+    }
+}
+
+/// Which of the announced tracks a SETUP means: by its control URL, relative or whole; a single track by the whole
+/// stream's URL too.
+fn announced_track(place: &Place, described: &[Described], uri: &str) -> Option<usize> {
+    let whole = described.iter().position(|d| !d.control.is_empty() && d.control == uri);
+    let inside = place.inside(uri)?;
+    let relative = |d: &Described| {
+        let control = d.control.trim_matches('/');
+        !control.is_empty() && (control == inside || place.inside(control) == Some(inside))
+    };
+    whole.or_else(|| match inside {
+        "" if described.len() == 1 => Some(0),
+        "" => None,
+        _ => described.iter().position(relative),
+    })
+}
+
+#[cfg(test)]
+mod tests;
