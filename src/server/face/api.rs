@@ -162,3 +162,7 @@ pub fn error(status: u16, why: &str) -> Answer {
 pub fn nowhere() -> Answer {
     Answer::text(404, "404 page not found")
 }
+
+#[cfg(test)]
+#[path = "api_tests.rs"]
+mod tests;

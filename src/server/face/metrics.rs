@@ -295,3 +295,7 @@ fn per_stream(page: &mut Page, view: &View) {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "metrics_tests.rs"]
+mod tests;

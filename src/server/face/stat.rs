@@ -185,3 +185,7 @@ fn escape(text: &str, into: &mut String) {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "stat_tests.rs"]
+mod tests;
