@@ -6,6 +6,7 @@ use crate::cli::ServeArgs;
 use crate::config::resolved::LogLevel;
 use crate::process::child_log::LogFile;
 use crate::server::listeners::Addresses;
+use crate::server::options::exposed;
 use crate::server::{Options, Server};
 use crate::telemetry::log::Sink;
 use crate::telemetry::{Level, Log};
@@ -37,7 +38,7 @@ pub fn settings(args: &ServeArgs) -> Vec<(&'static str, Option<String>)> {
 /// Runs it until SIGINT, SIGTERM or SIGHUP; the exit code. A second Ctrl-C ends it at once.
 pub fn run(context: &Context, args: &ServeArgs) -> Outcome<u8> {
     let options = Options::of(&context.settings, &mut std::io::stdin())?;
-    let exposed = options.exposed();
+    let exposed = exposed(&context.settings.serve);
     let log = log(context, &options, args.log_file.as_deref())?;
     context.block_on(async {
         // Before anything can be reached, so that no signal finds us unprepared.

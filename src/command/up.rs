@@ -4,7 +4,9 @@ use super::Context;
 use crate::base::{Failure, Outcome, clock};
 use crate::cli::UpArgs;
 use crate::config::Paths;
+use crate::config::resolved::Backend;
 use crate::manager::servers::{self, Server, Up};
+use crate::server::options::exposed;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -14,9 +16,15 @@ use tokio::signal::unix::{SignalKind, signal};
 pub fn run(context: &Context, args: &UpArgs) -> Outcome<u8> {
     let wait =
         clock::parse_duration(&args.timeout).map_err(|why| Failure::usage(format!("--timeout: {why}")))?;
+    if context.settings.backend == Backend::Embedded {
+        for sentence in exposed(&context.settings.serve) {
+            context.console.warn(&sentence);
+        }
+    }
     let up = context.block_on(brought_up(context, wait))?;
     if context.console.json {
-        let mut object = serde_json::json!({ "schema": "msconv.up/1", "backend": "native" });
+        let backend = context.settings.backend.word();
+        let mut object = serde_json::json!({ "schema": "msconv.up/1", "backend": backend });
         if let (Some(into), Ok(serde_json::Value::Object(from))) =
             (object.as_object_mut(), serde_json::to_value(&up))
         {
@@ -72,6 +80,7 @@ fn line(context: &Context, server: &Server, up: &Up) -> String {
 pub fn shown(name: &str) -> &str {
     match name {
         "mediamtx" => "MediaMTX",
+        "serve" => "msconv serve",
         other => other,
     }
 }

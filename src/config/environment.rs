@@ -85,6 +85,15 @@ impl Environment {
             .map_err(|e| Failure::internal("cannot find our own program file").why(e.to_string()))
     }
 
+    /// The file name of our own program: `msconv`, unless somebody calls it otherwise.
+    pub fn own_name() -> String {
+        let path = std::env::current_exe().unwrap_or_default();
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        // So the kernel calls a program whose file has been replaced.
+        let name = name.trim_end_matches(" (deleted)");
+        if name.is_empty() { "msconv".into() } else { name.into() }
+    }
+
     /// Where the index of running streams stands: gone after a reboot, private to the user.
     pub fn runtime_dir(&self) -> PathBuf {
         match self.get("XDG_RUNTIME_DIR") {

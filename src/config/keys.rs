@@ -26,7 +26,7 @@ pub const KEYS: &[Key] = &[
     key("nginx_stat_url", "", "nginx-rtmp's /stat; follows nginx_rtmp_url (port 8080)"),
     key("mediamtx_url", "", "MediaMTX's API; follows nginx_rtmp_url (port 9997)"),
     key("rtsp_url", "", "where streams are read over RTSP; follows nginx_rtmp_url (port 8554)"),
-    key("backend", "native", "which servers `up` starts: native"),
+    key("backend", "embedded", "which servers `up` starts: embedded (built in) or native (nginx, MediaMTX)"),
     key("json", "false", "print JSON"),
     key("quiet", "false", "print nothing but errors"),
     key("no_input", "false", "never ask anything"),

@@ -75,6 +75,16 @@ impl Paths {
         self.home.join("logs/mediamtx/mediamtx.log")
     }
 
+    /// `logs/serve/serve.log`.
+    pub fn serve_log(&self) -> PathBuf {
+        self.home.join("logs/serve/serve.log")
+    }
+
+    /// What belongs to the built-in server that `up` started.
+    pub fn serve(&self) -> PathBuf {
+        self.home.join("pids/.serve")
+    }
+
     /// The private prefix of the native backend's servers.
     pub fn native(&self) -> PathBuf {
         self.home.join("pids/.native")

@@ -48,6 +48,22 @@ pub enum LogLevel {
     Trace,
 }
 
+impl LogLevel {
+    /// Every level with its word.
+    const ALL: [(&'static str, LogLevel); 5] = [
+        ("error", LogLevel::Error),
+        ("warn", LogLevel::Warn),
+        ("info", LogLevel::Info),
+        ("debug", LogLevel::Debug),
+        ("trace", LogLevel::Trace),
+    ];
+
+    /// Its word in settings.
+    pub fn word(self) -> &'static str {
+        LogLevel::ALL.iter().find(|(_, level)| *level == self).map_or("info", |(word, _)| word)
+    }
+}
+
 /// How a player shall read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
@@ -62,8 +78,20 @@ pub enum Protocol {
 /// Which servers `up` starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
+    /// `msconv serve`.
+    Embedded,
     /// nginx with the rtmp module (and MediaMTX) of the host.
     Native,
+}
+
+impl Backend {
+    /// Every backend with its word.
+    const ALL: [(&'static str, Backend); 2] = [("embedded", Backend::Embedded), ("native", Backend::Native)];
+
+    /// Its word in settings.
+    pub fn word(self) -> &'static str {
+        Backend::ALL.iter().find(|(_, backend)| *backend == self).map_or("embedded", |(word, _)| word)
+    }
 }
 
 /// Every setting, resolved.
@@ -191,6 +219,11 @@ impl Settings {
         candidates.into_iter().flatten().collect()
     }
 
+    /// The configuration file that was named, so that no other was read.
+    pub fn named_file(&self) -> Option<&str> {
+        self.shown.iter().find(|s| s.name == "config" && !s.value.is_empty()).map(|s| s.value.as_str())
+    }
+
     /// The configuration files that were read, strongest first.
     pub fn files(&self) -> &[PathBuf] {
         &self.read
@@ -292,7 +325,7 @@ impl Resolver {
             rtsp_url,
             nginx_rtmp_url,
             serve,
-            backend: self.need("backend", one_of(&[("native", Backend::Native)]))?,
+            backend: self.need("backend", one_of(&Backend::ALL))?,
             json: self.need("json", truth)?,
             quiet: self.need("quiet", truth)?,
             no_input: self.need("no_input", truth)?,
@@ -300,16 +333,7 @@ impl Resolver {
                 "color",
                 one_of(&[("auto", Color::Auto), ("always", Color::Always), ("never", Color::Never)]),
             )?,
-            log_level: self.need(
-                "log_level",
-                one_of(&[
-                    ("error", LogLevel::Error),
-                    ("warn", LogLevel::Warn),
-                    ("info", LogLevel::Info),
-                    ("debug", LogLevel::Debug),
-                    ("trace", LogLevel::Trace),
-                ]),
-            )?,
+            log_level: self.need("log_level", one_of(&LogLevel::ALL))?,
             stream_key: self.stream_key()?,
             variants: self.variants()?,
             quality: self.need(

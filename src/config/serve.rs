@@ -78,6 +78,11 @@ pub struct Credentials {
 }
 
 impl Login {
+    /// Whether a password is set, in itself or by a file.
+    pub fn is_set(&self) -> bool {
+        self.password.is_some() || self.file.is_some()
+    }
+
     /// The credentials, read from the file where they stand in one; `None` if there are none. `stdin` is read where the
     /// file is `-`.
     ///

@@ -1,7 +1,7 @@
 //! Bringing the media servers up and down, whichever backend they are of.
 
-use crate::backend::native;
-use crate::base::Outcome;
+use crate::backend::{self, embedded, native};
+use crate::base::{Failure, Kind, Outcome};
 use crate::config::{Environment, Settings, resolved::Backend};
 use crate::manager::install_line::{self, Wanted};
 use crate::manager::ours;
@@ -9,7 +9,7 @@ use serde::Serialize;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-pub use native::{Ended, Server, Up};
+pub use backend::{Ended, Server, Up};
 
 /// How long `down` waits for another `up` or `down` to finish.
 const TURN: Duration = Duration::from_secs(60);
@@ -18,7 +18,7 @@ const TURN: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Down {
     /// Each server.
-    pub servers: Vec<native::Down>,
+    pub servers: Vec<backend::Down>,
     /// Our streams that still run, and now have no server.
     pub running_streams: Vec<String>,
 }
@@ -34,7 +34,22 @@ pub async fn up(
     wait: Duration,
     interrupted: &AtomicBool,
 ) -> Outcome<Up> {
+    let other = match settings.backend {
+        Backend::Embedded => native::status(settings),
+        Backend::Native => embedded::status(settings),
+    };
+    if let Some(server) = other.iter().find(|server| server.running) {
+        let pid = server.pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
+        return Err(Failure::new(
+            Kind::Conflict,
+            format!("{}{pid} of this home runs already, of another backend", server.name),
+        )
+        .why(format!("one backend serves a home at a time; this one would be {}", settings.backend.word()))
+        .hint("msconv down    (then up again)")
+        .hint("--home with another folder, for a second one"));
+    }
     match settings.backend {
+        Backend::Embedded => embedded::up(settings, environment, wait, interrupted).await,
         Backend::Native => {
             let install = install_line::line(Wanted::NginxRtmp, environment.uid);
             native::up(settings, wait, &install, interrupted).await
@@ -47,9 +62,9 @@ pub async fn up(
 /// # Errors
 /// What the backend says.
 pub async fn down(settings: &Settings, environment: &Environment) -> Outcome<Down> {
-    let servers = match settings.backend {
-        Backend::Native => native::down(settings, TURN).await?,
-    };
+    // Whichever backend `up` started, and whatever the settings say now: nothing is left.
+    let mut servers = embedded::down(settings, TURN).await?;
+    servers.extend(native::down(settings, TURN).await?);
     let any = servers.iter().any(|s| s.outcome != Ended::NotRunning);
     let running_streams = if any {
         ours::ours(settings, environment)
@@ -65,7 +80,7 @@ pub async fn down(settings: &Settings, environment: &Environment) -> Outcome<Dow
 
 /// The servers of this home, running or not.
 pub fn status(settings: &Settings) -> Vec<Server> {
-    match settings.backend {
-        Backend::Native => native::status(settings),
-    }
+    let mut servers = embedded::status(settings);
+    servers.extend(native::status(settings));
+    servers
 }

@@ -3,7 +3,7 @@
 use crate::base::secret::Redactor;
 use crate::base::{Failure, Outcome};
 use crate::config::Settings;
-use crate::config::serve::{self, Ports};
+use crate::config::serve::{self, Login, Ports, Serve};
 use crate::model::Network;
 use crate::model::network::is_loopback;
 use crate::protocol::access::{Access, Credentials};
@@ -73,46 +73,91 @@ impl Options {
         }
         redactor
     }
+}
 
-    /// What becomes reachable from other machines, one sentence each; nothing on loopback.
-    pub fn exposed(&self) -> Vec<String> {
-        let where_from = |ip: IpAddr| {
-            if ip.is_unspecified() {
-                "every network of this machine".to_string()
-            } else {
-                format!("the network of {ip}")
-            }
+/// What becomes reachable from other machines, one sentence each; nothing on loopback.
+pub fn exposed(told: &Serve) -> Vec<String> {
+    let from = |ip: IpAddr| {
+        if ip.is_unspecified() {
+            "every network of this machine".to_string()
+        } else {
+            format!("the network of {ip}")
+        }
+    };
+    let holder = |login: &Login, otherwise: &str| {
+        if login.is_set() {
+            format!("whoever has the password of {}", login.user)
+        } else {
+            otherwise.to_string()
+        }
+    };
+    let mut said = Vec::new();
+    if !is_loopback(told.listen) {
+        let readers = holder(&told.read, "everybody there");
+        let publishers = holder(&told.publish, "this machine alone (set publish_password to let others)");
+        said.push(format!(
+            "RTMP, RTSP and RTP are reachable from {}: reading by {readers}, publishing by {publishers}",
+            from(told.listen)
+        ));
+        if told.publish.is_set() || told.read.is_set() {
+            said.push(
+                "RTMP and RTSP carry streams and passwords unencrypted; keep to networks you trust".into(),
+            );
+        }
+    }
+    if !is_loopback(told.control_listen) {
+        let mut who = Vec::new();
+        if !told.trusted.is_empty() {
+            who.push("trusted networks".to_string());
+        }
+        if told.publish.is_set() {
+            who.push(holder(&told.publish, ""));
+        }
+        let who = if who.is_empty() {
+            "this machine alone (set trusted to let others ask, or control_listen to 127.0.0.1)".to_string()
+        } else {
+            who.join(" and ")
         };
-        let mut said = Vec::new();
-        if !is_loopback(self.listen) {
-            let readers = match &self.access.read {
-                Some(c) => format!("whoever has the password of {}", c.user()),
-                None => "everybody there".to_string(),
-            };
-            let publishers = match &self.access.publish {
-                Some(c) => format!("whoever has the password of {}", c.user()),
-                None => "nobody (set publish_password to let them)".to_string(),
-            };
-            said.push(format!(
-                "RTMP, RTSP and RTP are reachable from {}: reading by {readers}, publishing by {publishers}",
-                where_from(self.listen)
-            ));
-            if self.access.publish.is_some() || self.access.read.is_some() {
-                said.push("passwords travel unencrypted over RTMP and RTSP (Basic); use them inside networks you trust".into());
-            }
-        }
-        if !is_loopback(self.control_listen) {
-            let who = match (&self.access.publish, self.trusted.is_empty()) {
-                (Some(c), true) => format!("whoever has the password of {}", c.user()),
-                (Some(c), false) => format!("trusted networks and whoever has the password of {}", c.user()),
-                (None, false) => "trusted networks".to_string(),
-                (None, true) => "nobody there (set trusted, or control_listen 127.0.0.1)".to_string(),
-            };
-            said.push(format!(
-                "/stat, /v3 and /metrics are reachable from {}, and answer {who}",
-                where_from(self.control_listen)
-            ));
-        }
-        said
+        said.push(format!(
+            "/stat, /v3 and /metrics are reachable from {}, and answer {who}",
+            from(told.control_listen)
+        ));
+    }
+    said
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Environment, Layer};
+
+    fn settings(flags: &[(&'static str, &str)]) -> Settings {
+        let dir = tempfile::tempdir().unwrap();
+        let flags = Layer::flags(flags.iter().map(|(n, v)| (*n, Some(v.to_string()))));
+        Settings::load(flags, &Environment::made(&[], dir.path())).unwrap()
+    }
+
+    #[test]
+    fn what_becomes_reachable_is_said() {
+        assert!(exposed(&settings(&[]).serve).is_empty());
+        assert!(exposed(&settings(&[("listen", "::1")]).serve).is_empty());
+        let open = exposed(&settings(&[("listen", "0.0.0.0")]).serve);
+        assert_eq!(open.len(), 2, "{open:?}");
+        assert!(open[0].contains("every network") && open[0].contains("publishing by this machine alone"));
+        assert!(open[1].contains("answer this machine alone"), "{open:?}");
+        let kept = [("listen", "0.0.0.0"), ("control_listen", "127.0.0.1"), ("publish_password", "pw")];
+        let kept = exposed(&settings(&kept).serve);
+        assert!(kept[0].contains("publishing by whoever has the password of publish"), "{kept:?}");
+        assert!(kept[1].contains("unencrypted") && kept.len() == 2, "{kept:?}");
+    }
+
+    #[test]
+    fn users_have_one_password() {
+        let both = [("publish_password", "a"), ("read_password", "b"), ("read_user", "publish")];
+        let failure = Options::of(&settings(&both), &mut std::io::empty()).unwrap_err();
+        assert!(failure.what().contains("are the same"), "{failure}");
+        let told = Options::of(&settings(&both[..2]), &mut std::io::empty()).unwrap();
+        assert!(told.access.outside_needs_password);
+        assert_eq!(told.redactor().clean("b a abc"), "b a abc", "one letter would mask everything");
     }
 }

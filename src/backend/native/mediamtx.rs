@@ -2,8 +2,8 @@
 
 use super::addresses::{self, Addresses};
 use super::mediamtx_conf::{self, Version};
-use super::place::Place;
-use super::start::{Listen, Patience, Start};
+use crate::backend::place::Place;
+use crate::backend::start::{Listen, Patience, Start};
 use crate::base::atomic_file::{self, Durability};
 use crate::base::{CommandLine, Failure, Kind, Outcome};
 use crate::config::Settings;
@@ -103,8 +103,9 @@ pub async fn up(
         output: log.clone(),
         log,
         ports,
-        variables: mediamtx_conf::variables(),
+        variables: mediamtx_conf::variables().into_iter().map(|(n, v)| (n, v.to_string())).collect(),
         stack_limit: None,
+        explain: |_| None,
     };
     let (pid, ()) = start.run(lock, patience, || ask(&client, settings)).await?;
     Ok(Up::Running { pid, started: true })

@@ -6,76 +6,29 @@ mod mediamtx;
 mod mediamtx_conf;
 mod nginx;
 mod nginx_conf;
-mod place;
-mod start;
 
-pub use place::Ended;
-
+use super::home::{Turn, belongs_to_us, clear, folder};
+use super::place::{Ended, Place};
+use super::start::Patience;
+use super::{Down, Server, Up};
 use crate::base::{Failure, Outcome, clock};
 use crate::config::{Paths, Settings};
-use crate::process::stream_lock::{self, StreamLock};
 use addresses::Addresses;
-use place::{Place, lock_failure};
-use serde::Serialize;
-use start::Patience;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
+pub(super) use addresses::also_v6;
 // What `doctor` looks at.
 pub use mediamtx::{find as find_mediamtx, version as mediamtx_version};
 pub use mediamtx_conf::Version;
 pub use nginx::{Program as NginxProgram, find as find_nginx};
 
-/// One server after `up`, or as `status` sees it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Server {
-    /// `nginx` or `mediamtx`.
-    pub name: &'static str,
-    /// Whether it runs.
-    pub running: bool,
-    /// Its first process, if that can be seen.
-    pub pid: Option<i32>,
-    /// Whether this call started it.
-    pub started: bool,
-    /// Seconds since it was started, if known.
-    pub uptime_s: Option<u64>,
-    /// Where it is reached.
-    pub urls: Vec<String>,
-    /// Its log.
-    pub log: String,
-}
-
-/// What `up` did.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Up {
-    /// Each server that runs now.
-    pub servers: Vec<Server>,
-    /// What a person should know beside it.
-    pub notes: Vec<String>,
-    /// Seconds that it took.
-    pub took_s: f64,
-}
-
-/// What `down` did with one server.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Down {
-    /// `nginx` or `mediamtx`.
-    pub name: &'static str,
-    /// How it ended.
-    pub outcome: Ended,
-    /// The process that was ended.
-    pub pid: Option<i32>,
-    /// Seconds that it took.
-    pub took_s: f64,
-}
-
 fn places(settings: &Settings) -> [Place; 2] {
     // Without links in it, as the kernel names the working folders of processes.
     let home = settings.paths.home();
     let prefix = Paths::new(home.canonicalize().unwrap_or_else(|_| home.to_path_buf())).native();
-    [Place { name: "nginx", prefix: prefix.clone() }, Place { name: "mediamtx", prefix }]
+    ["nginx", "mediamtx"].map(|name| Place { name, program: name.into(), prefix: prefix.clone() })
 }
 
 /// Starts what does not run yet and waits until everything answers. If one server fails, those that this call
@@ -90,7 +43,7 @@ pub async fn up(settings: &Settings, wait: Duration, install: &str, interrupted:
     let patience = Patience { deadline: begun + wait, whole: wait, interrupted };
     let [nginx_place, mediamtx_place] = places(settings);
     belongs_to_us(&nginx_place.prefix)?;
-    let _turn = turn(settings, patience).await?;
+    let _turn = Turn::take(settings, patience).await?;
     folder(&nginx_place.prefix, 0o700)?;
     let outcome = async {
         let nginx = nginx::up(settings, &wanted, &nginx_place, install, patience).await?;
@@ -109,7 +62,7 @@ pub async fn up(settings: &Settings, wait: Duration, install: &str, interrupted:
         Ok(both) => both,
         Err(failure) => {
             if !nginx_place.running() && !mediamtx_place.running() {
-                clear(settings)?;
+                clear(&settings.paths.native())?;
             }
             return Err(failure);
         }
@@ -141,7 +94,7 @@ pub async fn down(settings: &Settings, wait: Duration) -> Outcome<Vec<Down>> {
     belongs_to_us(&nginx.prefix)?;
     let never = AtomicBool::new(false);
     let patience = Patience { deadline: Instant::now() + wait, whole: wait, interrupted: &never };
-    let _turn = turn(settings, patience).await?;
+    let _turn = Turn::take(settings, patience).await?;
     let mut done = Vec::new();
     // Readers first, so that nobody sees the source vanish.
     for place in [&mediamtx, &nginx] {
@@ -150,7 +103,7 @@ pub async fn down(settings: &Settings, wait: Duration) -> Outcome<Vec<Down>> {
         let outcome = place.end()?;
         done.push(Down { name: place.name, outcome, pid, took_s: begun.elapsed().as_secs_f64() });
     }
-    clear(settings)?;
+    clear(&settings.paths.native())?;
     Ok(done)
 }
 
@@ -186,66 +139,6 @@ fn describe(settings: &Settings, place: &Place, pid: Option<i32>, started: bool)
         urls,
         log: log.display().to_string(),
     }
-}
-
-/// One `up` or `down` of a home at a time.
-async fn turn(settings: &Settings, patience: Patience<'_>) -> Outcome<Turn> {
-    let path = settings.paths.native().with_extension("turn");
-    loop {
-        match StreamLock::acquire(&path) {
-            Ok(lock) => return Ok(Turn { lock }),
-            Err(stream_lock::Error::Held(path)) => {
-                patience.check(|| lock_failure(stream_lock::Error::Held(path)))?;
-                patience.pause().await;
-            }
-            Err(e) => return Err(lock_failure(e)),
-        }
-    }
-}
-
-/// The right to change the servers. Its file goes with it; whoever waits for it notices and makes a new one.
-struct Turn {
-    lock: StreamLock,
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(self.lock.path());
-    }
-}
-
-/// Fails if another user's servers stand here; root may deal with anybody's.
-fn belongs_to_us(prefix: &Path) -> Outcome<()> {
-    let (own, Ok(meta)) = (nix::unistd::geteuid(), std::fs::symlink_metadata(prefix)) else { return Ok(()) };
-    let owner = nix::unistd::Uid::from_raw(meta.uid());
-    if own.is_root() || owner == own {
-        return Ok(());
-    }
-    let name = nix::unistd::User::from_uid(owner).ok().flatten().map_or(owner.to_string(), |user| user.name);
-    Err(Failure::internal(format!("the servers of this home belong to the user {name}"))
-        .why(format!("{} is that user's", prefix.display()))
-        .hint("msconv down    (as that user)")
-        .hint("--home with a folder of your own"))
-}
-
-/// Removes the private prefix, nothing of which runs any more. The link to the logs is not followed.
-fn clear(settings: &Settings) -> Outcome<()> {
-    let prefix = settings.paths.native();
-    match std::fs::symlink_metadata(&prefix) {
-        Ok(meta) if meta.is_dir() => {
-            std::fs::remove_dir_all(&prefix).map_err(|e| Failure::io("remove", &prefix, &e))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Makes a folder and those above it.
-fn folder(path: &Path, mode: u32) -> Outcome<()> {
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(mode)
-        .create(path)
-        .map_err(|e| Failure::io("make the folder", path, &e))
 }
 
 /// Makes `at` a link to `target`, whatever stands there.

@@ -2,8 +2,8 @@
 
 use super::addresses::{self, Addresses};
 use super::nginx_conf::NginxConf;
-use super::place::Place;
-use super::start::{Listen, Patience, Start};
+use crate::backend::place::Place;
+use crate::backend::start::{Listen, Patience, Start};
 use crate::base::atomic_file::{self, Durability};
 use crate::base::failure::io_words;
 use crate::base::{CommandLine, Failure, Kind, Outcome};
@@ -157,6 +157,7 @@ pub async fn up(
         ],
         variables: Vec::new(),
         stack_limit: Some(STACK),
+        explain: |_| None,
     };
     let started = start.run(lock, patience, || async {
         let page = ask(&client, settings).await?;

@@ -82,8 +82,10 @@ pub enum Ended {
 /// Files of one server.
 #[derive(Clone, Debug)]
 pub struct Place {
-    /// `nginx` or `mediamtx`.
+    /// `serve`, `nginx` or `mediamtx`.
     pub name: &'static str,
+    /// The file name of its program.
+    pub program: String,
     /// The private prefix.
     pub prefix: PathBuf,
 }
@@ -158,14 +160,14 @@ impl Place {
     }
 
     /// Processes of the server that lost their lock because somebody removed the prefix under them: the program has
-    /// the server's name and works in this very folder, which nobody else's does.
+    /// the server's file name and works in this very folder, which nobody else's does.
     pub fn strays(&self) -> Vec<Stray> {
         let deleted = format!("{} (deleted)", self.prefix.display());
         let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
         let fits = |pid: i32| {
             let here = std::fs::read_link(format!("/proc/{pid}/cwd"))
                 .is_ok_and(|cwd| cwd == self.prefix || cwd.as_os_str() == deleted.as_str());
-            here && stream_lock::runs(pid, self.name)
+            here && stream_lock::runs(pid, &self.program)
         };
         processes
             .flatten()
@@ -323,7 +325,7 @@ mod tests {
     #[test]
     fn nothing_there_is_not_running() {
         let dir = tempfile::tempdir().unwrap();
-        let place = Place { name: "nginx", prefix: dir.path().join("none") };
+        let place = Place { name: "nginx", program: "nginx".into(), prefix: dir.path().join("none") };
         assert!(!place.running());
         assert_eq!(place.end().unwrap(), Ended::NotRunning);
         assert_eq!(place.record(), None);

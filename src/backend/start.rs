@@ -60,9 +60,11 @@ pub struct Start<'a> {
     /// Where it will listen, with what that is for and the flag that changes it.
     pub ports: Vec<Listen>,
     /// Variables for it.
-    pub variables: Vec<(&'static str, &'static str)>,
+    pub variables: Vec<(&'static str, String)>,
     /// Largest stack, in bytes.
     pub stack_limit: Option<u64>,
+    /// Reads from its output why it ended, where it says so in a form that we understand.
+    pub explain: fn(&Path) -> Option<Failure>,
 }
 
 /// One port of a server.
@@ -95,12 +97,13 @@ impl Start<'_> {
             port.free(self.place.name)?;
         }
         let before = length(&self.log);
+        let variables: Vec<(&str, &str)> = self.variables.iter().map(|(n, v)| (*n, v.as_str())).collect();
         let setup = Setup {
             folder: &self.place.prefix,
             output: &self.output,
             keep: lock.descriptor(),
             stack_limit: self.stack_limit,
-            variables: &self.variables,
+            variables: &variables,
         };
         let mut child = server::start(&self.line, &setup).map_err(|e| {
             Failure::new(Kind::Missing, format!("{} cannot be started", self.line.program.display()))
@@ -112,6 +115,9 @@ impl Start<'_> {
             self.place.write_record(&Record::new(pid, &self.line.program, addresses))?;
             loop {
                 if let Ok(Some(status)) = child.try_wait() {
+                    if let Some(failure) = (self.explain)(&self.output) {
+                        return Err(failure);
+                    }
                     let exit = crate::process::spawn::Exit::from(status);
                     return Err(self.with_words(
                         Failure::new(Kind::Server, format!("{} {exit} instead of starting", self.place.name)),

@@ -1,0 +1,165 @@
+//! Whether the addresses by which everyone reaches the server are those where it will listen.
+
+use crate::base::{Failure, Outcome};
+use crate::config::Settings;
+use std::net::IpAddr;
+
+/// Fails where `up` would start a server that its own clients cannot find.
+///
+/// # Errors
+/// Usage, naming the settings: another machine, an encrypted scheme, two ports for one thing, a port that nobody could
+/// know, an application or a path that is not served.
+pub fn check(settings: &Settings) -> Outcome<()> {
+    let told = &settings.serve;
+    let (rtmp, stat, api, rtsp) =
+        (&settings.nginx_rtmp_url, &settings.nginx_stat_url, &settings.mediamtx_url, &settings.rtsp_url);
+    told.distinct()?;
+    let faces = [
+        ("nginx_rtmp_url", "rtmp_port", "rtmp", "rtmp://localhost:1935/live"),
+        ("nginx_stat_url", "stat_port", "http", "http://localhost:8080/stat"),
+        ("mediamtx_url", "api_port", "http", "http://localhost:9997"),
+        ("rtsp_url", "rtsp_port", "rtsp", "rtsp://localhost:8554"),
+    ];
+    let reached = [
+        (rtmp.host(), rtmp.is_local(), rtmp.scheme(), rtmp.port(), told.ports.rtmp, told.listen),
+        (stat.host(), stat.is_local(), stat.scheme(), stat.port(), told.ports.stat, told.control_listen),
+        (api.host(), api.is_local(), api.scheme(), api.port(), told.ports.api, told.control_listen),
+        (rtsp.host(), rtsp.is_local(), rtsp.scheme(), rtsp.port(), told.ports.rtsp, told.listen),
+    ];
+    for ((url, key, wanted, usual), (host, local, scheme, port, listens, at)) in
+        faces.into_iter().zip(reached)
+    {
+        let flag = url.replace('_', "-");
+        if !local && host.parse::<IpAddr>() != Ok(at) {
+            return Err(Failure::usage(format!(
+                "up starts a server on this machine, and {url} names another one"
+            ))
+            .hint(format!("--{flag} {usual}"))
+            .hint("msconv up    (on that machine)"));
+        }
+        if scheme != wanted {
+            return Err(Failure::usage(format!(
+                "the server that up starts speaks {wanted}://, not the {scheme}:// of {url}"
+            ))
+            .hint(format!("--{flag} {usual}")));
+        }
+        if listens == 0 {
+            return Err(Failure::usage(format!("up needs a port for {key}, not 0"))
+                .why("clients would not know where the server is")
+                .hint("msconv serve    (prints the free ports that it took)"));
+        }
+        if port != listens {
+            return Err(Failure::usage(format!("{url} names port {port}, and {key} is {listens}"))
+                .hint(format!("set one of the two; {key} follows {url}, and the other way round")));
+        }
+        if let (Ok(named), false) = (host.parse::<IpAddr>(), at.is_unspecified())
+            && named != at
+        {
+            return Err(Failure::usage(format!("{url} names {named}, and the server would listen at {at}"))
+                .hint(format!("--listen {named}")));
+        }
+    }
+    let application = rtmp.application();
+    if !told.applications.iter().any(|name| name == application) {
+        return Err(Failure::usage(format!(
+            "nginx_rtmp_url names the application '{application}', and applications is {}",
+            told.applications.join(",")
+        ))
+        .why("an application has letters, digits, '_', '-', '.' and '/'")
+        .hint("unset one of the two"));
+    }
+    if stat.path() != told.stat_path {
+        return Err(Failure::usage(format!(
+            "nginx_stat_url names the path '{}', and stat_path is {}",
+            stat.path(),
+            told.stat_path
+        ))
+        .why("a path has letters, digits, '_', '-', '.' and '/'")
+        .hint("unset one of the two"));
+    }
+    Ok(())
+}
+
+/// Whether a server that listens at `recorded` (as [`Ready::addresses`](super::report::Ready::addresses) gives them) is
+/// the one that the settings want. A server that is still starting has no record of this kind yet.
+pub fn are(settings: &Settings, recorded: &[String]) -> bool {
+    let told = &settings.serve;
+    let port = |name: &str| {
+        let address = recorded.iter().find_map(|a| a.strip_prefix(name)?.strip_prefix('='))?;
+        address.rsplit_once(':')?.1.parse::<u16>().ok()
+    };
+    let wanted = [
+        ("rtmp", told.ports.rtmp),
+        ("rtsp", told.ports.rtsp),
+        ("stat", told.ports.stat),
+        ("api", told.ports.api),
+    ];
+    wanted.iter().all(|(name, wanted)| port(name).is_none_or(|port| port == *wanted))
+}
+
+/// The address of the metrics in a record.
+pub fn metrics(recorded: &[String]) -> Option<&str> {
+    recorded.iter().find_map(|a| a.strip_prefix("metrics="))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Environment, Layer};
+
+    fn settings(flags: &[(&'static str, &str)]) -> Settings {
+        let dir = tempfile::tempdir().unwrap();
+        let flags = Layer::flags(flags.iter().map(|(n, v)| (*n, Some(v.to_string()))));
+        Settings::load(flags, &Environment::made(&[], dir.path())).unwrap()
+    }
+
+    #[test]
+    fn what_agrees_is_taken() {
+        for flags in [
+            &[][..],
+            &[("nginx_rtmp_url", "rtmp://127.0.0.1:4000/app/x")],
+            &[("rtmp_port", "4000"), ("stat_path", "/s"), ("applications", "tv")],
+            &[("listen", "0.0.0.0")],
+            &[("listen", "192.0.2.7")],
+            &[("nginx_rtmp_url", "rtmp://[::1]/live")],
+        ] {
+            check(&settings(flags)).unwrap_or_else(|e| panic!("{flags:?}: {e}"));
+        }
+    }
+
+    #[test]
+    fn what_could_not_be_found_is_a_usage_error() {
+        for (flags, words) in [
+            (&[("nginx_rtmp_url", "rtmp://media.example/live")][..], "nginx_rtmp_url names another one"),
+            (&[("rtsp_url", "rtsp://10.0.0.1:8554")][..], "rtsp_url names another one"),
+            (&[("nginx_rtmp_url", "rtmps://localhost/live")][..], "not the rtmps:// of nginx_rtmp_url"),
+            (&[("nginx_stat_url", "https://localhost/stat")][..], "not the https:// of nginx_stat_url"),
+            (&[("nginx_stat_url", "http://localhost:1935/stat")][..], "both name port 1935"),
+            (&[("nginx_rtmp_url", "rtmp://localhost/live;daemon")][..], "the application 'live;daemon'"),
+            (&[("nginx_stat_url", "http://localhost:1/s{t")][..], "the path '/s{t'"),
+            (&[("rtmp_port", "0")][..], "up needs a port for rtmp_port"),
+            (
+                &[("nginx_rtmp_url", "rtmp://localhost:4000/live"), ("rtmp_port", "4001")][..],
+                "nginx_rtmp_url names port 4000, and rtmp_port is 4001",
+            ),
+            (
+                &[("nginx_rtmp_url", "rtmp://127.0.0.1/live"), ("listen", "192.0.2.7")][..],
+                "names 127.0.0.1, and the server would listen at 192.0.2.7",
+            ),
+        ] {
+            let failure = check(&settings(flags)).unwrap_err();
+            assert_eq!(failure.kind().exit_code(), 2);
+            assert!(failure.what().contains(words), "{failure}");
+        }
+    }
+
+    #[test]
+    fn a_record_is_compared() {
+        let recorded =
+            ["rtmp=127.0.0.1:1935", "stat=127.0.0.1:8080", "metrics=127.0.0.1:4711"].map(String::from);
+        assert!(are(&settings(&[]), &recorded));
+        assert!(are(&settings(&[]), &["127.0.0.1:1".into()]));
+        assert!(!are(&settings(&[("rtmp_port", "1936")]), &recorded));
+        assert_eq!(metrics(&recorded), Some("127.0.0.1:4711"));
+    }
+}

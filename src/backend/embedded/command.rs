@@ -1,0 +1,66 @@
+//! How `up` starts `msconv serve`: everything that it needs as flags, so that it depends on no working folder; passwords
+//! in its environment, where other users cannot read them.
+
+use crate::base::{CommandLine, Outcome};
+use crate::config::{Environment, Settings};
+use std::path::Path;
+
+/// The command.
+///
+/// # Errors
+/// Internal, if our own program cannot be found.
+pub fn line(settings: &Settings, environment: &Environment, log: &Path) -> Outcome<CommandLine> {
+    let told = &settings.serve;
+    let ports = &told.ports;
+    let mut line = CommandLine::new(&environment.own_program()?);
+    line.arg("serve").arg("--json").arg("--no-input").arg("--color").arg("never");
+    line.arg("--log-file").arg(log);
+    line.arg("--home").arg(settings.paths.home());
+    // The files that we read stand where they stood for us.
+    if let (Some(_), Some(file)) = (settings.named_file(), settings.files().first()) {
+        line.arg("--config").arg(file);
+    }
+    for (flag, value) in [
+        ("--log-level", settings.log_level.word().to_string()),
+        ("--listen", told.listen.to_string()),
+        ("--control-listen", told.control_listen.to_string()),
+        ("--rtmp-port", ports.rtmp.to_string()),
+        ("--rtsp-port", ports.rtsp.to_string()),
+        ("--rtp-port", ports.rtp.to_string()),
+        ("--stat-port", ports.stat.to_string()),
+        ("--api-port", ports.api.to_string()),
+        ("--metrics-port", ports.metrics.to_string()),
+        ("--applications", told.applications.join(",")),
+        ("--stat-path", told.stat_path.clone()),
+        ("--publish-user", told.publish.user.clone()),
+        ("--read-user", told.read.user.clone()),
+    ] {
+        line.arg(flag).arg(value);
+    }
+    if !told.trusted.is_empty() {
+        let networks: Vec<String> = told.trusted.iter().map(ToString::to_string).collect();
+        line.arg("--trusted").arg(networks.join(","));
+    }
+    Ok(line)
+}
+
+/// Variables: the passwords, and none of those that flags replace.
+///
+/// # Errors
+/// Usage: a password that cannot be read.
+pub fn variables(settings: &Settings) -> Outcome<Vec<(&'static str, String)>> {
+    let told = &settings.serve;
+    let mut stdin = std::io::stdin();
+    let password = |found: Option<crate::config::serve::Credentials>| {
+        found.map(|c| c.password.reveal().to_string()).unwrap_or_default()
+    };
+    Ok(vec![
+        ("MSCONV_PUBLISH_PASSWORD", password(told.publish.credentials(&mut stdin)?)),
+        ("MSCONV_PUBLISH_PASSWORD_FILE", String::new()),
+        ("MSCONV_READ_PASSWORD", password(told.read.credentials(&mut stdin)?)),
+        ("MSCONV_READ_PASSWORD_FILE", String::new()),
+        ("MSCONV_QUIET", String::new()),
+        ("MSCONV_CONFIG", String::new()),
+        ("MSCONV_TRUSTED", String::new()),
+    ])
+}
