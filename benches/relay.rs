@@ -33,7 +33,14 @@ enum Way {
     RtspUdp,
 }
 
-const WAYS: [Way; 4] = [Way::NginxRtmp, Way::Rtmp, Way::RtspTcp, Way::RtspUdp];
+/// `MSCONV_BENCH_WAYS=NginxRtmp,Rtmp` measures only these; nginx-rtmp comes first, since it is the measure.
+fn ways() -> Vec<Way> {
+    let asked = std::env::var("MSCONV_BENCH_WAYS").unwrap_or_default();
+    [Way::NginxRtmp, Way::Rtmp, Way::RtspTcp, Way::RtspUdp]
+        .into_iter()
+        .filter(|way| asked.is_empty() || asked.split(',').any(|w| w == format!("{way:?}")))
+        .collect()
+}
 
 fn main() {
     let seconds = Duration::from_secs(setting("MSCONV_BENCH_SECONDS", 15));
@@ -127,11 +134,12 @@ impl Drop for Readers {
 }
 
 fn cost(servers: &Servers, seconds: Duration, rounds: u64) {
-    let mut whole: Vec<Vec<f64>> = vec![Vec::new(); WAYS.len()];
-    let mut alone: Vec<Vec<f64>> = vec![Vec::new(); WAYS.len()];
-    let mut memory = vec![0_u64; WAYS.len()];
+    let ways = ways();
+    let mut whole: Vec<Vec<f64>> = vec![Vec::new(); ways.len()];
+    let mut alone: Vec<Vec<f64>> = vec![Vec::new(); ways.len()];
+    let mut memory = vec![0_u64; ways.len()];
     for round in 0..rounds {
-        for (i, way) in WAYS.into_iter().enumerate() {
+        for (i, way) in ways.iter().copied().enumerate() {
             let pid = if way == Way::NginxRtmp { servers.nginx_worker } else { servers.msconv };
             let idle = used(pid, seconds / 3);
             let readers = Readers::start(servers, way, "s", READERS);
@@ -156,7 +164,7 @@ fn cost(servers: &Servers, seconds: Duration, rounds: u64) {
     println!("|---|---|---|---|---|");
     let base = median(whole[0].clone());
     let base_alone = median(alone[0].clone());
-    for (i, way) in WAYS.into_iter().enumerate() {
+    for (i, way) in ways.iter().copied().enumerate() {
         let (all, own) = (median(whole[i].clone()), median(alone[i].clone()));
         println!(
             "| {way:?} | {:.2} | {:.2} | {:.2} ({:.2} without the publisher) | {:.1} MB |",
