@@ -42,10 +42,16 @@ impl Egress {
     /// Metadata and codec headers.
     fn headers(&self, headers: &Headers, at: MediaTime) -> Packed {
         let mut out = Vec::new();
-        match &headers.metadata {
-            Some(body) => self.message(&mut out, kind::DATA, at, &[], body),
-            None => self.message(&mut out, kind::DATA, at, &[], &metadata(&headers.tracks)),
-        }
+        let made;
+        let about = match &headers.metadata {
+            Some(body) => body,
+            None => {
+                made = metadata(&headers.tracks);
+                &made
+            }
+        };
+        // At time 0, as from nginx-rtmp: ffmpeg takes metadata with a time for a track of subtitles.
+        self.message(&mut out, kind::DATA, MediaTime::ZERO, &[], about);
         if let Some(track) = &headers.tracks.video {
             self.message(&mut out, kind::VIDEO, at, &header::video(track), &[]);
         }
