@@ -579,7 +579,7 @@ impl ServerSession {
                     command.stream,
                     Level::Error,
                     "NetStream.Publish.BadName",
-                    &denied.to_string(),
+                    &told(denied),
                 );
                 self.phase = Phase::Closing;
                 self.events.push_back(Event::Refused(denied));
@@ -602,13 +602,7 @@ impl ServerSession {
         }
         match self.wish(command, Action::Read) {
             Err(denied) => {
-                status(
-                    &mut self.out,
-                    command.stream,
-                    Level::Error,
-                    "NetStream.Play.Failed",
-                    &denied.to_string(),
-                );
+                status(&mut self.out, command.stream, Level::Error, "NetStream.Play.Failed", &told(denied));
                 self.phase = Phase::Closing;
                 self.events.push_back(Event::Refused(denied));
             }
@@ -645,6 +639,18 @@ impl ServerSession {
         status(&mut self.out, command.stream, Level::Status, code, "");
         self.events.push_back(Event::Pause(pauses));
     }
+}
+
+/// What a client is told about a refusal.
+fn told(denied: Denied) -> String {
+    let how = match denied {
+        // Whoever comes again is asked before the stream's name is known (see `Access::adobe_at_connect`).
+        Denied::NeedsCredentials(_) => {
+            ": put ?user=..&pass=.. behind the stream name, or set them in the program and connect once more"
+        }
+        _ => "",
+    };
+    format!("{denied}{how}")
 }
 
 /// Text from outside, cut to a length that can be shown and kept.
