@@ -72,6 +72,60 @@ pub fn unsent(socket: std::os::fd::BorrowedFd<'_>) -> io::Result<u64> {
     if outcome == 0 { Ok(u64::try_from(bytes).unwrap_or(0)) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Sends one datagram, or with `segment` a run of datagrams of that size (the last may be shorter: UDP_SEGMENT,
+/// udp(7)), out of `parts` to each of `to`. Returns to how many it went; none at all is an error.
+///
+/// # Errors
+/// What sendmmsg(2) says of the first one. EIO or EINVAL if there is no segmentation for this way.
+pub fn send_to_each(
+    socket: std::os::fd::BorrowedFd<'_>,
+    parts: &[io::IoSlice<'_>],
+    segment: Option<u16>,
+    to: &[socket2::SockAddr],
+) -> io::Result<usize> {
+    /// Room for one control message with 16 bits in it, aligned as such messages are.
+    #[repr(C)]
+    union Control {
+        room: [u8; 64],
+        _aligned: libc::cmsghdr,
+    }
+    let mut control = Control { room: [0; 64] };
+    // SAFETY: plain data; all zero is an empty message.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = parts.as_ptr().cast_mut().cast();
+    message.msg_iovlen = parts.len();
+    if let Some(segment) = segment {
+        message.msg_control = (&raw mut control).cast();
+        // SAFETY: 24 bytes lie inside the room; the header that CMSG_FIRSTHDR gives lies at its begin.
+        unsafe {
+            message.msg_controllen = libc::CMSG_SPACE(2) as usize;
+            let header = libc::CMSG_FIRSTHDR(&raw const message);
+            (*header).cmsg_level = libc::SOL_UDP;
+            (*header).cmsg_type = libc::UDP_SEGMENT;
+            (*header).cmsg_len = libc::CMSG_LEN(2) as usize;
+            libc::CMSG_DATA(header).cast::<u16>().write_unaligned(segment);
+        }
+    }
+    let mut messages: Vec<libc::mmsghdr> = Vec::with_capacity(to.len());
+    for address in to {
+        let mut msg_hdr = message;
+        msg_hdr.msg_name = address.as_ptr().cast_mut().cast();
+        msg_hdr.msg_namelen = address.len();
+        messages.push(libc::mmsghdr { msg_hdr, msg_len: 0 });
+    }
+    let count = libc::c_uint::try_from(messages.len()).unwrap_or(libc::c_uint::MAX);
+    // SAFETY: every pointer in `messages` points to a parameter or to `control`, which the kernel only reads.
+    let sent = unsafe {
+        libc::sendmmsg(
+            socket.as_raw_fd(),
+            messages.as_mut_ptr(),
+            count,
+            libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL,
+        )
+    };
+    usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+}
+
 /// Takes an exclusive flock without waiting; false if somebody else holds it. The lock belongs to the open file
 /// description: it lives as long as any process has it open, and is not released by dropping one of several copies.
 ///

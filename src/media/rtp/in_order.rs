@@ -44,6 +44,11 @@ impl<T> InOrder<T> {
         InOrder { patience: 0, ..InOrder::patient() }
     }
 
+    /// As it was in the beginning.
+    pub fn anew(&self) -> InOrder<T> {
+        InOrder { patience: self.patience, ..InOrder::patient() }
+    }
+
     /// Takes a packet with its whole number that came at `now` (on any steady clock), and hands over what is next in
     /// order. Doubles and latecomers vanish.
     pub fn push(&mut self, sequence: i64, item: T, now: Duration, out: &mut Vec<Next<T>>) {

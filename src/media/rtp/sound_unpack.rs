@@ -77,7 +77,8 @@ impl Aac {
         for size in sizes {
             let end = at.checked_add(size).filter(|end| *end <= body.len()).ok_or(Unreadable)?;
             if end > at {
-                let payload = body.slice(at..end);
+                // A copy: the frame outlives what it came in by seconds.
+                let payload = Bytes::copy_from_slice(body.get(at..end).ok_or(Unreadable)?);
                 out.push(Unit {
                     timestamp: header.timestamp,
                     samples_before: before,

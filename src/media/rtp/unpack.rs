@@ -68,6 +68,8 @@ impl Unpacker {
             Unpacker::Aac(aac) => aac.push(header, &payload, missing, out),
             Unpacker::Mpeg(mpeg) => mpeg.push(header, &payload, missing, out),
             Unpacker::Plain => {
+                // A copy: the frame outlives what it came in by seconds.
+                let payload = Bytes::copy_from_slice(&payload);
                 out.push(Unit { timestamp: header.timestamp, samples_before: 0, keyframe: true, payload });
                 Ok(())
             }

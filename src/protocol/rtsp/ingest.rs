@@ -1,0 +1,326 @@
+//! What an RTSP publisher sends, as the hub wants it: its packets become frames with both times, on one line for both
+//! tracks. Does no I/O: packets and their arrival go in, steps for the hub come out.
+
+mod sets;
+
+use super::wire::sdp_read::{Described, Format};
+use crate::hub::Counters;
+use crate::hub::registry::add;
+use crate::media::rtp::decode_times::DecodeTimes;
+use crate::media::rtp::in_order::{InOrder, Next};
+use crate::media::rtp::line::Line;
+use crate::media::rtp::mpeg_audio;
+use crate::media::rtp::reception::{Reception, Unwrapped};
+use crate::media::rtp::rtcp::{self, Block, Packet};
+use crate::media::rtp::{Header, Unit, Unpacker};
+use crate::media::{AudioCodec, AudioTrack, Frame, MediaTime, TrackKind, Tracks};
+use bytes::{Bytes, BytesMut};
+use sets::Sets;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// How long a track may take to show what its description did not say, before the stream begins without it.
+const WAIT_FOR_CONFIG: Duration = Duration::from_secs(5);
+/// The line begins here, so that decoding times before the first showing time are not negative.
+const BEGIN: Duration = Duration::from_secs(1);
+/// Our source in receiver reports; the sender does not care.
+const OWN_SSRC: u32 = 1;
+
+/// What to tell the hub.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// The tracks are these.
+    Headers(Tracks),
+    /// The tracks are complete.
+    Ready,
+    /// A frame.
+    Frame(Frame),
+}
+
+/// One track.
+struct Track {
+    kind: TrackKind,
+    payload_type: u8,
+    clock: u32,
+    /// Samples a second, which for MPEG audio is not the clock.
+    rate: u32,
+    ssrc: Option<u32>,
+    numbers: Unwrapped<16>,
+    times: Unwrapped<32>,
+    order: InOrder<(Header, Bytes)>,
+    unpacker: Unpacker,
+    reception: Reception,
+    /// Pictures only.
+    sets: Option<Sets>,
+    decoding: DecodeTimes,
+    last: Option<MediaTime>,
+    /// The last report's middle bits and when it came.
+    report: Option<(u32, Duration)>,
+}
+
+/// One publisher's stream.
+pub struct Ingest {
+    /// By their places in the description; none for what is thrown away.
+    tracks: Vec<Option<Track>>,
+    known: Tracks,
+    line: Line,
+    ready: bool,
+    begun: Option<Duration>,
+    ordered: Vec<Next<(Header, Bytes)>>,
+    units: Vec<Unit>,
+}
+
+impl Ingest {
+    /// For the tracks of a description that were set up. `datagrams`: packets may overtake each other.
+    pub fn new(described: &[Described], set_up: impl Fn(usize) -> bool, datagrams: bool) -> Ingest {
+        let mut known = Tracks::default();
+        let track = |(at, one): (usize, &Described)| {
+            let track = if set_up(at) { Track::new(one, datagrams)? } else { return None };
+            match &one.format {
+                Format::Video(_, video) => known.video = video.clone(),
+                Format::Aac(audio, _) | Format::Plain(audio) => known.audio = Some(audio.clone()),
+                Format::Mpeg | Format::Ignored => {}
+            }
+            Some(track)
+        };
+        let tracks: Vec<_> = described.iter().enumerate().map(track).collect();
+        let rates: Vec<u32> = described.iter().map(|d| d.clock).collect();
+        Ingest {
+            tracks,
+            known,
+            line: Line::new(&rates),
+            ready: false,
+            begun: None,
+            ordered: Vec::new(),
+            units: Vec::new(),
+        }
+    }
+
+    /// What is known before the first packet.
+    pub fn begin(&mut self, steps: &mut Vec<Step>) {
+        if self.complete() {
+            self.set_ready(steps);
+        }
+    }
+
+    fn complete(&self) -> bool {
+        self.tracks.iter().flatten().all(|track| match track.kind {
+            TrackKind::Video => self.known.video.is_some(),
+            _ => self.known.audio.is_some(),
+        })
+    }
+
+    fn set_ready(&mut self, steps: &mut Vec<Step>) {
+        self.ready = true;
+        steps.push(Step::Headers(self.known.clone()));
+        steps.push(Step::Ready);
+    }
+
+    fn changed(&mut self, steps: &mut Vec<Step>) {
+        if self.ready {
+            steps.push(Step::Headers(self.known.clone()));
+        } else if self.complete() {
+            self.set_ready(steps);
+        }
+    }
+
+    /// Which payload type the packets of a track carry, to tell sources apart.
+    pub fn payload_type(&self, track: usize) -> Option<u8> {
+        Some(self.tracks.get(track)?.as_ref()?.payload_type)
+    }
+
+    /// Takes an RTP packet that came `arrival` after the beginning. Counts it.
+    pub fn rtp(
+        &mut self,
+        place: usize,
+        packet: &Bytes,
+        arrival: Duration,
+        counters: &Counters,
+        steps: &mut Vec<Step>,
+    ) {
+        add(&counters.packets_in, 1);
+        let arrival = arrival.saturating_add(BEGIN);
+        let began = *self.begun.get_or_insert(arrival);
+        let Some(Some(track)) = self.tracks.get_mut(place) else { return };
+        let Some((header, payload)) = Header::read(packet) else { return add(&counters.packets_in_error, 1) };
+        if header.payload_type != track.payload_type {
+            return add(&counters.packets_in_error, 1);
+        }
+        track.take(header, packet.slice(payload), arrival, &mut self.ordered);
+        if track.kind == TrackKind::Video || self.known.video.is_none() {
+            counters.jitter.store(track.reception.jitter().to_bits(), Ordering::Relaxed);
+        }
+        let mut ordered = std::mem::take(&mut self.ordered);
+        for next in ordered.drain(..) {
+            self.in_order(place, next, arrival, counters, steps);
+        }
+        self.ordered = ordered;
+        if !self.ready && arrival.saturating_sub(began) > WAIT_FOR_CONFIG && !self.known.is_empty() {
+            self.set_ready(steps);
+        }
+    }
+
+    fn in_order(
+        &mut self,
+        place: usize,
+        next: Next<(Header, Bytes)>,
+        arrival: Duration,
+        counters: &Counters,
+        steps: &mut Vec<Step>,
+    ) {
+        let Some(Some(track)) = self.tracks.get_mut(place) else { return };
+        if next.restart {
+            track.reception.restart();
+        }
+        add(&counters.packets_lost, next.missing);
+        let (header, payload) = next.item;
+        let hole = next.missing > 0 || next.restart;
+        if track.unpacker.push(&header, payload, hole, &mut self.units).is_err() {
+            add(&counters.packets_in_error, 1);
+        }
+        let mut units = std::mem::take(&mut self.units);
+        for unit in units.drain(..) {
+            self.unit(place, unit, arrival, steps);
+        }
+        self.units = units;
+    }
+
+    fn unit(&mut self, place: usize, unit: Unit, arrival: Duration, steps: &mut Vec<Step>) {
+        let Some(Some(track)) = self.tracks.get_mut(place) else { return };
+        if let Some(sets) = &mut track.sets {
+            if let Some(video) = sets.look(&unit.payload, self.known.video.as_ref()) {
+                track.decoding = DecodeTimes::new(video.reorder, video.frame_rate);
+                self.known.video = Some(video);
+                self.changed(steps);
+            }
+        } else if self.known.audio.is_none() {
+            // MPEG audio says itself what it is.
+            let Some(head) = mpeg_audio::head(&unit.payload) else { return };
+            self.known.audio = Some(AudioTrack::plain(AudioCodec::Mp3, head.sample_rate, head.channels));
+            self.changed(steps);
+        }
+        let Some(Some(track)) = self.tracks.get_mut(place) else { return };
+        if let (TrackKind::Audio, Some(audio)) = (track.kind, &self.known.audio) {
+            track.rate = audio.sample_rate.max(1);
+        }
+        let begin = self.line.place(place, unit.timestamp, arrival);
+        let pts = begin + MediaTime::from_clock(i64::from(unit.samples_before), track.rate);
+        let (dts, pts) = match track.kind {
+            TrackKind::Video => track.decoding.next(pts),
+            _ => (pts, pts),
+        };
+        // The line may be set a little back when the first report comes.
+        let dts = track.last.map_or(dts, |last| last.max(dts));
+        track.last = Some(dts);
+        let known = match track.kind {
+            TrackKind::Video => self.known.video.is_some(),
+            _ => self.known.audio.is_some(),
+        };
+        // Nobody can decode what comes before the parameter sets, and nobody reads before the stream is ready.
+        if self.ready && known {
+            let (track, pts) = (track.kind, pts.max(dts));
+            let Unit { keyframe, payload, .. } = unit;
+            steps.push(Step::Frame(Frame { track, dts, pts, keyframe, payload }));
+        }
+    }
+
+    /// Takes an RTCP compound.
+    pub fn rtcp(&mut self, place: usize, packet: &[u8], arrival: Duration, counters: &Counters) {
+        add(&counters.rtcp_in, 1);
+        let Some(Some(track)) = self.tracks.get_mut(place) else { return };
+        let Some(all) = rtcp::read(packet) else { return add(&counters.packets_in_error, 1) };
+        for packet in all {
+            let Packet::Sender(report) = packet else { continue };
+            if track.ssrc.is_some_and(|ssrc| ssrc != report.ssrc) {
+                continue;
+            }
+            track.report = Some(((report.ntp >> 16) as u32, arrival));
+            self.line.report(place, report.ntp, report.timestamp);
+        }
+    }
+
+    /// Receiver reports of the tracks from which something came, by their places.
+    pub fn reports(&mut self, now: Duration) -> Vec<(usize, Bytes)> {
+        let mut out = Vec::new();
+        for (place, track) in self.tracks.iter_mut().enumerate() {
+            let Some(track) = track else { continue };
+            let Some(ssrc) = track.ssrc else { continue };
+            let (last_report, delay) = match track.report {
+                Some((middle, at)) => {
+                    let passed = now.saturating_sub(at).as_nanos().saturating_mul(65_536) / 1_000_000_000;
+                    (middle, u32::try_from(passed).unwrap_or(u32::MAX))
+                }
+                None => (0, 0),
+            };
+            let block = Block { ssrc, summary: track.reception.summary(), last_report, delay };
+            let mut packet = BytesMut::with_capacity(64);
+            rtcp::write_receiver(OWN_SSRC, &block, "msconv", &mut packet);
+            out.push((place, packet.freeze()));
+        }
+        out
+    }
+}
+
+impl Track {
+    /// None for what is thrown away.
+    fn new(described: &Described, datagrams: bool) -> Option<Track> {
+        let (kind, unpacker, sets, decoding) = match &described.format {
+            Format::Video(codec, track) => {
+                let (depth, rate) = track.as_ref().map_or((0, None), |t| (t.reorder, t.frame_rate));
+                let unpacker = Unpacker::video(*codec)?;
+                (TrackKind::Video, unpacker, Some(Sets::new(*codec)), DecodeTimes::new(depth, rate))
+            }
+            Format::Aac(track, headers) => {
+                let unpacker = Unpacker::aac(*headers, track.samples_per_packet().unwrap_or(1024));
+                (TrackKind::Audio, unpacker, None, DecodeTimes::new(0, None))
+            }
+            Format::Mpeg => {
+                let unpacker = Unpacker::Mpeg(Default::default());
+                (TrackKind::Audio, unpacker, None, DecodeTimes::new(0, None))
+            }
+            Format::Plain(_) => (TrackKind::Audio, Unpacker::Plain, None, DecodeTimes::new(0, None)),
+            Format::Ignored => return None,
+        };
+        Some(Track {
+            kind,
+            payload_type: described.payload_type,
+            clock: described.clock,
+            rate: described.clock,
+            ssrc: None,
+            numbers: Unwrapped::default(),
+            times: Unwrapped::default(),
+            order: if datagrams { InOrder::patient() } else { InOrder::direct() },
+            unpacker,
+            reception: Reception::default(),
+            sets,
+            decoding,
+            last: None,
+            report: None,
+        })
+    }
+
+    fn take(
+        &mut self,
+        header: Header,
+        payload: Bytes,
+        arrival: Duration,
+        out: &mut Vec<Next<(Header, Bytes)>>,
+    ) {
+        if self.ssrc.replace(header.ssrc).is_some_and(|before| before != header.ssrc) {
+            // Another source: its numbers have nothing to do with those before.
+            self.numbers = Unwrapped::default();
+            self.times = Unwrapped::default();
+            self.order = self.order.anew();
+            self.reception.restart();
+        }
+        let number = self.numbers.follow(header.sequence.into());
+        let time = self.times.follow(header.timestamp);
+        let nanos = i64::try_from(arrival.as_nanos()).unwrap_or(i64::MAX);
+        let ticks = MediaTime::from_nanos(nanos).in_clock(self.clock);
+        self.reception.packet(number, time, ticks);
+        self.order.push(number, (header, payload), arrival, out);
+    }
+}
+
+#[cfg(test)]
+mod tests;

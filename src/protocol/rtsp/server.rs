@@ -1,0 +1,188 @@
+//! The RTSP server: accepts connections and gives each a task.
+
+mod connection;
+mod publishing;
+mod reading;
+
+use super::udp::Udp;
+use crate::base::clock::Now;
+use crate::hub::{Client, Hub};
+use crate::protocol::access::{Access, Ledger, neighbourhood};
+use crate::protocol::admission::Door;
+use crate::protocol::{RTSP_CONNECTION, RTSP_SESSION};
+use crate::telemetry::Log;
+use connection::Connection;
+use socket2::{SockRef, TcpKeepalive};
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+/// How much the kernel may hold of what a reader has not taken. It doubles the number for its own bookkeeping.
+const SEND_BUFFER: usize = 256 << 10;
+/// How long connections may take to end when the server ends.
+const POLITE: Duration = Duration::from_secs(4);
+
+/// The server's bounds in time and number. Values, so that tests can shorten them.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// From the first byte of a message or packet to its last.
+    pub message: Duration,
+    /// Without a sign of life.
+    pub idle: Duration,
+    /// A publisher without packets.
+    pub silence: Duration,
+    /// Between two receiver reports to a publisher.
+    pub reports: Duration,
+    /// For a reader to take what was sent before its stream ended.
+    pub farewell: Duration,
+    /// Sessions from one address, except from this machine.
+    pub sessions_per_address: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            message: Duration::from_secs(10),
+            idle: Duration::from_secs(super::session::server::TIMEOUT_SECS),
+            silence: Duration::from_secs(10),
+            reports: Duration::from_secs(5),
+            farewell: Duration::from_secs(5),
+            sessions_per_address: 16,
+        }
+    }
+}
+
+/// What the connections of a server share.
+pub struct Shared {
+    /// The streams.
+    pub hub: Hub,
+    /// Who may publish and read.
+    pub access: Access,
+    /// How many may come in.
+    pub door: Door,
+    /// Wrong passwords.
+    pub ledger: Arc<Mutex<Ledger>>,
+    /// Who came, what was refused.
+    pub log: Log,
+    /// Bounds.
+    pub limits: Limits,
+    udp: Option<Arc<Udp>>,
+    started: Instant,
+    sources: RandomState,
+}
+
+impl Shared {
+    /// A server that begins now. Without `udp` all packets go through connections.
+    pub fn new(
+        hub: Hub,
+        access: Access,
+        door: Door,
+        ledger: Arc<Mutex<Ledger>>,
+        udp: Option<Arc<Udp>>,
+        log: Log,
+    ) -> Shared {
+        let (limits, started) = (Limits::default(), Instant::now());
+        Shared { hub, access, door, ledger, log, limits, udp, started, sources: RandomState::new() }
+    }
+
+    /// Time since the server began.
+    fn age(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The sources of a stream's tracks in one packing: random, and always the same while the server runs.
+    fn ssrc(&self, name: &str, key: &str) -> [u32; 2] {
+        let of = |track: u8| (self.sources.hash_one((name, key, track)) & u64::from(u32::MAX)) as u32;
+        [of(0), of(1)]
+    }
+
+    /// Whether another session may come from there.
+    fn has_room(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        if address.is_loopback() {
+            return true;
+        }
+        let same = |client: &Arc<Client>| neighbourhood(client.remote.ip()) == neighbourhood(address);
+        let sessions = self.hub.registry().list(RTSP_SESSION);
+        sessions.iter().filter(|c| same(c)).count() < self.limits.sessions_per_address
+    }
+}
+
+/// Serves RTSP until `shutdown` says so. Then readers are told, and what is not gone after a few seconds is dropped.
+pub async fn serve(listener: TcpListener, shared: Arc<Shared>, mut shutdown: watch::Receiver<bool>) {
+    let mut connections = JoinSet::new();
+    // Datagrams go on until the last reader has been told that it is over.
+    let (over, ended) = watch::channel(false);
+    let datagrams = shared.udp.clone().map(|udp| tokio::spawn(udp.serve(ended)));
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            Some(_) = connections.join_next() => continue,
+            _ = shutdown.wait_for(|down| *down) => break,
+        };
+        match accepted {
+            Ok((socket, remote)) => admit(&mut connections, socket, remote, &shared, &shutdown),
+            Err(error) => {
+                shared.log.warn(format_args!("rtsp: cannot accept a connection: {error}"));
+                // Out of files or memory: a moment lets others end.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+    drop(listener);
+    let polite = async { while connections.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(POLITE, polite).await;
+    connections.shutdown().await;
+    let _ = over.send(true);
+    if let Some(datagrams) = datagrams {
+        let _ = datagrams.await;
+    }
+}
+
+/// Begins a connection, or closes it at once if there are too many.
+fn admit(
+    connections: &mut JoinSet<()>,
+    socket: TcpStream,
+    remote: SocketAddr,
+    shared: &Arc<Shared>,
+    shutdown: &watch::Receiver<bool>,
+) {
+    let now = Now::read();
+    let registry = shared.hub.registry();
+    let client = registry.enter(RTSP_CONNECTION, remote, now.mono, now.wall_ms);
+    let place = match shared.door.enter(&client) {
+        Ok(place) => place,
+        Err(refused) => {
+            registry.broke(refused.limit());
+            return shared.log.warn(format_args!("rtsp: {remote} refused: {refused}"));
+        }
+    };
+    match arrange(&socket).and_then(|()| Connection::new(shared.clone(), socket, client, place)) {
+        Ok(connection) => {
+            connections.spawn(connection.run(shutdown.clone()));
+        }
+        Err(error) => shared.log.debug(format_args!("rtsp: {remote}: {error}")),
+    }
+}
+
+/// Options of a connection: no waiting for more bytes, a bounded buffer, and an end for peers that vanished.
+fn arrange(socket: &TcpStream) -> io::Result<()> {
+    socket.set_nodelay(true)?;
+    let socket = SockRef::from(socket);
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    let keepalive = TcpKeepalive::new()
+        .with_time(Duration::from_secs(30))
+        .with_interval(Duration::from_secs(10))
+        .with_retries(3);
+    socket.set_tcp_keepalive(&keepalive)
+}

@@ -1,0 +1,141 @@
+//! A session that publishes: its packets become frames for the hub.
+
+use super::Shared;
+use crate::base::clock::Now;
+use crate::hub::{Client, Publisher};
+use crate::protocol::rtsp::ingest::{Ingest, Step};
+use crate::protocol::rtsp::session::Tracked;
+use crate::protocol::rtsp::udp::{Datagram, Registration, Side};
+use crate::protocol::rtsp::wire::Transport;
+use crate::protocol::rtsp::wire::sdp_read::Described;
+use bytes::{BufMut, Bytes, BytesMut};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+
+/// Datagrams that may wait for the publisher's task.
+const MAILBOX: usize = 1024;
+
+/// A publisher.
+pub struct Publishes {
+    /// Its stream.
+    pub publisher: Publisher,
+    described: Vec<Described>,
+    ways: Tracked,
+    ingest: Option<Ingest>,
+    began: Instant,
+    /// When the last packet came, or RECORD did.
+    pub heard: Instant,
+    steps: Vec<Step>,
+    /// Datagrams for it.
+    pub mailbox: Option<mpsc::Receiver<Datagram>>,
+    registration: Option<Registration>,
+}
+
+impl Publishes {
+    /// Has announced its tracks.
+    pub fn new(publisher: Publisher, described: Vec<Described>, now: Now) -> Publishes {
+        Publishes {
+            publisher,
+            described,
+            ways: Tracked::default(),
+            ingest: None,
+            began: now.mono,
+            heard: now.mono,
+            steps: Vec::new(),
+            mailbox: None,
+            registration: None,
+        }
+    }
+
+    /// Begins to take packets. `false` if its ports are another's.
+    pub fn record(&mut self, shared: &Shared, client: &Client, ways: Tracked, now: Now) -> bool {
+        let datagrams = ways.interleaved() == Some(false);
+        let mut ingest = Ingest::new(&self.described, |track| ways.way(track).is_some(), datagrams);
+        if let (true, Some(udp)) = (datagrams, &shared.udp) {
+            let (sender, receiver) = mpsc::channel(MAILBOX);
+            let track = |track: usize| match ways.way(track)? {
+                Transport::Datagrams { rtp, rtcp } => {
+                    let payload_type = self.described.get(track)?.payload_type;
+                    Some((track, payload_type, (rtp, rtcp)))
+                }
+                Transport::Interleaved(_) => None,
+            };
+            let tracks: Vec<_> = ways.places().filter_map(track).collect();
+            let ip = client.remote.ip().to_canonical();
+            match udp.routes().publisher(ip, &tracks, &sender) {
+                Some(registration) => self.registration = Some(registration),
+                None => return false,
+            }
+            self.mailbox = Some(receiver);
+        }
+        ingest.begin(&mut self.steps);
+        (self.began, self.heard) = (now.mono, now.mono);
+        self.ways = ways;
+        self.ingest = Some(ingest);
+        self.hand_over(now);
+        true
+    }
+
+    /// Takes a packet. [`Publishes::hand_over`] follows when all that came together has been taken.
+    pub fn take(&mut self, track: usize, side: Side, packet: &Bytes, client: &Client, now: Now) {
+        let arrival = now.mono.saturating_duration_since(self.began);
+        let Some(ingest) = &mut self.ingest else { return };
+        match side {
+            Side::Rtp => {
+                self.heard = now.mono;
+                ingest.rtp(track, packet, arrival, &client.counters, &mut self.steps);
+            }
+            Side::Rtcp => ingest.rtcp(track, packet, arrival, &client.counters),
+        }
+    }
+
+    /// Gives the hub what the packets made.
+    pub fn hand_over(&mut self, now: Now) {
+        if self.steps.is_empty() {
+            return;
+        }
+        for step in self.steps.drain(..) {
+            match step {
+                Step::Headers(tracks) => self.publisher.headers(tracks),
+                Step::Ready => self.publisher.ready(now),
+                Step::Frame(frame) => self.publisher.frame(frame, now.mono),
+            }
+        }
+        self.publisher.flush(now);
+    }
+
+    /// Tells the publisher how its packets come: bytes for the connection; datagrams leave by themselves.
+    pub fn report(&mut self, shared: &Shared, client: &Client, now: Now) -> Bytes {
+        let passed: Duration = now.mono.saturating_duration_since(self.began);
+        let mut out = BytesMut::new();
+        let Some(ingest) = &mut self.ingest else { return out.freeze() };
+        for (track, packet) in ingest.reports(passed) {
+            match (self.ways.way(track), &shared.udp) {
+                (Some(Transport::Interleaved(Some((_, channel)))), _) => {
+                    out.put_slice(&[b'$', channel]);
+                    out.put_u16(u16::try_from(packet.len()).unwrap_or(0));
+                    out.put_slice(&packet);
+                }
+                (Some(Transport::Datagrams { rtcp, .. }), Some(udp)) => {
+                    let to = SocketAddr::new(client.remote.ip().to_canonical(), rtcp);
+                    udp.send_one(Side::Rtcp, &packet, to);
+                }
+                _ => {}
+            }
+        }
+        out.freeze()
+    }
+}
+
+/// A datagram for whoever publishes; waits for ever if nobody does.
+pub async fn datagram(publishes: Option<&mut Publishes>) -> Datagram {
+    let mailbox = publishes.and_then(|p| p.mailbox.as_mut());
+    match mailbox {
+        Some(mailbox) => match mailbox.recv().await {
+            Some(datagram) => datagram,
+            None => std::future::pending().await,
+        },
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,280 @@
+//! The pair of sockets through which all datagrams of RTSP go: RTP to and from the even port, RTCP to and from the odd
+//! one. A frame goes to all its readers in a few calls: packets of equal size as one message that the kernel cuts
+//! (UDP_SEGMENT), the same message to many addresses with one `sendmmsg`.
+
+mod routes;
+mod unreachable;
+
+use crate::hub::registry::add;
+use crate::hub::{Counters, Datagrams, Packed, Registry, Targets};
+use crate::process::sys;
+use bytes::Bytes;
+use routes::Routes;
+pub use routes::{Datagram, ReaderLink, Registration, Side};
+use socket2::{SockAddr, SockRef};
+use std::io::{self, ErrorKind, IoSlice};
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::io::Interest;
+use tokio::net::UdpSocket;
+use tokio::sync::watch;
+
+/// Most packets of one segmented message (UDP_MAX_SEGMENTS of older kernels).
+const MOST_SEGMENTS: usize = 64;
+/// Most bytes of one segmented message: what an IP datagram holds.
+const MOST_BYTES: usize = 65_000;
+/// Most addresses of one call.
+const MOST_MESSAGES: usize = 256;
+/// What the sockets may hold, in bytes: some frames for all readers, some frames of all publishers.
+const BUFFER: usize = 4 << 20;
+/// Datagrams that are read before others have a turn.
+const AT_ONCE: usize = 256;
+
+/// See the module.
+pub struct Udp {
+    rtp: UdpSocket,
+    rtcp: UdpSocket,
+    ports: (u16, u16),
+    v6: bool,
+    /// Whether the kernel cuts messages into packets.
+    segments: AtomicBool,
+    routes: Routes,
+    registry: Registry,
+}
+
+impl Udp {
+    /// Serves this pair: `rtp` on an even port, `rtcp` on the one behind it.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn new(rtp: std::net::UdpSocket, rtcp: std::net::UdpSocket, registry: Registry) -> io::Result<Udp> {
+        for socket in [&rtp, &rtcp] {
+            socket.set_nonblocking(true)?;
+            let reference = SockRef::from(socket);
+            // More than the system allows is cut down to that, which is all right.
+            reference.set_send_buffer_size(BUFFER)?;
+            reference.set_recv_buffer_size(BUFFER)?;
+            unreachable::report(socket)?;
+        }
+        let (here, there) = (rtp.local_addr()?, rtcp.local_addr()?);
+        Ok(Udp {
+            rtp: UdpSocket::from_std(rtp)?,
+            rtcp: UdpSocket::from_std(rtcp)?,
+            ports: (here.port(), there.port()),
+            v6: here.is_ipv6(),
+            segments: AtomicBool::new(true),
+            routes: Routes::default(),
+            registry,
+        })
+    }
+
+    /// Its ports for RTP and RTCP.
+    pub fn ports(&self) -> (u16, u16) {
+        self.ports
+    }
+
+    /// Who gets what comes from where.
+    pub fn routes(&self) -> &Routes {
+        &self.routes
+    }
+
+    /// Reads what comes until `shutdown` says so.
+    pub async fn serve(self: Arc<Udp>, mut shutdown: watch::Receiver<bool>) {
+        let mut buffer = vec![0; 1 << 16];
+        let interest = Interest::READABLE | Interest::ERROR;
+        loop {
+            let side = tokio::select! {
+                _ = self.rtp.ready(interest) => Side::Rtp,
+                _ = self.rtcp.ready(interest) => Side::Rtcp,
+                _ = shutdown.wait_for(|down| *down) => return,
+            };
+            self.read(side, &mut buffer);
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn socket(&self, side: Side) -> &UdpSocket {
+        match side {
+            Side::Rtp => &self.rtp,
+            Side::Rtcp => &self.rtcp,
+        }
+    }
+
+    fn read(&self, side: Side, buffer: &mut [u8]) {
+        let socket = self.socket(side);
+        for _ in 0..AT_ONCE {
+            match socket.try_recv_from(buffer) {
+                Ok((length, from)) => {
+                    let packet = buffer.get(..length).unwrap_or(&[]);
+                    if !self.routes.deliver(side, canonical(from), packet) {
+                        self.registry.broke("rtp_unknown_source");
+                    }
+                }
+                Err(e) if e.kind() == ErrorKind::WouldBlock => break,
+                // An unreachable peer of an earlier packet: it stands in the error queue as well.
+                Err(_) => {}
+            }
+        }
+        let drained = socket.try_io(Interest::ERROR, || {
+            self.unreachable(side);
+            Err::<(), _>(ErrorKind::WouldBlock.into())
+        });
+        debug_assert!(drained.is_err());
+    }
+
+    /// Ends readers whose port nobody listens on any more.
+    fn unreachable(&self, side: Side) {
+        for gone in unreachable::drain(self.socket(side)) {
+            self.routes.unreachable(side, canonical(gone));
+        }
+    }
+
+    /// An address as the socket wants it.
+    fn address(&self, to: SocketAddr) -> SockAddr {
+        match to.ip() {
+            IpAddr::V4(v4) if self.v6 => SocketAddr::new(v4.to_ipv6_mapped().into(), to.port()).into(),
+            _ => to.into(),
+        }
+    }
+
+    /// One packet to one address. What cannot be sent is lost, as datagrams are.
+    pub fn send_one(&self, side: Side, packet: &[u8], to: SocketAddr) {
+        let address = self.address(to);
+        if let Some(address) = address.as_socket() {
+            let _ = self.socket(side).try_send_to(packet, address);
+        }
+    }
+
+    /// A run of packets to many.
+    fn send_run(&self, run: &Run<'_>, to: &[SockAddr], counters: &[&Counters]) {
+        let mut done = 0;
+        let mut retried = false;
+        while let Some(rest) = to.get(done..).filter(|rest| !rest.is_empty()) {
+            let batch = rest.get(..MOST_MESSAGES).unwrap_or(rest);
+            let socket = self.socket(run.side);
+            match sys::send_to_each(socket.as_fd(), &run.parts, run.segment, batch) {
+                Ok(sent) => {
+                    counters.iter().skip(done).take(sent).for_each(|c| run.count_sent(c));
+                    done = done.saturating_add(sent.max(1));
+                    retried = false;
+                }
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(e) if e.kind() == ErrorKind::WouldBlock => {
+                    return counters.iter().skip(done).for_each(|c| run.count_lost(c));
+                }
+                Err(e) if run.segment.is_some() && no_segments(&e) => {
+                    self.segments.store(false, Ordering::Relaxed);
+                    let counters = counters.get(done..).unwrap_or(&[]);
+                    for part in &run.parts {
+                        let parts = vec![*part];
+                        let single = Run { side: run.side, parts, segment: None, bytes: part.len() };
+                        self.send_run(&single, rest, counters);
+                    }
+                    return;
+                }
+                // What an earlier packet met is told here; this one has not been tried yet.
+                Err(_) if !retried => {
+                    retried = true;
+                    self.unreachable(run.side);
+                }
+                Err(_) => {
+                    counters.iter().skip(done).take(1).for_each(|c| run.count_lost(c));
+                    done = done.saturating_add(1);
+                    retried = false;
+                }
+            }
+        }
+    }
+}
+
+/// Whether the kernel, or the way out of the machine, does not cut messages into packets.
+fn no_segments(error: &io::Error) -> bool {
+    use nix::libc::{EINVAL, EIO, EMSGSIZE, ENOPROTOOPT, EOPNOTSUPP};
+    matches!(error.raw_os_error(), Some(EIO | EINVAL | EMSGSIZE | ENOPROTOOPT | EOPNOTSUPP))
+}
+
+/// Packets that one message carries.
+struct Run<'a> {
+    side: Side,
+    parts: Vec<IoSlice<'a>>,
+    segment: Option<u16>,
+    bytes: usize,
+}
+
+impl Run<'_> {
+    fn count_sent(&self, counters: &Counters) {
+        add(&counters.bytes_out, self.bytes as u64);
+        let packets = match self.side {
+            Side::Rtp => &counters.packets_out,
+            Side::Rtcp => &counters.rtcp_out,
+        };
+        add(packets, self.parts.len() as u64);
+    }
+
+    fn count_lost(&self, counters: &Counters) {
+        add(&counters.packets_discarded, self.parts.len() as u64);
+    }
+}
+
+/// The packets of `packed` in runs: the same channel, the same size but for the last.
+fn runs(packed: &Packed, segments: bool) -> Vec<(u8, Run<'_>)> {
+    let mut runs: Vec<(u8, Run<'_>)> = Vec::new();
+    for cut in &packed.cuts {
+        let start = cut.start as usize;
+        let Some(packet) = packed.bytes.get(start..start.saturating_add(cut.len as usize)) else { continue };
+        let length = packet.len();
+        let joins = |(channel, run): &&mut (u8, Run<'_>)| {
+            let first = run.parts.first().map_or(0, |p| p.len());
+            let even = run.parts.last().is_some_and(|p| p.len() == first);
+            let room = run.parts.len() < MOST_SEGMENTS && run.bytes.saturating_add(length) <= MOST_BYTES;
+            segments && *channel == cut.channel && even && length <= first && length > 0 && room
+        };
+        match runs.last_mut().filter(joins) {
+            Some((_, run)) => {
+                run.segment = run.parts.first().and_then(|p| u16::try_from(p.len()).ok());
+                run.bytes = run.bytes.saturating_add(length);
+                run.parts.push(IoSlice::new(packet));
+            }
+            None => {
+                let side = if cut.channel.is_multiple_of(2) { Side::Rtp } else { Side::Rtcp };
+                let run = Run { side, parts: vec![IoSlice::new(packet)], segment: None, bytes: length };
+                runs.push((cut.channel, run));
+            }
+        }
+    }
+    runs
+}
+
+impl Datagrams for Udp {
+    fn send(&self, packed: &Packed, to: &[(&Targets, &Counters)]) {
+        let (mut addresses, mut counters, mut of) = (Vec::new(), Vec::new(), None);
+        for (channel, run) in runs(packed, self.segments.load(Ordering::Relaxed)) {
+            if of.replace(channel) != Some(channel) {
+                addresses.clear();
+                counters.clear();
+                for (targets, counts) in to {
+                    if let Some(to) = targets.channels.get(usize::from(channel)).copied().flatten() {
+                        addresses.push(self.address(to));
+                        counters.push(*counts);
+                    }
+                }
+            }
+            self.send_run(&run, &addresses, &counters);
+        }
+    }
+}
+
+/// An IPv4 address that came through an IPv6 socket is an IPv4 address.
+pub fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+/// A datagram's bytes on their way to a task.
+fn owned(packet: &[u8]) -> Bytes {
+    Bytes::copy_from_slice(packet)
+}
+
+#[cfg(test)]
+mod tests;
