@@ -3,7 +3,7 @@
 use super::Context;
 use crate::base::{CommandLine, Failure, Kind, Outcome, clock, printable::printable};
 use crate::cli::PublishArgs;
-use crate::config::resolved::key_from_file;
+use crate::config::resolved::{Backend, key_from_file};
 use crate::manager::publish::{self, Prepared, Published, Request, Step};
 use crate::model::{Rendition, Source, StreamKey};
 use crate::process::supervisor::{Control, Event};
@@ -152,7 +152,11 @@ fn offer_servers(context: &Context, failure: &Failure) -> Outcome<bool> {
         return Ok(false);
     }
     context.console.talk(failure.what());
-    if !crate::ui::ask::confirm(&context.console, "start the servers now (msconv up)?")? {
+    let question = match context.settings.backend {
+        Backend::Embedded => "start the built-in server now (msconv up)?",
+        Backend::Native => "start nginx and MediaMTX now (msconv up)?",
+    };
+    if !crate::ui::ask::confirm(&context.console, question)? {
         return Ok(false);
     }
     context.block_on(super::up::brought_up(context, std::time::Duration::from_secs(60)))?;

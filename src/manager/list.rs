@@ -2,10 +2,12 @@
 
 use super::merge::{self, View};
 use super::ours::ours;
+use super::preflight;
 use super::samples::{Judgement, Samples};
 use super::stream_facts::{Movement, Movements};
 use crate::base::secret::redact_urls;
 use crate::base::{Failure, Kind, Outcome, clock};
+use crate::config::resolved::Backend;
 use crate::config::{Environment, Settings};
 use crate::model::HttpUrl;
 use crate::model::listing::{Listing, Server};
@@ -246,10 +248,14 @@ fn mediamtx_advice(url: &HttpUrl, reason: &SourceError) -> String {
 }
 
 fn nobody_answers(settings: &Settings, nginx: &SourceError, mediamtx: &SourceError) -> Failure {
+    let (page, api) = match settings.backend {
+        Backend::Embedded => ("the status page", "the API"),
+        Backend::Native => ("nginx-rtmp", "MediaMTX"),
+    };
     let mut failure = Failure::new(Kind::Server, "no media server answers")
-        .why(silence("nginx-rtmp", &settings.nginx_stat_url, nginx))
-        .why(silence("MediaMTX", &settings.mediamtx_url, mediamtx))
-        .hint("msconv up            (starts the servers)");
+        .why(silence(page, &settings.nginx_stat_url, nginx))
+        .why(silence(api, &settings.mediamtx_url, mediamtx))
+        .hint(preflight::up(settings));
     // Something is there, but not what is needed: starting servers would only find the port taken.
     if !nginx.absent() {
         failure = failure.hint(nginx_advice(&settings.nginx_stat_url, nginx));

@@ -5,6 +5,7 @@ pub mod line;
 pub mod read;
 
 use super::ours::ours;
+use super::preflight;
 use crate::base::{Failure, Kind, Outcome, failure::io_words};
 use crate::config::keys::nearest_of;
 use crate::config::resolved::parse_key;
@@ -88,7 +89,7 @@ fn of_server(settings: &Settings, service: Service) -> Outcome<Log> {
     }
     Err(Failure::new(Kind::NotFound, format!("there is no log of {} yet", service.word()))
         .why(format!("{} holds none", settings.paths.logs().join(service.word()).display()))
-        .hint("msconv up            (starts the servers)")
+        .hint(preflight::up(settings))
         .hint("--home DIR           (if they were started from another folder)"))
 }
 

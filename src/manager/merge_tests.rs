@@ -483,3 +483,26 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_built_in_server_shows_each_stream_twice_and_it_counts_once() {
+    let mut stream = publishing("stream1_720p");
+    stream.nclients = 4;
+    let mut snapshot = page("live", vec![stream]);
+    snapshot.server = Some("msconv-0.1.0".into());
+    let path = Path {
+        name: "stream1_720p".into(),
+        ready: true,
+        source: Some("rtmpConn".into()),
+        readers: 3,
+        ..Path::default()
+    };
+    let look = Look::of(Some(snapshot.clone()), Some(vec![path.clone()]));
+    let merged = look.merged();
+    assert_eq!((keys(&merged), merged.notes.len()), (vec!["stream1"], 0));
+    assert_eq!(merged.streams[0].renditions[0].viewers, 3);
+    // Behind a real nginx-rtmp the same would be two publishers.
+    snapshot.server = Some("1.22.1".into());
+    let merged = Look::of(Some(snapshot), Some(vec![path])).merged();
+    assert_eq!((merged.notes.len(), merged.streams[0].renditions[0].viewers), (1, 6));
+}

@@ -3,6 +3,7 @@
 
 use crate::base::{Failure, Kind, Outcome};
 use crate::config::Settings;
+use crate::config::resolved::Backend;
 use crate::model::RtmpUrl;
 use crate::status::rtmp_hello::{self, HelloError};
 use crate::status::{self, Client, Limits, Snapshot};
@@ -33,7 +34,7 @@ pub async fn server(settings: &Settings) -> Outcome<Server> {
         rtmp_hello::hello(url, HELLO_LIMIT),
         status::nginx_snapshot(&client, &settings.nginx_stat_url)
     );
-    hello.map_err(|e| unusable(url, &e))?;
+    hello.map_err(|e| unusable(settings, &e))?;
     match stat {
         Ok(snapshot) => has_application(url, &snapshot),
         Err(why) => Ok(Server {
@@ -69,18 +70,23 @@ pub fn has_application(url: &RtmpUrl, snapshot: &Snapshot) -> Outcome<Server> {
     })
 }
 
+/// The next step where no server runs.
+pub fn up(settings: &Settings) -> &'static str {
+    match settings.backend {
+        Backend::Embedded => "msconv up            (starts the built-in server)",
+        Backend::Native => "msconv up            (starts nginx and MediaMTX)",
+    }
+}
+
 /// The failure of an address that is no usable RTMP server.
-pub fn unusable(url: &RtmpUrl, error: &HelloError) -> Failure {
+pub fn unusable(settings: &Settings, error: &HelloError) -> Failure {
+    let url = &settings.nginx_rtmp_url;
     let server = |what: String| Failure::new(Kind::Server, what);
     let form = "--nginx-rtmp-url rtmp://HOST:1935/live";
     match error {
         HelloError::Refused => {
             let failure = server(format!("nothing listens at {url}")).why(error.to_string());
-            if url.is_local() {
-                failure.hint("msconv up            (starts the servers)")
-            } else {
-                failure.hint(form)
-            }
+            if url.is_local() { failure.hint(up(settings)) } else { failure.hint(form) }
         }
         HelloError::UnknownHost => server(format!("there is no host {}", url.host())).hint(form),
         HelloError::OtherProtocol(_) => {

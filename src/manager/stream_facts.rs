@@ -67,6 +67,7 @@ pub fn gather<'a>(
 ) -> Gathered<'a> {
     let mut live: BTreeMap<At, Fact<'a>> = BTreeMap::new();
     let mut waiting: BTreeMap<At, u64> = BTreeMap::new();
+    let one_server = nginx.is_some_and(|page| page.built_in().is_some());
     for (app, stream) in
         nginx.iter().flat_map(|s| &s.applications).flat_map(|a| a.streams.iter().map(move |s| (a, s)))
     {
@@ -92,7 +93,12 @@ pub fn gather<'a>(
             }
         } else if known || (nginx.is_none() && path.pulled_over_rtmp()) {
             let fact = live.entry(at).or_default();
-            if path.pulled_over_rtmp() { fact.pulls.push(path) } else { fact.direct.push(path) }
+            match path.pulled_over_rtmp() {
+                true => fact.pulls.push(path),
+                // The same stream once more, its viewers already counted.
+                false if one_server => {}
+                false => fact.direct.push(path),
+            }
         } else if !(path.pulled_over_rtmp() && left.contains(&at)) {
             live.entry(At::direct(&path.name)).or_default().direct.push(path);
         }

@@ -23,6 +23,7 @@ const MOST_CLIENTS: usize = 200_000;
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Tag {
     Rtmp,
+    ServerVersion,
     RtmpVersion,
     Pid,
     Uptime,
@@ -86,6 +87,7 @@ enum AudioFact {
 impl Tag {
     fn below(parent: Tag, name: &str) -> Tag {
         match (parent, name) {
+            (Tag::Rtmp, "nginx_version") => Tag::ServerVersion,
             (Tag::Rtmp, "nginx_rtmp_version") => Tag::RtmpVersion,
             (Tag::Rtmp, "pid") => Tag::Pid,
             (Tag::Rtmp, "uptime") => Tag::Uptime,
@@ -234,6 +236,7 @@ impl Page {
         self.ended = self.path.is_empty();
         let text = std::mem::take(&mut self.text);
         match tag {
+            Tag::ServerVersion => self.snapshot.server = filled(&text),
             Tag::RtmpVersion => self.snapshot.version = filled(&text),
             Tag::Pid => self.snapshot.pid = text.trim().parse().ok(),
             Tag::Uptime => self.snapshot.uptime_s = number(&text),

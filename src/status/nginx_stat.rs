@@ -12,6 +12,8 @@ use quick_xml::events::Event;
 /// One look at a server.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
+    /// What the server calls itself: nginx's version, or `msconv-` and that of the server built into msconv.
+    pub server: Option<String>,
     /// What the module calls itself; says 1.1.4 for 1.2.x too, so nothing may depend on it.
     pub version: Option<String>,
     /// The worker process that answered: with several workers each page shows the streams of one only.
@@ -150,6 +152,21 @@ pub enum ParseError {
 }
 
 impl Snapshot {
+    /// The version of the server built into msconv, if that wrote the page. It is one server behind all faces: its
+    /// pages have the readers of every protocol, and `/v3` shows the same streams once more.
+    pub fn built_in(&self) -> Option<&str> {
+        self.server.as_deref()?.strip_prefix("msconv-")
+    }
+
+    /// The server in words: `nginx-rtmp 1.1.4`, `msconv 0.1.0`.
+    pub fn words(&self) -> String {
+        match (self.built_in(), &self.version) {
+            (Some(version), _) => format!("msconv {version}"),
+            (None, Some(version)) => format!("nginx-rtmp {version}"),
+            (None, None) => "nginx-rtmp".into(),
+        }
+    }
+
     /// The stream that is being published under this name in this application.
     pub fn stream(&self, application: &str, name: &str) -> Option<&StreamStat> {
         self.applications

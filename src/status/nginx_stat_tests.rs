@@ -16,6 +16,8 @@ fn sample(name: &str) -> Snapshot {
 fn reads_a_stream_with_everything() {
     let page = parse(PULLS.as_bytes()).unwrap();
     assert_eq!((page.uptime_s, page.pid, page.version.as_deref()), (169, Some(10075), Some("1.1.4")));
+    assert_eq!((page.server.as_deref(), page.built_in()), (Some("1.22.1"), None));
+    assert_eq!(page.words(), "nginx-rtmp 1.1.4");
     let stream = page.stream("live", "stream1_720p").unwrap();
     assert_eq!((stream.time_ms, stream.bytes_in, stream.bytes_out), (14483, 1517169, 1660708));
     assert_eq!((stream.bw_in_bps, stream.nclients, stream.clients.len()), (909552, 3, 3));

@@ -9,6 +9,7 @@ pub mod programs;
 pub mod servers;
 
 use crate::base::clock;
+use crate::config::resolved::Backend;
 use crate::config::{Environment, Settings};
 pub use check::{Check, Status, exit_code};
 pub use ffmpeg_fit::{FfmpegFound, fit_ffmpeg};
@@ -17,14 +18,13 @@ pub use ffmpeg_fit::{FfmpegFound, fit_ffmpeg};
 pub async fn examine(settings: &Settings, environment: &Environment, fix: bool) -> Vec<Check> {
     let servers = servers::look(settings, environment).await;
     let needed = !servers.rtmp && settings.nginx_rtmp_url.is_local();
-    let mut checks = vec![
-        programs::ffmpeg(settings, environment),
-        programs::ffprobe(settings, environment),
-        programs::nginx(settings, environment, needed),
-        programs::mediamtx(settings, servers.rtsp),
-        programs::players(settings, environment),
-        programs::display(environment),
-    ];
+    let mut checks = vec![programs::ffmpeg(settings, environment), programs::ffprobe(settings, environment)];
+    if settings.backend == Backend::Native {
+        checks.push(programs::nginx(settings, environment, needed));
+        checks.push(programs::mediamtx(settings, servers.rtsp));
+    }
+    checks.push(programs::players(settings, environment));
+    checks.push(programs::display(environment));
     checks.extend(servers.checks);
     checks.extend(folders::look(settings, environment, fix));
     checks.extend(leftovers::look(settings, environment, fix));

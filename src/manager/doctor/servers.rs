@@ -5,6 +5,7 @@ use super::check::{Check, Status};
 use crate::backend::native::Version;
 use crate::base::printable::printable;
 use crate::base::{Failure, Kind};
+use crate::config::resolved::Backend;
 use crate::config::{Environment, Settings};
 use crate::manager::mediamtx_advice::{Setting, advice};
 use crate::manager::preflight;
@@ -22,8 +23,13 @@ const HELLO: Duration = Duration::from_secs(4);
 /// Largest list of MediaMTX's configured paths that is looked at.
 const MOST_PATHS: usize = 1000;
 
-/// What starts MediaMTX.
-const WHERE_INSTALLED: &str = "msconv up    (starts MediaMTX too where it is installed)";
+/// What brings RTSP and the API up.
+fn starts_rtsp(settings: &Settings) -> &'static str {
+    match settings.backend {
+        Backend::Embedded => "msconv up",
+        Backend::Native => "msconv up    (starts MediaMTX too where it is installed)",
+    }
+}
 
 /// What the servers said.
 #[derive(Debug)]
@@ -46,9 +52,10 @@ pub async fn look(settings: &Settings, environment: &Environment) -> Seen {
         api(&client, settings),
     );
     let rtmp = hello.is_ok();
+    let built_in = stat.as_ref().is_ok_and(|page| page.built_in().is_some());
     let mut checks = vec![rtmp_check(settings, &hello), stat_check(settings, rtmp, stat)];
     checks.push(rtsp_check(settings, &rtsp));
-    checks.extend(api_checks(settings, environment, rtsp == Verdict::Plays, api));
+    checks.extend(api_checks(settings, environment, (rtsp == Verdict::Plays, built_in), api));
     Seen { rtmp, rtsp: rtsp == Verdict::Plays, checks }
 }
 
@@ -71,7 +78,7 @@ fn rtmp_check(settings: &Settings, hello: &Result<(), HelloError>) -> Check {
                 .next("msconv up")
         }
         Err(error) => {
-            let failure = preflight::unusable(url, error);
+            let failure = preflight::unusable(settings, error);
             let mut check = Check::of(name, Status::Fail, &failure);
             if !holder.is_empty() {
                 check.detail.push_str(&format!("; the port is held by {}", holder.trim_start_matches(", ")));
@@ -87,13 +94,12 @@ fn stat_check(settings: &Settings, rtmp: bool, stat: Result<Snapshot, SourceErro
     let holder = holder(url.is_local(), url.port());
     match stat {
         Ok(snapshot) => {
-            let version =
-                snapshot.version.as_deref().map(|v| format!(" {}", printable(v))).unwrap_or_default();
+            let server = printable(&snapshot.words());
             match preflight::has_application(&settings.nginx_rtmp_url, &snapshot) {
                 Ok(_) => Check::ok(
                     name,
                     format!(
-                        "/stat of nginx-rtmp{version} answers at {url}{holder}; it has the application {}",
+                        "/stat of {server} answers at {url}{holder}; it has the application {}",
                         settings.nginx_rtmp_url.application()
                     ),
                 ),
@@ -120,7 +126,7 @@ fn rtsp_check(settings: &Settings, verdict: &Verdict) -> Check {
         Verdict::Plays => Check::ok(name, format!("RTSP answers at {url}{holder}")),
         Verdict::Unreachable(why) if url.is_local() && holder.is_empty() => {
             Check::warn(name, format!("port {} is free: no RTSP server at {url}: {why}", url.port()))
-                .next(WHERE_INSTALLED)
+                .next(starts_rtsp(settings))
         }
         Verdict::Unreachable(why) => {
             Check::warn(name, format!("no RTSP server at {url}{holder}: {why}")).next(other)
@@ -161,7 +167,7 @@ async fn api(client: &Client, settings: &Settings) -> Result<Api, SourceError> {
 fn api_checks(
     settings: &Settings,
     environment: &Environment,
-    rtsp: bool,
+    (rtsp, built_in): (bool, bool),
     api: Result<Api, SourceError>,
 ) -> Vec<Check> {
     let url = &settings.mediamtx_url;
@@ -183,7 +189,7 @@ fn api_checks(
             return vec![if rtsp {
                 check.next("api: yes in mediamtx.yml")
             } else {
-                check.next(WHERE_INSTALLED)
+                check.next(starts_rtsp(settings))
             }];
         }
         Err(error) => {
@@ -192,7 +198,12 @@ fn api_checks(
         }
     };
     let version = api.version.map(|v| format!(" {v}")).unwrap_or_default();
-    let mut checks = vec![Check::ok(name, format!("the API of MediaMTX{version} answers at {url}{holder}"))];
+    let whose = if built_in {
+        "the built-in server's API".to_string()
+    } else {
+        format!("the API of MediaMTX{version}")
+    };
+    let mut checks = vec![Check::ok(name, format!("{whose} answers at {url}{holder}"))];
     checks.extend(url_forms(api.version, &api.sources).map(|failure| {
         let check = Check::of("mediamtx paths", Status::Warn, &failure);
         check.next(advice(Setting::Paths, settings, environment))
@@ -298,7 +309,7 @@ mod tests {
         let free = rtmp_check(&local, &Err(HelloError::Refused));
         assert_eq!((free.status, free.next), (Status::Warn, vec!["msconv up".to_string()]));
         let denied = Err(SourceError::Fetch(FetchError::Status(401)));
-        let checks = api_checks(&settings, &environment, true, denied);
+        let checks = api_checks(&settings, &environment, (true, false), denied);
         assert!(checks.first().is_some_and(|c| c.next.iter().any(|n| n.contains("authInternalUsers"))));
         for verdict in [Verdict::Silent, Verdict::Foreign("HTTP".into()), Verdict::Unreachable("x".into())] {
             assert_eq!(rtsp_check(&settings, &verdict).status, Status::Warn, "a publish does without RTSP");
