@@ -158,10 +158,10 @@ impl Snapshot {
         self.server.as_deref()?.strip_prefix("msconv-")
     }
 
-    /// The server in words: `nginx-rtmp 1.1.4`, `msconv 0.1.0`.
+    /// The server in words: `nginx-rtmp 1.1.4`, `msconv-0.1.0`.
     pub fn words(&self) -> String {
         match (self.built_in(), &self.version) {
-            (Some(version), _) => format!("msconv {version}"),
+            (Some(version), _) => format!("msconv-{version}"),
             (None, Some(version)) => format!("nginx-rtmp {version}"),
             (None, None) => "nginx-rtmp".into(),
         }

@@ -16,7 +16,7 @@ fn check(run: &Run, name: &str) -> Value {
 
 #[test]
 fn a_machine_with_everything_is_fit_though_nothing_runs() {
-    if !needs("ffmpeg") || !needs("nginx-rtmp") {
+    if !needs("ffmpeg") {
         return;
     }
     let stage = Stage::new("doctor-fit");
@@ -48,12 +48,15 @@ fn each_fault_has_its_exit_code_and_its_next_step() {
     stage.set("PATH", stage.root().join("bin").to_str().unwrap());
     stage.set("MSCONV_NGINX", "/no/such/nginx");
     let run = stage.msconv(&["doctor"]).expect(5).prints("ffprobe is not installed");
+    assert!(!run.stdout.contains("nginx"), "the built-in server needs none: {run}");
+    stage.set("MSCONV_BACKEND", "native");
+    let run = stage.msconv(&["doctor"]).expect(5);
     assert!(run.stdout.contains("fail  nginx"), "nothing answers, so nginx is needed: {run}");
 }
 
 #[test]
 fn folders_that_cannot_be_used_are_one() {
-    if !needs("ffmpeg") || !needs("nginx-rtmp") {
+    if !needs("ffmpeg") {
         return;
     }
     let stage = Stage::new("doctor-folders");

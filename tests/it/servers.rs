@@ -1,4 +1,4 @@
-//! `up` and `down` with the real nginx, and with programs that behave as badly as programs do.
+//! `up --backend native` and `down` with the real nginx, and with programs that behave as badly as programs do.
 
 use crate::stage::{Nginx, NginxOptions, Port, Stage, film, http_get, needs, wait_for};
 use msconv::process::identity;
@@ -19,6 +19,7 @@ fn stage(name: &str) -> Option<Stage> {
     // Whatever MediaMTX the machine may have is not part of these tests.
     let path = without_mediamtx(&stage);
     stage.set("PATH", &path);
+    stage.set("MSCONV_BACKEND", "native");
     Some(stage)
 }
 
@@ -140,7 +141,7 @@ fn up_twice_is_one_server() {
     assert_eq!(down.json()["schema"], "msconv.down/1");
     let outcomes: Vec<_> =
         down.json()["servers"].as_array().unwrap().iter().map(|s| s["outcome"].clone()).collect();
-    assert_eq!(outcomes, ["not_running", "stopped"]);
+    assert_eq!(outcomes, ["not_running", "not_running", "stopped"]);
 }
 
 #[test]
@@ -218,6 +219,7 @@ fn a_taken_port_names_who_has_it() {
 #[test]
 fn other_machines_and_forms_are_refused() {
     let stage = Stage::new("up-usage");
+    stage.set("MSCONV_BACKEND", "native");
     for (flag, words) in [
         ("--nginx-rtmp-url=rtmp://media.example/live", "names another one"),
         ("--nginx-stat-url=http://10.1.2.3/stat", "names another one"),
@@ -235,6 +237,7 @@ fn other_machines_and_forms_are_refused() {
 #[test]
 fn a_missing_nginx_or_module_says_what_to_install() {
     let stage = Stage::new("up-missing");
+    stage.set("MSCONV_BACKEND", "native");
     stage.set("MSCONV_NGINX", "/no/such/nginx");
     stage
         .msconv(&["up"])
@@ -266,6 +269,7 @@ fn fake_nginx(stage: &Stage, script: &str) {
 #[test]
 fn an_nginx_that_ends_is_quoted() {
     let stage = Stage::new("up-dies");
+    stage.set("MSCONV_BACKEND", "native");
     fake_nginx(&stage, "echo 'nginx: [emerg] unknown directive \"rtmp\" in nginx.conf:12' >&2; exit 1");
     let run = stage.msconv(&["up"]).expect(6);
     run.says("nginx ended with exit code 1 instead of starting")
@@ -277,6 +281,7 @@ fn an_nginx_that_ends_is_quoted() {
 #[test]
 fn an_nginx_that_never_answers_is_ended() {
     let stage = Stage::new("up-mute");
+    stage.set("MSCONV_BACKEND", "native");
     // It ignores SIGTERM, too, and has a child.
     fake_nginx(&stage, "trap '' TERM; sleep 1000 & while :; do sleep 1000; done");
     stage.msconv(&["up", "--timeout", "1s"]).expect(6).says("nginx did not answer within 1.0 s");
@@ -286,6 +291,7 @@ fn an_nginx_that_never_answers_is_ended() {
 #[test]
 fn ctrl_c_ends_what_was_started() {
     let stage = Stage::new("up-ctrl-c");
+    stage.set("MSCONV_BACKEND", "native");
     fake_nginx(&stage, "exec sleep 1000");
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
         let up = stage.spawn_msconv(&["up"]);

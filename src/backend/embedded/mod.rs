@@ -94,17 +94,34 @@ async fn bring_up(
         stack_limit: None,
         explain: report::failure,
     };
-    let (pid, ready) = start
+    let started = start
         .run(lock, patience, || async {
             let ready = report::ready(&output).ok_or("it has not said where it listens")?;
             ask(settings, &client, Some(&ready)).await?;
             Ok(ready)
         })
-        .await?;
+        .await;
+    let (pid, ready) = match started {
+        Ok(started) => started,
+        Err(failure) => return Err(with_other_server(failure, settings, &client).await),
+    };
     let addresses = ready.addresses();
     let program = environment.own_program()?;
     place.write_record(&Record::new(pid, &program, addresses))?;
     Ok((pid, true))
+}
+
+/// Adds that another server answers at the wanted addresses, if one does: nothing needs to be started then.
+async fn with_other_server(failure: Failure, settings: &Settings, client: &Client) -> Failure {
+    let wanted = settings.nginx_rtmp_url.application();
+    match status::nginx_snapshot(client, &settings.nginx_stat_url).await {
+        Ok(page) if page.applications.iter().any(|a| a.name == wanted && a.live) => failure.why(format!(
+            "{} is a running {} with the application '{wanted}': publish can use it as it is",
+            settings.nginx_stat_url,
+            page.words()
+        )),
+        _ => failure,
+    }
 }
 
 /// The ports that must be free beforehand, so that a refusal can name who has one. RTP's are tried by the server.
