@@ -2,7 +2,8 @@
 # Measures the figures that msconv promises and prints them as a table. Needs ffmpeg, nginx with the rtmp module, and
 # a film: MSCONV_TEST_FILM, or the one that scripts/test.sh fetches into target/film.
 #   scripts/bench.sh           the command line and the supervisor
-#   scripts/bench.sh relay     the embedded server against nginx-rtmp (MSCONV_BENCH_{SECONDS,ROUNDS,ONLY=cpu|first|delay|crowd})
+#   scripts/bench.sh relay     the embedded server against nginx-rtmp (MSCONV_BENCH_SECONDS, MSCONV_BENCH_ROUNDS,
+#                             MSCONV_BENCH_ONLY=cpu|first|delay|crowd)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Shows the whole way on this machine: servers up, a film live in several renditions, each of them read back, a
+# Shows the whole way on this machine: the built-in server up, a film live in several renditions, each of them read back, a
 # picture of each saved, all of it ended again. Any failure is an error, and nothing is left running.
 set -euo pipefail
 
@@ -81,7 +81,7 @@ shown() {
   "$msconv" "$@"
 }
 
-step "servers"
+step "the built-in server"
 shown up
 
 if [ -z "$film" ]; then
@@ -99,8 +99,7 @@ shown list
 pid=$(cat "$MSCONV_HOME/pids/demo.pid")
 labels=$("$msconv" list --json | grep -o '"label":"[^"]*"' | cut -d'"' -f4) || true
 [ -n "$labels" ] || fail "the list shows no rendition of demo"
-protocols=rtmp
-listens "$rtsp" && protocols="rtmp rtsp"
+protocols="rtmp rtsp"
 
 step "read back: every rendition, over ${protocols// / and }"
 pictures=${DEMO_PICTURES:-$(mktemp -d "${TMPDIR:-/tmp}/msconv-demo.XXXXXX")}

@@ -35,11 +35,11 @@ elsewhere() {
   # shellcheck disable=SC1091
   [ -r /etc/os-release ] && id=$(. /etc/os-release && printf '%s %s' "${ID:-}" "${ID_LIKE:-}")
   case " $id " in
-    *fedora* | *rhel*) say "dnf install gcc ffmpeg nginx (ffmpeg from RPM Fusion; nginx-rtmp-module must be built from source)" ;;
-    *arch*) say "pacman -S gcc ffmpeg nginx (and nginx-mod-rtmp from the AUR)" ;;
-    *alpine*) say "apk add build-base bash ffmpeg nginx nginx-mod-rtmp" ;;
-    *suse*) say "zypper install gcc ffmpeg nginx (ffmpeg from Packman; nginx-rtmp-module must be built from source)" ;;
-    *) say "install a C compiler, ffmpeg with libx264, and nginx with its rtmp module" ;;
+    *fedora* | *rhel*) say "dnf install gcc ffmpeg (from RPM Fusion)" ;;
+    *arch*) say "pacman -S gcc ffmpeg" ;;
+    *alpine*) say "apk add build-base bash ffmpeg" ;;
+    *suse*) say "zypper install gcc ffmpeg (from Packman)" ;;
+    *) say "install a C compiler and ffmpeg with libx264" ;;
   esac
 }
 
@@ -78,11 +78,11 @@ rtmp_module() {
   return 1
 }
 
-# ffmpeg, nginx with the rtmp module, a C compiler for the build.
+# ffmpeg, a C compiler for the build; with `nginx` also nginx with the rtmp module, for the native backend and the tests.
 need_programs() {
   local wanted=()
   have ffmpeg && have ffprobe || wanted+=(ffmpeg)
-  rtmp_module || wanted+=(nginx libnginx-mod-rtmp)
+  [ "${1:-}" != nginx ] || rtmp_module || wanted+=(nginx libnginx-mod-rtmp)
   have cc || wanted+=(gcc libc6-dev)
   [ -e /etc/ssl/certs/ca-certificates.crt ] || [ ! -e /etc/debian_version ] || wanted+=(ca-certificates)
   [ ${#wanted[@]} -gt 0 ] || return 0
@@ -90,7 +90,7 @@ need_programs() {
   local had_nginx=
   have nginx && had_nginx=yes
   packages "${wanted[@]}"
-  [ -n "$had_nginx" ] || quiet_nginx
+  [ -n "$had_nginx" ] || ! have nginx || quiet_nginx
 }
 
 # Debian's package starts an nginx of the system on port 80. Nobody asked for that one; `msconv up` starts its own.

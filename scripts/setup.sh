@@ -7,21 +7,24 @@ trap 'rm -f "$log"' EXIT
 
 usage() {
   cat <<'TEXT'
-usage: scripts/setup.sh [--players] [--no-install]
+usage: scripts/setup.sh [--players] [--native] [--no-install]
 
   --players     also install the players VLC and mpv
+  --native      also install nginx with its rtmp module, for `msconv up --backend native`
   --no-install  build, but do not put msconv on the PATH
 
-Installs ffmpeg and nginx with its rtmp module where they are missing (Debian and Ubuntu; elsewhere it names the
-packages), builds a release, and copies msconv to /usr/local/bin, or to ~/.local/bin where that cannot be written.
+Installs ffmpeg where it is missing (Debian and Ubuntu; elsewhere it names the packages), builds a release, and copies
+msconv to /usr/local/bin, or to ~/.local/bin where that cannot be written. The media server is built in.
 TEXT
 }
 
 players=
+native=
 install=yes
 for argument in "$@"; do
   case $argument in
     --players) players=yes ;;
+    --native) native=nginx ;;
     --no-install) install= ;;
     -h | --help) usage && exit 0 ;;
     *) usage >&2 && exit 2 ;;
@@ -38,18 +41,20 @@ place() {
 }
 
 step "programs"
-need_programs
+need_programs $native
 if [ -n "$players" ]; then
   have apt-get || fail "the players cannot be installed here" "install vlc and mpv by your package manager"
   packages vlc mpv
 fi
 say "ffmpeg   $(command -v ffmpeg)    $(ffmpeg -hide_banner -version | head -n 1 | cut -d' ' -f1-3)"
-rtmp_module
-say "nginx    $nginx    $("$nginx" -v 2>&1 | cut -d' ' -f3), with its rtmp module"
+if [ -n "$native" ]; then
+  rtmp_module || fail "nginx has no rtmp module here"
+  say "nginx    $nginx    $("$nginx" -v 2>&1 | cut -d' ' -f3), with its rtmp module"
+  have mediamtx || say "mediamtx (not installed: with nginx streams are read over RTMP; RTSP needs https://github.com/bluenviron/mediamtx/releases)"
+fi
 for player in vlc mpv; do
   have "$player" && say "$player      $(command -v "$player")"
 done
-have mediamtx || say "mediamtx (not installed: streams are read over RTMP; RTSP needs https://github.com/bluenviron/mediamtx/releases)"
 
 step "build"
 need_cargo
@@ -75,6 +80,6 @@ if [ -n "$install" ]; then
 fi
 
 step "ready"
-say "msconv up                                  start the servers"
+say "msconv up                                  start the built-in server"
 say "msconv publish -s stream1 -f video.mp4     go live"
 say "msconv list                                see what is live"

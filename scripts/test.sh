@@ -15,7 +15,7 @@ esac
 
 begun=$SECONDS
 step "what the tests need"
-need_programs
+need_programs nginx
 need_cargo
 need_lints
 if have apt-get; then

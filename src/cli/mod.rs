@@ -74,10 +74,10 @@ pub struct Globals {
     /// Where to publish [default: rtmp://localhost:1935/live]
     #[arg(long, global = true, value_name = "URL", value_hint = ValueHint::Url)]
     pub nginx_rtmp_url: Option<String>,
-    /// nginx-rtmp's status page [default: port 8080 of the publish host]
+    /// Status page of the server, as nginx-rtmp has it [default: port 8080 of the publish host]
     #[arg(long, global = true, value_name = "URL", value_hint = ValueHint::Url)]
     pub nginx_stat_url: Option<String>,
-    /// MediaMTX's API [default: port 9997 of the publish host]
+    /// API of the server, as MediaMTX has it [default: port 9997 of the publish host]
     #[arg(long, global = true, value_name = "URL", value_hint = ValueHint::Url)]
     pub mediamtx_url: Option<String>,
     /// Where streams are read over RTSP [default: port 8554 of the publish host]
@@ -101,9 +101,9 @@ pub enum Command {
     Status(StatusArgs),
     /// Show the log of a stream or a server
     Logs(LogsArgs),
-    /// Start the media servers and wait until they answer
+    /// Start the built-in server (or nginx and MediaMTX) and wait until it answers
     Up(UpArgs),
-    /// Stop the media servers that `up` started
+    /// Stop what `up` started
     Down(DownArgs),
     /// Run the built-in server in the foreground (`up` starts it in the background)
     Serve(Box<ServeArgs>),
@@ -349,11 +349,16 @@ pub enum Service {
 
 /// `up`.
 #[derive(Args, Debug, Default)]
-#[command(after_help = "Examples:\n  msconv up\n  msconv up --backend native --timeout 30s")]
+#[command(
+    after_help = "Examples:\n  msconv up\n  msconv up --listen 0.0.0.0\n  msconv up --backend native --timeout 30s"
+)]
 pub struct UpArgs {
-    /// Which servers
+    /// embedded (the built-in server) or native (nginx and MediaMTX) [default: embedded]
     #[arg(long, value_name = "BACKEND")]
     pub backend: Option<String>,
+    /// Where the built-in server listens [default: 127.0.0.1, this machine alone]
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<String>,
     /// How long to wait until they answer
     #[arg(long, value_name = "TIME", default_value = "60s")]
     pub timeout: String,

@@ -101,7 +101,10 @@ fn dispatch(cli: Cli) -> Outcome<u8> {
         Command::Stop(args) => stop::run(&context(vec![("stop_timeout", args.timeout.clone())])?, &args),
         Command::Status(args) => status::run(&context(vec![])?, &args),
         Command::Logs(args) => logs::run(&context(vec![])?, &args),
-        Command::Up(args) => up::run(&context(vec![("backend", args.backend.clone())])?, &args),
+        Command::Up(args) => {
+            let own = vec![("backend", args.backend.clone()), ("listen", args.listen.clone())];
+            up::run(&context(own)?, &args)
+        }
         Command::Down(args) => down::run(&context(vec![])?, &args),
         Command::Serve(args) => serve::run(&context(serve::settings(&args))?, &args),
         Command::Doctor(args) => doctor::run(&context(vec![])?, &args),
