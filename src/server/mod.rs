@@ -15,7 +15,7 @@ use crate::base::{Failure, Outcome, failure::io_words};
 use crate::hub::{self, Hub, Registry};
 use crate::protocol::access::{Ledger, pause};
 use crate::protocol::admission::{self, Door};
-use crate::protocol::rtmp;
+use crate::protocol::{rtmp, rtsp};
 use crate::telemetry::Log;
 use face::answer::{Answer, Question};
 use face::http::{self, Asked, Face, Told};
@@ -125,6 +125,28 @@ impl Server {
             access: options.access.clone(),
             ..Default::default()
         };
+        let udp = rtsp::udp::Udp::new(listeners.rtp, listeners.rtcp, hub.registry().clone())
+            .map(Arc::new)
+            .map_err(|e| Failure::internal("cannot serve datagrams").why(io_words(&e)))?;
+        let shared = Arc::new(rtsp::server::Shared::new(
+            hub.clone(),
+            options.access.clone(),
+            door.clone(),
+            ledger.clone(),
+            Some(udp.clone()),
+            log.clone(),
+        ));
+        let (listener, down_rtsp, down_udp) = (listening(listeners.rtsp)?, downs.clone(), downs.clone());
+        parts.begin("rtsp");
+        tasks.spawn(async move {
+            rtsp::server::serve(listener, shared, down_rtsp).await;
+            "rtsp"
+        });
+        parts.begin("rtp");
+        tasks.spawn(async move {
+            udp.serve(down_udp).await;
+            "rtp"
+        });
         let shared = Arc::new(rtmp::server::Shared::new(hub, rules, door, ledger, log.clone()));
         let (listener, down_rtmp) = (listening(listeners.rtmp)?, downs.clone());
         parts.begin("rtmp");
