@@ -220,7 +220,13 @@ impl Connection {
                 }
                 taken
             }
-            _ => self.take_in(&mut [0; READ]),
+            _ => {
+                let taken = self.take_in(&mut [0; READ]);
+                if let Part::Publishes(publishing) = &self.part {
+                    publishing.publisher.flush(Now::read());
+                }
+                taken
+            }
         }
     }
 

@@ -360,9 +360,13 @@ impl ServerSession {
     }
 
     fn media(&mut self, message: Message, now: Duration) {
-        let Purpose::Publishes(last) = &mut self.purpose else { return };
-        if message.kind != kind::DATA && !message.payload.is_empty() {
-            *last = now;
+        match &mut self.purpose {
+            Purpose::Publishes(last) if message.kind != kind::DATA && !message.payload.is_empty() => {
+                *last = now
+            }
+            // Some programs send without waiting for the answer: the codec headers must not be lost to them.
+            Purpose::Publishes(_) | Purpose::Asked => {}
+            Purpose::None(_) | Purpose::Plays => return,
         }
         self.events.push_back(Event::Media(message));
     }

@@ -354,6 +354,17 @@ fn command(name: &str, transaction: f64, arguments: &[Value]) -> Vec<u8> {
 }
 
 #[test]
+fn what_comes_right_behind_publish_is_not_lost() {
+    let mut server = connected();
+    let mut bytes = command("createStream", 2.0, &[Value::Null]);
+    bytes.extend(command("publish", 3.0, &[Value::Null, Value::text("film"), Value::text("live")]));
+    chunk_writer::write(&mut bytes, 128, kind::VIDEO, 1, 0, &[], &[0x17, 0, 0, 0, 0]);
+    server.receive(&bytes, T).unwrap();
+    assert!(matches!(server.event(), Some(server::Event::Publish(wish)) if wish.name == "film"));
+    assert!(matches!(server.event(), Some(server::Event::Media(m)) if m.kind == kind::VIDEO));
+}
+
+#[test]
 fn pings_and_questions_are_answered() {
     let mut session = connected();
     let mut ping = Vec::new();
