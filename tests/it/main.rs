@@ -18,4 +18,5 @@ mod playing;
 mod publish_argv;
 mod publishing;
 mod servers;
+mod serving_rtmp;
 mod stage_works;
