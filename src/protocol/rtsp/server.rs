@@ -119,11 +119,9 @@ impl Shared {
 }
 
 /// Serves RTSP until `shutdown` says so. Then readers are told, and what is not gone after a few seconds is dropped.
+/// What comes by datagram is read by [`Udp::serve`], which is a task of its own.
 pub async fn serve(listener: TcpListener, shared: Arc<Shared>, mut shutdown: watch::Receiver<bool>) {
     let mut connections = JoinSet::new();
-    // Datagrams go on until the last reader has been told that it is over.
-    let (over, ended) = watch::channel(false);
-    let datagrams = shared.udp.clone().map(|udp| tokio::spawn(udp.serve(ended)));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -143,10 +141,6 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>, mut shutdown: wat
     let polite = async { while connections.join_next().await.is_some() {} };
     let _ = tokio::time::timeout(POLITE, polite).await;
     connections.shutdown().await;
-    let _ = over.send(true);
-    if let Some(datagrams) = datagrams {
-        let _ = datagrams.await;
-    }
 }
 
 /// Begins a connection, or closes it at once if there are too many.
