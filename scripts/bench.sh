@@ -3,7 +3,7 @@
 # a film: MSCONV_TEST_FILM, or the one that scripts/test.sh fetches into target/film.
 #   scripts/bench.sh           the command line and the supervisor
 #   scripts/bench.sh relay     the embedded server against nginx-rtmp (MSCONV_BENCH_SECONDS, MSCONV_BENCH_ROUNDS,
-#                             MSCONV_BENCH_ONLY=cpu|first|delay|crowd)
+#                             MSCONV_BENCH_ONLY=cpu|first|delay|crowd, MSCONV_BENCH_CROWD)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -522,3 +522,7 @@ impl hyper::rt::Write for Watched {
         Poll::Ready(socket2::SockRef::from(&*self.stream).shutdown(std::net::Shutdown::Write))
     }
 }
+
+#[cfg(test)]
+#[path = "http_tests.rs"]
+mod tests;
