@@ -5,7 +5,9 @@ mod live;
 mod stage;
 
 mod chaos;
+mod control_faces;
 mod docs;
+mod embedded;
 mod examining;
 mod faults;
 mod film_contract;

@@ -1,0 +1,102 @@
+//! `msconv serve` on free ports, and the smallest HTTP client that shows whole answers.
+
+use super::run::Running;
+use super::wait::wait_for;
+use super::{PATIENCE, Stage};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// A server in the foreground.
+pub struct Serve {
+    running: Running,
+    ready: serde_json::Value,
+}
+
+impl Serve {
+    /// With these flags, on free ports, once it listens.
+    pub fn start(stage: &Stage, more: &[&str]) -> Serve {
+        let free = ["rtmp", "rtsp", "rtp", "stat", "api", "metrics"].map(|name| format!("--{name}-port=0"));
+        let mut args = vec!["serve", "--json"];
+        args.extend(free.iter().map(String::as_str));
+        args.extend(more);
+        let running = stage.spawn_msconv(&args);
+        let ready = wait_for("the server to listen", PATIENCE, || {
+            let said = running.stdout();
+            serde_json::from_str::<serde_json::Value>(&said)
+                .map_err(|e| format!("{e}: {said}\n{}", running.stderr()))
+        });
+        Serve { running, ready }
+    }
+
+    /// Where a face listens: `stat`, `api`, `metrics`, `rtmp`, `rtsp`, `rtp`.
+    pub fn address(&self, name: &str) -> SocketAddr {
+        let text = self.ready[name].as_str().unwrap_or_else(|| panic!("{name} is not in {}", self.ready));
+        text.parse().unwrap_or_else(|e| panic!("{text}: {e}"))
+    }
+
+    /// Its process, and what it has said.
+    pub fn running(&self) -> &Running {
+        &self.running
+    }
+
+    /// Gives the process away.
+    pub fn into_running(self) -> Running {
+        self.running
+    }
+
+    /// One GET at a face.
+    pub fn get(&self, face: &str, target: &str) -> Answer {
+        self.ask(face, "GET", target, "")
+    }
+
+    /// One request; `fields` are whole header lines.
+    pub fn ask(&self, face: &str, method: &str, target: &str, fields: &str) -> Answer {
+        let request =
+            format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{fields}\r\n");
+        Answer::of(raw(self.address(face), request.as_bytes()))
+    }
+}
+
+/// Sends bytes and reads until the other side closes.
+pub fn raw(address: SocketAddr, bytes: &[u8]) -> String {
+    let mut peer = TcpStream::connect_timeout(&address, Duration::from_secs(5)).expect("it listens");
+    peer.set_read_timeout(Some(PATIENCE)).unwrap();
+    // It may close while a large request is still being written.
+    let _ = peer.write_all(bytes);
+    let mut answer = Vec::new();
+    let _ = peer.read_to_end(&mut answer);
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// An answer taken apart.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The head, as it came.
+    pub head: String,
+    /// The body.
+    pub body: String,
+}
+
+impl Answer {
+    fn of(text: String) -> Answer {
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no HTTP: {text:?}"));
+        let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap_or_else(|| panic!("{head}"));
+        Answer { status, head: head.to_string(), body: body.to_string() }
+    }
+
+    /// A field of the head.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.head.lines().skip(1).find_map(|line| {
+            let (field, value) = line.split_once(':')?;
+            field.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
+
+    /// The body as JSON.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {self:?}"))
+    }
+}
