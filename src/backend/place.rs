@@ -91,6 +91,11 @@ pub struct Place {
 }
 
 impl Place {
+    /// Its name in sentences.
+    pub fn words(&self) -> &'static str {
+        if self.name == "serve" { "msconv serve" } else { self.name }
+    }
+
     /// The lock.
     pub fn lock(&self) -> PathBuf {
         self.prefix.join(format!("{}.lock", self.name))
@@ -149,8 +154,8 @@ impl Place {
     /// # Errors
     /// Internal, if it is another user's, or cannot be killed.
     pub fn end(&self) -> Outcome<Ended> {
-        let holders = end_all(self.name, || self.holders())?;
-        let strays = end_all(self.name, || self.strays())?;
+        let holders = end_all(self.words(), || self.holders())?;
+        let strays = end_all(self.words(), || self.strays())?;
         match (holders, strays) {
             (Ended::NotRunning, Ended::NotRunning) if self.running() => self.end_recorded(),
             (Ended::NotRunning, other) | (other, Ended::NotRunning) => Ok(other),
@@ -185,7 +190,7 @@ impl Place {
     /// Where the holders cannot be seen: the recorded process, if it is still that one and ours to signal.
     fn end_recorded(&self) -> Outcome<Ended> {
         let cannot = |why: String| {
-            Failure::internal(format!("{} runs, but cannot be ended from here", self.name))
+            Failure::internal(format!("{} runs, but cannot be ended from here", self.words()))
                 .why(why)
                 .hint("msconv down    (as the user who started it)")
         };

@@ -94,7 +94,7 @@ impl Start<'_> {
         F: Future<Output = Result<T, String>>,
     {
         for port in &self.ports {
-            port.free(self.place.name)?;
+            port.free(self.place.words())?;
         }
         let before = length(&self.log);
         let variables: Vec<(&str, &str)> = self.variables.iter().map(|(n, v)| (*n, v.as_str())).collect();
@@ -120,7 +120,10 @@ impl Start<'_> {
                     }
                     let exit = crate::process::spawn::Exit::from(status);
                     return Err(self.with_words(
-                        Failure::new(Kind::Server, format!("{} {exit} instead of starting", self.place.name)),
+                        Failure::new(
+                            Kind::Server,
+                            format!("{} {exit} instead of starting", self.place.words()),
+                        ),
                         before,
                     ));
                 }
@@ -128,7 +131,7 @@ impl Start<'_> {
                     Ok(found) => return Ok((pid, found)),
                     Err(why) => patience.check(|| {
                         let waited = clock::spoken(patience.whole);
-                        let what = format!("{} did not answer within {waited}", self.place.name);
+                        let what = format!("{} did not answer within {waited}", self.place.words());
                         self.with_words(Failure::new(Kind::Server, what).why(why), before)
                     })?,
                 }

@@ -30,6 +30,15 @@ pub fn own() -> Load {
     Load { cpu, resident_bytes: pages.unwrap_or(0).saturating_mul(page), open_files: open as u64 }
 }
 
+/// How many files this process may have open; as many as the machine allows it after this call, 65,536 at most.
+pub fn open_files_allowed() -> u64 {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    const MOST: u64 = 65_536;
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return 1024 };
+    let wanted = hard.min(MOST);
+    if wanted > soft && setrlimit(Resource::RLIMIT_NOFILE, wanted, hard).is_ok() { wanted } else { soft }
+}
+
 /// The second field of `/proc/PID/statm`.
 fn resident_pages(statm: &str) -> Option<u64> {
     statm.split_ascii_whitespace().nth(1)?.parse().ok()
@@ -44,6 +53,7 @@ mod tests {
         let load = own();
         assert!(load.resident_bytes > 100_000, "{load:?}");
         assert!(load.open_files >= 3, "{load:?}");
+        assert!(open_files_allowed() >= 64);
         assert_eq!(resident_pages("1 2 3"), Some(2));
         assert_eq!(resident_pages(""), None);
     }
