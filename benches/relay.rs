@@ -254,8 +254,6 @@ fn delay(servers: &Servers) {
             let (mut waiting, mut buffer) = (Vec::new(), vec![0; 65536]);
             while !stopped.load(Ordering::Relaxed) {
                 let Ok(n) = reader.read(&mut buffer) else { continue };
-                    eprintln!("read {n}");
-                }
                 let now = Instant::now();
                 waiting.extend_from_slice(&buffer[..n]);
                 while let Some(at) = waiting.windows(8).position(|w| w == b"MARKMARK") {

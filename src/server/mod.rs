@@ -112,30 +112,6 @@ impl Server {
             access: options.access.clone(),
             ..Default::default()
         };
-        let udp = rtsp::udp::Udp::new(listeners.rtp, listeners.rtcp, hub.registry().clone())
-            .map(Arc::new)
-            .map_err(|e| Failure::internal("cannot serve datagrams").why(io_words(&e)))?;
-        let shared = Arc::new(rtsp::server::Shared::new(
-            hub.clone(),
-            options.access.clone(),
-            door.clone(),
-            ledger.clone(),
-            Some(udp.clone()),
-            log.clone(),
-        ));
-        let (listener, down_rtsp, down_udp) = (listening(listeners.rtsp)?, downs.clone(), downs.clone());
-        parts.begin("rtsp");
-        tasks.spawn(async move {
-            rtsp::server::serve(listener, shared, down_rtsp).await;
-            "rtsp"
-        });
-        parts.begin("rtp");
-        tasks.spawn(async move {
-            udp.serve(down_udp).await;
-            "rtp"
-        });
-        let shared = Arc::new(rtmp::server::Shared::new(hub, rules, door, ledger, log.clone()));
-        let (listener, down_rtmp) = (listening(listeners.rtmp)?, downs.clone());
         let shared = rtmp::server::Shared::new(hub.clone(), rules, door.clone(), ledger.clone(), log.clone());
         let (listener, downs_of_rtmp) = (listening(listeners.rtmp)?, downs.clone());
         parts.begin("rtmp");
@@ -144,9 +120,16 @@ impl Server {
             "rtmp"
         });
         let udp = rtsp::udp::Udp::new(listeners.rtp, listeners.rtcp, hub.registry().clone())
+            .map(Arc::new)
             .map_err(|e| Failure::internal("cannot serve RTP").why(io_words(&e)))?;
         let shared =
-            rtsp::server::Shared::new(hub, options.access, door, ledger, Some(Arc::new(udp)), log.clone());
+            rtsp::server::Shared::new(hub, options.access, door, ledger, Some(udp.clone()), log.clone());
+        let downs_of_rtp = downs.clone();
+        parts.begin("rtp");
+        tasks.spawn(async move {
+            udp.serve(downs_of_rtp).await;
+            "rtp"
+        });
         let (listener, downs_of_rtsp) = (listening(listeners.rtsp)?, downs.clone());
         parts.begin("rtsp");
         tasks.spawn(async move {

@@ -261,7 +261,7 @@ fn the_end_of_a_stream_is_told_at_once() {
     readers.iter_mut().for_each(|r| assert_eq!(r.number().0, 1));
     publisher.finish();
     for reader in &mut readers {
-        assert_eq!(reader.to_the_end().as_deref(), Some("NetStream.Play.UnpublishNotify"));
+        assert_eq!(reader.until_the_end().as_deref(), Some("NetStream.Play.UnpublishNotify"));
     }
     assert!(!house.hub.is_published("film"));
     // A name that nobody publishes, one that cannot be, one that is taken.
@@ -301,11 +301,11 @@ fn whoever_is_kicked_goes_and_the_end_of_the_server_is_told() {
     assert!(of(&publisher).details().agent.starts_with("FMLE/3.0"));
     client.kick();
     drop((client, clients));
-    assert!(kicked.to_the_end().is_some());
+    assert!(kicked.until_the_end().is_some());
     publisher.picture(40, 2, false, 10);
     assert_eq!(stays.number().0, 2);
     house.end();
-    assert!(stays.to_the_end().is_some());
+    assert!(stays.until_the_end().is_some());
     closed(&publisher.socket);
 }
 

@@ -201,7 +201,7 @@ impl Peer {
     }
 
     /// Everything to the end of the connection: why the stream ended, if the server said so.
-    pub fn to_the_end(&mut self) -> Option<String> {
+    pub fn until_the_end(&mut self) -> Option<String> {
         let mut why = None;
         while let Some(event) = self.event() {
             if let Event::Ended(code) | Event::Refused(code, _) = event {
