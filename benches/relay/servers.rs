@@ -49,18 +49,7 @@ impl Clip {
             &format!("scale={width}:{height},fps=30"),
         ]);
         command.args(["-c:v", "libx264", "-preset", "veryfast", "-bf", "0", "-g", "60", "-keyint_min", "60"]);
-        command.args([
-            "-b:v",
-            rate,
-            "-minrate",
-            rate,
-            "-maxrate",
-            rate,
-            "-bufsize",
-            rate,
-            "-x264-params",
-            "nal-hrd=cbr:scenecut=0",
-        ]);
+        command.args(["-b:v", rate, "-maxrate", rate, "-bufsize", rate, "-sc_threshold", "0"]);
         command.args(["-c:a", "aac", "-b:a", "128k", "-ac", "2", "-f", "flv"]).arg(&path);
         assert!(command.status().unwrap().success());
         Clip(path)

@@ -62,6 +62,9 @@ pub struct Broadcast {
     rejoin: bool,
     last_time: Option<(MediaTime, Instant)>,
     fresh: bool,
+    /// The head of the ring at the last flush, and whether a packet of sound has waited since then.
+    flushed: u64,
+    held: bool,
 }
 
 impl Broadcast {
@@ -83,6 +86,8 @@ impl Broadcast {
             rejoin: false,
             last_time: None,
             fresh: false,
+            flushed: 0,
+            held: false,
         }
     }
 
@@ -223,13 +228,20 @@ impl Broadcast {
     }
 
     /// Sends everybody what came since the last time.
-    pub fn flush(&mut self, limits: &Limits, now: Now) {
-        let Broadcast { lanes, ring, headers, .. } = self;
+    ///
+    /// A packet of sound beside pictures waits for the frame after it before it goes out as a datagram, some 10 ms:
+    /// each datagram wakes its reader, which is most of what it costs, and two at once wake it once. At the end
+    /// (`last`) nothing waits.
+    pub fn flush(&mut self, limits: &Limits, last: bool, now: Now) {
+        let Broadcast { lanes, ring, headers, held, .. } = self;
+        let head = ring.head();
+        let newest = ring.get(head.saturating_sub(1));
+        let sound = matches!(newest, Some(Entry::Frame(frame)) if frame.track == TrackKind::Audio);
+        let alone = head == self.flushed.saturating_add(1);
+        *held = !last && sound && alone && !*held && headers.tracks.video.is_some();
+        self.flushed = head;
         for lane in lanes.iter_mut() {
-            if lane.cursors.iter().any(|c| matches!(c.outlet, Outlet::Datagrams(..))) {
-                lane.fan_out_datagrams(ring, now);
-            }
-            lane.fan_out(ring, headers, limits, now);
+            lane.fan_out(ring, headers, limits, *held, now);
         }
         let needed = lanes.iter().map(Lane::needed).min().unwrap_or(u64::MAX);
         ring.trim(needed, limits);

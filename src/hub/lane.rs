@@ -71,12 +71,19 @@ impl Lane {
         self.slots.iter().skip(skip).map(|slot| slot.packed.clone()).collect()
     }
 
-    /// Sends to all readers what they can take now.
-    pub fn fan_out(&mut self, ring: &Ring, headers: &Headers, limits: &Limits, now: Now) {
+    /// Sends to all readers what they can take now. `held`: the last entry waits for the next one where it would go
+    /// out as a datagram.
+    pub fn fan_out(&mut self, ring: &Ring, headers: &Headers, limits: &Limits, held: bool, now: Now) {
         self.pack(ring, now);
+        if self.cursors.iter().any(|c| matches!(c.outlet, Outlet::Datagrams(..))) && !held {
+            self.fan_out_datagrams(ring);
+        }
+        let last = ring.head().saturating_sub(1);
         let mut i = 0;
-        while i < self.cursors.len() {
-            self.send_to(i, ring, headers, limits, now);
+        while let Some(cursor) = self.cursors.get(i) {
+            if !(held && cursor.stands_at(last) && matches!(cursor.outlet, Outlet::Datagrams(..))) {
+                self.send_to(i, ring, headers, limits, now);
+            }
             i += 1;
         }
         if now.mono.saturating_duration_since(self.surveyed) >= SURVEY {
@@ -87,9 +94,8 @@ impl Lane {
         }
     }
 
-    /// Sends to all readers of datagrams, together where they stand together, then to each alone what is left.
-    pub fn fan_out_datagrams(&mut self, ring: &Ring, now: Now) {
-        self.pack(ring, now);
+    /// Sends to all readers of datagrams that stand together.
+    fn fan_out_datagrams(&mut self, ring: &Ring) {
         let mut number = self.first;
         // The entries that at least one reader waits for.
         if let Some(lowest) = self.cursors.iter().filter(|c| c.playing).map(|c| c.next).min() {

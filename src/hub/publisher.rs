@@ -51,12 +51,13 @@ impl Publisher {
 
     /// Sends everybody what came since the last time: once for each read of the publisher's socket.
     pub fn flush(&self, now: Now) {
-        self.state().flush(self.hub.limits(), now);
+        self.state().flush(self.hub.limits(), false, now);
     }
 
     /// The stream ends: its readers are told at once, the name is free.
     pub fn end(mut self) {
         self.ended = true;
+        self.state().flush(self.hub.limits(), true, Now::read());
         self.state().lose(self.generation);
         self.state().end_readers(Over::Unpublished);
         self.stream.changed.notify_waiters();

@@ -336,12 +336,27 @@ async fn datagrams_go_out_together_and_late_readers_catch_up() {
     publisher.frame(audio(40), now.mono);
     publisher.flush(now);
     assert_eq!(taken(), [("v40".into(), 2), ("a40".into(), 2)]);
-    let _c = read();
-    let caught_up: Vec<String> = taken().into_iter().map(|(w, _)| w).collect();
-    assert_eq!(caught_up, ["<1@0>", "V0", "v40", "a40"]);
+    publisher.frame(audio(60), now.mono);
+    publisher.flush(now);
+    assert_eq!(taken(), [], "sound alone waits for the next frame");
     publisher.frame(video(80, false), now.mono);
     publisher.flush(now);
-    assert_eq!(taken(), [("v80".into(), 3)]);
+    assert_eq!(taken(), [("a60".into(), 2), ("v80".into(), 2)]);
+    publisher.frame(audio(80), now.mono);
+    publisher.flush(now);
+    publisher.frame(audio(100), now.mono);
+    publisher.flush(now);
+    assert_eq!(taken(), [("a80".into(), 2), ("a100".into(), 2)]);
+    let _c = read();
+    let caught_up: Vec<String> = taken().into_iter().map(|(w, _)| w).collect();
+    assert_eq!(caught_up, ["<1@0>", "V0", "v40", "a40", "a60", "v80", "a80", "a100"]);
+    publisher.frame(video(120, false), now.mono);
+    publisher.flush(now);
+    assert_eq!(taken(), [("v120".into(), 3)]);
+    publisher.frame(audio(120), now.mono);
+    publisher.flush(now);
+    publisher.end();
+    assert_eq!(taken(), [("a120".into(), 3)]);
 }
 
 #[tokio::test(start_paused = true)]
