@@ -12,8 +12,8 @@ use crate::protocol::admission::Place;
 use crate::protocol::connection_sink::ConnectionSink;
 use crate::protocol::rtmp::egress::{self, Egress};
 use crate::protocol::rtmp::ingest::{Ingest, Step};
+use crate::protocol::rtmp::session::SessionError;
 use crate::protocol::rtmp::session::server::{Event, Peer, ServerSession, Wish};
-use crate::protocol::rtmp::session::{Late, SessionError};
 use crate::protocol::rtmp::wire::message::Message;
 use bytes::Bytes;
 use std::future::{Future, pending};
@@ -405,6 +405,7 @@ impl Connection {
     /// Ends the connection.
     async fn leave(mut self, end: End, shutdown: &mut watch::Receiver<bool>) {
         let remote = self.client.remote;
+        let read = matches!(self.part, Part::Reads(..));
         match std::mem::replace(&mut self.part, Part::None) {
             Part::Publishes(publishing) => match &end {
                 // The stream itself was ended, by its publisher's doing or by order.
@@ -432,6 +433,7 @@ impl Connection {
             }
             Part::None | Part::Waits(..) => {}
         }
+        let sent = matches!(end, End::Sent(_));
         match end {
             End::Gone => return,
             End::Broken(error) => {
@@ -439,9 +441,11 @@ impl Connection {
                 if let Some(limit) = error.limit() {
                     self.shared.hub.registry().broke(limit);
                 }
-                if !matches!(error, SessionError::Late(Late::Purpose | Late::Frame)) {
+                if read || error == SessionError::Unread {
+                    // It may stand in the middle of a frame, or takes nothing anyway.
                     return;
                 }
+                self.session.close_because(&error);
             }
             End::Over(Over::TooSlow) => {
                 self.shared.hub.registry().broke("reader_progress");
@@ -458,7 +462,14 @@ impl Connection {
         }
         let mut words = std::mem::take(&mut self.out);
         words.extend_from_slice(&self.session.output());
-        goodbye::say(&self.socket, &words).await;
+        if words.is_empty() {
+            return;
+        }
+        // Whoever needs the place does not wait for it.
+        tokio::select! {
+            () = goodbye::say(&self.socket, &words) => {}
+            () = self.client.kicked(), if !sent => {}
+        }
     }
 }
 

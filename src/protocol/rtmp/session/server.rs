@@ -131,8 +131,10 @@ enum Phase {
 enum Purpose {
     /// None since then.
     None(Duration),
-    /// Asked to publish or play, and waits for the shell's word.
-    Asked,
+    /// Asked to publish, and waits for the shell's word. What it sends before it has heard it counts.
+    AskedToPublish,
+    /// Asked to play.
+    AskedToPlay,
     /// Publishes; the last frame came then.
     Publishes(Duration),
     /// Plays.
@@ -223,7 +225,8 @@ impl ServerSession {
     pub fn deadline(&self) -> Option<Duration> {
         match (self.phase, self.purpose) {
             (Phase::Hello | Phase::Echo, _) => Some(self.rules.handshake),
-            (Phase::Closing, _) | (Phase::Open, Purpose::Asked | Purpose::Plays) => None,
+            (Phase::Closing, _)
+            | (Phase::Open, Purpose::AskedToPublish | Purpose::AskedToPlay | Purpose::Plays) => None,
             (Phase::Open, Purpose::None(since)) => Some(since.saturating_add(self.rules.purpose)),
             (Phase::Open, Purpose::Publishes(last)) => Some(last.saturating_add(self.rules.silence)),
         }
@@ -246,8 +249,10 @@ impl ServerSession {
 
     /// The name is theirs now.
     pub fn published(&mut self, wish: &Wish, now: Duration) {
-        self.active = wish.stream;
-        self.purpose = Purpose::Publishes(now);
+        // It may have ended it in the same breath.
+        if self.purpose == Purpose::AskedToPublish {
+            self.purpose = Purpose::Publishes(now);
+        }
         let text = format!("{} is now published.", wish.name);
         status(&mut self.out, wish.stream, Level::Status, "NetStream.Publish.Start", &text);
     }
@@ -265,8 +270,9 @@ impl ServerSession {
 
     /// Their stream begins.
     pub fn playing(&mut self, wish: &Wish) {
-        self.active = wish.stream;
-        self.purpose = Purpose::Plays;
+        if self.purpose == Purpose::AskedToPlay {
+            self.purpose = Purpose::Plays;
+        }
         let out = &mut self.out;
         control(out, UserControl::StreamBegin(wish.stream));
         let text = format!("{} is now playing.", wish.name);
@@ -292,6 +298,16 @@ impl ServerSession {
         status(out, wish.stream, Level::Status, "NetStream.Play.UnpublishNotify", &text);
         status(out, wish.stream, Level::Status, "NetStream.Play.Stop", &text);
         self.close();
+    }
+
+    /// The connection is closed because of what they did: they are told why, if the dialog has come that far.
+    pub fn close_because(&mut self, error: &SessionError) {
+        self.out.clear();
+        if self.connected && self.phase == Phase::Open {
+            let code = "NetConnection.Connect.Closed";
+            status(&mut self.out, self.active, Level::Error, code, &error.to_string());
+        }
+        self.phase = Phase::Closing;
     }
 
     fn close(&mut self) {
@@ -365,8 +381,8 @@ impl ServerSession {
                 *last = now
             }
             // Some programs send without waiting for the answer: the codec headers must not be lost to them.
-            Purpose::Publishes(_) | Purpose::Asked => {}
-            Purpose::None(_) | Purpose::Plays => return,
+            Purpose::Publishes(_) | Purpose::AskedToPublish => {}
+            Purpose::None(_) | Purpose::AskedToPlay | Purpose::Plays => return,
         }
         self.events.push_back(Event::Media(message));
     }
@@ -591,7 +607,8 @@ impl ServerSession {
             Ok(wish) => match name::check(&wish.name) {
                 Err(bad) => self.bad_name(command.stream, &bad.to_string()),
                 Ok(()) => {
-                    self.purpose = Purpose::Asked;
+                    self.active = wish.stream;
+                    self.purpose = Purpose::AskedToPublish;
                     self.events.push_back(Event::Publish(wish));
                 }
             },
@@ -613,7 +630,8 @@ impl ServerSession {
             Ok(wish) => match name::check(&wish.name) {
                 Err(bad) => self.not_found(&wish, &bad.to_string(), now),
                 Ok(()) => {
-                    self.purpose = Purpose::Asked;
+                    self.active = wish.stream;
+                    self.purpose = Purpose::AskedToPlay;
                     self.events.push_back(Event::Play(wish));
                 }
             },
@@ -624,12 +642,12 @@ impl ServerSession {
     fn stop(&mut self, now: Duration) {
         match self.purpose {
             Purpose::None(_) => return,
-            Purpose::Publishes(_) => {
+            Purpose::Publishes(_) | Purpose::AskedToPublish => {
                 let code = "NetStream.Unpublish.Success";
                 status(&mut self.out, self.active, Level::Status, code, "no longer published");
                 self.events.push_back(Event::Unpublish);
             }
-            Purpose::Plays | Purpose::Asked => self.events.push_back(Event::Stop),
+            Purpose::Plays | Purpose::AskedToPlay => self.events.push_back(Event::Stop),
         }
         self.purpose = Purpose::None(now);
     }

@@ -161,6 +161,61 @@ fn playing_whatever_way_the_bytes_are_split() {
     }
 }
 
+/// What a server makes of bytes that come in these parts.
+fn heard(parts: [&[u8]; 2]) -> Vec<server::Event> {
+    let mut session = ServerSession::new(Arc::new(Rules::default()), peer());
+    let mut events = Vec::new();
+    for part in parts {
+        session.receive(part, T).unwrap();
+        while let Some(event) = session.event() {
+            match &event {
+                server::Event::Publish(wish) => session.published(wish, T),
+                server::Event::Play(wish) => session.playing(wish),
+                _ => {}
+            }
+            events.push(event);
+        }
+    }
+    events
+}
+
+#[test]
+fn a_split_anywhere_changes_nothing() {
+    for (aim, scheme) in [(Aim::Publish, Some(Scheme::Near)), (Aim::Play, None)] {
+        let mut talk =
+            Talk::new(Target { scheme, ..target("live", "film") }, aim, Rules::default(), peer(), 9999);
+        let mut bytes = Vec::new();
+        loop {
+            let to_server = talk.client.output();
+            talk.server.receive(&to_server, T).unwrap();
+            while let Some(event) = talk.server.event() {
+                match &event {
+                    server::Event::Publish(wish) => talk.server.published(wish, T),
+                    server::Event::Play(wish) => talk.server.playing(wish),
+                    _ => {}
+                }
+            }
+            bytes.extend(to_server);
+            let to_client = talk.server.output();
+            if to_client.is_empty() {
+                break;
+            }
+            talk.client.receive(&to_client).unwrap();
+            if talk.client.event() == Some(client::Event::Ready) && aim == Aim::Publish {
+                talk.client.send(kind::VIDEO, 40, &[0x17, 1], &[7; 30]);
+                talk.client.send(kind::AUDIO, 0x0100_0000, &[0xaf, 1], &[8; 300]);
+                talk.client.finish();
+            }
+        }
+        // All at once: from a client that waits for no answer.
+        let whole = heard([&bytes, &[]]);
+        assert_eq!(whole.len(), if aim == Aim::Publish { 5 } else { 2 }, "{whole:?}");
+        for at in 0..bytes.len() {
+            assert_eq!(heard([&bytes[..at], &bytes[at..]]), whole, "split at {at}");
+        }
+    }
+}
+
 #[test]
 fn other_applications_are_rejected() {
     for application in ["", "other", "live/film", "LIVE", "live2"] {
@@ -435,6 +490,17 @@ fn who_breaks_the_rules_is_closed() {
     let mut flood = Vec::new();
     super::command::control(&mut flood, UserControl::PingRequest(1));
     assert_eq!(error(&flood.repeat(5000)), SessionError::Unread);
+    // Whoever has come so far is told why.
+    let mut session = connected();
+    let broken = session.receive(&[0xc7], T).unwrap_err();
+    session.close_because(&broken);
+    let words = session.output();
+    assert!(words.windows(28).any(|w| w == b"NetConnection.Connect.Closed"));
+    assert!(words.windows(32).any(|w| w == b"a chunk came before its header\x00\x00"));
+    let mut session = ServerSession::new(Arc::new(Rules::default()), peer());
+    let broken = session.receive(b"G", T).unwrap_err();
+    session.close_because(&broken);
+    assert_eq!(session.output(), [0_u8; 0]);
     // Before connect there is nothing to ask.
     let mut session = ServerSession::new(Arc::new(Rules::default()), peer());
     session.receive(&[&[3][..], &[0; 3072]].concat(), T).unwrap();
