@@ -236,7 +236,7 @@ fn a_publisher_that_dies_or_falls_silent_frees_its_name_and_may_come_back() {
             drop(publisher);
         } else {
             closed(&publisher.socket);
-            house.wait_broken("rtmp_publisher_silence", 1);
+            house.wait_broken("publish_silence", 1);
         }
         wait_for("the name to be free", SOON, || !house.hub.is_published(name));
         // Its clock begins anew, the reader's goes on.
@@ -343,7 +343,7 @@ fn wrong_passwords_are_counted_and_shut_out() {
             });
         }
     });
-    assert_eq!(house.broken("rtmp_authentication"), 10);
+    assert_eq!(house.broken("auth_failures"), 10);
     let mut right = Peer::new(&house, Aim::Publish, "film?user=bob&pass=secret");
     assert!(right.refusal().1.starts_with("too many failed attempts"));
     // Who is in stays in, and reading is free.

@@ -268,9 +268,9 @@ impl Connection {
                     return Ok(());
                 };
                 reader.pause();
-                // A frame that is half sent has to be sent whole, or nothing after it can be read.
+                // Behind a frame that is half sent nothing can be read.
                 if !reader.drained() {
-                    return Err(End::Goodbye);
+                    return Err(End::Gone);
                 }
                 self.describe_idle();
             }
@@ -297,11 +297,11 @@ impl Connection {
         match denied {
             Denied::Wrong => {
                 self.shared.ledger().failed(address, self.shared.age());
-                self.shared.hub.registry().broke("rtmp_authentication");
+                self.shared.hub.registry().broke("auth_failures");
                 return End::Slowly;
             }
             Denied::NeedsCredentials(_) => self.shared.ask_next(address),
-            Denied::ShutOut => self.shared.hub.registry().broke("rtmp_authentication_attempts"),
+            Denied::ShutOut => self.shared.hub.registry().broke("auth_shut_out"),
             Denied::Outside => {}
         }
         End::Goodbye

@@ -73,7 +73,7 @@ impl SessionError {
             SessionError::Amf(error) => error.limit(),
             SessionError::Late(Late::Handshake) => Some("rtmp_handshake_time"),
             SessionError::Late(Late::Purpose) => Some("rtmp_idle_time"),
-            SessionError::Late(Late::Frame) => Some("rtmp_publisher_silence"),
+            SessionError::Late(Late::Frame) => Some("publish_silence"),
             SessionError::Unread => Some("rtmp_unread_answers"),
             SessionError::Handshake(_) | SessionError::Order(_) => None,
         }
