@@ -21,4 +21,5 @@ mod publish_argv;
 mod publishing;
 mod servers;
 mod serving_rtmp;
+mod serving_rtsp;
 mod stage_works;

@@ -32,7 +32,9 @@ const PUBLISHER_READ: usize = 64 << 10;
 const READ: usize = 4 << 10;
 /// Answers that may wait for a peer that does not read.
 const MOST_UNSENT: usize = 256 << 10;
-/// Between two datagrams bursts of a reader that catches up.
+/// What is taken of a peer that goes on talking after its last answer.
+const MOST_LEFT_OVER: usize = 1 << 20;
+/// Between two datagram bursts of a reader that catches up.
 const BURST_PAUSE: Duration = Duration::from_millis(4);
 
 /// What the session of this connection does.
@@ -675,11 +677,11 @@ impl Connection {
         {
             return;
         }
-        let mut rest = [0; 4096];
-        while self.socket.readable().await.is_ok() {
+        let (mut rest, mut taken) = ([0; 4096], 0);
+        while taken < MOST_LEFT_OVER && self.socket.readable().await.is_ok() {
             match self.socket.try_read(&mut rest) {
                 Ok(0) => return,
-                Ok(_) => {}
+                Ok(n) => taken = taken.saturating_add(n),
                 Err(e) if e.kind() == ErrorKind::WouldBlock => {}
                 Err(_) => return,
             }

@@ -221,6 +221,10 @@ impl Caller {
                 let starts = response.headers.get("rtp-info").map(read_rtp_info).unwrap_or_default();
                 self.out.push_back(Event::Granted(starts));
             }
+            Method::Teardown => {
+                self.session = None;
+                self.out.push_back(Event::Answered);
+            }
             _ => self.out.push_back(Event::Answered),
         }
     }
