@@ -81,6 +81,11 @@ impl Packer {
         Packer { lane, clock_rate, offset, sound: SoundClock::new(counted), payload }
     }
 
+    /// Ticks a second of its RTP time.
+    pub fn clock_rate(&self) -> u32 {
+        self.clock_rate
+    }
+
     /// The RTP time that belongs to a point on the stream's line.
     pub fn timestamp(&self, time: MediaTime) -> u32 {
         self.offset.wrapping_add(wrapped(time.in_clock(self.clock_rate)))

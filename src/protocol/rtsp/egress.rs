@@ -10,6 +10,7 @@ use crate::media::rtp::rtcp::{self, SenderReport};
 use crate::media::rtp::{Packer, Packets};
 use crate::media::{Frame, MediaTime, TrackKind, Tracks};
 use bytes::BytesMut;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Time between two sender reports.
@@ -81,10 +82,56 @@ pub struct Numbers {
     pub random: u128,
 }
 
+/// How far a packing has come, for those who have to say where a track will begin before its first packet is there.
+#[derive(Clone, Debug, Default)]
+pub struct Progress(Arc<Mutex<[Option<Position>; 2]>>);
+
+/// How far one track has come.
+#[derive(Clone, Copy, Debug)]
+struct Position {
+    next: u16,
+    clock: u32,
+    /// RTP time of the line's zero.
+    zero: u32,
+    /// The last frame: its time on the line and in RTP.
+    last: Option<(MediaTime, u32)>,
+}
+
+impl Progress {
+    fn inside(&self) -> MutexGuard<'_, [Option<Position>; 2]> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether its packing, or a reader, still has it.
+    pub fn is_used(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
+    /// Where pictures and sound begin for a reader that gets these frames first: number and RTP time. A track that is
+    /// not among them begins with its next packet, and at the moment at which the other one does.
+    pub fn starts(&self, frames: &[Packed]) -> [Option<(u16, u32)>; 2] {
+        let found = [first_packet(frames, 0), first_packet(frames, 2)];
+        let inside = *self.inside();
+        let begin = |other: usize| {
+            let ((_, timestamp), position) = ((*found.get(other)?)?, (*inside.get(other)?)?);
+            let (time, last) = position.last?;
+            let back = i64::from(last.wrapping_sub(timestamp).cast_signed());
+            Some(time - MediaTime::from_clock(back, position.clock))
+        };
+        let missing = |track: usize, other: usize| {
+            let position = (*inside.get(track)?)?;
+            let ticks = begin(other)?.in_clock(position.clock);
+            Some((position.next, position.zero.wrapping_add((ticks & i64::from(u32::MAX)) as u32)))
+        };
+        [found[0].or_else(|| missing(0, 1)), found[1].or_else(|| missing(1, 0))]
+    }
+}
+
 /// RTP for the readers of one set of channels.
 pub struct RtpFormat {
     channels: Channels,
     numbers: Numbers,
+    progress: Progress,
     video: Option<Packer>,
     audio: Option<Packer>,
     /// A point of the stream's line and the wall's time that belongs to it, milliseconds since 1970.
@@ -100,6 +147,7 @@ impl RtpFormat {
         let mut format = RtpFormat {
             channels,
             numbers,
+            progress: Progress::default(),
             video: None,
             audio: None,
             anchor: None,
@@ -126,6 +174,27 @@ impl RtpFormat {
             .map(|track| Packer::audio(track, 2, audio_ssrc, bits(16) as u16, bits(64) as u32));
         self.video = carried_on(video, self.video.take());
         self.audio = carried_on(audio, self.audio.take());
+        self.note(0, None);
+        self.note(1, None);
+    }
+
+    /// How far it has come, from now on.
+    pub fn progress(&self) -> Progress {
+        self.progress.clone()
+    }
+
+    /// Writes down how far a track has come.
+    fn note(&self, track: usize, last: Option<MediaTime>) {
+        let packer = if track == 0 { &self.video } else { &self.audio };
+        let position = packer.as_ref().map(|packer| Position {
+            next: packer.lane.sequence,
+            clock: packer.clock_rate(),
+            zero: packer.timestamp(MediaTime::ZERO),
+            last: last.map(|time| (time, packer.timestamp(time))),
+        });
+        if let Some(slot) = self.progress.inside().get_mut(track) {
+            *slot = position;
+        }
     }
 
     fn packers(&self) -> impl Iterator<Item = &Packer> {
@@ -180,6 +249,7 @@ impl Format for RtpFormat {
         let Some(packer) = packer else { return Packed::default() };
         let mut out = Packets::new(LEAD, frame.payload.len());
         packer.pack(frame, &mut out);
+        self.note(usize::from(frame.track == TrackKind::Audio), Some(frame.pts));
         // The frames that a packing begins with are packed together, late: the last of them belongs to this moment.
         let same_moment = self.anchor.is_some_and(|(_, wall)| wall == wall_ms);
         if self.anchor.is_none() || (same_moment && !self.told) {
@@ -224,7 +294,7 @@ pub fn goodbye(channels: Channels, ssrc: [u32; 2]) -> Packed {
 }
 
 /// The first packet of a track (0 pictures, 2 sound) in packed frames: its number and RTP time.
-pub fn first_packet(frames: &[Packed], tag: u8) -> Option<(u16, u32)> {
+fn first_packet(frames: &[Packed], tag: u8) -> Option<(u16, u32)> {
     let of = |packed: &Packed| {
         let cut = packed.cuts.iter().find(|cut| cut.channel == tag)?;
         let start = usize::try_from(cut.start).ok()?;
@@ -331,6 +401,22 @@ mod tests {
             }
         }
         assert_eq!(seen, 8, "both tracks every five seconds");
+    }
+
+    #[test]
+    fn a_track_that_has_not_begun_begins_with_the_other() {
+        let mut format = RtpFormat::new(CHANNELS, &tracks(), NUMBERS);
+        let progress = format.progress();
+        assert_eq!(progress.starts(&[]), [None, None]);
+        let sound = format.pack(&frame(TrackKind::Audio, 9_979, true, 100), 0);
+        let frames: Vec<_> =
+            (0..5).map(|n| format.pack(&frame(TrackKind::Video, 10_000 + n * 40, n == 0, 100), 0)).collect();
+        let picture = (u16::MAX, u32::MAX.wrapping_add(900_000));
+        // One packet of sound has been sent already, before the keyframe.
+        assert_eq!(progress.starts(&frames), [Some(picture), Some((0, u32::MAX.wrapping_add(480_000)))]);
+        assert_eq!(progress.starts(&[sound.clone()])[1], first_packet(&[sound], 2));
+        let all = [frames, vec![format.pack(&frame(TrackKind::Audio, 10_170, true, 100), 0)]].concat();
+        assert_eq!(progress.starts(&all)[1], first_packet(&all, 2));
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod connection;
 mod publishing;
 mod reading;
 
+use super::egress::Progress;
 use super::udp::Udp;
 use crate::base::clock::Now;
 use crate::hub::{Client, Hub};
@@ -13,6 +14,7 @@ use crate::protocol::{RTSP_CONNECTION, RTSP_SESSION};
 use crate::telemetry::Log;
 use connection::Connection;
 use socket2::{SockRef, TcpKeepalive};
+use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -41,6 +43,8 @@ pub struct Limits {
     pub reports: Duration,
     /// For a reader to take what was sent before its stream ended.
     pub farewell: Duration,
+    /// For a datagram reader whose port is closed to take its leave.
+    pub vanished: Duration,
     /// Sessions from one address, except from this machine.
     pub sessions_per_address: usize,
 }
@@ -53,6 +57,7 @@ impl Default for Limits {
             silence: Duration::from_secs(10),
             reports: Duration::from_secs(5),
             farewell: Duration::from_secs(5),
+            vanished: Duration::from_secs(2),
             sessions_per_address: 16,
         }
     }
@@ -75,6 +80,8 @@ pub struct Shared {
     udp: Option<Arc<Udp>>,
     started: Instant,
     sources: RandomState,
+    /// How far packings have come, by stream and key.
+    packings: Mutex<HashMap<(String, String), Progress>>,
 }
 
 impl Shared {
@@ -88,7 +95,18 @@ impl Shared {
         log: Log,
     ) -> Shared {
         let (limits, started) = (Limits::default(), Instant::now());
-        Shared { hub, access, door, ledger, log, limits, udp, started, sources: RandomState::new() }
+        Shared {
+            hub,
+            access,
+            door,
+            ledger,
+            log,
+            limits,
+            udp,
+            started,
+            sources: RandomState::new(),
+            packings: Mutex::default(),
+        }
     }
 
     /// Time since the server began.
@@ -104,6 +122,17 @@ impl Shared {
     fn ssrc(&self, name: &str, key: &str) -> [u32; 2] {
         let of = |track: u8| (self.sources.hash_one((name, key, track)) & u64::from(u32::MAX)) as u32;
         [of(0), of(1)]
+    }
+
+    /// How far a packing has come: one that has just been made, or the one that there is.
+    fn progress(&self, packing: (String, String), made: Option<Progress>) -> Progress {
+        let mut packings = self.packings.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(made) = made {
+            packings.retain(|_, progress| progress.is_used());
+            packings.insert(packing, made.clone());
+            return made;
+        }
+        packings.get(&packing).cloned().unwrap_or_default()
     }
 
     /// Whether another session may come from there.

@@ -84,6 +84,8 @@ pub struct Connection {
     leaving: bool,
     /// The hub found the socket full.
     blocked: bool,
+    /// Since when nobody listens where a reader's packets went.
+    vanished: Option<Instant>,
     /// When datagrams go on for a reader that catches up.
     later: Option<Instant>,
     closing: bool,
@@ -122,6 +124,7 @@ impl Connection {
             begin_playing: false,
             leaving: false,
             blocked: false,
+            vanished: None,
             later: None,
             closing: false,
             partial: Some(now),
@@ -164,7 +167,7 @@ impl Connection {
                 event = news(reads) => self.hear(event),
                 first = datagram(publishes) => self.datagrams(first),
                 answer = answered(&mut self.pending) => self.answered(answer),
-                () = gone(link) => Err(End::Gone),
+                () = gone(link) => self.vanished(),
                 () = timer.as_mut() => self.tick(),
                 () = kicked(&self.client, self.session.as_ref()) => Err(End::Sent("it was asked to leave")),
                 _ = shutdown.wait_for(|down| *down) => Err(End::Sent("the server ends")),
@@ -283,6 +286,15 @@ impl Connection {
         if let Part::Reads(reads) = &self.part {
             reads.reader.flush(Now::read());
         }
+        Ok(())
+    }
+
+    /// Nobody listens any more where the packets of this reader go. It gets none from now on; programs that close their
+    /// ports before they take their leave still get the answer to that.
+    fn vanished(&mut self) -> Result<(), End> {
+        self.part = Part::None;
+        self.later = None;
+        self.vanished = Some(Instant::now());
         Ok(())
     }
 
@@ -504,6 +516,7 @@ impl Connection {
             }
         }
         self.begin_playing = true;
+        self.vanished = None;
         match &self.part {
             Part::Reads(reads) => Answer::Playing(reads.starts(now)),
             _ => Answer::Playing(Vec::new()),
@@ -534,6 +547,7 @@ impl Connection {
         self.leaving = false;
         self.blocked = false;
         self.later = None;
+        self.vanished = None;
         self.carried = (0, 0);
         self.client.describe(|d| d.linked.clear());
     }
@@ -553,6 +567,9 @@ impl Connection {
         }
         if let Some(later) = self.later {
             due = due.min(later);
+        }
+        if let Some(since) = self.vanished {
+            due = due.min(after(since, limits.vanished));
         }
         due
     }
@@ -600,6 +617,9 @@ impl Connection {
             let reason = "the request did not come in time";
             self.dialog.dismiss(Status::REQUEST_TIMEOUT, reason, Some("rtsp_message_time"));
             return Ok(());
+        }
+        if self.vanished.is_some_and(|since| passed(since, limits.vanished)) {
+            return Err(End::Gone);
         }
         if passed(self.alive, limits.idle) {
             self.shared.hub.registry().broke("rtsp_idle");

@@ -5,7 +5,7 @@ use crate::base::clock::Now;
 use crate::hub::{Client, Datagrams, Outlet, Packed, Reader, Targets};
 use crate::media::TrackKind;
 use crate::protocol::connection_sink::ConnectionSink;
-use crate::protocol::rtsp::egress::{self, Channels, Numbers, RtpFormat};
+use crate::protocol::rtsp::egress::{self, Channels, Numbers, Progress, RtpFormat};
 use crate::protocol::rtsp::session::server::{Answer, Reading};
 use crate::protocol::rtsp::udp::{ReaderLink, Registration, Side};
 use crate::protocol::rtsp::wire::{Place, Status, Transport};
@@ -21,6 +21,7 @@ pub struct Reads {
     /// What it plays, to be compared with what it asks for later.
     channels: Channels,
     ssrc: [u32; 2],
+    progress: Progress,
     /// Where its datagrams go, and what the sockets know of it; none if its packets go through the connection.
     datagrams: Option<(Targets, Arc<ReaderLink>, Registration)>,
 }
@@ -58,19 +59,25 @@ impl Reads {
             None => return Err(gone()),
         };
         let numbers = Numbers { ssrc, random: Uuid::new_v4().as_u128() };
-        let make = || Box::new(RtpFormat::new(channels, &reading.tracks, numbers)) as Box<_>;
+        let mut made = None;
+        let make = || {
+            let format = RtpFormat::new(channels, &reading.tracks, numbers);
+            made = Some(format.progress());
+            Box::new(format) as Box<_>
+        };
+        let packing = (place.name.clone(), key.0.clone());
         let reader = shared.hub.subscribe(&place.name, client, key, make, outlet, now).map_err(|_| gone())?;
-        Ok(Reads { reader, channels, ssrc, datagrams })
+        let progress = shared.progress(packing, made);
+        Ok(Reads { reader, channels, ssrc, progress, datagrams })
     }
 
     /// Where its tracks will begin if it plays now, as far as that is known.
     pub fn starts(&self, now: Now) -> Vec<(TrackKind, u16, u32)> {
-        let upcoming = self.reader.upcoming(now);
-        let start = |(kind, tag)| {
-            let (sequence, timestamp) = egress::first_packet(&upcoming, tag)?;
-            Some((kind, sequence, timestamp))
-        };
-        [(TrackKind::Video, 0), (TrackKind::Audio, 2)].into_iter().filter_map(start).collect()
+        let starts = self.progress.starts(&self.reader.upcoming(now));
+        let named = [TrackKind::Video, TrackKind::Audio].into_iter().zip(starts);
+        named
+            .filter_map(|(kind, start)| start.map(|(sequence, timestamp)| (kind, sequence, timestamp)))
+            .collect()
     }
 
     /// Whether its packets go through the connection.
