@@ -29,16 +29,11 @@ use tokio::sync::watch;
 pub const SOON: Duration = Duration::from_secs(30);
 
 /// What a server shall be.
+#[derive(Default)]
 pub struct Plan {
     pub limits: Limits,
     pub hub: hub::Limits,
     pub access: Access,
-}
-
-impl Default for Plan {
-    fn default() -> Plan {
-        Plan { limits: Limits::default(), hub: hub::Limits::default(), access: Access::default() }
-    }
 }
 
 /// A server that listens on ports of its own.

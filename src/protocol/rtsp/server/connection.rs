@@ -34,6 +34,8 @@ const READ: usize = 4 << 10;
 const MOST_UNSENT: usize = 256 << 10;
 /// What is taken of a peer that goes on talking after its last answer.
 const MOST_LEFT_OVER: usize = 1 << 20;
+/// For a peer to take the last answer and close.
+const LINGER: Duration = Duration::from_secs(1);
 /// Between two datagram bursts of a reader that catches up.
 const BURST_PAUSE: Duration = Duration::from_millis(4);
 
@@ -677,7 +679,7 @@ impl Connection {
             Part::None => {}
         }
         if !matches!(end, End::Gone) {
-            let _ = timeout(self.shared.limits.farewell, self.send_rest()).await;
+            let _ = timeout(LINGER, self.send_rest()).await;
         }
     }
 
