@@ -1,11 +1,13 @@
-//! One control face at work: who may ask, and what is answered.
+//! The control faces at work: who may ask, and what is answered.
 
-use super::face;
 use super::face::answer::{Answer, Question};
-use super::face::http::{Asked, Told};
+use super::face::http::{Asked, Face, Limits, Told};
 use super::face::permission::{Rules, Sender, Verdict};
 use super::look::Looker;
+use super::options::Options;
+use super::view::About;
 use crate::base::clock::Now;
+use crate::hub::Hub;
 use crate::protocol::access::{Ledger, pause};
 use crate::telemetry::Log;
 use hyper::header::{AUTHORIZATION, HOST, HeaderName, ORIGIN};
@@ -41,43 +43,75 @@ impl Parts {
     }
 }
 
-/// One control face: who may ask, and what is answered.
+/// The control faces: who may ask, and what is answered.
+#[derive(Clone)]
 pub struct Control {
-    /// `stat`, `api` or `metrics`.
-    pub name: &'static str,
-    /// Who may ask.
-    pub rules: Rules,
-    /// Path of the status page.
-    pub stat_path: String,
     /// What is shown.
     pub looker: Arc<Looker>,
-    /// What `/health` tells.
-    pub parts: Arc<Parts>,
-    /// Wrong passwords.
-    pub ledger: Arc<Mutex<Ledger>>,
-    /// Since when the ledger counts.
-    pub begun: Now,
-    /// Who was refused or kicked.
-    pub log: Log,
+    rules: Arc<Rules>,
+    stat_path: Arc<str>,
+    parts: Arc<Parts>,
+    ledger: Arc<Mutex<Ledger>>,
+    begun: Now,
+    log: Log,
 }
 
 impl Control {
-    /// The answer to one request.
-    pub fn answer(&self, asked: &Asked<'_>) -> Told {
+    /// Faces of a server that begins now.
+    pub fn new(
+        options: &Options,
+        hub: Hub,
+        parts: Arc<Parts>,
+        ledger: Arc<Mutex<Ledger>>,
+        log: Log,
+    ) -> Control {
+        let begun = Now::read();
+        let about = About {
+            pid: std::process::id(),
+            started_ms: begun.wall_ms,
+            built: built(),
+            applications: options.applications.clone(),
+        };
+        let rules = Rules { trusted: options.trusted.clone(), credentials: options.access.publish.clone() };
+        Control {
+            looker: Arc::new(Looker::new(hub, about, begun)),
+            rules: Arc::new(rules),
+            stat_path: options.stat_path.as_str().into(),
+            parts,
+            ledger,
+            begun,
+            log,
+        }
+    }
+
+    /// The face `stat`, `api` or `metrics`.
+    pub fn face(&self, name: &'static str) -> Arc<Face> {
+        let control = self.clone();
+        Arc::new(Face {
+            name,
+            server: if name == "stat" { concat!("msconv/", env!("CARGO_PKG_VERSION")) } else { "mediamtx" },
+            limits: Limits::default(),
+            registry: self.looker.registry().clone(),
+            log: self.log.clone(),
+            answer: Box::new(move |asked| control.answer(name, asked)),
+        })
+    }
+
+    fn answer(&self, face: &str, asked: &Asked<'_>) -> Told {
         let question = Question::new(asked.method, asked.target);
         if question.reads() && question.path == "/health" {
             return self.parts.answer().into();
         }
-        if let Some(refusal) = self.refusal(asked) {
+        if let Some(refusal) = self.refusal(face, asked) {
             return refusal;
         }
         let view = self.looker.view(Now::read());
-        let answer = match (self.name, question.path.as_str()) {
-            ("stat", path) if question.reads() && path == self.stat_path => {
-                Answer::ok("text/xml", face::stat::page(&view))
+        let answer = match (face, question.path.as_str()) {
+            ("stat", path) if question.reads() && path == &*self.stat_path => {
+                Answer::ok("text/xml", super::face::stat::page(&view))
             }
-            ("metrics", "/metrics") if question.reads() => face::metrics::answer(&view, &question),
-            ("api", _) => face::api::answer(&view, &question, &mut |kind, id| {
+            ("metrics", "/metrics") if question.reads() => super::face::metrics::answer(&view, &question),
+            ("api", _) => super::face::api::answer(&view, &question, &mut |kind, id| {
                 let found = self.looker.registry().find(kind, id);
                 if let Some(client) = &found {
                     self.log.info(format_args!(
@@ -88,14 +122,14 @@ impl Control {
                 }
                 found.is_some()
             }),
-            ("metrics", _) => face::api::nowhere(),
+            ("metrics", _) => super::face::api::nowhere(),
             _ => Answer { status: 404, content_type: "text/plain", body: "404 not found\n".into() },
         };
         answer.into()
     }
 
     /// The refusal of somebody who may not ask.
-    fn refusal(&self, asked: &Asked<'_>) -> Option<Told> {
+    fn refusal(&self, face: &str, asked: &Asked<'_>) -> Option<Told> {
         let field = |name: HeaderName| asked.headers.get(name).and_then(|value| value.to_str().ok());
         let sender = Sender {
             remote: asked.remote.ip(),
@@ -118,12 +152,12 @@ impl Control {
             Verdict::Ask => (401, "authentication error", Duration::ZERO),
             Verdict::Wrong => {
                 ledger.failed(sender.remote, now);
-                self.log.warn(format_args!("{}: wrong password from {}", self.name, asked.remote));
+                self.log.warn(format_args!("{face}: wrong password from {}", asked.remote));
                 (401, "authentication error", pause(random()))
             }
         };
         Some(Told {
-            answer: face::api::error(status, why),
+            answer: super::face::api::error(status, why),
             challenge: (status == 401).then_some("Basic realm=\"msconv\""),
             wait,
         })
@@ -133,4 +167,12 @@ impl Control {
 /// A number that nobody can foresee.
 fn random() -> u32 {
     uuid::Uuid::new_v4().as_fields().0
+}
+
+/// When our own program file was made, in the form of C compilers: `Feb  3 2023 11:56:56`.
+fn built() -> String {
+    let made = std::fs::metadata("/proc/self/exe").and_then(|meta| meta.modified()).ok();
+    made.and_then(|time| jiff::Timestamp::try_from(time).ok())
+        .map(|time| time.strftime("%b %e %Y %H:%M:%S").to_string())
+        .unwrap_or_default()
 }

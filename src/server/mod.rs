@@ -20,8 +20,7 @@ use crate::protocol::admission::{self, Door};
 use crate::protocol::{rtmp, rtsp};
 use crate::telemetry::Log;
 use control::{Control, Parts};
-use face::http::{self, Face};
-use face::permission::Rules;
+use face::http;
 use listeners::{Addresses, Listeners};
 use look::Looker;
 pub use options::Options;
@@ -31,7 +30,6 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use view::About;
 
 /// How long connections may take to end when the server ends.
 const POLITE: Duration = Duration::from_secs(5);
@@ -70,91 +68,88 @@ impl Server {
     /// Internal, if a part of it ends by itself: half a server is worse than none.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Outcome<()> {
         let Server { options, listeners, log, .. } = self;
-        let hub = Hub::new(Registry::default(), hub::Limits::default());
-        let now = Now::read();
-        let about = About {
-            pid: std::process::id(),
-            started_ms: now.wall_ms,
-            built: built(),
-            applications: options.applications.clone(),
-        };
         let (down, downs) = watch::channel(false);
-        let parts = Arc::new(Parts::default());
-        let looker = Arc::new(Looker::new(hub.clone(), about, now));
+        let mut work = Work { tasks: JoinSet::new(), parts: Arc::default() };
+        let hub = Hub::new(Registry::default(), hub::Limits::default());
         let ledger = Arc::new(Mutex::new(Ledger::default()));
-        let door =
-            Door::new(admission::Limits::with_file_limit(open_files_allowed()), options.trusted.clone());
-        let mut tasks = JoinSet::new();
-        let faces = [("stat", listeners.stat), ("api", listeners.api), ("metrics", listeners.metrics)];
-        for (name, listener) in faces {
-            let control = Control {
-                name,
-                rules: Rules {
-                    trusted: options.trusted.clone(),
-                    credentials: options.access.publish.clone(),
-                },
-                stat_path: options.stat_path.clone(),
-                looker: looker.clone(),
-                parts: parts.clone(),
-                ledger: ledger.clone(),
-                begun: now,
-                log: log.clone(),
-            };
-            let (listener, face, downs) = (listening(listener)?, face(control), downs.clone());
-            parts.begin(name);
-            tasks.spawn(async move {
-                http::serve(listener, face, downs).await;
-                name
-            });
-        }
+        let limits = admission::Limits::with_file_limit(open_files_allowed());
+        let door = Door::new(limits, options.trusted.clone());
+
         let rules = rtmp::session::server::Rules {
             applications: options.applications.clone(),
             access: options.access.clone(),
             ..Default::default()
         };
-        let shared = rtmp::server::Shared::new(hub.clone(), rules, door.clone(), ledger.clone(), log.clone());
-        let (listener, downs_of_rtmp) = (listening(listeners.rtmp)?, downs.clone());
-        parts.begin("rtmp");
-        tasks.spawn(async move {
-            rtmp::server::serve(listener, Arc::new(shared), downs_of_rtmp).await;
-            "rtmp"
-        });
+        let rtmp = rtmp::server::Shared::new(hub.clone(), rules, door.clone(), ledger.clone(), log.clone());
+        work.add("rtmp", rtmp::server::serve(listening(listeners.rtmp)?, Arc::new(rtmp), downs.clone()));
+
         let udp = rtsp::udp::Udp::new(listeners.rtp, listeners.rtcp, hub.registry().clone())
-            .map(Arc::new)
             .map_err(|e| Failure::internal("cannot serve RTP").why(io_words(&e)))?;
-        let shared =
-            rtsp::server::Shared::new(hub, options.access, door, ledger, Some(udp.clone()), log.clone());
-        let downs_of_rtp = downs.clone();
-        parts.begin("rtp");
-        tasks.spawn(async move {
-            udp.serve(downs_of_rtp).await;
-            "rtp"
-        });
-        let (listener, downs_of_rtsp) = (listening(listeners.rtsp)?, downs.clone());
-        parts.begin("rtsp");
-        tasks.spawn(async move {
-            rtsp::server::serve(listener, Arc::new(shared), downs_of_rtsp).await;
-            "rtsp"
-        });
-        tasks.spawn(ticks(looker, downs));
+        let (udp, access) = (Arc::new(udp), options.access.clone());
+        let rtsp = rtsp::server::Shared::new(
+            hub.clone(),
+            access,
+            door,
+            ledger.clone(),
+            Some(udp.clone()),
+            log.clone(),
+        );
+        work.add("rtsp", rtsp::server::serve(listening(listeners.rtsp)?, Arc::new(rtsp), downs.clone()));
+        work.add("rtp", udp.serve(downs.clone()));
+
+        let faces = [("stat", listeners.stat), ("api", listeners.api), ("metrics", listeners.metrics)];
+        let control = Control::new(&options, hub, work.parts.clone(), ledger, log.clone());
+        work.add("ticks", ticks(control.looker.clone(), downs.clone()));
+        for (name, listener) in faces {
+            let face = control.face(name);
+            work.add(name, http::serve(listening(listener)?, face, downs.clone()));
+        }
+
         let failure = tokio::select! {
             () = shutdown => None,
-            ended = tasks.join_next() => {
-                let name = ended.and_then(Result::ok).unwrap_or("server");
-                parts.end(name);
+            name = work.first_end() => {
                 log.error(format_args!("the part '{name}' ended by itself; the server ends"));
                 Some(Failure::internal(format!("the part '{name}' of the server ended by itself")))
             }
         };
         log.info(format_args!("ending"));
         let _ = down.send(true);
-        let polite = async { while tasks.join_next().await.is_some() {} };
-        if tokio::time::timeout(POLITE, polite).await.is_err() {
+        if !work.ends_within(POLITE).await {
             log.warn(format_args!("some connections did not end in time and were dropped"));
         }
-        tasks.shutdown().await;
         log.info(format_args!("ended"));
         failure.map_or(Ok(()), Err)
+    }
+}
+
+/// The parts of the server at work.
+struct Work {
+    tasks: JoinSet<&'static str>,
+    parts: Arc<Parts>,
+}
+
+impl Work {
+    fn add(&mut self, name: &'static str, part: impl Future<Output = ()> + Send + 'static) {
+        self.parts.begin(name);
+        self.tasks.spawn(async move {
+            part.await;
+            name
+        });
+    }
+
+    /// Waits until one part ends, which none of them does while the server runs; its name, or that it panicked.
+    async fn first_end(&mut self) -> &'static str {
+        let name = self.tasks.join_next().await.and_then(Result::ok).unwrap_or("one that panicked");
+        self.parts.end(name);
+        name
+    }
+
+    /// Waits until all have ended, but not longer than `patience`; then drops what is left.
+    async fn ends_within(&mut self, patience: Duration) -> bool {
+        let polite = async { while self.tasks.join_next().await.is_some() {} };
+        let all = tokio::time::timeout(patience, polite).await.is_ok();
+        self.tasks.shutdown().await;
+        all
     }
 }
 
@@ -163,34 +158,14 @@ fn listening(listener: std::net::TcpListener) -> Outcome<TcpListener> {
         .map_err(|e| Failure::internal("cannot serve a listener").why(io_words(&e)))
 }
 
-fn face(control: Control) -> Arc<Face> {
-    let name = control.name;
-    Arc::new(Face {
-        name,
-        server: if name == "stat" { concat!("msconv/", env!("CARGO_PKG_VERSION")) } else { "mediamtx" },
-        limits: http::Limits::default(),
-        registry: control.looker.registry().clone(),
-        log: control.log.clone(),
-        answer: Box::new(move |asked| control.answer(asked)),
-    })
-}
-
-/// When our own program file was made, in the form of C compilers: `Feb  3 2023 11:56:56`.
-fn built() -> String {
-    let made = std::fs::metadata("/proc/self/exe").and_then(|meta| meta.modified()).ok();
-    made.and_then(|time| jiff::Timestamp::try_from(time).ok())
-        .map(|time| time.strftime("%b %e %Y %H:%M:%S").to_string())
-        .unwrap_or_default()
-}
-
 /// Looks at the counters every second.
-async fn ticks(looker: Arc<Looker>, mut shutdown: watch::Receiver<bool>) -> &'static str {
+async fn ticks(looker: Arc<Looker>, mut shutdown: watch::Receiver<bool>) {
     let mut again = tokio::time::interval(TICK);
     again.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             _ = again.tick() => looker.tick(Now::read().mono),
-            () = http::asked_to_end(&mut shutdown) => return "ticks",
+            () = http::asked_to_end(&mut shutdown) => return,
         }
     }
 }
