@@ -73,6 +73,8 @@ stat=$(port 8080)
 api=$(port 9997)
 rtsp=$(port 8554)
 export MSCONV_NGINX_RTMP_URL=rtmp://localhost:$rtmp/live MSCONV_NGINX_STAT_URL=http://localhost:$stat/stat
+# The rest takes free ports.
+export MSCONV_RTP_PORT=0 MSCONV_METRICS_PORT=0
 export MSCONV_MEDIAMTX_URL=http://localhost:$api MSCONV_RTSP_URL=rtsp://localhost:$rtsp
 
 # Shows a command as one would type it, and runs it.

@@ -23,6 +23,16 @@ if have apt-get; then
 else
   for program in shellcheck mpv c++ perl setsid setpriv; do have "$program" || fail "$program is missing" "$(elsewhere)"; done
 fi
+# Prometheus' own checker of metrics, without the service that its package would start.
+if ! have promtool; then
+  have apt-get || fail "promtool is missing" "install the program promtool of Prometheus"
+  say "fetching promtool (package prometheus)"
+  mkdir -p "$target/promtool"
+  refresh
+  (cd "$target/promtool" && apt-get download -q prometheus >"$log" 2>&1 && dpkg -x prometheus_*.deb .) ||
+    { tail -n 20 "$log" >&2; fail "apt-get could not download prometheus"; }
+fi
+PATH=$PATH:$target/promtool/usr/bin
 if ! cargo deny --version >/dev/null 2>&1; then
   say "installing cargo-deny (some minutes, once)"
   cargo install --locked --quiet cargo-deny

@@ -44,6 +44,11 @@ impl Context {
         Ok(Context { settings, console, environment })
     }
 
+    /// The same with other settings.
+    fn with(self, settings: Settings) -> Context {
+        Context { settings, ..self }
+    }
+
     /// Runs a future to its end on this thread.
     ///
     /// # Errors
@@ -92,11 +97,17 @@ fn dispatch(cli: Cli) -> Outcome<u8> {
     let globals = cli.globals;
     let context = |own: Vec<(&'static str, Option<String>)>| Context::new(&globals, own);
     match cli.command {
-        Command::Publish(args) => publish::run(&context(publish::settings(&args))?, &args),
+        Command::Publish(args) => {
+            let context = context(publish::settings(&args))?;
+            let settings = context.settings.for_publishing()?;
+            publish::run(&context.with(settings), &args)
+        }
         Command::List(args) => list::run(&context(vec![])?, &args),
         Command::Play(args) => {
             let own = vec![("player", args.player.clone()), ("protocol", args.protocol.clone())];
-            play::run(&context(own)?, &args)
+            let context = context(own)?;
+            let settings = context.settings.for_reading()?;
+            play::run(&context.with(settings), &args)
         }
         Command::Stop(args) => stop::run(&context(vec![("stop_timeout", args.timeout.clone())])?, &args),
         Command::Status(args) => status::run(&context(vec![])?, &args),

@@ -4,7 +4,7 @@ use super::environment::Environment;
 use super::keys::KEYS;
 use super::layers::{Layer, Origin, variable};
 use super::paths::Paths;
-use super::serve::{Reached, Serve};
+use super::serve::{Credentials, Login, Reached, Serve};
 use crate::base::{Failure, Outcome, clock, failure::io_words, secret::redact_urls};
 use crate::model::rung::parse_bitrate;
 use crate::model::{HttpUrl, Ladder, Quality, RtmpUrl, RtspUrl, StreamKey, stream_key};
@@ -202,6 +202,44 @@ impl Settings {
         let place = |s: &Shown| KEYS.iter().position(|k| k.name == s.name);
         resolver.shown.sort_by_key(place);
         Ok(Settings { shown: resolver.shown, read, ..settings })
+    }
+
+    /// These settings for publishing: where our own server asks for a password, with it.
+    ///
+    /// # Errors
+    /// Usage: a password that cannot be read.
+    pub fn for_publishing(&self) -> Outcome<Settings> {
+        let mut settings = self.clone();
+        if let Some(login) = self.own_login(&self.serve.publish)? {
+            settings.nginx_rtmp_url = self.nginx_rtmp_url.with_login(&login.user, login.password.reveal());
+        }
+        Ok(settings)
+    }
+
+    /// These settings for reading: where our own server asks for a password, with it.
+    ///
+    /// # Errors
+    /// Usage: a password that cannot be read.
+    pub fn for_reading(&self) -> Outcome<Settings> {
+        let mut settings = self.clone();
+        if let Some(login) = self.own_login(&self.serve.read)? {
+            let (user, password) = (&login.user, login.password.reveal());
+            settings.nginx_rtmp_url = self.nginx_rtmp_url.with_login(user, password);
+            if !self.rtsp_url.has_secrets() {
+                settings.rtsp_url = self.rtsp_url.with_login(user, password);
+            }
+        }
+        Ok(settings)
+    }
+
+    /// What our own server asks for, unless the URL already shows something or names another machine.
+    fn own_login(&self, login: &Login) -> Outcome<Option<Credentials>> {
+        let url = &self.nginx_rtmp_url;
+        let ours = url.is_local() || url.host().parse() == Ok(self.serve.listen);
+        if !ours || url.has_secrets() || !login.is_set() {
+            return Ok(None);
+        }
+        login.credentials(&mut std::io::stdin())
     }
 
     /// Each setting with its origin, in the order of the keys.

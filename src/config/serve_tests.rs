@@ -133,3 +133,22 @@ fn passwords_are_read_and_never_shown() {
     let missing = load(&[("read_password_file", "/nowhere/pw")]).unwrap().serve.read;
     assert!(missing.credentials(&mut std::io::empty()).unwrap_err().what().contains("/nowhere/pw"));
 }
+
+#[test]
+fn our_own_programs_show_the_passwords_of_our_own_server() {
+    let passwords = [("publish_password", "pw1"), ("read_password", "pw2")];
+    let settings = load(&passwords).unwrap();
+    let publishing = settings.for_publishing().unwrap();
+    assert_eq!(publishing.nginx_rtmp_url.name_url("a"), "rtmp://localhost:1935/live/a?user=publish&pass=pw1");
+    assert!(!publishing.rtsp_url.has_secrets());
+    let reading = settings.for_reading().unwrap();
+    assert_eq!(reading.nginx_rtmp_url.name_url("a"), "rtmp://localhost:1935/live/a?user=read&pass=pw2");
+    assert_eq!(reading.rtsp_url.name_url("a"), "rtsp://read:pw2@localhost:8554/a");
+    // Neither another machine's server gets them, nor one that is shown others already.
+    for url in ["rtmp://media.example/live", "rtmp://localhost/live?key=1"] {
+        let flags = [&passwords[..], &[("nginx_rtmp_url", url)]].concat();
+        let publishing = load(&flags).unwrap().for_publishing().unwrap();
+        assert_eq!(publishing.nginx_rtmp_url, url.parse().unwrap());
+    }
+    assert!(!load(&[]).unwrap().for_publishing().unwrap().nginx_rtmp_url.has_secrets());
+}

@@ -266,6 +266,12 @@ impl RtmpUrl {
         self.0.write(&format!("{}/{name}", self.0.path), false)
     }
 
+    /// This URL with a user and a password, as the server built into msconv takes them over RTMP: in the query.
+    pub fn with_login(&self, user: &str, password: &str) -> RtmpUrl {
+        let query = format!("user={}&pass={}", coded(user), coded(password));
+        RtmpUrl(Parts { query: Some(Secret::new(query)), ..self.0.clone() })
+    }
+
     /// The control face that stands beside this server unless told otherwise.
     pub fn beside(&self, port: u16, path: &str) -> HttpUrl {
         HttpUrl(Parts {
@@ -291,7 +297,19 @@ impl RtmpUrl {
     }
 }
 
+/// Everything but letters, digits and `-._~` as percent codes.
+fn coded(text: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
+    text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+}
+
 impl RtspUrl {
+    /// This URL with a user and a password.
+    pub fn with_login(&self, user: &str, password: &str) -> RtspUrl {
+        let login = format!("{}:{}", coded(user), coded(password));
+        RtspUrl(Parts { user: Some(Secret::new(login)), ..self.0.clone() })
+    }
+
     /// The URL of one name, secrets included.
     pub fn name_url(&self, name: &str) -> String {
         self.0.write(&format!("{}/{name}", self.0.path), true)
@@ -319,6 +337,19 @@ impl HttpUrl {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn logins_are_added_and_never_shown() {
+        let rtmp: RtmpUrl = "rtmp://localhost/live".parse().unwrap();
+        let rtmp = rtmp.with_login("publish", "p@ss&wörd?");
+        assert_eq!(rtmp.name_url("a"), "rtmp://localhost/live/a?user=publish&pass=p%40ss%26w%C3%B6rd%3F");
+        assert_eq!(rtmp.to_string(), "rtmp://localhost/live?***");
+        assert_eq!(rtmp.reveal().parse::<RtmpUrl>().unwrap(), rtmp);
+        let rtsp: RtspUrl = "rtsp://[::1]:8554".parse().unwrap();
+        let rtsp = rtsp.with_login("read", "a:b/c");
+        assert_eq!(rtsp.name_url("x"), "rtsp://read:a%3Ab%2Fc@[::1]:8554/x");
+        assert_eq!(rtsp.to_string(), "rtsp://***@[::1]:8554");
+    }
 
     #[test]
     fn reads_rtmp() {

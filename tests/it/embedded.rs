@@ -309,6 +309,60 @@ fn passwords_stand_in_no_argument_and_no_log() {
 }
 
 #[test]
+fn passwords_are_asked_of_strangers_and_shown_by_our_own_programs() {
+    if !needs("ffmpeg") {
+        return;
+    }
+    let stage = Stage::new("embedded-login");
+    stage.set("MSCONV_PUBLISH_PASSWORD", "p&ss=1?");
+    stage.set("MSCONV_READ_PASSWORD", "l@t/me:in");
+    stage.msconv(&["up"]).expect(0);
+    let clip = film(8, 426, 240);
+    let publish = ["publish", "-s", "a", "-f", clip.to_str().unwrap(), "--variants", SMALL, "--wait", "50s"];
+    let run = stage.msconv(&publish).expect(0);
+    assert!(!run.stdout.contains("p&ss") && !run.stdout.contains("p%26ss"), "{run}");
+    for (protocol, more) in [("rtsp", &["-rtsp_transport", "tcp"][..]), ("rtmp", &[])] {
+        let args = ["play", "-s", "a", "-v", "240p", "--protocol", protocol, "--print-url"];
+        let url = stage.msconv(&args).expect(0).stdout;
+        decodes(&stage, url.trim(), more);
+    }
+    for (args, url) in [
+        (&["-rtsp_transport", "tcp"][..], format!("{}/a_240p", stage.rtsp_url())),
+        (&[], format!("{}/a_240p", stage.rtmp_url())),
+    ] {
+        let run = stage.spawn(
+            "ffmpeg",
+            &[&["-nostdin", "-v", "error"], args, &["-i", &url, "-f", "null", "-"]].concat(),
+        );
+        assert_ne!(run.wait(SOON).code, 0, "{url} is read without a password");
+    }
+    let stranger = format!("{}/b", stage.rtmp_url());
+    let args = [
+        "-nostdin",
+        "-v",
+        "error",
+        "-re",
+        "-i",
+        clip.to_str().unwrap(),
+        "-c",
+        "copy",
+        "-f",
+        "flv",
+        &stranger,
+    ];
+    assert_ne!(stage.spawn("ffmpeg", &args).wait(SOON).code, 0, "it is published without a password");
+    for place in ["logs/serve/serve.log", "logs/ffmpeg/a.log", "pids/.state/a.json"] {
+        let text = stage.read(place);
+        assert!(!text.is_empty() || place.contains("ffmpeg"), "{place}");
+        for secret in ["p&ss=1?", "p%26ss", "l@t/me:in", "l%40t"] {
+            assert!(!text.contains(secret), "{place} holds {secret}: {text}");
+        }
+    }
+    stage.msconv(&["stop", "-s", "a"]).expect(0);
+    stage.msconv(&["down"]).expect(0);
+}
+
+#[test]
 fn settings_files_and_variables_reach_the_server() {
     let stage = Stage::new("embedded-settings");
     let rtmp = crate::stage::Port::free();

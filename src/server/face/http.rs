@@ -2,27 +2,30 @@
 //! connection has a time limit for each phase, every part of a request a size limit, and the number of connections is
 //! bounded; the oldest idle one makes room.
 
+mod guests;
+mod phase;
+mod socket;
+
 use super::answer::Answer;
-use crate::base::clock::Now;
 use crate::hub::Registry;
-use crate::model::network::is_loopback;
 use crate::telemetry::Log;
 use bytes::Bytes;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use guests::{Guest, Guests};
+use hyper::body::{Body, Incoming};
 use hyper::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, SERVER};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
-use std::collections::HashMap;
+use phase::{At, Phase};
+use socket::{Once, Watched};
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// Bounds of a face. Values, so that tests can shorten them.
@@ -149,141 +152,6 @@ pub async fn serve(listener: TcpListener, face: Arc<Face>, mut shutdown: watch::
 pub async fn asked_to_end(shutdown: &mut watch::Receiver<bool>) {
     // An error means that whoever would say so is gone, which says the same.
     let _ = shutdown.wait_for(|down| *down).await;
-}
-
-/// Who is connected, oldest first.
-#[derive(Clone, Default)]
-struct Guests(Arc<Mutex<Inside>>);
-
-#[derive(Default)]
-struct Inside {
-    next: u64,
-    phases: std::collections::BTreeMap<u64, Arc<Phase>>,
-    addresses: HashMap<IpAddr, usize>,
-}
-
-/// The right to be connected.
-struct Guest {
-    guests: Guests,
-    number: u64,
-    address: Option<IpAddr>,
-    phase: Arc<Phase>,
-}
-
-impl Guests {
-    fn inside(&self) -> MutexGuard<'_, Inside> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn enter(&self, ip: IpAddr, face: &Face) -> Option<Guest> {
-        let address = (!is_loopback(ip)).then_some(ip.to_canonical());
-        let mut inside = self.inside();
-        let count = address.and_then(|a| inside.addresses.get(&a)).copied().unwrap_or(0);
-        if count >= face.limits.per_address {
-            face.registry.broke("http_connections_per_address");
-            return None;
-        }
-        if inside.phases.len() >= face.limits.connections {
-            face.registry.broke("http_connections");
-            // The oldest that asks nothing makes room; one whose answer is under way is left alone.
-            let idle =
-                inside.phases.iter().find(|(_, phase)| phase.idle()).map(|(n, phase)| (*n, phase.clone()));
-            let (number, phase) = idle?;
-            phase.end();
-            inside.phases.remove(&number);
-        }
-        inside.next = inside.next.saturating_add(1);
-        let number = inside.next;
-        let phase = Arc::new(Phase::new());
-        inside.phases.insert(number, phase.clone());
-        if let Some(address) = address {
-            let count = inside.addresses.entry(address).or_default();
-            *count = count.saturating_add(1);
-        }
-        Some(Guest { guests: self.clone(), number, address, phase })
-    }
-}
-
-impl Drop for Guest {
-    fn drop(&mut self) {
-        let mut inside = self.guests.inside();
-        inside.phases.remove(&self.number);
-        if let Some(address) = self.address
-            && let Some(count) = inside.addresses.get_mut(&address)
-        {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                inside.addresses.remove(&address);
-            }
-        }
-    }
-}
-
-/// Where a connection is, and since when.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum At {
-    /// Between requests (or before the first).
-    Idle,
-    /// In the head of a request.
-    Head,
-    /// Behind the head, until the answer is handed over.
-    Request,
-    /// It must go.
-    Over,
-}
-
-struct Phase {
-    at: Mutex<(At, Instant)>,
-    changed: Notify,
-}
-
-impl Phase {
-    fn new() -> Phase {
-        Phase { at: Mutex::new((At::Idle, Now::read().mono)), changed: Notify::new() }
-    }
-
-    fn now(&self) -> (At, Instant) {
-        *self.at.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn go(&self, to: At) {
-        let mut at = self.at.lock().unwrap_or_else(PoisonError::into_inner);
-        // Time is counted from a request's first byte on, so its head and the rest share their beginning.
-        let since = if to == At::Request { at.1 } else { Now::read().mono };
-        if at.0 != At::Over {
-            *at = (to, since);
-        }
-    }
-
-    fn idle(&self) -> bool {
-        matches!(self.now().0, At::Idle | At::Head)
-    }
-
-    fn end(&self) {
-        self.go(At::Over);
-        self.changed.notify_one();
-    }
-
-    /// Returns when the time of the present phase is over, with that phase.
-    async fn over(&self, limits: &Limits) -> At {
-        loop {
-            let (at, since) = self.now();
-            let limit = match at {
-                At::Idle => limits.idle,
-                At::Head => limits.head,
-                At::Request => limits.request,
-                At::Over => return at,
-            };
-            let left = limit.saturating_sub(since.elapsed());
-            if left.is_zero() {
-                return at;
-            }
-            tokio::select! {
-                () = tokio::time::sleep(left.min(limits.head)) => {}
-                () = self.changed.notified() => {}
-            }
-        }
-    }
 }
 
 async fn connection(
@@ -437,90 +305,6 @@ fn response(told: Told, close: bool, server: &'static str, phase: Arc<Phase>) ->
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response
-}
-
-/// A body of one piece. When it is dropped the answer is in the server's hands and the connection is idle again.
-struct Once {
-    body: Option<Bytes>,
-    phase: Arc<Phase>,
-}
-
-impl Body for Once {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.body.take().filter(|b| !b.is_empty()).map(|bytes| Ok(Frame::data(bytes))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.as_ref().is_none_or(Bytes::is_empty)
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.body.as_ref().map_or(0, Bytes::len) as u64)
-    }
-}
-
-impl Drop for Once {
-    fn drop(&mut self) {
-        self.phase.go(At::Idle);
-    }
-}
-
-/// The socket, which notes when a request begins.
-struct Watched {
-    stream: Arc<TcpStream>,
-    phase: Arc<Phase>,
-}
-
-impl hyper::rt::Read for Watched {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        mut buffer: hyper::rt::ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        let mut bytes = [0u8; 8192];
-        let room = buffer.remaining().min(bytes.len());
-        let Some(into) = bytes.get_mut(..room) else { return Poll::Ready(Ok(())) };
-        loop {
-            ready!(self.stream.poll_read_ready(cx))?;
-            match self.stream.try_read(into) {
-                Ok(count) => {
-                    if count > 0 && self.phase.now().0 == At::Idle {
-                        self.phase.go(At::Head);
-                    }
-                    buffer.put_slice(into.get(..count).unwrap_or_default());
-                    return Poll::Ready(Ok(()));
-                }
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
-                Err(e) => return Poll::Ready(Err(e)),
-            }
-        }
-    }
-}
-
-impl hyper::rt::Write for Watched {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        loop {
-            ready!(self.stream.poll_write_ready(cx))?;
-            match self.stream.try_write(bytes) {
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
-                other => return Poll::Ready(other),
-            }
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(socket2::SockRef::from(&*self.stream).shutdown(std::net::Shutdown::Write))
-    }
 }
 
 #[cfg(test)]
