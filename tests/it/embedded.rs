@@ -107,6 +107,34 @@ fn the_whole_way_needs_nothing_but_ffmpeg() {
 }
 
 #[test]
+fn publish_offers_to_start_it() {
+    if !needs("ffmpeg") {
+        return;
+    }
+    let stage = Stage::new("embedded-offer");
+    let clip = film(8, 426, 240);
+    let publish = ["publish", "-s", "a", "-f", clip.to_str().unwrap(), "--variants", SMALL, "--wait", "50s"];
+    // Nobody is there to answer: the command that starts it is named.
+    stage
+        .msconv(&publish)
+        .expect(6)
+        .says("nothing listens at")
+        .says("msconv up            (starts the built-in server)");
+    let mut terminal = stage.terminal(&publish);
+    terminal.wait_for("start the built-in server now (msconv up)?");
+    terminal.type_keys("n");
+    assert_eq!(terminal.wait_exit(), 6);
+    assert!(http_get(stage.stat.number(), "/stat").is_err());
+    let mut terminal = stage.terminal(&publish);
+    terminal.wait_for("start the built-in server now (msconv up)?");
+    terminal.type_keys("y");
+    terminal.wait_for("live after");
+    assert_eq!(terminal.wait_exit(), 0);
+    stage.msconv(&["stop", "-s", "a"]).expect(0);
+    stage.msconv(&["down"]).expect(0).prints("stopped");
+}
+
+#[test]
 fn up_twice_is_one_server_and_killed_it_comes_back() {
     let stage = Stage::new("embedded-twice");
     let first = stage.msconv(&["up", "--json"]).expect(0);
