@@ -105,7 +105,8 @@ impl Control {
         if let Some(refusal) = self.refusal(face, asked) {
             return refusal;
         }
-        let view = self.looker.view(Now::read());
+        let now = Now::read();
+        let view = if face == "metrics" { self.looker.whole_view(now) } else { self.looker.view(now) };
         let answer = match (face, question.path.as_str()) {
             ("stat", path) if question.reads() && path == &*self.stat_path => {
                 Answer::ok("text/xml", super::face::stat::page(&view))

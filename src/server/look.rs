@@ -5,6 +5,7 @@ use super::view::{About, Client, Counts, Load, Stream, Traffic, View};
 use crate::base::clock::Now;
 use crate::hub::{self, Hub, Registry};
 use crate::process::load;
+use crate::protocol::rtmp::wire::amf0;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -46,7 +47,6 @@ impl Looker {
         let (bytes_in, bytes_out) = registry.traffic();
         let rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let [bw_in, bw_out, ..] = rates.of(ALL);
-        let own = load::own();
         View {
             about: self.about.clone(),
             uptime: now.mono.saturating_duration_since(self.begun),
@@ -55,12 +55,19 @@ impl Looker {
             streams: self.hub.snapshot().iter().map(|s| stream(s, &rates, now)).collect(),
             clients: registry.everybody().iter().map(|c| (c.id, client(c, now))).collect(),
             limits: registry.broken_limits(),
-            load: Load {
-                cpu_s: own.cpu.as_secs_f64(),
-                resident_bytes: own.resident_bytes,
-                open_files: own.open_files,
-            },
+            load: Load::default(),
         }
+    }
+
+    /// As [`Looker::view`], with what the process costs, which takes longer to find out.
+    pub fn whole_view(&self, now: Now) -> View {
+        let own = load::own();
+        let load = Load {
+            cpu_s: own.cpu.as_secs_f64(),
+            resident_bytes: own.resident_bytes,
+            open_files: own.open_files,
+        };
+        View { load, ..self.view(now) }
     }
 }
 
@@ -70,7 +77,11 @@ fn counters(stream: &hub::View) -> Bytes {
 
 fn stream(seen: &hub::View, rates: &Rates, now: Now) -> Stream {
     let [bw_in, bw_out, bw_audio, bw_video] = rates.of(&seen.name);
-    let tracks = seen.headers.tracks.clone();
+    let told = seen.headers.metadata.as_deref().map(told).unwrap_or_default();
+    let mut tracks = seen.headers.tracks.clone();
+    if let Some(video) = tracks.video.as_mut().filter(|v| v.width == 0 || v.height == 0) {
+        (video.width, video.height) = told.size.unwrap_or((video.width, video.height));
+    }
     let both = tracks.video.is_some() && tracks.audio.is_some();
     let ahead = seen.totals.audio_time.millis().saturating_sub(seen.totals.video_time.millis());
     Stream {
@@ -79,7 +90,7 @@ fn stream(seen: &hub::View, rates: &Rates, now: Now) -> Stream {
         age: now.mono.saturating_duration_since(seen.created),
         created_ms: seen.created_ms,
         ready_ms: seen.ready_ms,
-        frame_rate: tracks.video.as_ref().and_then(|v| v.frame_rate),
+        frame_rate: told.frame_rate.or(tracks.video.as_ref().and_then(|v| v.frame_rate)),
         tracks,
         publisher: seen.publisher.as_ref().map(|c| c.id),
         readers: seen.readers.iter().map(|c| c.id).collect(),
@@ -89,6 +100,27 @@ fn stream(seen: &hub::View, rates: &Rates, now: Now) -> Stream {
         payload_bytes: (seen.totals.video_bytes, seen.totals.audio_bytes),
         frames_dropped: seen.frames_dropped,
         avsync_ms: if both { ahead } else { 0 },
+    }
+}
+
+/// What a publisher says of its pictures, for codecs whose configuration does not.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Told {
+    size: Option<(u32, u32)>,
+    frame_rate: Option<f64>,
+}
+
+/// Reads the body of RTMP's `onMetaData`.
+fn told(metadata: &[u8]) -> Told {
+    let values = amf0::decode(metadata).unwrap_or_default();
+    let number = |names: &[&str], most: f64| {
+        let said = values.iter().find_map(|v| names.iter().find_map(|name| v.get(name)?.as_number()));
+        said.filter(|n| n.is_finite() && *n > 0.0 && *n <= most)
+    };
+    let pixels = |name: &str| number(&[name], 65_535.0).map(|n| n as u32);
+    Told {
+        size: pixels("width").zip(pixels("height")),
+        frame_rate: number(&["framerate", "videoframerate", "fps"], 1000.0),
     }
 }
 
@@ -126,5 +158,34 @@ fn client(client: &hub::Client, now: Now) -> Client {
             jitter: f64::from_bits(read(&counters.jitter)),
             timestamp_ms: read(&counters.timestamp_ms),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use amf0::Value;
+    use proptest::prelude::*;
+
+    #[test]
+    fn metadata_is_read_as_far_as_it_makes_sense() {
+        let body = |properties: [(&str, Value); 3]| {
+            amf0::encode(&[Value::text("onMetaData"), Value::object(properties)])
+        };
+        let number = Value::Number;
+        let good = body([("width", number(1280.0)), ("height", number(720.0)), ("framerate", number(29.97))]);
+        assert_eq!(told(&good), Told { size: Some((1280, 720)), frame_rate: Some(29.97) });
+        let bad =
+            body([("width", number(-1.0)), ("height", number(f64::NAN)), ("framerate", Value::text("25"))]);
+        assert_eq!(told(&bad), Told::default());
+        assert_eq!(told(b""), Told::default());
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_say_something_or_nothing(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let said = told(&bytes);
+            prop_assert!(said.frame_rate.is_none_or(|fps| fps > 0.0 && fps <= 1000.0));
+        }
     }
 }

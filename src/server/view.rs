@@ -26,7 +26,7 @@ pub struct View {
     pub clients: BTreeMap<Uuid, Client>,
     /// How often which limit was broken.
     pub limits: BTreeMap<&'static str, u64>,
-    /// What the process costs.
+    /// What the process costs; zeros where nobody asked.
     pub load: Load,
 }
 
