@@ -291,6 +291,7 @@ impl Cursor {
             let Some(number) = self.step(ring) else { return };
             self.begin_with(ring, number, preamble);
             if let Some(packed) = packed(number) {
+                self.count(packed);
                 self.put(packed.bytes.clone());
             }
         }
@@ -304,8 +305,18 @@ impl Cursor {
             .timestamp_ms
             .store(u64::try_from(at.millis()).unwrap_or(0), std::sync::atomic::Ordering::Relaxed);
         if !std::mem::replace(&mut self.begun, true) {
-            self.put(preamble(at).bytes);
+            let preamble = preamble(at);
+            self.count(&preamble);
+            self.put(preamble.bytes);
         }
+    }
+
+    /// Counts the packets of a protocol that has packets: media on even channels, control on odd ones.
+    fn count(&self, packed: &Packed) {
+        let control = packed.cuts.iter().filter(|cut| cut.channel % 2 == 1).count() as u64;
+        let media = (packed.cuts.len() as u64).saturating_sub(control);
+        add(&self.client.counters.packets_out, media);
+        add(&self.client.counters.rtcp_out, control);
     }
 
     fn wrote(&mut self, n: usize, now: Instant) {

@@ -131,6 +131,11 @@ impl Client {
         self.kind.connection || locked(&self.details).transport == Some("UDP")
     }
 
+    /// Bytes received and sent.
+    fn bytes(&self) -> (u64, u64) {
+        (get(&self.counters.bytes_in), get(&self.counters.bytes_out))
+    }
+
     /// Asks it to leave.
     pub fn kick(&self) {
         self.kicked.store(true, Ordering::Relaxed);
@@ -216,14 +221,27 @@ impl Registry {
         locked(&self.0.clients).values().filter_map(Weak::upgrade).collect()
     }
 
-    /// Bytes received and sent on all connections since the start, those that have ended included.
+    /// Bytes received and sent by all who are here or were: each connection's, and those of sessions that have no
+    /// connection to carry them.
     pub fn traffic(&self) -> (u64, u64) {
         let present = self.everybody();
-        let sum = |gone: &AtomicU64, of: fn(&Counters) -> &AtomicU64| {
-            let own = present.iter().filter(|c| c.carries_itself()).map(|c| get(of(&c.counters)));
-            own.fold(get(gone), u64::saturating_add)
-        };
-        (sum(&self.0.gone_in, |c| &c.bytes_in), sum(&self.0.gone_out, |c| &c.bytes_out))
+        let mut carried: BTreeMap<Uuid, (u64, u64)> = BTreeMap::new();
+        for client in present.iter().filter(|c| !c.carries_itself()) {
+            carried.insert(client.id, client.bytes());
+        }
+        let mut all = (get(&self.0.gone_in), get(&self.0.gone_out));
+        for client in present.iter().filter(|c| c.carries_itself()) {
+            let mut own = client.bytes();
+            if client.kind.connection && !carried.is_empty() {
+                // A connection hears of what its session carries only now and then.
+                for id in &locked(&client.details).linked {
+                    let of_session = carried.get(id).copied().unwrap_or_default();
+                    own = (own.0.max(of_session.0), own.1.max(of_session.1));
+                }
+            }
+            all = (all.0.saturating_add(own.0), all.1.saturating_add(own.1));
+        }
+        all
     }
 
     /// Counts that a limit was broken. `limit` is a word of ours, never text from outside.
@@ -279,10 +297,16 @@ mod tests {
             add(&client.counters.bytes_out, 1);
         }
         assert_eq!(registry.traffic(), (107, 2));
+        // What the session carries counts before its connection has heard of it.
+        connection.describe(|d| d.linked.push(session.id));
+        add(&session.counters.bytes_out, 50);
+        assert_eq!(registry.traffic(), (107, 52));
+        add(&connection.counters.bytes_out, 50);
+        assert_eq!(registry.traffic(), (107, 52));
         drop((connection, session));
-        assert_eq!(registry.traffic(), (107, 2));
+        assert_eq!(registry.traffic(), (107, 52));
         drop(apart);
-        assert_eq!(registry.traffic(), (107, 2));
+        assert_eq!(registry.traffic(), (107, 52));
     }
 
     #[tokio::test]

@@ -6,9 +6,11 @@ use crate::base::clock::Now;
 use crate::hub::{self, Hub, Registry};
 use crate::process::load;
 use crate::protocol::rtmp::wire::amf0;
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
+use uuid::Uuid;
 
 /// The name of the whole server among the rates; no stream can have it.
 const ALL: &str = "/";
@@ -53,7 +55,7 @@ impl Looker {
             accepted: registry.accepted(),
             traffic: Traffic { bytes_in, bytes_out, bw_in, bw_out },
             streams: self.hub.snapshot().iter().map(|s| stream(s, &rates, now)).collect(),
-            clients: registry.everybody().iter().map(|c| (c.id, client(c, now))).collect(),
+            clients: clients(registry, now),
             limits: registry.broken_limits(),
             load: Load::default(),
         }
@@ -101,6 +103,24 @@ fn stream(seen: &hub::View, rates: &Rates, now: Now) -> Stream {
         frames_dropped: seen.frames_dropped,
         avsync_ms: if both { ahead } else { 0 },
     }
+}
+
+fn clients(registry: &Registry, now: Now) -> BTreeMap<Uuid, Client> {
+    let mut all: BTreeMap<Uuid, Client> =
+        registry.everybody().iter().map(|c| (c.id, client(c, now))).collect();
+    // A connection hears of what its session carries only now and then.
+    let carried: Vec<(Uuid, u64, u64)> = all
+        .values()
+        .filter(|c| !c.kind.connection && c.transport == Some("TCP"))
+        .flat_map(|c| c.linked.iter().map(|id| (*id, c.counts.bytes_in, c.counts.bytes_out)))
+        .collect();
+    for (id, bytes_in, bytes_out) in carried {
+        if let Some(connection) = all.get_mut(&id) {
+            connection.counts.bytes_in = connection.counts.bytes_in.max(bytes_in);
+            connection.counts.bytes_out = connection.counts.bytes_out.max(bytes_out);
+        }
+    }
+    all
 }
 
 /// What a publisher says of its pictures, for codecs whose configuration does not.
