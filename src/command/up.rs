@@ -39,6 +39,11 @@ pub fn run(context: &Context, args: &UpArgs) -> Outcome<u8> {
     for note in &up.notes {
         context.console.note(note);
     }
+    if let (Some(listen), false) = (&args.listen, context.settings.nginx_rtmp_url.host() == "localhost") {
+        let note =
+            format!("other commands look at localhost; listen = \"{listen}\" in msconv.toml tells them all");
+        context.console.note(&note);
+    }
     context.console.say("    next   msconv publish -s stream1 -f video.mp4");
     context.console.say("    end    msconv down");
     Ok(0)

@@ -49,13 +49,22 @@ impl Looker {
         let (bytes_in, bytes_out) = registry.traffic();
         let rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let [bw_in, bw_out, ..] = rates.of(ALL);
+        let snapshot = self.hub.snapshot();
+        let mut clients = clients(registry, now);
+        for seen in &snapshot {
+            // A publisher is as far as its stream.
+            let time = seen.totals.video_time.max(seen.totals.audio_time).millis();
+            if let Some(publisher) = seen.publisher.as_ref().and_then(|p| clients.get_mut(&p.id)) {
+                publisher.counts.timestamp_ms = u64::try_from(time).unwrap_or(0);
+            }
+        }
         View {
             about: self.about.clone(),
             uptime: now.mono.saturating_duration_since(self.begun),
             accepted: registry.accepted(),
             traffic: Traffic { bytes_in, bytes_out, bw_in, bw_out },
-            streams: self.hub.snapshot().iter().map(|s| stream(s, &rates, now)).collect(),
-            clients: clients(registry, now),
+            streams: snapshot.iter().map(|s| stream(s, &rates, now)).collect(),
+            clients,
             limits: registry.broken_limits(),
             load: Load::default(),
         }
