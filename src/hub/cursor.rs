@@ -300,10 +300,7 @@ impl Cursor {
     /// Puts the preamble in line before the first frame.
     fn begin_with(&mut self, ring: &Ring, number: u64, preamble: &mut dyn FnMut(MediaTime) -> Packed) {
         let at = ring.get(number).map_or(MediaTime::ZERO, Entry::time);
-        self.client
-            .counters
-            .timestamp_ms
-            .store(u64::try_from(at.millis()).unwrap_or(0), std::sync::atomic::Ordering::Relaxed);
+        self.note(at);
         if !std::mem::replace(&mut self.begun, true) {
             let preamble = preamble(at);
             self.count(&preamble);
@@ -364,6 +361,17 @@ impl Cursor {
             self.told = false;
             self.wake.notify_one();
         }
+    }
+
+    /// It got everything before `next`, of which the last was of this time.
+    pub fn pass(&mut self, next: u64, last: MediaTime) {
+        self.next = next;
+        self.note(last);
+    }
+
+    fn note(&self, at: MediaTime) {
+        let millis = u64::try_from(at.millis()).unwrap_or(0);
+        self.client.counters.timestamp_ms.store(millis, std::sync::atomic::Ordering::Relaxed);
     }
 
     /// Whether it stands right at `number`, has begun and leaves nothing out: then it is sent together with others.

@@ -79,9 +79,10 @@ pub struct Targets {
 
 /// Sends datagrams to many readers at once and never waits.
 pub trait Datagrams: Send + Sync {
-    /// Sends every packet of `packed` to each of `to`; counts packets and bytes sent, and those that found no room
+    /// Sends every packet of all of `packed`, in order, to each of `to`: all that one reader gets before the next
+    /// reader's, so that it wakes once. Counts packets and bytes sent, and those that found no room
     /// (`packets_discarded`).
-    fn send(&self, packed: &Packed, to: &[(&Targets, &Counters)]);
+    fn send(&self, packed: &[&Packed], to: &[(&Targets, &Counters)]);
 }
 
 /// Where a reader's bytes go.

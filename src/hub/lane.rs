@@ -101,8 +101,13 @@ impl Lane {
         if let Some(lowest) = self.cursors.iter().filter(|c| c.playing).map(|c| c.next).min() {
             number = number.max(lowest);
         }
-        while number < ring.head() {
-            let Some(slot) = Lane::slot(&self.slots, self.first, number) else { break };
+        let head = ring.head();
+        while number < head {
+            let packed: Vec<&Packed> = (number..head)
+                .filter_map(|n| Lane::slot(&self.slots, self.first, n))
+                .map(|slot| &slot.packed)
+                .filter(|packed| !packed.cuts.is_empty())
+                .collect();
             let mut together: Vec<(&Targets, &Counters)> = Vec::new();
             let mut socket = None;
             for cursor in self.cursors.iter().filter(|c| c.stands_at(number)) {
@@ -112,14 +117,13 @@ impl Lane {
                 }
             }
             if let Some(socket) = socket
-                && !slot.packed.cuts.is_empty()
+                && !packed.is_empty()
             {
-                socket.send(&slot.packed, &together);
+                socket.send(&packed, &together);
             }
-            let time = ring.get(number).map_or(0, |e| u64::try_from(e.time().millis()).unwrap_or(0));
+            let last = ring.get(head.saturating_sub(1)).map_or(MediaTime::ZERO, Entry::time);
             for cursor in self.cursors.iter_mut().filter(|c| c.stands_at(number)) {
-                cursor.next = number.saturating_add(1);
-                cursor.client.counters.timestamp_ms.store(time, std::sync::atomic::Ordering::Relaxed);
+                cursor.pass(head, last);
             }
             number = number.saturating_add(1);
         }
@@ -145,7 +149,7 @@ impl Lane {
                 cursor.datagrams(ring, &mut preamble, &mut |number, head| {
                     let Some(packed) = head.or_else(|| number.and_then(packed)) else { return 0 };
                     if !packed.cuts.is_empty() {
-                        datagrams.send(packed, &[(&targets, &client.counters)]);
+                        datagrams.send(&[packed], &[(&targets, &client.counters)]);
                     }
                     packed.bytes.len()
                 });

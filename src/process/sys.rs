@@ -72,56 +72,66 @@ pub fn unsent(socket: std::os::fd::BorrowedFd<'_>) -> io::Result<u64> {
     if outcome == 0 { Ok(u64::try_from(bytes).unwrap_or(0)) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Sends one datagram, or with `segment` a run of datagrams of that size (the last may be shorter: UDP_SEGMENT,
-/// udp(7)), out of `parts` to each of `to`. Returns to how many it went; none at all is an error.
+/// One datagram, or a run of datagrams of equal size (the last may be shorter) that the kernel cuts out of one message
+/// (UDP_SEGMENT, udp(7)).
+#[derive(Clone, Copy, Debug)]
+pub struct Datagrams<'a> {
+    /// Their bytes, one behind the other.
+    pub parts: &'a [io::IoSlice<'a>],
+    /// The size of each; none for a single one.
+    pub segment: Option<u16>,
+}
+
+/// Sends `what[i]` to the address beside `i`, for each of `messages`, in order. Returns how many of them went; none at
+/// all is an error. An index that is out of range ends the list.
 ///
 /// # Errors
 /// What sendmmsg(2) says of the first one. EIO or EINVAL if there is no segmentation for this way.
-pub fn send_to_each(
+pub fn send_datagrams(
     socket: std::os::fd::BorrowedFd<'_>,
-    parts: &[io::IoSlice<'_>],
-    segment: Option<u16>,
-    to: &[socket2::SockAddr],
+    what: &[Datagrams<'_>],
+    messages: &[(usize, &socket2::SockAddr)],
 ) -> io::Result<usize> {
     /// Room for one control message with 16 bits in it, aligned as such messages are.
     #[repr(C)]
+    #[derive(Clone, Copy)]
     union Control {
         room: [u8; 64],
         _aligned: libc::cmsghdr,
     }
-    let mut control = Control { room: [0; 64] };
-    // SAFETY: plain data; all zero is an empty message.
-    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
-    message.msg_iov = parts.as_ptr().cast_mut().cast();
-    message.msg_iovlen = parts.len();
-    if let Some(segment) = segment {
-        message.msg_control = (&raw mut control).cast();
-        // SAFETY: 24 bytes lie inside the room; the header that CMSG_FIRSTHDR gives lies at its begin.
-        unsafe {
-            message.msg_controllen = libc::CMSG_SPACE(2) as usize;
-            let header = libc::CMSG_FIRSTHDR(&raw const message);
-            (*header).cmsg_level = libc::SOL_UDP;
-            (*header).cmsg_type = libc::UDP_SEGMENT;
-            (*header).cmsg_len = libc::CMSG_LEN(2) as usize;
-            libc::CMSG_DATA(header).cast::<u16>().write_unaligned(segment);
+    let mut controls = vec![Control { room: [0; 64] }; what.len()];
+    let mut heads: Vec<libc::msghdr> = Vec::with_capacity(what.len());
+    for (datagrams, control) in what.iter().zip(&mut controls) {
+        // SAFETY: plain data; all zero is an empty message.
+        let mut head: libc::msghdr = unsafe { std::mem::zeroed() };
+        head.msg_iov = datagrams.parts.as_ptr().cast_mut().cast();
+        head.msg_iovlen = datagrams.parts.len();
+        if let Some(segment) = datagrams.segment {
+            head.msg_control = std::ptr::from_mut(control).cast();
+            // SAFETY: 24 bytes lie inside the room; the header that CMSG_FIRSTHDR gives lies at its begin.
+            unsafe {
+                head.msg_controllen = libc::CMSG_SPACE(2) as usize;
+                let header = libc::CMSG_FIRSTHDR(&raw const head);
+                (*header).cmsg_level = libc::SOL_UDP;
+                (*header).cmsg_type = libc::UDP_SEGMENT;
+                (*header).cmsg_len = libc::CMSG_LEN(2) as usize;
+                libc::CMSG_DATA(header).cast::<u16>().write_unaligned(segment);
+            }
         }
+        heads.push(head);
     }
-    let mut messages: Vec<libc::mmsghdr> = Vec::with_capacity(to.len());
-    for address in to {
-        let mut msg_hdr = message;
+    let mut out: Vec<libc::mmsghdr> = Vec::with_capacity(messages.len());
+    for (index, address) in messages {
+        let Some(head) = heads.get(*index) else { break };
+        let mut msg_hdr = *head;
         msg_hdr.msg_name = address.as_ptr().cast_mut().cast();
         msg_hdr.msg_namelen = address.len();
-        messages.push(libc::mmsghdr { msg_hdr, msg_len: 0 });
+        out.push(libc::mmsghdr { msg_hdr, msg_len: 0 });
     }
-    let count = libc::c_uint::try_from(messages.len()).unwrap_or(libc::c_uint::MAX);
-    // SAFETY: every pointer in `messages` points to a parameter or to `control`, which the kernel only reads.
+    let count = libc::c_uint::try_from(out.len()).unwrap_or(libc::c_uint::MAX);
+    // SAFETY: every pointer in `out` points to a parameter or into `controls`, which the kernel only reads.
     let sent = unsafe {
-        libc::sendmmsg(
-            socket.as_raw_fd(),
-            messages.as_mut_ptr(),
-            count,
-            libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL,
-        )
+        libc::sendmmsg(socket.as_raw_fd(), out.as_mut_ptr(), count, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL)
     };
     usize::try_from(sent).map_err(|_| io::Error::last_os_error())
 }

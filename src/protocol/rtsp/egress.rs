@@ -414,7 +414,10 @@ mod tests {
         let picture = (u16::MAX, u32::MAX.wrapping_add(900_000));
         // One packet of sound has been sent already, before the keyframe.
         assert_eq!(progress.starts(&frames), [Some(picture), Some((0, u32::MAX.wrapping_add(480_000)))]);
-        assert_eq!(progress.starts(std::slice::from_ref(&sound))[1], first_packet(std::slice::from_ref(&sound), 2));
+        assert_eq!(
+            progress.starts(std::slice::from_ref(&sound))[1],
+            first_packet(std::slice::from_ref(&sound), 2)
+        );
         let all = [frames, vec![format.pack(&frame(TrackKind::Audio, 10_170, true, 100), 0)]].concat();
         assert_eq!(progress.starts(&all)[1], first_packet(&all, 2));
     }

@@ -147,43 +147,58 @@ impl Udp {
         }
     }
 
-    /// A run of packets to many.
-    fn send_run(&self, run: &Run<'_>, to: &[SockAddr], counters: &[&Counters]) {
+    /// Runs of packets through one socket, each to where it goes, in order.
+    fn send_runs(&self, side: Side, runs: &[Run<'_>], letters: &[Letter<'_>]) {
         let mut done = 0;
         let mut retried = false;
-        while let Some(rest) = to.get(done..).filter(|rest| !rest.is_empty()) {
-            let batch = rest.get(..MOST_MESSAGES).unwrap_or(rest);
-            let socket = self.socket(run.side);
-            match sys::send_to_each(socket.as_fd(), &run.parts, run.segment, batch) {
+        let what: Vec<sys::Datagrams<'_>> =
+            runs.iter().map(|run| sys::Datagrams { parts: &run.parts, segment: run.segment }).collect();
+        while let Some(rest) = letters.get(done..).filter(|rest| !rest.is_empty()) {
+            let batch: Vec<_> = rest.iter().take(MOST_MESSAGES).map(|l| (l.run, l.to)).collect();
+            let count = |letters: usize, sent: bool| {
+                for letter in rest.iter().take(letters) {
+                    match runs.get(letter.run) {
+                        Some(run) if sent => run.count_sent(letter.counters),
+                        Some(run) => run.count_lost(letter.counters),
+                        None => {}
+                    }
+                }
+            };
+            match sys::send_datagrams(self.socket(side).as_fd(), &what, &batch) {
                 Ok(sent) => {
-                    counters.iter().skip(done).take(sent).for_each(|c| run.count_sent(c));
+                    count(sent, true);
                     done = done.saturating_add(sent.max(1));
                     retried = false;
                 }
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 Err(e) if e.kind() == ErrorKind::WouldBlock => {
-                    return counters.iter().skip(done).for_each(|c| run.count_lost(c));
+                    return count(rest.len(), false);
                 }
-                Err(e) if run.segment.is_some() && no_segments(&e) => {
+                Err(e) if self.segments.load(Ordering::Relaxed) && no_segments(&e) => {
                     self.segments.store(false, Ordering::Relaxed);
-                    let counters = counters.get(done..).unwrap_or(&[]);
-                    for part in &run.parts {
-                        let parts = vec![*part];
-                        let single = Run { side: run.side, parts, segment: None, bytes: part.len() };
-                        self.send_run(&single, rest, counters);
-                    }
-                    return;
+                    return self.send_singly(side, runs, rest);
                 }
                 // What an earlier packet met is told here; this one has not been tried yet.
                 Err(_) if !retried => {
                     retried = true;
-                    self.unreachable(run.side);
+                    self.unreachable(side);
                 }
                 Err(_) => {
-                    counters.iter().skip(done).take(1).for_each(|c| run.count_lost(c));
+                    count(1, false);
                     done = done.saturating_add(1);
                     retried = false;
                 }
+            }
+        }
+    }
+
+    /// As [`Udp::send_runs`], each packet as a message of its own.
+    fn send_singly(&self, side: Side, runs: &[Run<'_>], letters: &[Letter<'_>]) {
+        for letter in letters {
+            let Some(run) = runs.get(letter.run) else { continue };
+            for part in &run.parts {
+                let single = [Run { parts: vec![*part], segment: None, bytes: part.len(), ..*run }];
+                self.send_runs(side, &single, &[Letter { run: 0, ..*letter }]);
             }
         }
     }
@@ -195,9 +210,17 @@ fn no_segments(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(EIO | EINVAL | EMSGSIZE | ENOPROTOOPT | EOPNOTSUPP))
 }
 
+/// One message: which run goes where, and who counts it.
+#[derive(Clone, Copy)]
+struct Letter<'a> {
+    run: usize,
+    to: &'a SockAddr,
+    counters: &'a Counters,
+}
+
 /// Packets that one message carries.
 struct Run<'a> {
-    side: Side,
+    channel: u8,
     parts: Vec<IoSlice<'a>>,
     segment: Option<u16>,
     bytes: usize,
@@ -206,7 +229,7 @@ struct Run<'a> {
 impl Run<'_> {
     fn count_sent(&self, counters: &Counters) {
         add(&counters.bytes_out, self.bytes as u64);
-        let packets = match self.side {
+        let packets = match side_of(self.channel) {
             Side::Rtp => &counters.packets_out,
             Side::Rtcp => &counters.rtcp_out,
         };
@@ -218,50 +241,58 @@ impl Run<'_> {
     }
 }
 
+/// The socket of a channel.
+fn side_of(channel: u8) -> Side {
+    if channel.is_multiple_of(2) { Side::Rtp } else { Side::Rtcp }
+}
+
 /// The packets of `packed` in runs: the same channel, the same size but for the last.
-fn runs(packed: &Packed, segments: bool) -> Vec<(u8, Run<'_>)> {
-    let mut runs: Vec<(u8, Run<'_>)> = Vec::new();
-    for cut in &packed.cuts {
+fn runs<'a>(packed: &[&'a Packed], segments: bool) -> Vec<Run<'a>> {
+    let mut runs: Vec<Run<'a>> = Vec::new();
+    for (packed, cut) in packed.iter().flat_map(|packed| packed.cuts.iter().map(move |cut| (packed, cut))) {
         let start = cut.start as usize;
         let Some(packet) = packed.bytes.get(start..start.saturating_add(cut.len as usize)) else { continue };
         let length = packet.len();
-        let joins = |(channel, run): &&mut (u8, Run<'_>)| {
+        let joins = |run: &&mut Run<'a>| {
             let first = run.parts.first().map_or(0, |p| p.len());
             let even = run.parts.last().is_some_and(|p| p.len() == first);
             let room = run.parts.len() < MOST_SEGMENTS && run.bytes.saturating_add(length) <= MOST_BYTES;
-            segments && *channel == cut.channel && even && length <= first && length > 0 && room
+            segments && run.channel == cut.channel && even && length <= first && length > 0 && room
         };
         match runs.last_mut().filter(joins) {
-            Some((_, run)) => {
+            Some(run) => {
                 run.segment = run.parts.first().and_then(|p| u16::try_from(p.len()).ok());
                 run.bytes = run.bytes.saturating_add(length);
                 run.parts.push(IoSlice::new(packet));
             }
-            None => {
-                let side = if cut.channel.is_multiple_of(2) { Side::Rtp } else { Side::Rtcp };
-                let run = Run { side, parts: vec![IoSlice::new(packet)], segment: None, bytes: length };
-                runs.push((cut.channel, run));
-            }
+            None => runs.push(Run {
+                channel: cut.channel,
+                parts: vec![IoSlice::new(packet)],
+                segment: None,
+                bytes: length,
+            }),
         }
     }
     runs
 }
 
 impl Datagrams for Udp {
-    fn send(&self, packed: &Packed, to: &[(&Targets, &Counters)]) {
-        let (mut addresses, mut counters, mut of) = (Vec::new(), Vec::new(), None);
-        for (channel, run) in runs(packed, self.segments.load(Ordering::Relaxed)) {
-            if of.replace(channel) != Some(channel) {
-                addresses.clear();
-                counters.clear();
-                for (targets, counts) in to {
-                    if let Some(to) = targets.channels.get(usize::from(channel)).copied().flatten() {
-                        addresses.push(self.address(to));
-                        counters.push(*counts);
+    fn send(&self, packed: &[&Packed], to: &[(&Targets, &Counters)]) {
+        let runs = runs(packed, self.segments.load(Ordering::Relaxed));
+        let addresses: Vec<[Option<SockAddr>; 4]> =
+            to.iter().map(|(targets, _)| targets.channels.map(|to| to.map(|to| self.address(to)))).collect();
+        for side in [Side::Rtp, Side::Rtcp] {
+            let mut letters = Vec::new();
+            for ((_, counters), addresses) in to.iter().zip(&addresses) {
+                for (index, run) in runs.iter().enumerate().filter(|(_, run)| side_of(run.channel) == side) {
+                    if let Some(Some(to)) = addresses.get(usize::from(run.channel)) {
+                        letters.push(Letter { run: index, to, counters });
                     }
                 }
             }
-            self.send_run(&run, &addresses, &counters);
+            if !letters.is_empty() {
+                self.send_runs(side, &runs, &letters);
+            }
         }
     }
 }

@@ -94,7 +94,7 @@ impl Reads {
     pub fn say_goodbye(&self, shared: &Shared, client: &Client, now: Now) {
         let goodbye: Packed = egress::goodbye(self.channels, self.ssrc);
         match (&self.datagrams, &shared.udp) {
-            (Some((targets, ..)), Some(udp)) => udp.send(&goodbye, &[(targets, &client.counters)]),
+            (Some((targets, ..)), Some(udp)) => udp.send(&[&goodbye], &[(targets, &client.counters)]),
             _ => self.reader.say(goodbye.bytes, now),
         }
     }
