@@ -34,13 +34,20 @@ async fn send(socket: &TcpStream, mut words: &[u8]) {
 
 async fn drain(socket: &TcpStream) {
     let mut left = MOST_DRAINED;
-    let mut buffer = [0; 4096];
     while left > 0 && socket.readable().await.is_ok() {
-        match socket.try_read(&mut buffer) {
-            Ok(0) => return,
-            Ok(read) => left = left.saturating_sub(read),
-            Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {}
-            Err(_) => return,
+        match drain_once(socket) {
+            Some(read) => left = left.saturating_sub(read),
+            None => return,
         }
+    }
+}
+
+/// Not part of the task that waits: its buffer would be a part of every connection.
+fn drain_once(socket: &TcpStream) -> Option<usize> {
+    match socket.try_read(&mut [0; 4096]) {
+        Ok(0) => None,
+        Ok(read) => Some(read),
+        Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => Some(0),
+        Err(_) => None,
     }
 }
