@@ -1,0 +1,309 @@
+//! What the commands of a client do: connect, publish, play, and what stands around them.
+
+use super::{Event, MOST_STREAMS, Phase, Purpose, ServerSession, WINDOW, Wish};
+use crate::media::flv::four_cc;
+use crate::protocol::access::{Action, Denied};
+use crate::protocol::rtmp::session::adobe::{Guard, NEED_AUTH, Step};
+use crate::protocol::rtmp::session::command::{self, Command, Level, information, status};
+use crate::protocol::rtmp::session::{SessionError, name};
+use crate::protocol::rtmp::wire::amf0::Value;
+use crate::protocol::rtmp::wire::chunk_writer::{self, CHUNK_SIZE};
+use crate::protocol::rtmp::wire::message::kind;
+use std::time::Duration;
+
+/// Characters of texts that a client says about itself.
+const LONGEST_TEXT: usize = 256;
+
+impl ServerSession {
+    pub(super) fn command(&mut self, command: &Command, now: Duration) -> Result<(), SessionError> {
+        if !self.connected && command.name != "connect" {
+            return Err(SessionError::Order("a command came before connect"));
+        }
+        let answer = |out: &mut Vec<u8>, values: &[Value]| {
+            if command.transaction != 0.0 {
+                command::write(out, 0, "_result", command.transaction, values);
+            }
+        };
+        match command.name.as_str() {
+            "connect" => self.connect(command),
+            "createStream" => {
+                if self.streams >= MOST_STREAMS {
+                    return Err(SessionError::Order("too many message streams"));
+                }
+                self.streams = self.streams.saturating_add(1);
+                answer(&mut self.out, &[Value::Null, Value::Number(self.streams.into())]);
+            }
+            "publish" => self.publish(command),
+            "play" | "play2" => self.play(command, now),
+            "deleteStream" => {
+                let which = command.argument(0).and_then(Value::as_number);
+                if which.is_none_or(|which| which == f64::from(self.active)) {
+                    self.stop(now);
+                }
+            }
+            "closeStream" | "FCUnpublish" => {
+                self.stop(now);
+                if command.name == "FCUnpublish" {
+                    let stopped = information(Level::Status, "NetStream.Unpublish.Success", "");
+                    command::write(&mut self.out, 0, "onFCUnpublish", 0.0, &[Value::Null, stopped]);
+                }
+            }
+            "FCPublish" => {
+                answer(&mut self.out, &[Value::Null, Value::Undefined]);
+                let name = name::cut(command.text(0).unwrap_or_default()).0;
+                let started = information(Level::Status, "NetStream.Publish.Start", &short(name));
+                command::write(&mut self.out, 0, "onFCPublish", 0.0, &[Value::Null, started]);
+            }
+            "FCSubscribe" => {
+                answer(&mut self.out, &[Value::Null, Value::Undefined]);
+                let started = information(Level::Status, "NetStream.Play.Start", "");
+                command::write(&mut self.out, 0, "onFCSubscribe", 0.0, &[Value::Null, started]);
+            }
+            "releaseStream" | "_checkbw" | "checkBandwidth" => {
+                answer(&mut self.out, &[Value::Null, Value::Undefined]);
+            }
+            // Live streams have no length.
+            "getStreamLength" | "getMovLen" => answer(&mut self.out, &[Value::Null, Value::Number(0.0)]),
+            "pause" | "pauseRaw" => self.pause(command),
+            // Sound or pictures alone, and another position, are not to be had from a live stream here.
+            "receiveAudio" | "receiveVideo" | "seek" | "_result" | "_error" | "onStatus" => {}
+            _ => {
+                if command.transaction != 0.0 {
+                    let text = format!("there is no method '{}'", short(&command.name));
+                    let failed = information(Level::Error, "NetConnection.Call.Failed", &text);
+                    let values = [Value::Null, failed];
+                    command::write(&mut self.out, 0, "_error", command.transaction, &values);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn connect(&mut self, command: &Command) {
+        if self.connected {
+            return self.reject(command, "this connection is connected already");
+        }
+        // Whatever is answered may be longer than a chunk of the first size.
+        chunk_writer::set_chunk_size(&mut self.out);
+        let text = |key: &str| command.object().get(key).and_then(Value::as_str).unwrap_or_default();
+        let (application, mut arguments) = name::cut(text("app"));
+        let application = application.trim_matches('/');
+        if arguments.is_empty() {
+            arguments = name::cut(text("tcUrl")).1;
+        }
+        if !self.rules.applications.iter().any(|known| known == application) {
+            let text = format!(
+                "there is no application '{}'; stream URLs are rtmp://host/{}/name",
+                short(application),
+                self.rules.applications.first().map_or("", String::as_str)
+            );
+            return self.reject(command, &text);
+        }
+        let publishes = text("type") == "nonprivate" || text("flashVer").starts_with("FMLE/");
+        if let Err((denied, description)) = self.authenticate(arguments, publishes) {
+            let info = information(Level::Error, "NetConnection.Connect.Rejected", &description);
+            command::write(&mut self.out, 0, "_error", command.transaction, &[Value::Null, info]);
+            self.phase = Phase::Closing;
+            self.events.push_back(denied);
+            return;
+        }
+        self.connected = true;
+        self.arguments = arguments.to_string();
+        self.events.push_back(Event::Connected {
+            application: application.to_string(),
+            agent: short(text("flashVer")),
+        });
+        self.welcome(command);
+    }
+
+    /// Adobe's authentication, where it is asked for. The error is what to tell the shell and the client.
+    fn authenticate(&mut self, arguments: &str, publishes: bool) -> Result<(), (Event, String)> {
+        let access = &self.rules.access;
+        let guard = Guard {
+            access,
+            secret: &self.rules.secret,
+            address: self.peer.address,
+            now: self.peer.since_start,
+        };
+        let wanted = access.publish.is_some() || access.read.is_some();
+        match guard.step(arguments).filter(|_| wanted) {
+            Some(_) if self.peer.shut_out => {
+                Err((Event::Refused(Denied::ShutOut), Denied::ShutOut.to_string()))
+            }
+            Some(Step::Challenge(description)) => Err((Event::Close, description)),
+            Some(Step::Failed(description)) => Err((Event::Refused(Denied::Wrong), description.to_string())),
+            Some(Step::Proved { user, publish, read }) => {
+                self.proved = (user, publish, read);
+                Ok(())
+            }
+            None => {
+                let action = if publishes { Action::Publish } else { Action::Read };
+                let shown = name::credentials(arguments).is_some();
+                let asks = self.peer.ask || (publishes && access.adobe_at_connect);
+                if access.credentials(action).is_some() && asks && !shown {
+                    return Err((Event::Asked, NEED_AUTH.to_string()));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Lets somebody in.
+    fn welcome(&mut self, command: &Command) {
+        let out = &mut self.out;
+        chunk_writer::write_number(out, kind::WINDOW_SIZE, WINDOW);
+        let mut bandwidth = WINDOW.to_be_bytes().to_vec();
+        // "Dynamic": as the last one, or not at all.
+        bandwidth.push(2);
+        chunk_writer::write(out, CHUNK_SIZE, kind::PEER_BANDWIDTH, 0, 0, &[], &bandwidth);
+        let mut server = vec![
+            ("fmsVer".to_string(), Value::text("FMS/3,0,1,123")),
+            ("capabilities".to_string(), Value::Number(31.0)),
+        ];
+        let mut info = vec![
+            ("level".to_string(), Value::text("status")),
+            ("code".to_string(), Value::text("NetConnection.Connect.Success")),
+            ("description".to_string(), Value::text("Connection succeeded.")),
+        ];
+        if let Some(encoding) = command.object().get("objectEncoding").and_then(Value::as_number) {
+            info.push(("objectEncoding".to_string(), Value::Number(encoding)));
+        }
+        // Enhanced RTMP: who asks which codecs by FourCC we carry is told.
+        let asks = |key| command.object().get(key).is_some();
+        if asks("fourCcList") || asks("videoFourCcInfoMap") || asks("audioFourCcInfoMap") {
+            let codecs = four_cc::ALL.map(|code| Value::text(String::from_utf8_lossy(&code)));
+            server.push(("fourCcList".to_string(), Value::Array(codecs.to_vec())));
+        }
+        let values = [Value::Object(server), Value::Object(info)];
+        command::write(out, 0, "_result", command.transaction, &values);
+    }
+
+    fn reject(&mut self, command: &Command, description: &str) {
+        let info = information(Level::Error, "NetConnection.Connect.Rejected", description);
+        command::write(&mut self.out, 0, "_error", command.transaction, &[Value::Null, info]);
+        self.close();
+    }
+
+    pub(super) fn bad_name(&mut self, stream: u32, reason: &str) {
+        status(&mut self.out, stream, Level::Error, "NetStream.Publish.BadName", reason);
+        self.close();
+    }
+
+    /// Reads a wish and checks whether it may be.
+    fn wish(&mut self, command: &Command, action: Action) -> Result<Wish, Denied> {
+        let (name, query) = name::cut(command.text(0).unwrap_or_default());
+        let shown = name::credentials(query).or_else(|| name::credentials(&self.arguments));
+        let proved = match action {
+            Action::Publish => self.proved.1,
+            Action::Read => self.proved.2,
+        };
+        let access = &self.rules.access;
+        let wanted = access.credentials(action).is_some();
+        if wanted && shown.is_some() && self.peer.shut_out && !proved {
+            return Err(Denied::ShutOut);
+        }
+        let pair = shown.as_ref().map(|(user, password)| (user.as_str(), password.as_str()));
+        if !(wanted && proved) {
+            access.check(action, self.peer.address, pair)?;
+        }
+        let user =
+            if proved { self.proved.0.clone() } else { shown.map(|(user, _)| user).unwrap_or_default() };
+        Ok(Wish {
+            name: name.to_string(),
+            query: query.to_string(),
+            user: if wanted { short(&user) } else { String::new() },
+            stream: command.stream,
+        })
+    }
+
+    fn publish(&mut self, command: &Command) {
+        if !matches!(self.purpose, Purpose::None(_)) {
+            return self.bad_name(command.stream, "this connection publishes or plays already");
+        }
+        match self.wish(command, Action::Publish) {
+            Err(denied) => {
+                status(
+                    &mut self.out,
+                    command.stream,
+                    Level::Error,
+                    "NetStream.Publish.BadName",
+                    &told(denied),
+                );
+                self.phase = Phase::Closing;
+                self.events.push_back(Event::Refused(denied));
+            }
+            Ok(wish) => match name::check(&wish.name) {
+                Err(bad) => self.bad_name(command.stream, &bad.to_string()),
+                Ok(()) => {
+                    self.active = wish.stream;
+                    self.purpose = Purpose::AskedToPublish;
+                    self.events.push_back(Event::Publish(wish));
+                }
+            },
+        }
+    }
+
+    fn play(&mut self, command: &Command, now: Duration) {
+        if !matches!(self.purpose, Purpose::None(_)) {
+            let text = "this connection publishes or plays already";
+            status(&mut self.out, command.stream, Level::Error, "NetStream.Play.Failed", text);
+            return self.close();
+        }
+        match self.wish(command, Action::Read) {
+            Err(denied) => {
+                status(&mut self.out, command.stream, Level::Error, "NetStream.Play.Failed", &told(denied));
+                self.phase = Phase::Closing;
+                self.events.push_back(Event::Refused(denied));
+            }
+            Ok(wish) => match name::check(&wish.name) {
+                Err(bad) => self.not_found(&wish, &bad.to_string(), now),
+                Ok(()) => {
+                    self.active = wish.stream;
+                    self.purpose = Purpose::AskedToPlay;
+                    self.events.push_back(Event::Play(wish));
+                }
+            },
+        }
+    }
+
+    /// Ends what it does.
+    fn stop(&mut self, now: Duration) {
+        match self.purpose {
+            Purpose::None(_) => return,
+            Purpose::Publishes(_) | Purpose::AskedToPublish => {
+                let code = "NetStream.Unpublish.Success";
+                status(&mut self.out, self.active, Level::Status, code, "no longer published");
+                self.events.push_back(Event::Unpublish);
+            }
+            Purpose::Plays | Purpose::AskedToPlay => self.events.push_back(Event::Stop),
+        }
+        self.purpose = Purpose::None(now);
+    }
+
+    fn pause(&mut self, command: &Command) {
+        if self.purpose != Purpose::Plays {
+            return;
+        }
+        let pauses = command.argument(0).and_then(Value::as_bool).unwrap_or(true);
+        let code = if pauses { "NetStream.Pause.Notify" } else { "NetStream.Unpause.Notify" };
+        status(&mut self.out, command.stream, Level::Status, code, "");
+        self.events.push_back(Event::Pause(pauses));
+    }
+}
+
+/// What a client is told about a refusal.
+fn told(denied: Denied) -> String {
+    let how = match denied {
+        // Whoever comes again is asked before the stream's name is known (see `Access::adobe_at_connect`).
+        Denied::NeedsCredentials(_) => {
+            ": put ?user=..&pass=.. behind the stream name, or set them in the program and connect once more"
+        }
+        _ => "",
+    };
+    format!("{denied}{how}")
+}
+
+/// Text from outside, cut to a length that can be shown and kept.
+fn short(text: &str) -> String {
+    text.chars().take(LONGEST_TEXT).collect()
+}
