@@ -1,0 +1,49 @@
+//! Any bytes in any pieces: messages and packets as if they had come at once, or the same end; and what was read can be
+//! written.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use msconv::protocol::rtsp::wire::message::Draft;
+use msconv::protocol::rtsp::wire::{Incoming, Input, Place, transport};
+
+fn all(bytes: &[u8], piece: usize) -> (Vec<Incoming>, bool) {
+    let mut input = Input::default();
+    let mut out = Vec::new();
+    for some in bytes.chunks(piece.max(1)) {
+        input.buffer.extend_from_slice(some);
+        loop {
+            match input.take() {
+                Ok(Some(one)) => out.push(one),
+                Ok(None) => break,
+                Err(_) => return (out, true),
+            }
+        }
+        assert!(input.buffer.len() <= 4096 + 65 * 8194 + (64 << 10) + 65_540);
+    }
+    (out, false)
+}
+
+fuzz_target!(|input: (u8, &[u8])| {
+    let (piece, bytes) = input;
+    let (whole, broken) = all(bytes, usize::MAX);
+    let (pieces, also) = all(bytes, usize::from(piece));
+    assert_eq!(broken, also);
+    assert_eq!(whole, pieces);
+    for one in whole {
+        let Incoming::Request(request) = one else { continue };
+        if let Ok((place, _)) = Place::of(&request.uri) {
+            assert!(place.inside(&request.uri).is_some(), "{}", request.uri);
+            assert!(Place::of(&place.base).is_ok());
+        }
+        if let Some(header) = request.headers.get("transport") {
+            for offer in transport::offers(header) {
+                let again = transport::offers(&transport::answer(offer.transport, Some((2, 3)), offer.record));
+                assert_eq!(again.len(), 1);
+            }
+        }
+        let written = Draft::request(&request.method, &request.uri, request.cseq).body("a/b", request.body.clone());
+        let (again, broken) = all(&written.bytes(), usize::MAX);
+        assert!(!broken);
+        assert!(matches!(&again[..], [Incoming::Request(r)] if r.uri == request.uri && r.body == request.body));
+    }
+});
