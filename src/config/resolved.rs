@@ -236,10 +236,10 @@ impl Settings {
     fn own_login(&self, login: &Login) -> Outcome<Option<Credentials>> {
         let url = &self.nginx_rtmp_url;
         let ours = url.is_local() || url.host().parse() == Ok(self.serve.listen);
-        if !ours || url.has_secrets() || !login.is_set() {
+        if !ours || url.has_secrets() || !login.is_set() || login.by_stdin() {
             return Ok(None);
         }
-        login.credentials(&mut std::io::stdin())
+        login.credentials(&mut std::io::empty())
     }
 
     /// Each setting with its origin, in the order of the keys.

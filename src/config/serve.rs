@@ -83,6 +83,11 @@ impl Login {
         self.password.is_some() || self.file.is_some()
     }
 
+    /// Whether the password comes through standard input, which only the server itself reads.
+    pub fn by_stdin(&self) -> bool {
+        self.file.as_ref().and_then(|path| path.file_name()).is_some_and(|name| name == "-")
+    }
+
     /// The credentials, read from the file where they stand in one; `None` if there are none. `stdin` is read where the
     /// file is `-`.
     ///
@@ -115,7 +120,7 @@ impl Login {
 /// The first line of a file, `-` is standard input.
 fn from_file(key: &str, path: &Path, stdin: &mut dyn Read) -> Outcome<Secret> {
     let mut text = String::new();
-    let read = if path.file_name().is_some_and(|n| n == "-") {
+    let read = if path.file_name().is_some_and(|name| name == "-") {
         stdin.take(4096).read_to_string(&mut text)
     } else {
         std::fs::File::open(path).and_then(|file| file.take(4096).read_to_string(&mut text))
