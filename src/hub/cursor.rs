@@ -374,9 +374,16 @@ impl Cursor {
         self.client.counters.timestamp_ms.store(millis, std::sync::atomic::Ordering::Relaxed);
     }
 
-    /// Whether it stands right at `number`, has begun and leaves nothing out: then it is sent together with others.
+    /// Whether it is a reader of datagrams that stands right at `number`, has begun and leaves nothing out: then it is
+    /// sent together with others.
     pub fn stands_at(&self, number: u64) -> bool {
-        self.playing && self.begun && self.next == number && self.skip == Skip::No && self.over.is_none()
+        let datagrams = matches!(self.outlet, Outlet::Datagrams(..));
+        datagrams
+            && self.playing
+            && self.begun
+            && self.next == number
+            && self.skip == Skip::No
+            && self.over.is_none()
     }
 
     /// Ends it if its peer has taken nothing for too long though there was something to take.

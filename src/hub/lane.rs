@@ -81,7 +81,7 @@ impl Lane {
         let last = ring.head().saturating_sub(1);
         let mut i = 0;
         while let Some(cursor) = self.cursors.get(i) {
-            if !(held && cursor.stands_at(last) && matches!(cursor.outlet, Outlet::Datagrams(..))) {
+            if !(held && cursor.stands_at(last)) {
                 self.send_to(i, ring, headers, limits, now);
             }
             i += 1;

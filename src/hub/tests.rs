@@ -361,6 +361,37 @@ async fn datagrams_go_out_together_and_late_readers_catch_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn byte_streams_and_datagrams_share_a_packing() {
+    let hub = hub(Limits::default());
+    let now = Now::read();
+    let publisher = hub.publish("s", &client(&hub), now).unwrap();
+    publisher.headers(pictures());
+    let (post, paper) = (Arc::new(Post::default()), Arc::new(Paper::default()));
+    let _readers: Vec<Reader> =
+        [Outlet::Datagrams(post.clone(), Targets::default()), Outlet::Stream(paper.clone())]
+            .into_iter()
+            .map(|outlet| {
+                let key = FormatKey("p".into());
+                let reader =
+                    hub.subscribe("s", &client(&hub), key, || Box::new(Packets), outlet, now).unwrap();
+                reader.play(now);
+                reader
+            })
+            .collect();
+    for i in 0..4 {
+        publisher.frame(video(i * 40, i == 0), now.mono);
+        publisher.flush(now);
+        publisher.frame(audio(i * 40), now.mono);
+        publisher.flush(now);
+    }
+    publisher.end();
+    let whole = "V0 a0 v40 a40 v80 a80 v120 a120";
+    assert_eq!(paper.read().trim(), format!("<1@0> {whole}"));
+    let sent: Vec<String> = std::mem::take(&mut *locked(&post.0)).into_iter().map(|(w, _)| w).collect();
+    assert_eq!(sent.join(" "), format!("<1@0> {whole}"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn sound_alone_begins_anywhere() {
     let hub = hub(Limits::default());
     let now = Now::read();

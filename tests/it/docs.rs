@@ -184,7 +184,7 @@ fn every_environment_variable_is_explained() {
     let explained = variables(&reference);
     let mut asked: BTreeSet<String> =
         msconv::config::keys::KEYS.iter().map(|k| msconv::config::layers::variable(k.name)).collect();
-    for folder in ["src", "tests"] {
+    for folder in ["src", "tests", "benches"] {
         for file in files(folder, "rs") {
             if !file.ends_with("docs.rs") {
                 asked.extend(variables(&read(&file)));
