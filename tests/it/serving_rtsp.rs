@@ -17,7 +17,7 @@ use msconv::protocol::rtsp::server::Limits;
 use msconv::protocol::rtsp::session::client::{Event, Wish};
 use msconv::protocol::rtsp::wire::{Method, Status};
 use msconv::protocol::{RTSP_CONNECTION, RTSP_SESSION};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::time::Duration;
 
 /// Some pictures and sound: a group of ten pictures that begins with number 100.
@@ -134,7 +134,7 @@ fn credentials_are_asked_for() {
     .unwrap();
     raw.shutdown(std::net::Shutdown::Write).unwrap();
     assert!(house::last_words(&raw).starts_with("RTSP/1.0 200 OK\r\nCSeq: 1\r\n"));
-    assert_eq!(house.broken("auth_failures"), 1);
+    assert_eq!(house.broken("rtsp_authentication"), 1);
     for _ in 1..10 {
         let (status, _) = Peer::new(&house, "x", Some(("view", "wrong")), Wish::Read, false).refusal();
         assert_eq!(status, Status::UNAUTHORIZED);
@@ -158,6 +158,8 @@ fn the_registry_knows_who_does_what() {
     let connection = house.client(RTSP_CONNECTION, |c| c.details().linked.contains(&session.id));
     assert_eq!(details.linked, [connection.id]);
     wait_for("the bytes to be counted", SOON, || get(&session.counters.bytes_out) > 30_000);
+    let sent = (get(&session.counters.packets_out), get(&session.counters.rtcp_out));
+    assert_eq!(sent, (41, 2), "the same packets, and a report of each track before them");
     let source = house.client(RTSP_SESSION, |c| c.details().role == Role::Publish);
     assert_eq!(source.details().transport, Some("UDP"));
     let packets = get(&source.counters.packets_in);
@@ -258,6 +260,32 @@ fn a_publisher_that_breaks_off_is_waited_for() {
     let mut reader = Peer::reader(&house, "cam", false);
     drop(publisher);
     while reader.unit().is_some() {}
+}
+
+#[test]
+fn what_was_described_long_ago_is_described_again() {
+    let house = House::new();
+    let mut publisher = Peer::publisher(&house, "cam", &both(), false);
+    group(&mut publisher, 0);
+    let mut raw = house.raw();
+    let mut say = |text: String| {
+        raw.write_all(text.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        while !answer.windows(4).any(|w| w == b"\r\n\r\n") {
+            let mut more = [0; 4096];
+            let n = raw.read(&mut more).unwrap();
+            answer.extend_from_slice(&more[..n]);
+        }
+        String::from_utf8_lossy(&answer).into_owned()
+    };
+    let setup = "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n";
+    let answer = say(format!("SETUP rtsp://h/cam/trackID=0 RTSP/1.0\r\nCSeq: 1\r\n{setup}\r\n"));
+    let session = answer.split("Session: ").nth(1).and_then(|s| s.split(';').next()).expect("a session");
+    drop(publisher);
+    wait_for("the name to be free", SOON, || !house.hub.is_published("cam"));
+    let _other = Peer::publisher(&house, "cam", &pictures(), false);
+    let answer = say(format!("PLAY rtsp://h/cam RTSP/1.0\r\nCSeq: 2\r\nSession: {session}\r\n\r\n"));
+    assert!(answer.starts_with("RTSP/1.0 455 "), "{answer}");
 }
 
 #[test]

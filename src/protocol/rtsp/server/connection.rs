@@ -20,6 +20,7 @@ use std::future::{Future, pending};
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -384,7 +385,7 @@ impl Connection {
             Denied::NeedsCredentials(_) => self.dialog.answer(Answer::Refused(Status::UNAUTHORIZED, reason)),
             Denied::Wrong => {
                 self.shared.ledger().failed(remote.ip(), self.shared.age());
-                self.shared.hub.registry().broke("auth_failures");
+                self.shared.hub.registry().broke("rtsp_authentication");
                 self.shared.log.warn(format_args!("rtsp: {remote} showed a wrong user or password"));
                 let wait = pause(Uuid::new_v4().as_fields().0);
                 self.pending = Some(Box::pin(async move {
@@ -393,6 +394,9 @@ impl Connection {
                 }));
             }
             Denied::ShutOut | Denied::Outside => {
+                if denied == Denied::ShutOut {
+                    self.shared.hub.registry().broke("rtsp_authentication_attempts");
+                }
                 self.dialog.answer(Answer::Dismissed(Status::FORBIDDEN, reason));
             }
         }
@@ -499,6 +503,12 @@ impl Connection {
             return Answer::Refused(Status::SESSION_NOT_FOUND, "there is no session".into());
         };
         if !matches!(self.part, Part::Reads(_)) {
+            // Tracks that were described long ago may be others by now.
+            if now_tracks(&self.shared.hub, &place.name).is_some_and(|tracks| tracks != reading.tracks) {
+                self.end_session();
+                let reason = "the stream has changed since it was described";
+                return Answer::Refused(Status::NOT_VALID_IN_THIS_STATE, reason.into());
+            }
             match Reads::begin(&self.shared, &session, &self.socket, place, reading, now) {
                 Ok(reads) => {
                     let transport = if reads.interleaved() { "TCP" } else { "UDP" };
@@ -719,6 +729,15 @@ async fn drain(reads: &Reads, socket: &TcpStream) {
         }
         reads.reader.flush(Now::read());
         tokio::task::yield_now().await;
+    }
+}
+
+/// The tracks of a stream, if they are there now.
+fn now_tracks(hub: &hub::Hub, name: &str) -> Option<crate::media::Tracks> {
+    let headers = std::pin::pin!(hub.headers(name));
+    match headers.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(headers) => headers.map(|h| h.tracks),
+        Poll::Pending => None,
     }
 }
 
