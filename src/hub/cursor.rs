@@ -293,18 +293,7 @@ impl Cursor {
             if let Some(packed) = packed(number) {
                 self.count(packed);
                 self.put(packed.bytes.clone());
-                self.count(packed);
             }
-        }
-    }
-
-    /// Counts packets that stand in line: their bytes are counted when they leave.
-    fn count(&self, packed: &Packed) {
-        let reports = packed.cuts.iter().filter(|cut| !cut.channel.is_multiple_of(2)).count() as u64;
-        let counters = &self.client.counters;
-        add(&counters.packets_out, (packed.cuts.len() as u64).saturating_sub(reports));
-        if reports > 0 {
-            add(&counters.rtcp_out, reports);
         }
     }
 
