@@ -19,9 +19,11 @@ need_programs nginx
 need_cargo
 need_lints
 if have apt-get; then
-  packages shellcheck mpv g++ perl-base util-linux
+  packages shellcheck mpv g++ perl-base util-linux vlc-bin vlc-plugin-base vlc-plugin-video-output \
+    gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad \
+    gstreamer1.0-plugins-ugly gstreamer1.0-libav
 else
-  for program in shellcheck mpv c++ perl setsid setpriv; do have "$program" || fail "$program is missing" "$(elsewhere)"; done
+  for program in shellcheck mpv c++ perl setsid setpriv vlc gst-launch-1.0; do have "$program" || fail "$program is missing" "$(elsewhere)"; done
 fi
 # Prometheus' own checker of metrics, without the service that its package would start.
 if ! have promtool; then
@@ -38,6 +40,25 @@ if ! cargo deny --version >/dev/null 2>&1; then
   cargo install --locked --quiet cargo-deny
   # For a cargo of the distribution, which does not look there by itself.
   PATH=$PATH:$HOME/.cargo/bin
+fi
+
+# An ffmpeg that speaks enhanced RTMP (H.265, AV1, VP9, Opus): Debian 12's does not. The tests that want it say so where
+# it cannot be had.
+if [ -z "${MSCONV_FFMPEG_ENHANCED:-}" ]; then
+  newer=$target/newer-ffmpeg
+  if ! ls "$newer"/imageio_ffmpeg/binaries/ffmpeg-* >/dev/null 2>&1; then
+    say "fetching a newer ffmpeg (Python package imageio-ffmpeg)"
+    python3 -m pip --version >/dev/null 2>&1 || ! have apt-get || packages python3-pip
+    mkdir -p "$newer"
+    if python3 -m pip download --quiet --no-deps --only-binary :all: --dest "$newer" imageio-ffmpeg >"$log" 2>&1; then
+      (cd "$newer" && python3 -m zipfile -e imageio_ffmpeg-*.whl . && chmod +x imageio_ffmpeg/binaries/ffmpeg-*)
+    else
+      say "it could not be fetched: enhanced RTMP is tried without a real program"
+    fi
+  fi
+  for newer in "$newer"/imageio_ffmpeg/binaries/ffmpeg-*; do
+    if [ -x "$newer" ]; then export MSCONV_FFMPEG_ENHANCED=$newer; fi
+  done
 fi
 
 # A real film of 30 s in 1080p with sound; it is never part of the repository.
