@@ -9,6 +9,7 @@ use crate::hub::registry::add;
 use crate::hub::{Counters, Datagrams, Packed, Registry, Targets};
 use crate::process::sys;
 use bytes::Bytes;
+use nix::libc;
 use routes::Routes;
 pub use routes::{Datagram, ReaderLink, Registration, Side};
 use socket2::{SockAddr, SockRef};
@@ -16,7 +17,7 @@ use std::io::{self, ErrorKind, IoSlice};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tokio::sync::watch;
@@ -25,6 +26,8 @@ use tokio::sync::watch;
 const MOST_SEGMENTS: usize = 64;
 /// Most bytes of one segmented message: what an IP datagram holds.
 const MOST_BYTES: usize = 65_000;
+/// So many messages in a row that were not cut mean that none will be.
+const MOST_UNCUT: u32 = 64;
 /// Most addresses of one call.
 const MOST_MESSAGES: usize = 256;
 /// What the sockets may hold, in bytes: some frames for all readers, some frames of all publishers.
@@ -40,6 +43,8 @@ pub struct Udp {
     v6: bool,
     /// Whether the kernel cuts messages into packets.
     segments: AtomicBool,
+    /// Messages in a row that were not cut.
+    uncut: AtomicU32,
     routes: Routes,
     registry: Registry,
 }
@@ -65,6 +70,7 @@ impl Udp {
             ports: (here.port(), there.port()),
             v6: here.is_ipv6(),
             segments: AtomicBool::new(true),
+            uncut: AtomicU32::new(0),
             routes: Routes::default(),
             registry,
         })
@@ -166,6 +172,10 @@ impl Udp {
             };
             match sys::send_datagrams(self.socket(side).as_fd(), &what, &batch) {
                 Ok(sent) => {
+                    let cut = rest.iter().take(sent).any(|l| runs.get(l.run).is_some_and(Run::is_cut));
+                    if cut {
+                        self.uncut.store(0, Ordering::Relaxed);
+                    }
                     count(sent, true);
                     done = done.saturating_add(sent.max(1));
                     retried = false;
@@ -174,9 +184,18 @@ impl Udp {
                 Err(e) if e.kind() == ErrorKind::WouldBlock => {
                     return count(rest.len(), false);
                 }
-                Err(e) if self.segments.load(Ordering::Relaxed) && no_segments(&e) => {
-                    self.segments.store(false, Ordering::Relaxed);
-                    return self.send_singly(side, runs, rest);
+                // The kernel, or this one way, does not cut messages into packets.
+                Err(e)
+                    if rest.first().and_then(|l| runs.get(l.run)).is_some_and(Run::is_cut)
+                        && no_segments(&e) =>
+                {
+                    let in_a_row = self.uncut.fetch_add(1, Ordering::Relaxed);
+                    if never_segments(&e) || in_a_row >= MOST_UNCUT {
+                        self.segments.store(false, Ordering::Relaxed);
+                    }
+                    self.send_singly(side, runs, rest.get(..1).unwrap_or(rest));
+                    done = done.saturating_add(1);
+                    retried = false;
                 }
                 // What an earlier packet met is told here; this one has not been tried yet.
                 Err(_) if !retried => {
@@ -204,10 +223,15 @@ impl Udp {
     }
 }
 
-/// Whether the kernel, or the way out of the machine, does not cut messages into packets.
+/// Whether the kernel, or the way to this address, does not cut messages into packets. A path with a smaller packet size
+/// than ours says so too, for itself.
 fn no_segments(error: &io::Error) -> bool {
-    use nix::libc::{EINVAL, EIO, EMSGSIZE, ENOPROTOOPT, EOPNOTSUPP};
-    matches!(error.raw_os_error(), Some(EIO | EINVAL | EMSGSIZE | ENOPROTOOPT | EOPNOTSUPP))
+    never_segments(error) || matches!(error.raw_os_error(), Some(libc::EINVAL | libc::EMSGSIZE))
+}
+
+/// Whether the kernel never does.
+fn never_segments(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EIO | libc::ENOPROTOOPT | libc::EOPNOTSUPP))
 }
 
 /// One message: which run goes where, and who counts it.
@@ -227,6 +251,11 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// Whether the kernel is to cut it into packets.
+    fn is_cut(&self) -> bool {
+        self.segment.is_some()
+    }
+
     fn count_sent(&self, counters: &Counters) {
         add(&counters.bytes_out, self.bytes as u64);
         let packets = match side_of(self.channel) {
