@@ -7,6 +7,9 @@ use crate::media::MediaTime;
 /// How far the count of samples may stand from the given time before it begins anew, in milliseconds.
 const NEAR_MS: u32 = 10;
 
+/// What is earlier than the count by less than this, in milliseconds, is a publisher's unsteady clock and no jump.
+const UNSTEADY_MS: u32 = 200;
+
 /// Counts one track's samples.
 #[derive(Clone, Debug)]
 pub struct SoundClock {
@@ -29,9 +32,14 @@ impl SoundClock {
     /// given time is all there is.
     pub fn tick(&mut self, time: MediaTime, length: Option<u32>) -> i64 {
         let given = time.in_clock(self.rate);
-        let near = i64::from(self.rate).saturating_mul(i64::from(NEAR_MS)) / 1000;
+        let ticks = |millis: u32| i64::from(self.rate).saturating_mul(i64::from(millis)) / 1000;
         let tick = match self.next {
-            Some(next) if next.abs_diff(given) <= near.unsigned_abs() => next,
+            Some(next) if next.abs_diff(given) <= ticks(NEAR_MS).unsigned_abs() => next,
+            // A live source under load gives two packets one time. They cannot sound at once: the count comes back to
+            // the given time in steps of half a packet, and always goes on.
+            Some(next) if given < next && next.saturating_sub(given) < ticks(UNSTEADY_MS) => {
+                given.max(next.saturating_sub(length.map_or(0, |length| i64::from(length) / 2)))
+            }
             _ => given,
         };
         self.next = length.map(|length| tick.saturating_add(i64::from(length)));
@@ -53,6 +61,18 @@ mod tests {
             assert!(before.is_none_or(|before| tick - before == 1024), "packet {packet}");
             before = Some(tick);
         }
+    }
+
+    #[test]
+    fn an_unsteady_clock_never_stands_still() {
+        let mut clock = SoundClock::new(44_100);
+        let ticks: Vec<i64> = [0, 40, 40, 40, 80, 63, 140, 163]
+            .into_iter()
+            .map(|millis| clock.tick(MediaTime::from_millis(millis), Some(1024)))
+            .collect();
+        assert!(ticks.windows(2).all(|w| w[1] - w[0] >= 512), "{ticks:?}");
+        // And it is back at the given time soon.
+        assert!((ticks[7] - 163 * 441 / 10).abs() <= 1024, "{ticks:?}");
     }
 
     #[test]
