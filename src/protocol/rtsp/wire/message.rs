@@ -163,6 +163,8 @@ pub struct Input {
     line: usize,
     seen: usize,
     lines: usize,
+    /// Blank lines since the last message or packet.
+    blanks: usize,
     /// Length of the head, once it is there, and what it says.
     head: Option<(usize, Facts)>,
 }
@@ -194,7 +196,7 @@ impl Input {
         let whole = |(length, facts): &mut (usize, Facts)| length.saturating_add(facts.body) <= there;
         let Some((length, facts)) = self.head.take_if(whole) else { return Ok(None) };
         let message = self.buffer.split_to(length.saturating_add(facts.body)).freeze();
-        (self.line, self.seen, self.lines) = (0, 0, 0);
+        (self.line, self.seen, self.lines, self.blanks) = (0, 0, 0, 0);
         parsed(&message, length, &facts).map(Some).map_err(|e| Broken { cseq: Some(facts.cseq), ..e })
     }
 
@@ -202,11 +204,10 @@ impl Input {
         if self.seen > 0 {
             return Ok(());
         }
-        let mut count = 0_usize;
         while self.buffer.starts_with(b"\r\n") {
             self.buffer.advance(2);
-            count = count.saturating_add(1);
-            if count > limits::BLANK_LINES {
+            self.blanks = self.blanks.saturating_add(1);
+            if self.blanks > limits::BLANK_LINES {
                 return Err(Broken::bad("nothing but blank lines"));
             }
         }
@@ -223,6 +224,7 @@ impl Input {
             return None;
         }
         self.buffer.advance(4);
+        self.blanks = 0;
         Some(Incoming::Packet { channel, payload: self.buffer.split_to(length).freeze() })
     }
 

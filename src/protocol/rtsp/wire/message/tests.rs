@@ -21,6 +21,16 @@ const TWO: &[u8] = b"\r\nOPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n$\x02\x00\x03abcAN
     cseq:2\r\nContent-length: 3\r\nTransport: a\r\nTransport: b\r\n\r\nv=0RTSP/1.0 404 Gone fishing\r\nCSeq: 9\r\n\r\n";
 
 #[test]
+fn blank_lines_are_counted_however_they_come() {
+    let mut input = Input::default();
+    let refused = (0..100).any(|_| {
+        input.buffer.extend_from_slice(b"\r\n");
+        input.take().is_err()
+    });
+    assert!(refused, "a peer that sends nothing else is sent away");
+}
+
+#[test]
 fn reads_messages_and_packets() {
     let all = all(TWO).unwrap();
     let [
