@@ -29,6 +29,9 @@ fn decode(stage: &Stage, nginx: &Nginx, names: &[&str]) {
                 "0:a:0",
                 "-t",
                 "10",
+                // A reader that guesses half the frame rate counts pictures in steps too coarse for them.
+                "-enc_time_base:v",
+                "1:90000",
                 "-f",
                 "null",
                 "-",

@@ -1,6 +1,6 @@
 //! RTP (RFC 3550) and the payload formats of the codecs that msconv carries, both ways: frames become packets
 //! ([`pack`]), packets become frames ([`unpack`]). Bytes in, values out; deliberately absent: sockets, sessions, and the
-//! way from RTP time to the stream's own line of time across tracks, which needs arrival times ([`line`] is told them).
+//! way from RTP time to the stream's own line of time across tracks, which needs arrival times ([`mod@line`] is told them).
 
 #![forbid(unsafe_code)]
 #![cfg_attr(
