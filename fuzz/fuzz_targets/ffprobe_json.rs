@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use msconv::ffmpeg::capability::Capability;
 use msconv::ffmpeg::{probe, publish};
-use msconv::model::{Quality, Source};
+use msconv::model::{Passthrough, Quality, Source};
 use std::path::Path;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -43,6 +43,8 @@ fuzz_target!(|json: &[u8]| {
             fps: None,
             keyframe_interval: Duration::from_secs(2),
             audio_bitrate_bps: 128_000,
+            passthrough: Passthrough::Always,
+            b_frames: true,
             output_args: Vec::new(),
             endpoint: "rtmp://localhost:1935/live".parse().expect("a URL"),
         };

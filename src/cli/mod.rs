@@ -155,7 +155,7 @@ pub struct PublishArgs {
     #[arg(long, value_name = "DEV", requires = "device")]
     pub audio_device: Option<String>,
     /// Publish the source as it is, without encoding
-    #[arg(short = 'o', long, conflicts_with_all = ["variants", "quality", "fps", "encoder", "keyframe_interval"])]
+    #[arg(short = 'o', long, conflicts_with_all = ["variants", "quality", "fps", "encoder", "keyframe_interval", "passthrough", "no_passthrough", "no_b_frames"])]
     pub original: bool,
     /// The ladder, label:bitrate:width:height,... [default: 1080p 720p 480p 360p]
     #[arg(long, value_name = "LIST", allow_hyphen_values = true)]
@@ -178,6 +178,15 @@ pub struct PublishArgs {
     /// Bitrate of the sound [default: 128k]
     #[arg(long, value_name = "RATE")]
     pub audio_bitrate: Option<String>,
+    /// Copy a rung that the source fits: auto (files), always (live sources too) or never
+    #[arg(long, value_name = "WHEN")]
+    pub passthrough: Option<String>,
+    /// Encode every rung, also one that the source fits; the same as --passthrough never
+    #[arg(long, conflicts_with = "passthrough")]
+    pub no_passthrough: bool,
+    /// No B-frames, for WebRTC
+    #[arg(long)]
+    pub no_b_frames: bool,
     /// Stay, with a live display, until the stream ends
     #[arg(long)]
     pub foreground: bool,

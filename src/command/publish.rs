@@ -23,6 +23,8 @@ pub fn settings(args: &PublishArgs) -> Vec<(&'static str, Option<String>)> {
         ("encoder", args.encoder.clone()),
         ("keyframe_interval", args.keyframe_interval.clone()),
         ("audio_bitrate", args.audio_bitrate.clone()),
+        ("passthrough", args.passthrough.clone().or(args.no_passthrough.then(|| "never".into()))),
+        ("b_frames", args.no_b_frames.then(|| "false".into())),
         ("wait", args.wait.clone()),
         ("restart", args.restart.clone()),
     ]

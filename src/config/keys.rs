@@ -39,6 +39,12 @@ pub const KEYS: &[Key] = &[
     key("fps", "", "frame rate of the renditions"),
     key("keyframe_interval", "2s", "time between keyframes"),
     key("audio_bitrate", "128k", "bitrate of the sound"),
+    key(
+        "passthrough",
+        "auto",
+        "copy a rung that the source fits: auto (files), always (live sources too) or never",
+    ),
+    key("b_frames", "true", "whether renditions may have B-frames; WebRTC cannot carry them"),
     key("wait", "15s", "how long publish waits for the first bytes; 0 returns at once"),
     key("restart", "on-failure", "on-failure, always or no"),
     key("stop_timeout", "10s", "how long stop may take before it kills"),

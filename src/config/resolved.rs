@@ -7,7 +7,7 @@ use super::paths::Paths;
 use super::serve::{Credentials, Login, Reached, Serve};
 use crate::base::{Failure, Outcome, clock, failure::io_words, secret::redact_urls};
 use crate::model::rung::parse_bitrate;
-use crate::model::{HttpUrl, Ladder, Quality, RtmpUrl, RtspUrl, StreamKey, stream_key};
+use crate::model::{HttpUrl, Ladder, Passthrough, Quality, RtmpUrl, RtspUrl, StreamKey, stream_key};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -135,6 +135,10 @@ pub struct Settings {
     pub keyframe_interval: Duration,
     /// Bits per second of the sound.
     pub audio_bitrate_bps: u64,
+    /// Which sources may be copied into a rung that they fit.
+    pub passthrough: Passthrough,
+    /// Whether renditions may have B-frames.
+    pub b_frames: bool,
     /// How long publish waits.
     pub wait: Duration,
     /// Restart policy.
@@ -388,6 +392,15 @@ impl Resolver {
             fps: self.take("fps", fps)?,
             keyframe_interval: self.need("keyframe_interval", keyframe_interval)?,
             audio_bitrate_bps: self.need("audio_bitrate", parse_bitrate)?,
+            passthrough: self.need(
+                "passthrough",
+                one_of(&[
+                    ("auto", Passthrough::Auto),
+                    ("always", Passthrough::Always),
+                    ("never", Passthrough::Never),
+                ]),
+            )?,
+            b_frames: self.need("b_frames", truth)?,
             wait: self.need("wait", clock::parse_duration)?,
             restart: self.need(
                 "restart",

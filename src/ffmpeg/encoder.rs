@@ -109,34 +109,63 @@ pub fn trial(ffmpeg: &Path, encoder: &str) -> CommandLine {
     command
 }
 
+/// Where a rung's picture comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Making {
+    /// The source's own packets.
+    Copied,
+    /// This encoder.
+    Encoded(Encoder),
+}
+
+impl Making {
+    /// The encoder, if there is one.
+    pub fn encoder(&self) -> Option<&Encoder> {
+        match self {
+            Making::Copied => None,
+            Making::Encoded(encoder) => Some(encoder),
+        }
+    }
+}
+
+/// What decides where keyframes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keyframes {
+    /// The clock: one each time this has passed.
+    Every(Duration),
+    /// The source, whose packets one rendition carries.
+    Source,
+}
+
 /// What all pictures of a publish are encoded with.
 #[derive(Clone, Copy, Debug)]
-pub struct Settings<'a> {
-    /// The encoder.
-    pub encoder: &'a Encoder,
+pub struct Settings {
     /// The effort.
     pub quality: Quality,
     /// Pictures per second.
     pub rate: Rate,
-    /// Time between keyframes.
-    pub keyframe_interval: Duration,
+    /// Where keyframes are.
+    pub keyframes: Keyframes,
+    /// Whether B-frames may be used.
+    pub b_frames: bool,
 }
 
-/// The encoding arguments of all pictures, in the order of `rungs`. Options that are equal for all stand once.
-pub fn arguments(settings: &Settings<'_>, rungs: &[PlannedRung]) -> Vec<String> {
-    let mut args = vec!["-c:v".to_string(), settings.encoder.name.clone()];
-    let options: Vec<Vec<(&'static str, String)>> =
-        rungs.iter().map(|rung| rung_options(settings, rung)).collect();
+type Options = Vec<(&'static str, String)>;
+
+/// The encoding arguments of all pictures, in the order of `rungs` with the `making` of each. Options that are equal
+/// for all stand once.
+pub fn arguments(settings: &Settings, rungs: &[PlannedRung], making: &[Making]) -> Vec<String> {
+    let options: Vec<Options> =
+        rungs.iter().zip(making).map(|(rung, making)| rung_options(settings, rung, making)).collect();
     let names: Vec<&'static str> = options.iter().flatten().fold(Vec::new(), |mut names, (name, _)| {
         if !names.contains(name) {
             names.push(name);
         }
         names
     });
+    let mut args = Vec::new();
     for name in names {
-        let value = |rung: &Vec<(&'static str, String)>| {
-            rung.iter().find(|(n, _)| *n == name).map(|(_, v)| v.clone())
-        };
+        let value = |rung: &Options| rung.iter().find(|(n, _)| *n == name).map(|(_, v)| v.clone());
         let values: Vec<Option<String>> = options.iter().map(value).collect();
         match values.first() {
             Some(Some(first)) if values.iter().all(|v| v.as_ref() == Some(first)) => {
@@ -151,40 +180,55 @@ pub fn arguments(settings: &Settings<'_>, rungs: &[PlannedRung]) -> Vec<String> 
             }
         }
     }
-    args.extend(keyframes(settings));
     args
 }
 
-/// Keyframes at the same moments in every rendition, so that a player can change between them.
-fn keyframes(settings: &Settings<'_>) -> Vec<String> {
-    let seconds = settings.keyframe_interval.as_secs_f64();
-    let frames = settings.rate.value() * seconds;
-    // The encoder's own limit only has to lie above: one that is reached would set the renditions apart.
-    let limit = (frames * 2.0).ceil().clamp(2.0, 100_000.0) as u32;
-    let mut args = vec!["-force_key_frames".to_string(), format!("expr:gte(t,n_forced*{})", short(seconds))];
-    args.extend(["-g".to_string(), limit.to_string()]);
-    match settings.encoder.name.as_str() {
-        "libx264" => args.extend(["-sc_threshold".to_string(), "0".to_string()]),
-        "h264_nvenc" | "h264_qsv" => args.extend(["-forced-idr".to_string(), "1".to_string()]),
-        _ => {}
-    }
-    args
-}
-
-fn rung_options(settings: &Settings<'_>, rung: &PlannedRung) -> Vec<(&'static str, String)> {
+fn rung_options(settings: &Settings, rung: &PlannedRung, making: &Making) -> Options {
+    let Making::Encoded(encoder) = making else {
+        // The tag of another container (`avc1` of MP4) is refused behind a queue (5.1); 7 is FLV's own for H.264.
+        return vec![("c", "copy".into()), ("tag", "7".into())];
+    };
     let most = rung.rung.bitrate_bps;
-    let cap = [("maxrate", bits(most)), ("bufsize", bits(most.saturating_mul(2)))];
-    let mut options = match settings.encoder.name.as_str() {
+    let mut options = vec![("c", encoder.name.clone())];
+    options.extend(match encoder.name.as_str() {
         "libx264" => x264(settings, rung),
         "h264_nvenc" => nvenc(settings.quality),
         _ => vec![("b", bits(most)), ("bf", "0".into())],
+    });
+    if encoder.name == "libx264" && !settings.b_frames {
+        options.push(("bf", "0".into()));
+    }
+    options.extend([("maxrate", bits(most)), ("bufsize", bits(most.saturating_mul(2)))]);
+    options.extend(keyframes(settings, encoder));
+    options
+}
+
+/// Keyframes at the same moments in every rendition, so that a player can change between them.
+fn keyframes(settings: &Settings, encoder: &Encoder) -> Options {
+    // The encoder's own limit only has to lie above: one that is reached would set the renditions apart.
+    let (rule, seconds) = match settings.keyframes {
+        Keyframes::Every(interval) => {
+            let seconds = interval.as_secs_f64();
+            (format!("expr:gte(t,n_forced*{})", short(seconds)), seconds * 2.0)
+        }
+        Keyframes::Source => ("source".to_string(), 60.0),
     };
-    options.extend(cap);
+    let limit = (settings.rate.value() * seconds).ceil().clamp(2.0, 100_000.0) as u32;
+    let mut options = vec![("force_key_frames", rule), ("g", limit.to_string())];
+    match encoder.name.as_str() {
+        "libx264" => options.push(("sc_threshold", "0".into())),
+        "h264_nvenc" | "h264_qsv" => options.push(("forced-idr", "1".into())),
+        _ => {}
+    }
+    if settings.keyframes == Keyframes::Source {
+        // Pictures keep the times of the packets that are copied, finer than one picture.
+        options.push(("enc_time_base", "1:90000".into()));
+    }
     options
 }
 
 /// Variable bitrate at a constant quality, capped. No B-frames: their gain is small there and not every card has them.
-fn nvenc(quality: Quality) -> Vec<(&'static str, String)> {
+fn nvenc(quality: Quality) -> Options {
     let preset = match quality {
         Quality::Auto | Quality::Fast => "p3",
         Quality::Fastest => "p1",
@@ -211,7 +255,7 @@ fn nvenc(quality: Quality) -> Vec<(&'static str, String)> {
 /// `superfast` and `ultrafast` look far better for their bits with a short look ahead, which they leave out by default
 /// and which costs them next to nothing. B-frames stay, where a preset has them: without them balanced needs 5 % more
 /// bits for 1.3 to 2.7 VMAF less, and RTMP, RTSP and HLS carry them.
-fn x264(settings: &Settings<'_>, rung: &PlannedRung) -> Vec<(&'static str, String)> {
+fn x264(settings: &Settings, rung: &PlannedRung) -> Options {
     let area = u64::from(rung.size.0) * u64::from(rung.size.1);
     // Small pictures are cheap, their bits rarely reach their cap, and their loss shows most.
     let (small, middle) = (area <= 640 * 368, area <= 860 * 484);
@@ -271,14 +315,47 @@ mod tests {
     use crate::ffmpeg::ladder_plan;
 
     fn encoded(encoder: &str, quality: Quality) -> String {
-        let rungs = ladder_plan::choose((1920, 1080), None).rungs;
-        let settings = Settings {
-            encoder: &Encoder::named(encoder),
+        made(
             quality,
+            Keyframes::Every(Duration::from_secs(2)),
+            vec![Making::Encoded(Encoder::named(encoder)); 4],
+        )
+    }
+
+    fn made(quality: Quality, keyframes: Keyframes, making: Vec<Making>) -> String {
+        let rungs = ladder_plan::choose((1920, 1080), None).rungs;
+        let settings = Settings { quality, rate: Rate::new(30, 1).unwrap(), keyframes, b_frames: true };
+        arguments(&settings, &rungs, &making).join(" ")
+    }
+
+    #[test]
+    fn a_copied_rung_leads_the_keyframes_of_the_others() {
+        let x264 = Making::Encoded(Encoder::named("x264"));
+        let args =
+            made(Quality::Fast, Keyframes::Source, vec![Making::Copied, x264.clone(), x264.clone(), x264]);
+        assert!(
+            args.starts_with("-c:v:0 copy -c:v:1 libx264 -c:v:2 libx264 -c:v:3 libx264 -tag:v:0 7"),
+            "{args}"
+        );
+        assert!(args.contains("-force_key_frames:v:3 source -g:v:1 1800"), "{args}");
+        assert!(
+            !args.contains("crf:v:0")
+                && !args.contains("-g:v:0")
+                && args.contains("-enc_time_base:v:1 1:90000")
+        );
+    }
+
+    #[test]
+    fn without_b_frames_nothing_has_them() {
+        let rungs = ladder_plan::choose((640, 360), None).rungs;
+        let settings = Settings {
+            quality: Quality::Balanced,
             rate: Rate::new(30, 1).unwrap(),
-            keyframe_interval: Duration::from_secs(2),
+            keyframes: Keyframes::Every(Duration::from_secs(2)),
+            b_frames: false,
         };
-        arguments(&settings, &rungs).join(" ")
+        let args = arguments(&settings, &rungs, &[Making::Encoded(Encoder::named("x264"))]).join(" ");
+        assert!(args.contains("-bf:v 0"), "{args}");
     }
 
     #[test]
@@ -287,7 +364,10 @@ mod tests {
         assert!(args.starts_with("-c:v libx264 -preset:v:0 veryfast"), "{args}");
         assert!(args.contains("-preset:v:3 faster"));
         assert!(args.contains("-maxrate:v:0 4000k") && args.contains("-bufsize:v:3 1200k"));
-        assert!(args.ends_with("-force_key_frames expr:gte(t,n_forced*2) -g 120 -sc_threshold 0"), "{args}");
+        assert!(
+            args.ends_with("-force_key_frames:v expr:gte(t,n_forced*2) -g:v 120 -sc_threshold:v 0"),
+            "{args}"
+        );
         assert!(encoded("x264", Quality::Best).contains("-preset:v medium "));
     }
 

@@ -3,6 +3,7 @@
 //! Each size is made from the next larger one, which costs less than half of scaling each from the source; `zscale`,
 //! where this ffmpeg has it, halves that again. Every label is produced once and used once, as ffmpeg demands.
 
+use super::encoder::{Encoder, Making};
 use super::frame_rate::Rate;
 use super::ladder_plan::PlannedRung;
 use super::report::{AudioTrack, Report, Transfer, VideoTrack};
@@ -16,14 +17,15 @@ pub struct Wanted<'a> {
     pub report: &'a Report,
     /// Sizes, one for each output.
     pub rungs: &'a [PlannedRung],
-    /// The frame rate of all of them.
-    pub rate: Rate,
+    /// The frame rate of all of them; `None` leaves each picture its own time.
+    pub rate: Option<Rate>,
     /// The sound, and the number of the input it is on.
     pub sound: Option<(&'a AudioTrack, usize)>,
     /// The filters this ffmpeg has.
     pub filters: &'a BTreeSet<String>,
-    /// Filters that the encoder wants its pictures to pass last (`format=nv12,hwupload`).
-    pub finish: Option<&'a str>,
+    /// How each is made, in the order of `rungs`: a copied one needs no picture of its own, and encoders may want
+    /// theirs to pass filters last (`format=nv12,hwupload`).
+    pub making: &'a [Making],
 }
 
 /// Label of the picture of output `index`.
@@ -38,7 +40,7 @@ pub const SOUND_LABEL: &str = "a";
 pub fn graph(wanted: &Wanted<'_>) -> String {
     let mut chains = Vec::new();
     if let Some(video) = &wanted.report.video
-        && !wanted.rungs.is_empty()
+        && wanted.making.iter().any(|making| *making != Making::Copied)
     {
         pictures(wanted, video, &mut chains);
     }
@@ -68,14 +70,18 @@ pub fn sound(track: &AudioTrack) -> String {
 fn pictures(wanted: &Wanted<'_>, video: &VideoTrack, chains: &mut Vec<String>) {
     let zscale = wanted.filters.contains("zscale");
     let parents = parents(wanted.rungs);
+    let copied = |index: usize| wanted.making.get(index) == Some(&Making::Copied);
+    let born = |of: Option<usize>| parents.iter().enumerate().filter(move |(_, parent)| **parent == of);
+    // A copied rung stands in the cascade only for what hangs from it.
+    let needed = |index: usize| !copied(index) || born(Some(index)).next().is_some();
     let children = |of: Option<usize>| -> Vec<usize> {
-        parents.iter().enumerate().filter(|(_, parent)| **parent == of).map(|(index, _)| index).collect()
+        born(of).map(|(index, _)| index).filter(|index| needed(*index)).collect()
     };
     let mut head =
         format!("[0:{}]{}", wanted.report.picture_specifier(video), preparation(wanted, video, zscale));
     part(&mut head, None, &children(None));
     chains.push(head);
-    for (index, rung) in wanted.rungs.iter().enumerate() {
+    for (index, rung) in wanted.rungs.iter().enumerate().filter(|(index, _)| needed(*index)) {
         let from = parents.get(index).copied().flatten();
         // Only what has passed a first scaler is surely 8 bit 4:2:0 with even sides, which zscale insists on.
         let clean = from.is_some() || (evenly_coded(video) && is_plain(video));
@@ -88,13 +94,14 @@ fn pictures(wanted: &Wanted<'_>, video: &VideoTrack, chains: &mut Vec<String>) {
         ));
         // Scalers answer a rounded size with samples that are not quite square.
         chain.push_str(if from.is_none() { ",setsar=1,format=yuv420p" } else { ",setsar=1" });
-        let own = match wanted.finish {
+        let finish = wanted.making.get(index).and_then(Making::encoder).and_then(Encoder::finish);
+        let own = match finish {
             Some(_) => format!("u{index}"),
             None => picture_label(index),
         };
-        part(&mut chain, Some(&own), &children(Some(index)));
+        part(&mut chain, (!copied(index)).then_some(own.as_str()), &children(Some(index)));
         chains.push(chain);
-        if let Some(finish) = wanted.finish {
+        if let Some(finish) = finish {
             chains.push(format!("[{own}]{finish}[{}]", picture_label(index)));
         }
     }
@@ -151,7 +158,9 @@ fn preparation(wanted: &Wanted<'_>, video: &VideoTrack, zscale: bool) -> String 
         }
     }
     // Also for a rate that is constant already: repeated files have holes at their seams.
-    steps.push(format!("fps={}", wanted.rate.argument()));
+    if let Some(rate) = wanted.rate {
+        steps.push(format!("fps={}", rate.argument()));
+    }
     if zscale {
         // Frames that are wrongly marked as interlaced would be scaled field by field, or refused.
         steps.push("setfield=prog".to_string());
@@ -159,7 +168,7 @@ fn preparation(wanted: &Wanted<'_>, video: &VideoTrack, zscale: bool) -> String 
     if let Some(mapping) = tone_mapping(video, largest(wanted.rungs), zscale && has("tonemap")) {
         steps.push(mapping);
     }
-    steps.join(",")
+    if steps.is_empty() { "null".into() } else { steps.join(",") }
 }
 
 /// From PQ or HLG to BT.709, in linear light. What the stream is said to be is said again, since half of all files
@@ -257,7 +266,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_label_is_produced_once_and_used_once(
-            sizes in sizes(), source in (1u32..2000, 1u32..2000), zscale: bool, interlaced: bool, sound: bool, finish: bool,
+            sizes in sizes(), source in (1u32..2000, 1u32..2000), zscale: bool, interlaced: bool, sound: bool, vaapi: bool, copied: bool,
             pix_fmt in prop_oneof!["yuv420p", "yuv422p10le", "rgb24", ""],
         ) {
             let text: Vec<String> =
@@ -271,11 +280,17 @@ mod tests {
             let report = Report { video: Some(video), ..Report::default() };
             let filters = ["zscale", "bwdif"].into_iter().filter(|_| zscale).map(String::from).collect();
             let track = AudioTrack { index: 1, channels: 2, ..AudioTrack::default() };
+            let encoder = Encoder::named(if vaapi { "vaapi" } else { "x264" });
+            let mut making = vec![Making::Encoded(encoder); chosen.rungs.len()];
+            let own = chosen.rungs.iter().position(|r| copied && r.size == source && !r.enlarged);
+            if let Some(making) = own.and_then(|index| making.get_mut(index)) {
+                *making = Making::Copied;
+            }
             let graph = graph(&Wanted {
-                report: &report, rungs: &chosen.rungs, rate: Rate::new(25, 1).unwrap(),
-                sound: sound.then_some((&track, 0)), filters: &filters, finish: finish.then_some("format=nv12,hwupload"),
+                report: &report, rungs: &chosen.rungs, rate: (!copied).then(|| Rate::new(25, 1).unwrap()),
+                sound: sound.then_some((&track, 0)), filters: &filters, making: &making,
             });
-            let outputs: Vec<String> = (0..chosen.rungs.len()).map(picture_label).chain(sound.then(|| SOUND_LABEL.to_string())).collect();
+            let outputs: Vec<String> = (0..chosen.rungs.len()).filter(|i| Some(*i) != own).map(picture_label).chain(sound.then(|| SOUND_LABEL.to_string())).collect();
             for (label, (produced, used)) in labels(&graph) {
                 prop_assert_eq!(produced, 1, "{} in {}", label, graph);
                 prop_assert_eq!(used, usize::from(!outputs.contains(&label)), "{} in {}", label, graph);
@@ -302,22 +317,30 @@ mod tests {
             ..Report::default()
         };
         let chosen = ladder_plan::choose((1920, 1080), None);
-        let wanted = |filters: BTreeSet<String>| {
+        let wanted = |filters: BTreeSet<String>, making: &[Making]| {
             graph(&Wanted {
                 report: &report,
                 rungs: &chosen.rungs,
-                rate: Rate::new(24, 1).unwrap(),
+                rate: making.iter().all(|m| *m != Making::Copied).then(|| Rate::new(24, 1).unwrap()),
                 sound: None,
                 filters: &filters,
-                finish: None,
+                making,
             })
         };
+        let x264 = vec![Making::Encoded(Encoder::named("x264")); 4];
         assert_eq!(
-            wanted(["zscale".to_string()].into()),
+            wanted(["zscale".to_string()].into(), &x264),
             "[0:0]fps=24,setfield=prog[s0];[s0]null,setsar=1,format=yuv420p,split=2[v0][s1];\
              [s1]zscale=1280:720:filter=bicubic:param_a=0:param_b=0.6,setsar=1,split=2[v1][s2];\
              [s2]zscale=854:480:filter=bicubic:param_a=0:param_b=0.6,setsar=1,split=2[v2][s3];[s3]zscale=640:360:filter=bicubic:param_a=0:param_b=0.6,setsar=1[v3]"
         );
-        assert!(wanted(BTreeSet::new()).contains("[s1]scale=1280:720:flags=bicubic"));
+        assert!(wanted(BTreeSet::new(), &x264).contains("[s1]scale=1280:720:flags=bicubic"));
+        let mut copied = x264;
+        copied[0] = Making::Copied;
+        assert!(wanted(BTreeSet::new(), &copied).starts_with(
+            "[0:0]null[s0];[s0]null,setsar=1,format=yuv420p[s1];[s1]scale=1280:720:flags=bicubic:out_range=tv,setsar=1,split=2[v1][s2];"
+        ));
+        copied.fill(Making::Copied);
+        assert_eq!(wanted(BTreeSet::new(), &copied), "");
     }
 }

@@ -1,7 +1,7 @@
 //! Floor 2, pure: what to ask of ffmpeg and how to read its answers. Never starts it.
 //!
-//! In reading order: what a source is (`probe`, `report`, `frame_rate`), what is made of it (`ladder_plan`,
-//! `filter_graph`, `encoder`), how it is opened and sent (`input`, `loop_input`, `device`, `test_source`, `delivery`,
+//! In reading order: what a source is (`probe`, `report`, `frame_rate`, `packets`), what is made of it (`ladder_plan`,
+//! `passthrough`, `filter_graph`, `encoder`), how it is opened and sent (`input`, `loop_input`, `device`, `test_source`, `delivery`,
 //! `tee`), the whole (`invocation`, `publish`, `original`, `source_notes`), and what comes back (`progress`, `log_line`,
 //! `diagnosis`).
 
@@ -18,6 +18,8 @@ pub mod ladder_plan;
 pub mod log_line;
 pub mod loop_input;
 pub mod original;
+pub mod packets;
+pub mod passthrough;
 pub mod probe;
 pub mod progress;
 pub mod publish;

@@ -3,20 +3,22 @@
 
 use super::capability::Capability;
 use super::delivery::{self, Delivered, Flow};
-use super::encoder::{self, Encoder};
+use super::encoder::{self, Encoder, Keyframes, Making};
 use super::filter_graph;
 use super::frame_rate::{self, Rate};
 use super::input::{self, Opening};
 use super::invocation::Invocation;
-use super::ladder_plan::{self, PlannedRung};
+use super::ladder_plan::{self, Chosen, PlannedRung};
 use super::loop_input::{self, Repeat};
 use super::original;
-use super::report::{AudioTrack, Report};
+use super::packets::Packets;
+use super::passthrough;
+use super::report::{AudioTrack, Report, VideoTrack};
 use super::source_notes;
 use crate::base::command_line::{Argument, CommandLine};
 use crate::base::{Failure, Kind, Outcome};
 use crate::model::rung::bitrate_text;
-use crate::model::{Ladder, Quality, Rendition, RenditionName, RtmpUrl, Source, StreamKey};
+use crate::model::{Ladder, Passthrough, Quality, Rendition, RenditionName, RtmpUrl, Source, StreamKey};
 use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
@@ -44,6 +46,10 @@ pub struct Request {
     pub keyframe_interval: Duration,
     /// Bits per second of the sound.
     pub audio_bitrate_bps: u64,
+    /// Which sources may be copied into a rung that they fit.
+    pub passthrough: Passthrough,
+    /// Whether renditions may have B-frames.
+    pub b_frames: bool,
     /// Arguments for the output, after all others.
     pub output_args: Vec<OsString>,
     /// Where the renditions go.
@@ -85,24 +91,47 @@ impl Plan {
     }
 }
 
-/// Plans without a caption in the test picture.
-///
-/// # Errors
-/// See [`plan_captioned`].
-pub fn plan(request: &Request, report: &Report, capability: &Capability) -> Outcome<Plan> {
-    plan_captioned(request, report, capability, false)
+/// What was found out beyond the source's description.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// A font for the key and the time of day in the test picture was found
+    /// (see [`caption_trial`](super::test_source::caption_trial)).
+    pub caption: bool,
+    /// The packets of the picture; `None` if they were not read, or not to the end.
+    pub packets: Option<Packets>,
 }
 
-/// Plans. `caption` writes the key and the time of day into the test picture, which needs a font
-/// (see [`caption_trial`](super::test_source::caption_trial)).
+/// The track whose packets decide whether it can be copied, if all else allows it.
+pub fn packets_wanted(request: &Request, report: &Report, capability: &Capability) -> Option<u32> {
+    let video = report.video.as_ref().filter(|_| !request.original)?;
+    let (rungs, rate) = rungs(request, video);
+    passthrough::candidate(request, report, capability, &rungs.rungs, rate).ok()?;
+    matches!(request.source, Source::File(_)).then_some(video.index)
+}
+
+/// The rungs for this picture, and their rate.
+fn rungs(request: &Request, video: &VideoTrack) -> (Chosen, Rate) {
+    let chosen = ladder_plan::choose((video.width, video.height), request.ladder.as_ref());
+    (chosen, frame_rate::wanted(&video.timing, request.fps))
+}
+
+/// Plans with nothing known beyond the source's description.
+///
+/// # Errors
+/// See [`plan_knowing`].
+pub fn plan(request: &Request, report: &Report, capability: &Capability) -> Outcome<Plan> {
+    plan_knowing(request, report, capability, &Known::default())
+}
+
+/// Plans.
 ///
 /// # Errors
 /// Input (7) if the source cannot be published so, with the way out; usage (2) or missing (5) for the encoder.
-pub fn plan_captioned(
+pub fn plan_knowing(
     request: &Request,
     report: &Report,
     capability: &Capability,
-    caption: bool,
+    known: &Known,
 ) -> Outcome<Plan> {
     source_notes::refuse(report)?;
     if request.original {
@@ -110,7 +139,7 @@ pub fn plan_captioned(
     }
     let sound = sound(request, report);
     match (&report.video, sound) {
-        (Some(_), sound) => pictures(request, report, capability, sound, caption),
+        (Some(_), sound) => pictures(request, report, capability, sound, known),
         (None, Some(track)) => Ok(sound_only(request, report, capability, &track)),
         (None, None) => Err(Failure::new(Kind::Input, "there is neither picture nor sound in the source")
             .hint("name a source with at least one of them")),
@@ -133,38 +162,48 @@ fn pictures(
     report: &Report,
     capability: &Capability,
     sound: Option<(AudioTrack, usize)>,
-    caption: bool,
+    known: &Known,
 ) -> Outcome<Plan> {
     let Some(video) = &report.video else { return Err(Failure::internal("a plan of pictures without one")) };
     let encoder = Encoder::find(&request.encoder, capability)?;
-    let rate = frame_rate::wanted(&video.timing, request.fps);
-    let chosen = ladder_plan::choose((video.width, video.height), request.ladder.as_ref());
+    let (chosen, rate) = rungs(request, video);
+    let mut notes = source_notes::tracks(report, sound.is_some());
+    let copied = copied(request, report, capability, &chosen.rungs, rate, known, &mut notes);
+    let making: Vec<Making> = (0..chosen.rungs.len())
+        .map(|index| if copied == Some(index) { Making::Copied } else { Making::Encoded(encoder.clone()) })
+        .collect();
     let graph = filter_graph::graph(&filter_graph::Wanted {
         report,
         rungs: &chosen.rungs,
-        rate,
+        rate: copied.is_none().then_some(rate),
         sound: sound.as_ref().map(|(track, input)| (track, *input)),
         filters: &capability.filters,
-        finish: encoder.finish(),
+        making: &making,
     });
     let renditions: Vec<PlannedRendition> =
         chosen.rungs.iter().map(|rung| rendition(&request.key, rung)).collect();
     let mut output = Vec::new();
-    for index in 0..renditions.len() {
-        output.extend(map(&format!("[{}]", filter_graph::picture_label(index))));
+    for (index, making) in making.iter().enumerate() {
+        output.extend(match making {
+            Making::Copied => map(&format!("0:{}", report.picture_specifier(video))),
+            Making::Encoded(_) => map(&format!("[{}]", filter_graph::picture_label(index))),
+        });
     }
     if sound.is_some() {
         output.extend(map(&format!("[{}]", filter_graph::SOUND_LABEL)));
     }
     let settings = encoder::Settings {
-        encoder: &encoder,
         quality: request.quality,
         rate,
-        keyframe_interval: request.keyframe_interval,
+        keyframes: if copied.is_some() {
+            Keyframes::Source
+        } else {
+            Keyframes::Every(request.keyframe_interval)
+        },
+        b_frames: request.b_frames,
     };
-    output.extend(encoder::arguments(&settings, &chosen.rungs).into_iter().map(Argument::plain));
-    let mode = if capability.at_least(5, 1) { "-fps_mode" } else { "-vsync" };
-    output.extend([mode, "cfr"].map(Argument::from));
+    output.extend(encoder::arguments(&settings, &chosen.rungs, &making).into_iter().map(Argument::plain));
+    output.extend(clocked(capability, copied.is_some()));
     if sound.is_some() {
         output.extend(sound_encoding(request.audio_bitrate_bps));
         output.extend(interleaving(encoder.delay(request.quality, rate), rate));
@@ -179,25 +218,67 @@ fn pictures(
     let flow = Flow { pictures: rate.value(), sounds: if sound.is_some() { SOUND_PACKETS } else { 0.0 } };
     output.extend(delivery::tee(&delivered, &request.endpoint, flow));
 
-    let mut notes = source_notes::tracks(report, sound.is_some());
     notes.extend(source_notes::picture(video, capability));
     notes.extend(source_notes::rate_note(video, rate, request.fps));
     notes.extend(chosen.notes);
+    let mut globals: Vec<Argument> = encoder.globals().into_iter().map(Argument::from).collect();
+    if copied.is_some() {
+        // Before 6.0 copied packets are otherwise counted in whole pictures, which sets them apart from encoded ones where
+        // a repeated file's round is not a whole number of pictures.
+        globals.extend(["-copytb", "1"].map(Argument::from));
+    }
     Ok(Plan {
-        summary: match renditions.len() {
-            1 => format!("in 1 variant with {}", encoder.called),
-            n => format!("in {n} variants with {}", encoder.called),
-        },
+        summary: source_notes::summary(&chosen.rungs, &making),
         renditions,
         notes,
         warnings: chosen.warnings,
         invocation: Invocation {
-            globals: encoder.globals().into_iter().map(Argument::from).collect(),
-            inputs: inputs(request, report, capability, Some(rate), false, caption),
-            graph: Some(graph),
+            globals,
+            inputs: inputs(request, report, capability, Some(rate), copied.is_some(), known.caption),
+            graph: Some(graph).filter(|graph| !graph.is_empty()),
             output,
         },
     })
+}
+
+/// The rung that the source goes into as it is; why there is none is told to whoever asked for it.
+fn copied(
+    request: &Request,
+    report: &Report,
+    capability: &Capability,
+    rungs: &[PlannedRung],
+    rate: Rate,
+    known: &Known,
+    notes: &mut Vec<String>,
+) -> Option<usize> {
+    let settled = passthrough::candidate(request, report, capability, rungs, rate).and_then(|index| {
+        match (&request.source, rungs.get(index)) {
+            (Source::File(_), Some(rung)) => passthrough::settled(request, rung, known.packets.as_ref())?,
+            _ => notes.push(
+                "the source is copied on its word: its bitrate and keyframes cannot be known beforehand"
+                    .into(),
+            ),
+        }
+        Ok(index)
+    });
+    match settled {
+        Ok(index) => Some(index),
+        Err(why) => {
+            if request.passthrough == Passthrough::Always {
+                notes.push(format!("the source is not copied: {why}"));
+            }
+            None
+        }
+    }
+}
+
+/// How times are written: at even distances, or, beside copied packets, as they are in the source. These may begin
+/// below zero (B-frames), and each connection would move them by an amount of its own; a second more keeps them together.
+fn clocked(capability: &Capability, copied: bool) -> Vec<Argument> {
+    let mode = if capability.at_least(5, 1) { "-fps_mode" } else { "-vsync" };
+    let mut args = vec![mode];
+    args.extend(if copied { &["passthrough", "-output_ts_offset", "1"][..] } else { &["cfr"][..] });
+    args.into_iter().map(Argument::from).collect()
 }
 
 /// Packets a second of AAC at 48 kHz: 1024 samples each.
@@ -307,7 +388,7 @@ pub(super) fn closing(request: &Request) -> Vec<Argument> {
 mod tests {
     use super::*;
     use crate::ffmpeg::frame_rate::Timing;
-    use crate::ffmpeg::report::{Transfer, VideoTrack};
+    use crate::ffmpeg::report::Transfer;
     use proptest::prelude::*;
 
     fn any_rate() -> impl Strategy<Value = Option<Rate>> {
@@ -397,6 +478,8 @@ mod tests {
             fps: flags.2,
             keyframe_interval: Duration::from_millis(flags.3),
             audio_bitrate_bps: 128_000,
+            passthrough: Passthrough::Always,
+            b_frames: flags.1,
             output_args: vec!["-x".into()],
             endpoint: "rtmp://me:secret@h/live?t=1".parse().unwrap(),
         })

@@ -1,7 +1,9 @@
 //! What there is to say about a source: why it is refused, and what will be done to it.
 
 use super::capability::Capability;
+use super::encoder::Making;
 use super::frame_rate::Rate;
+use super::ladder_plan::PlannedRung;
 use super::report::{Report, Transfer, VideoTrack};
 use crate::base::{Failure, Kind, Outcome};
 
@@ -80,6 +82,31 @@ pub fn rate_note(video: &VideoTrack, rate: Rate, asked: Option<f64>) -> Option<S
         }
         Some(_) if video.timing.variable() => Some(format!("the frame rate varies: published at {rate} fps")),
         Some(_) => None,
+    }
+}
+
+/// How the variants are made: `in 4 variants with x264`, `in 4 variants, 1080p copied, the others with x264`.
+pub fn summary(rungs: &[PlannedRung], making: &[Making]) -> String {
+    let variants = match rungs.len() {
+        1 => "in 1 variant".to_string(),
+        n => format!("in {n} variants"),
+    };
+    let mut encoders: Vec<&str> = Vec::new();
+    for encoder in making.iter().filter_map(Making::encoder) {
+        if !encoders.contains(&encoder.called.as_str()) {
+            encoders.push(&encoder.called);
+        }
+    }
+    let copied = rungs.iter().zip(making).find(|(_, making)| **making == Making::Copied);
+    match (copied, encoders.join(" and ")) {
+        (None, encoders) => format!("{variants} with {encoders}"),
+        (Some((rung, _)), none) if none.is_empty() => format!("{variants}, {} copied", rung.rung.label),
+        (Some((rung, _)), encoders) if making.len() == 2 => {
+            format!("{variants}, {} copied, the other with {encoders}", rung.rung.label)
+        }
+        (Some((rung, _)), encoders) => {
+            format!("{variants}, {} copied, the others with {encoders}", rung.rung.label)
+        }
     }
 }
 

@@ -105,10 +105,15 @@ pub fn prepare(settings: &Settings, environment: &Environment, request: Request)
         fps: settings.fps,
         keyframe_interval: settings.keyframe_interval,
         audio_bitrate_bps: settings.audio_bitrate_bps,
+        passthrough: settings.passthrough,
+        b_frames: settings.b_frames,
         output_args: request.output_args.clone(),
         endpoint: settings.nginx_rtmp_url.clone(),
     };
-    let plan = planner::plan_captioned(&planned, &report, &fit.capability, caption)?;
+    let packets = planner::packets_wanted(&planned, &report, &fit.capability)
+        .and_then(|track| super::source::packets(&source, &fit.ffprobe, track));
+    let known = planner::Known { caption, packets };
+    let plan = planner::plan_knowing(&planned, &report, &fit.capability, &known)?;
     prove_encoder(&settings.encoder, &fit.ffmpeg, need)?;
     let mut warnings = plan.warnings.clone();
     if let Source::Url(url) = &source

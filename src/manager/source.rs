@@ -4,6 +4,7 @@ use crate::base::{Failure, Kind, Outcome, failure::io_words};
 use crate::config::{Environment, Paths, keys};
 use crate::ffmpeg::capability::Capability;
 use crate::ffmpeg::diagnosis;
+use crate::ffmpeg::packets::{self, Packets};
 use crate::ffmpeg::probe::{self, Report};
 use crate::model::Source;
 use crate::process::spawn::{self, RunError};
@@ -18,6 +19,10 @@ use std::time::Duration;
 const LOCAL_LIMIT: Duration = Duration::from_secs(15);
 /// How long a network source may take: 10 s of silence, which ffprobe ends itself, and a group of pictures.
 const NETWORK_LIMIT: Duration = Duration::from_secs(25);
+/// How long reading a file's packets may take: it delays the start.
+const PACKETS_LIMIT: Duration = Duration::from_secs(3);
+/// Largest file whose packets are read, in bytes.
+const LARGEST_READ: u64 = 4 * 1024 * 1024 * 1024;
 /// Most bytes of ffprobe's answer that are read.
 const MOST_JSON: u64 = 4 * 1024 * 1024;
 
@@ -201,6 +206,19 @@ pub fn probe(source: &Source, ffprobe: &Path, capability: &Capability) -> Outcom
             .hint("name a film or a recording"));
     }
     Ok(report)
+}
+
+/// The packets of a file's picture; `None` if they cannot all be read within [`PACKETS_LIMIT`] and [`LARGEST_READ`], so
+/// that no start waits for a long film to be read.
+pub fn packets(source: &Source, ffprobe: &Path, track: u32) -> Option<Packets> {
+    let Source::File(path) = source else { return None };
+    if fs::metadata(path).map_or(true, |meta| meta.len() > LARGEST_READ) {
+        return None;
+    }
+    let output =
+        spawn::run(&packets::command(ffprobe, source, track), PACKETS_LIMIT, packets::LARGEST).ok()?;
+    let whole = output.exit.code == Some(0) && (output.stdout.len() as u64) < packets::LARGEST;
+    packets::parse(&output.stdout).filter(|_| whole)
 }
 
 fn named(source: &Source) -> String {

@@ -16,6 +16,7 @@ mod golden;
 mod help;
 mod listing;
 mod looking;
+mod passthrough;
 mod playing;
 mod publish_argv;
 mod publishing;

@@ -2,9 +2,10 @@
 
 use crate::golden::same_as_file;
 use msconv::ffmpeg::capability::Capability;
+use msconv::ffmpeg::packets::Packets;
 use msconv::ffmpeg::probe::{self, Report};
-use msconv::ffmpeg::publish::{Plan, Request, plan, plan_captioned};
-use msconv::model::{Quality, Source};
+use msconv::ffmpeg::publish::{Known, Plan, Request, plan, plan_knowing};
+use msconv::model::{Passthrough, Quality, Source};
 use std::path::Path;
 use std::time::Duration;
 
@@ -35,6 +36,8 @@ fn request(source: Source) -> Request {
         fps: None,
         keyframe_interval: Duration::from_secs(2),
         audio_bitrate_bps: 128_000,
+        passthrough: Passthrough::Auto,
+        b_frames: true,
         output_args: Vec::new(),
         endpoint: "rtmp://localhost:1935/live".parse().unwrap(),
     }
@@ -42,6 +45,18 @@ fn request(source: Source) -> Request {
 
 fn file(path: &str) -> Request {
     request(Source::File(path.into()))
+}
+
+/// Packets of a film that may be copied.
+fn even(average_bps: u64) -> Packets {
+    Packets {
+        count: 720,
+        average_bps,
+        highest_bps: average_bps + average_bps / 10,
+        longest_gap: 2.0,
+        even: true,
+        ..Packets::default()
+    }
 }
 
 /// The plan as text: renditions, what is said, then the arguments as people see them.
@@ -69,6 +84,13 @@ fn each_way_to_publish_has_its_arguments() {
     };
     let film = || report("film-mp4");
     let long_ts = Report { duration: Some(7200.0), ..report("pal-ts") };
+    let progressive = {
+        let mut report = report("plain-ts");
+        let (video, audio) = (report.video.clone().unwrap(), report.audio.as_mut().unwrap());
+        (audio.start, audio.duration) = (video.start, video.duration);
+        report.duration = Some(7200.0);
+        report
+    };
     let old = Capability { version: (4, 4, 2), ..debian.clone() };
     let plain = Capability { filters: ["scale", "split"].map(String::from).into(), ..debian.clone() };
     let new = Capability { version: (9, 0, 2), ..debian.clone() };
@@ -121,6 +143,40 @@ fn each_way_to_publish_has_its_arguments() {
             film(),
             &debian,
         ),
+        ("copied", file("/films/test.mp4"), film(), &debian),
+        ("copied-without-zscale", file("/films/test.mp4"), film(), &plain),
+        ("copied-ts", file("/films/a.ts"), progressive, &debian),
+        (
+            "copied-one-rung",
+            Request { ladder: ladder("hd:8M:1920:1080"), once: true, ..file("/films/test.mp4") },
+            film(),
+            &debian,
+        ),
+        (
+            "copied-below-a-larger-one",
+            Request {
+                ladder: ladder("uhd:9M:3840:2160,hd:5M:1920:1080,sd:600k:640:360"),
+                ..file("/films/test.mp4")
+            },
+            film(),
+            &debian,
+        ),
+        (
+            "copied-live",
+            Request {
+                passthrough: Passthrough::Always,
+                ladder: ladder("hd:5M:640:360,sd:600k:160:90"),
+                ..request(url("rtmp://10.0.0.7:1935/live/cam"))
+            },
+            report("rtmp-source"),
+            &debian,
+        ),
+        (
+            "never-b-frames",
+            Request { b_frames: false, passthrough: Passthrough::Always, ..file("/films/test.mp4") },
+            film(),
+            &debian,
+        ),
         (
             "endpoint-with-secrets",
             Request {
@@ -133,7 +189,9 @@ fn each_way_to_publish_has_its_arguments() {
     ];
     let mut wrong = Vec::new();
     for (name, request, report, capability) in cases {
-        let plan = plan_captioned(&request, &report, capability, name == "test-picture").unwrap();
+        let packets = name.starts_with("copied").then(|| even(3_500_000));
+        let known = Known { caption: name == "test-picture", packets };
+        let plan = plan_knowing(&request, &report, capability, &known).unwrap();
         wrong.extend(same_as_file(&format!("tests/golden/argv/publish-{name}.txt"), &text(&plan)).err());
         let line = plan.command_line(Path::new("ffmpeg"), Some(3));
         assert!(!line.shell_line().contains("word@") && !line.shell_line().contains("secret@"), "{name}");
@@ -163,4 +221,71 @@ fn playlists_are_refused() {
     let failure = plan(&file("/films/list.m3u8"), &report("list-m3u8"), &debian()).unwrap_err();
     assert_eq!(failure.kind().exit_code(), 7);
     assert!(failure.what().contains("playlist"), "{failure}");
+}
+
+/// A film, changed in one way each, and why it is not copied then.
+#[test]
+fn copying_has_its_conditions() {
+    let debian = debian();
+    let why = |change: &dyn Fn(&mut Request, &mut Report, &mut Packets, &mut Capability)| {
+        let mut request = Request { passthrough: Passthrough::Always, ..file("/films/test.mp4") };
+        let (mut film, mut packets, mut capability) = (report("film-mp4"), even(3_500_000), debian.clone());
+        change(&mut request, &mut film, &mut packets, &mut capability);
+        let known = Known { packets: Some(packets), ..Known::default() };
+        let plan = plan_knowing(&request, &film, &capability, &known).unwrap();
+        plan.notes
+            .iter()
+            .find_map(|n| n.strip_prefix("the source is not copied: ").map(str::to_string))
+            .unwrap_or_default()
+    };
+    assert_eq!(why(&|_, _, _, _| ()), "");
+    type Change = fn(&mut Request, &mut Report, &mut Packets, &mut Capability);
+    let cases: [(&str, Change); 22] = [
+        ("H.264", |_, r, _, _| r.video.as_mut().unwrap().codec = "hevc".into()),
+        ("8 bit", |_, r, _, _| r.video.as_mut().unwrap().pix_fmt = "yuv422p".into()),
+        ("8 bit", |_, r, _, _| r.video.as_mut().unwrap().bit_depth = 10),
+        ("colours", |_, r, _, _| r.video.as_mut().unwrap().full_range = true),
+        ("interlaced", |_, r, _, _| r.video.as_mut().unwrap().interlaced = true),
+        ("turned", |_, r, _, _| r.video.as_mut().unwrap().rotation = 180),
+        ("stretched", |_, r, _, _| r.video.as_mut().unwrap().square = false),
+        ("frame rate", |q, _, _, _| q.fps = Some(12.0)),
+        ("no variant has its size", |q, _, _, _| q.ladder = Some("a:9M:1280:720".parse().unwrap())),
+        ("end together", |_, r, _, _| r.audio.as_mut().unwrap().duration = Some(29.0)),
+        ("end together", |_, r, _, _| r.audio.as_mut().unwrap().duration = None),
+        ("begin", |_, r, _, _| r.audio.as_mut().unwrap().start = Some(0.2)),
+        ("evenly", |_, _, p, _| p.even = false),
+        ("evenly", |_, _, p, _| p.damaged = true),
+        ("open groups", |_, _, p, _| p.open_groups = true),
+        ("4.1 s pass", |_, _, p, _| p.longest_gap = 4.1),
+        ("2.0 s pass", |q, _, _, _| q.keyframe_interval = Duration::from_millis(500)),
+        ("4200 kbit/s are above", |_, _, p, _| p.average_bps = 4_200_000),
+        ("peak of 6100", |_, _, p, _| p.highest_bps = 6_100_000),
+        ("B-frames", |q, _, p, _| {
+            q.b_frames = false;
+            p.reordered = true;
+        }),
+        ("too old", |_, _, _, c| c.version = (4, 3, 0)),
+        ("not encoded yet", |q, _, _, _| q.source = Source::Test),
+    ];
+    for (words, change) in cases {
+        let why = why(&change);
+        assert!(why.contains(words), "'{why}' speaks of {words}");
+    }
+    // A film played once may end as it likes; a longer gap is no reason where a longer interval is wanted.
+    assert_eq!(why(&|q, r, _, _| (q.once, r.audio.as_mut().unwrap().duration) = (true, None)), "");
+    // What could not be read to its end is copied by nobody who was not asked to.
+    let unread = |passthrough| {
+        plan(&Request { passthrough, ..file("/films/test.mp4") }, &report("film-mp4"), &debian)
+            .unwrap()
+            .summary
+    };
+    assert_eq!(unread(Passthrough::Auto), "in 4 variants with x264");
+    assert!(unread(Passthrough::Always).contains("1080p copied"));
+    let packets = Some(even(3_500_000));
+    let never = Request { passthrough: Passthrough::Never, ..file("/films/test.mp4") };
+    let known = Known { packets, ..Known::default() };
+    assert_eq!(
+        plan_knowing(&never, &report("film-mp4"), &debian, &known).unwrap().summary,
+        "in 4 variants with x264"
+    );
 }

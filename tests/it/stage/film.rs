@@ -87,6 +87,27 @@ impl Film {
     }
 }
 
+/// A file made by ffmpeg with these arguments (the file itself is added), or the one made before under this name.
+pub fn made(name: &str, args: &[&str]) -> PathBuf {
+    static MAKING: Mutex<()> = Mutex::new(());
+    let _guard = MAKING.lock().unwrap_or_else(|broken| broken.into_inner());
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("made");
+    std::fs::create_dir_all(&folder).unwrap();
+    // What it is made of stands beside it: a changed recipe makes it anew.
+    let (path, recipe) = (folder.join(name), folder.join(format!(".{name}.recipe")));
+    if path.exists() && std::fs::read_to_string(&recipe).is_ok_and(|r| r == args.join(" ")) {
+        return path;
+    }
+    let part = folder.join(format!(".{}.{name}", std::process::id()));
+    let mut command = Command::new("ffmpeg");
+    command.args(["-nostdin", "-hide_banner", "-loglevel", "error", "-y"]).args(args);
+    let output = command.arg(format!("file:{}", part.display())).output().expect("ffmpeg starts");
+    assert!(output.status.success(), "ffmpeg {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    std::fs::rename(&part, &path).unwrap();
+    std::fs::write(&recipe, args.join(" ")).unwrap();
+    path
+}
+
 /// A film with picture and sound, 25 frames a second.
 pub fn film(seconds: u32, width: u32, height: u32) -> PathBuf {
     Film::new(seconds, width, height).make()

@@ -15,7 +15,7 @@ mod small_disk;
 mod terminal;
 mod wait;
 
-pub use film::{Film, bunny, film};
+pub use film::{Film, bunny, film, made};
 pub use gate::Gate;
 pub use http::http_get;
 pub use needs::needs;
