@@ -69,6 +69,11 @@ impl Encoder {
         })
     }
 
+    /// Whether a card or a part of the processor does the work, whose driver may be missing.
+    pub fn in_hardware(&self) -> bool {
+        !self.name.starts_with("lib")
+    }
+
     /// Options that stand before every input.
     pub fn globals(&self) -> Vec<&'static str> {
         match self.name.as_str() {
@@ -92,20 +97,33 @@ impl Encoder {
     }
 }
 
-/// A command that encodes five pictures and ends with 0 if the encoder works here. Being listed says nothing: the
-/// driver or the device may be missing.
-pub fn trial(ffmpeg: &Path, encoder: &str) -> CommandLine {
-    let encoder = Encoder::named(encoder);
+/// The hardware encoders of this ffmpeg that `auto` may take, best first. Those of small boards (`v4l2m2m`,
+/// `mediacodec`) are left to people who ask for them: some of them put keyframes where they like.
+pub fn hardware(capability: &Capability) -> Vec<Encoder> {
+    ["nvenc", "qsv", "vaapi", "videotoolbox", "amf"]
+        .into_iter()
+        .map(Encoder::named)
+        .filter(|encoder| capability.encoders.contains(&encoder.name))
+        .collect()
+}
+
+/// The size at which an encoder is tried; some cards refuse less than 256.
+pub const TRIAL_SIZE: (u32, u32) = (640, 360);
+
+/// A command that encodes five pictures of each of these sizes, all at once, and ends with 0 if the encoder works here.
+/// Being listed says nothing: the driver or the device may be missing, or all its sessions be taken.
+pub fn trial(ffmpeg: &Path, encoder: &Encoder, sizes: &[(u32, u32)]) -> CommandLine {
     let mut command = CommandLine::new(ffmpeg);
     command.args(["-nostdin", "-hide_banner", "-loglevel", "level+warning"]);
     command.args(encoder.globals());
     command.args(["-f", "lavfi", "-i", "color=black:size=640x360:rate=25,format=yuv420p"]);
-    if let Some(finish) = encoder.finish() {
-        command.args(["-vf", finish]);
+    for (width, height) in sizes {
+        let finish = encoder.finish().map(|f| format!(",{f}")).unwrap_or_default();
+        command.args(["-map", "0:v", "-vf"]).arg(format!("scale={width}:{height}{finish}"));
+        command.args(["-frames:v", "5", "-c:v"]);
+        command.arg(encoder.name.clone());
+        command.args(["-f", "null", "-"]);
     }
-    command.args(["-frames:v", "5", "-c:v"]);
-    command.arg(encoder.name);
-    command.args(["-f", "null", "-"]);
     command
 }
 
@@ -387,8 +405,15 @@ mod tests {
         let args = encoded("vaapi", Quality::Auto);
         assert!(args.contains("-c:v h264_vaapi -b:v:0 4000k"), "{args}");
         assert_eq!(Encoder::named("vaapi").finish(), Some("format=nv12,hwupload"));
-        let line = trial(Path::new("ffmpeg"), "vaapi").shell_line();
-        assert!(line.contains("-vaapi_device /dev/dri/renderD128") && line.contains("-frames:v 5"));
+        let sizes = [TRIAL_SIZE, (320, 180)];
+        let line = trial(Path::new("ffmpeg"), &Encoder::named("vaapi"), &sizes).shell_line();
+        assert!(line.contains("-vaapi_device /dev/dri/renderD128"), "{line}");
+        assert_eq!(line.matches("-frames:v 5 -c:v h264_vaapi -f null").count(), 2, "{line}");
+        assert!(line.contains("scale=320:180,format=nv12,hwupload"), "{line}");
+        assert!(Encoder::named("v4l2m2m").in_hardware() && !Encoder::named("openh264").in_hardware());
+        let both = ["h264_vaapi", "h264_nvenc", "libx264"].map(String::from).into();
+        let found = hardware(&Capability { encoders: both, ..Capability::default() });
+        assert_eq!(found.iter().map(|e| e.called.as_str()).collect::<Vec<_>>(), ["nvenc", "vaapi"]);
     }
 
     #[test]

@@ -65,6 +65,7 @@ pub fn plan(request: &Request, report: &Report, capability: &Capability) -> Outc
         summary: "as it is".into(),
         notes,
         warnings: warnings(report),
+        encoded: Vec::new(),
         invocation: Invocation {
             globals: Vec::new(),
             inputs: inputs(request, report, capability, None, copied, false),

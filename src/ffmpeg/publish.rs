@@ -80,6 +80,8 @@ pub struct Plan {
     pub notes: Vec<String>,
     /// What a person should worry about.
     pub warnings: Vec<String>,
+    /// Sizes of the pictures that are encoded, in the order of the renditions.
+    pub encoded: Vec<(u32, u32)>,
     /// The call.
     pub invocation: Invocation,
 }
@@ -99,6 +101,10 @@ pub struct Known {
     pub caption: bool,
     /// The packets of the picture; `None` if they were not read, or not to the end.
     pub packets: Option<Packets>,
+    /// The encoder that was found to work; `None` is the one that the request names, `auto` being x264.
+    pub encoder: Option<Encoder>,
+    /// How many pictures it makes at once, the larger ones; x264 makes the rest. `None` is no limit.
+    pub sessions: Option<usize>,
 }
 
 /// The track whose packets decide whether it can be copied, if all else allows it.
@@ -165,13 +171,15 @@ fn pictures(
     known: &Known,
 ) -> Outcome<Plan> {
     let Some(video) = &report.video else { return Err(Failure::internal("a plan of pictures without one")) };
-    let encoder = Encoder::find(&request.encoder, capability)?;
+    let encoder = match &known.encoder {
+        Some(encoder) => encoder.clone(),
+        None => Encoder::find(&request.encoder, capability)?,
+    };
     let (chosen, rate) = rungs(request, video);
     let mut notes = source_notes::tracks(report, sound.is_some());
     let copied = copied(request, report, capability, &chosen.rungs, rate, known, &mut notes);
-    let making: Vec<Making> = (0..chosen.rungs.len())
-        .map(|index| if copied == Some(index) { Making::Copied } else { Making::Encoded(encoder.clone()) })
-        .collect();
+    let making = making(chosen.rungs.len(), copied, &encoder, known.sessions);
+    notes.extend(source_notes::sessions(&chosen.rungs, &making, &encoder));
     let graph = filter_graph::graph(&filter_graph::Wanted {
         report,
         rungs: &chosen.rungs,
@@ -229,6 +237,12 @@ fn pictures(
     }
     Ok(Plan {
         summary: source_notes::summary(&chosen.rungs, &making),
+        encoded: renditions
+            .iter()
+            .zip(&making)
+            .filter(|(_, making)| **making != Making::Copied)
+            .map(|(rendition, _)| rendition.size)
+            .collect(),
         renditions,
         notes,
         warnings: chosen.warnings,
@@ -239,6 +253,20 @@ fn pictures(
             output,
         },
     })
+}
+
+/// Who makes which rung.
+fn making(rungs: usize, copied: Option<usize>, encoder: &Encoder, sessions: Option<usize>) -> Vec<Making> {
+    let mut left = sessions.unwrap_or(usize::MAX);
+    let mut maker = |index: usize| {
+        if copied == Some(index) {
+            return Making::Copied;
+        }
+        let room = left > 0;
+        left = left.saturating_sub(1);
+        Making::Encoded(if room { encoder.clone() } else { Encoder::named("x264") })
+    };
+    (0..rungs).map(&mut maker).collect()
 }
 
 /// The rung that the source goes into as it is; why there is none is told to whoever asked for it.
@@ -316,6 +344,7 @@ fn sound_only(
         summary: "sound only".into(),
         notes,
         warnings: Vec::new(),
+        encoded: Vec::new(),
         invocation: Invocation {
             globals: Vec::new(),
             inputs: inputs(request, report, capability, None, false, false),

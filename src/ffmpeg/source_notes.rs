@@ -1,7 +1,7 @@
 //! What there is to say about a source: why it is refused, and what will be done to it.
 
 use super::capability::Capability;
-use super::encoder::Making;
+use super::encoder::{Encoder, Making};
 use super::frame_rate::Rate;
 use super::ladder_plan::PlannedRung;
 use super::report::{Report, Transfer, VideoTrack};
@@ -108,6 +108,19 @@ pub fn summary(rungs: &[PlannedRung], making: &[Making]) -> String {
             format!("{variants}, {} copied, the others with {encoders}", rung.rung.label)
         }
     }
+}
+
+/// What is said where hardware cannot make all pictures at once.
+pub fn sessions(rungs: &[PlannedRung], making: &[Making], encoder: &Encoder) -> Option<String> {
+    let beside: Vec<&str> = rungs
+        .iter()
+        .zip(making)
+        .filter(|(_, making)| making.encoder().is_some_and(|own| own != encoder))
+        .map(|(rung, _)| rung.rung.label.as_str())
+        .collect();
+    (!beside.is_empty()).then(|| {
+        format!("{} with x264: {} takes no more pictures at once", beside.join(", "), encoder.called)
+    })
 }
 
 fn chosen_of(count: usize, what: &str, index: Option<u32>) -> String {

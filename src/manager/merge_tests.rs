@@ -120,6 +120,7 @@ fn own(key: &str, labels: &[&str], state: State) -> Ours {
             dropped_frames: 0,
             renditions: renditions.collect(),
             argv: vec![],
+            cost: None,
         },
         alive: true,
         pid: Some(41_233),

@@ -2,6 +2,7 @@
 
 pub mod devices;
 pub mod doctor;
+pub mod encoders;
 pub mod install_line;
 pub mod list;
 mod listed_urls;
@@ -13,6 +14,7 @@ pub mod owners;
 pub mod play;
 pub mod preflight;
 pub mod publish;
+pub mod remembered;
 pub mod samples;
 pub mod servers;
 pub mod source;

@@ -1,6 +1,7 @@
 //! Publishing: probe the source, plan, ask the server, hand the job to a supervisor, wait for the first bytes.
 
 use super::doctor::ffmpeg_fit::fit_ffmpeg;
+use super::encoders;
 use super::ours;
 use super::preflight;
 use super::stop;
@@ -9,12 +10,13 @@ use crate::base::secret::{Redactor, Secret};
 use crate::base::{CommandLine, Failure, Kind, Outcome};
 use crate::config::{Environment, Settings, resolved};
 use crate::ffmpeg::capability::Need;
+use crate::ffmpeg::encoder::Encoder;
 use crate::ffmpeg::publish::{self as planner, Plan};
-use crate::ffmpeg::{diagnosis, encoder, test_source};
+use crate::ffmpeg::test_source;
 use crate::model::{RenditionName, Source, StreamKey};
 use crate::process::restart::When;
 use crate::process::run_record::RunRecord;
-use crate::process::supervisor::{Ended, Event, Job, OutputSpec};
+use crate::process::supervisor::{Ended, Event, Fallback, Job, OutputSpec};
 use crate::process::{index, spawn, stream_lock};
 use std::ffi::OsString;
 use std::path::Path;
@@ -62,6 +64,7 @@ pub struct Prepared {
     source_words: String,
     once: bool,
     foreground: bool,
+    if_unfit: Option<Fallback>,
 }
 
 /// What happens on the way to the first bytes.
@@ -112,9 +115,36 @@ pub fn prepare(settings: &Settings, environment: &Environment, request: Request)
     };
     let packets = planner::packets_wanted(&planned, &report, &fit.capability)
         .and_then(|track| super::source::packets(&source, &fit.ffprobe, track));
-    let known = planner::Known { caption, packets };
-    let plan = planner::plan_knowing(&planned, &report, &fit.capability, &known)?;
-    prove_encoder(&settings.encoder, &fit.ffmpeg, need)?;
+    let encoder = match (need, &report.video) {
+        (Need::Encode, Some(_)) => {
+            Some(encoders::chosen(&settings.encoder, &fit.ffmpeg, &fit.capability, environment)?)
+        }
+        _ => None,
+    };
+    let mut known = planner::Known { caption, packets, encoder, sessions: None };
+    let plan = |known: &planner::Known| planner::plan_knowing(&planned, &report, &fit.capability, known);
+    let mut planned_so = plan(&known)?;
+    if let Some(encoder) =
+        known.encoder.as_ref().filter(|e| e.in_hardware() && !planned_so.encoded.is_empty())
+    {
+        let sessions = encoders::sessions(&fit.ffmpeg, encoder, &planned_so.encoded);
+        if sessions < planned_so.encoded.len() {
+            known.sessions = Some(sessions);
+            planned_so = plan(&known)?;
+        }
+    }
+    let hardware = known.encoder.as_ref().filter(|encoder| encoder.in_hardware()).cloned();
+    let if_unfit = match hardware.filter(|_| !planned_so.encoded.is_empty()) {
+        // A session that is free now may be taken at the next start.
+        Some(_) => {
+            known.encoder = Some(Encoder::named("x264"));
+            known.sessions = None;
+            let command = plan(&known)?.command_line(&fit.ffmpeg, Some(1));
+            Some(Fallback { command, words: "went on with x264".into(), cost: None })
+        }
+        None => None,
+    };
+    let plan = planned_so;
     let mut warnings = plan.warnings.clone();
     if let Source::Url(url) = &source
         && url.has_secrets()
@@ -144,37 +174,12 @@ pub fn prepare(settings: &Settings, environment: &Environment, request: Request)
         plan,
         once: request.once,
         foreground: request.foreground,
+        if_unfit,
     })
 }
 
-/// How long the trial of an encoder may take; drivers of absent devices have been seen to hang.
+/// How long the trial of the caption may take.
 const TRIAL_LIMIT: Duration = Duration::from_secs(10);
-
-/// Makes sure that an encoder asked for by name works here. Being listed by ffmpeg says nothing (measured: NVENC
-/// without a driver, Quick Sync without a device), so five frames are encoded with it.
-fn prove_encoder(name: &str, ffmpeg: &Path, need: Need) -> Outcome<()> {
-    if need == Need::Copy || matches!(name, "auto" | "x264" | "libx264") {
-        return Ok(());
-    }
-    let failed = |failure: Failure| failure.hint("--encoder auto");
-    match spawn::run(&encoder::trial(ffmpeg, name), TRIAL_LIMIT, 4096) {
-        Ok(output) if output.exit.code == Some(0) => Ok(()),
-        Ok(output) => {
-            let words: Vec<String> =
-                String::from_utf8_lossy(&output.stderr).lines().map(str::to_string).collect();
-            let failure =
-                Failure::new(Kind::Input, format!("the encoder {name} does not work on this machine"));
-            Err(failed(diagnosis::last_words(&words, 2).into_iter().fold(failure, Failure::why)))
-        }
-        Err(spawn::RunError::TimedOut(_)) => Err(failed(
-            Failure::new(Kind::Input, format!("the encoder {name} does not work on this machine"))
-                .why(format!("its trial did not end within {} s", TRIAL_LIMIT.as_secs())),
-        )),
-        Err(spawn::RunError::Start(e)) => {
-            Err(Failure::new(Kind::Missing, format!("cannot start {}", ffmpeg.display())).why(e.to_string()))
-        }
-    }
-}
 
 /// Whether this ffmpeg finds a font for the test picture's caption.
 fn caption_works(ffmpeg: &Path) -> bool {
@@ -319,6 +324,10 @@ impl Prepared {
                 source: self.source_words.clone(),
                 endpoint: url.to_string(),
                 redactor,
+                if_unfit: self.if_unfit.clone(),
+                if_slow: None,
+                slow_hint: None,
+                cost: None,
             },
             stat_url: settings.nginx_stat_url.clone(),
             application: url.application().to_string(),

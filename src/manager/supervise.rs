@@ -2,7 +2,7 @@
 //! hands both to `process::supervisor`.
 
 use crate::base::{Failure, Kind, Outcome, clock, secret::Secret};
-use crate::ffmpeg::diagnosis;
+use crate::ffmpeg::diagnosis::{self, Finding};
 use crate::ffmpeg::progress::{self, Progress};
 use crate::model::HttpUrl;
 use crate::process::index;
@@ -193,7 +193,9 @@ impl Program for Ffmpeg {
     }
 
     fn verdict(&mut self, exit: &Exit, recent: &[String]) -> Verdict {
+        let unfit = |line: &String| matches!(diagnosis::diagnose_line(line), Some(Finding::EncoderFailed(_)));
         match diagnosis::exit_verdict(exit.code, exit.signal, self.endless, recent) {
+            diagnosis::Verdict::Permanent(_, why) if recent.iter().any(unfit) => Verdict::Unfit(why),
             diagnosis::Verdict::Clean => Verdict::Clean,
             diagnosis::Verdict::OperatorStop => Verdict::OperatorStop,
             diagnosis::Verdict::Transient(why) => Verdict::Transient(why),

@@ -27,6 +27,10 @@ pub enum Verdict {
     Transient(String),
     /// Trying again cannot help.
     Permanent(crate::base::Kind, String),
+    /// This way to run does not work on this machine; another may.
+    Unfit(String),
+    /// This way to run is too slow for this machine.
+    Slow(String),
 }
 
 /// What to do now.
@@ -87,9 +91,14 @@ impl Policy {
         match (verdict, self.when) {
             (Verdict::OperatorStop, _) => Decision::Finish,
             (Verdict::Permanent(kind, why), _) => Decision::Fail(kind, why),
+            (Verdict::Unfit(why), _) => Decision::Fail(crate::base::Kind::Input, why),
             (Verdict::Clean, When::OnFailure | When::Never) => Decision::Finish,
-            (Verdict::Transient(why), When::Never) => Decision::Fail(crate::base::Kind::Input, why),
-            (Verdict::Clean | Verdict::Transient(_), _) => Decision::Again(self.pause(now, chance)),
+            (Verdict::Transient(why) | Verdict::Slow(why), When::Never) => {
+                Decision::Fail(crate::base::Kind::Input, why)
+            }
+            (Verdict::Clean | Verdict::Transient(_) | Verdict::Slow(_), _) => {
+                Decision::Again(self.pause(now, chance))
+            }
         }
     }
 

@@ -74,6 +74,9 @@ pub struct RunRecord {
     /// The supervised command, secrets masked.
     #[serde(default)]
     pub argv: Vec<String>,
+    /// CPU-seconds a second that it is thought to cost, if that was worked out.
+    #[serde(default)]
+    pub cost: Option<f64>,
 }
 
 /// One output of a running stream.

@@ -27,7 +27,7 @@ mod job;
 mod log;
 mod stopping;
 
-pub use job::{Control, Ended, Event, Job, Looker, Meaning, OutputSpec, Program};
+pub use job::{Control, Ended, Event, Fallback, Job, Looker, Meaning, OutputSpec, Program};
 pub use stopping::{KILL_AFTER, SECOND_TERM_AFTER};
 
 /// How often the stream is judged.
@@ -38,6 +38,8 @@ const LOOK_FAST: Duration = Duration::from_millis(100);
 const LOOK_CALM: Duration = Duration::from_secs(2);
 /// How often the record is written while nothing changes.
 const RECORD_EVERY: Duration = Duration::from_secs(3);
+/// A program that has been too slow for this long, since it was first seen, is started again in its cheaper way.
+const STEP_DOWN_AFTER: Duration = Duration::from_secs(20);
 
 /// Runs the stream to its end. `locks` are held until then; the program inherits them.
 pub async fn supervise<P: Program, L: Looker>(
@@ -111,11 +113,17 @@ fn first_record(job: &Job) -> RunRecord {
                 viewers: None,
             })
             .collect(),
-        argv: std::iter::once(job.command.program.display().to_string())
-            .chain(job.command.shown_args())
-            .map(|a| job.redactor.clean(&a))
-            .collect(),
+        argv: shown(&job.command, job),
+        cost: job.cost,
     }
+}
+
+/// A command for the record, secrets masked.
+fn shown(command: &CommandLine, job: &Job) -> Vec<String> {
+    std::iter::once(command.program.display().to_string())
+        .chain(command.shown_args())
+        .map(|a| job.redactor.clean(&a))
+        .collect()
 }
 
 /// The target that is looked at: the child's number, and how often.
@@ -168,6 +176,7 @@ struct Supervisor<P, F> {
 /// Why we ended the program ourselves.
 enum Cut {
     Stalled(String),
+    Slow(String),
     Fatal(Kind, String),
 }
 
@@ -181,6 +190,9 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
         loop {
             let verdict = self.run_once().await;
             let healthy_for = self.live_since.take().map_or(Duration::ZERO, |at| at.elapsed());
+            if self.taken_other_way(&verdict) {
+                continue;
+            }
             let decision =
                 self.policy.decide(self.record.order, verdict, self.began.elapsed(), healthy_for, chance());
             match decision {
@@ -200,6 +212,27 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
                 }
             }
         }
+    }
+
+    /// Changes to the other way to run that this end asks for, if there still is one.
+    fn taken_other_way(&mut self, verdict: &Verdict) -> bool {
+        let (why, other) = match verdict {
+            _ if self.record.order == Order::Stop => return false,
+            Verdict::Unfit(why) => (why, self.job.if_unfit.take()),
+            Verdict::Slow(why) => (why, self.job.if_slow.take()),
+            _ => return false,
+        };
+        let Some(other) = other else { return false };
+        let told = format!("{why}: {}", other.words);
+        self.record.argv = shown(&other.command, &self.job);
+        self.record.cost = other.cost;
+        self.job.command = other.command;
+        // Both lead to what costs less and needs less; nothing leads back.
+        self.job.slow_hint = self.job.slow_hint.take().filter(|_| self.job.if_slow.is_none());
+        self.move_to(State::Restarting, Some(told.clone()));
+        self.record.last_error = Some(self.job.redactor.clean(&told));
+        self.record.restarts = self.record.restarts.saturating_add(1);
+        true
     }
 
     /// Waits before the next start; true if the stream was told to stop meanwhile.
@@ -257,6 +290,7 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
         let verdict = match (exit, cut) {
             (_, Some(Cut::Fatal(kind, why))) => Verdict::Permanent(kind, why),
             (_, Some(Cut::Stalled(why))) => Verdict::Transient(why),
+            (_, Some(Cut::Slow(why))) => Verdict::Slow(why),
             (Ok(exit), None) => {
                 let recent = self.log.recent();
                 let verdict = self.program.verdict(&exit, &recent);
@@ -306,8 +340,9 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
                     if stopping.is_none()
                         && let Some(why) = self.judge(child.identity().pid)
                     {
-                        self.log.own(&format!("ending the program: {why}"));
-                        cut = Some(Cut::Stalled(why));
+                        let (Cut::Stalled(words) | Cut::Slow(words) | Cut::Fatal(_, words)) = &why;
+                        self.log.own(&format!("ending the program: {words}"));
+                        cut = Some(why);
                         stopping = Some(Stopping::begin(child));
                     }
                     self.record_now_and_then();
@@ -376,7 +411,7 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
     }
 
     /// Judges the stream, moves its state; the reason to end the program, if there is one.
-    fn judge(&mut self, pid: i32) -> Option<String> {
+    fn judge(&mut self, pid: i32) -> Option<Cut> {
         let now = self.began.elapsed();
         let dog = self.watchdog.as_ref()?;
         let assessment = dog.assess(now);
@@ -390,7 +425,12 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
         self.record.speed = dog.speed();
         self.record.fps = dog.fps();
         self.record.dropped_frames = dog.dropped();
+        let slow_for = dog.slow_for(now).filter(|_| assessment.slow);
         let reason = match (&assessment.reason, &self.fault) {
+            (Some(reason), _) if assessment.slow => {
+                let way_out = self.job.slow_hint.as_ref().map(|hint| format!("; try: {hint}"));
+                Some(format!("{reason}{}", way_out.unwrap_or_default()))
+            }
             (Some(reason), Some(fault)) if assessment.state != State::Live => {
                 Some(format!("{reason}: {fault}"))
             }
@@ -409,7 +449,10 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
                 differs
             });
         }
-        assessment.end
+        if slow_for.is_some_and(|time| time >= STEP_DOWN_AFTER) && self.job.if_slow.is_some() {
+            return assessment.reason.map(Cut::Slow);
+        }
+        assessment.end.map(Cut::Stalled)
     }
 
     fn move_to(&mut self, state: State, reason: Option<String>) {

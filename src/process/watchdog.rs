@@ -58,6 +58,8 @@ pub struct Assessment {
     pub reason: Option<String>,
     /// The program must be ended and started again, because of this.
     pub end: Option<String>,
+    /// The reason is that the program is slower than real time.
+    pub slow: bool,
 }
 
 /// One output as it is watched.
@@ -152,6 +154,11 @@ impl Watchdog {
             .then(|| last.out_time.saturating_sub(first.out_time).as_secs_f64() / wall.as_secs_f64())
     }
 
+    /// For how long it has been slower than real time; `None` if it is not.
+    pub fn slow_for(&self, now: Duration) -> Option<Duration> {
+        self.slow_since.map(|since| now.saturating_sub(since))
+    }
+
     /// Frames per second over the last [`SPEED_WINDOW`].
     pub fn fps(&self) -> Option<f64> {
         let ((from, first), (to, last)) = (self.beats.front()?, self.beats.back()?);
@@ -190,11 +197,12 @@ impl Watchdog {
 
     /// The judgement at `now`.
     pub fn assess(&self, now: Duration) -> Assessment {
-        let verdict = |state, reason: Option<String>| Assessment { state, reason, end: None };
+        let verdict = |state, reason: Option<String>| Assessment { state, reason, end: None, slow: false };
         let ended = |reason: String| Assessment {
             state: State::Stalled,
             reason: Some(reason.clone()),
             end: Some(reason),
+            slow: false,
         };
         match self.advanced {
             None if now.saturating_sub(self.started) >= NEVER_STARTED_AFTER => {
@@ -223,7 +231,7 @@ impl Watchdog {
     }
 
     fn assess_blind(&self, now: Duration, connections: Option<usize>) -> Assessment {
-        let verdict = |state, reason: Option<String>| Assessment { state, reason, end: None };
+        let verdict = |state, reason: Option<String>| Assessment { state, reason, end: None, slow: false };
         let going = self.advanced.is_some()
             && self.beats.back().is_some_and(|(_, b)| b.out_time >= Duration::from_secs(1));
         match connections {
@@ -246,7 +254,7 @@ impl Watchdog {
     }
 
     fn assess_counters(&self, now: Duration) -> Assessment {
-        let verdict = |state, reason: Option<String>| Assessment { state, reason, end: None };
+        let verdict = |state, reason: Option<String>| Assessment { state, reason, end: None, slow: false };
         let age = |o: &Watched| o.last_growth.map(|at| now.saturating_sub(at.max(self.server_back)));
         let waiting: Vec<&str> =
             self.outputs.iter().filter(|o| o.last_growth.is_none()).map(|o| o.label.as_str()).collect();
@@ -260,7 +268,12 @@ impl Watchdog {
         let stopped_all = |limit: Duration| self.outputs.iter().all(|o| age(o).is_none_or(|a| a >= limit));
         if seen > 0 && stopped_all(STUCK_AFTER) {
             let why = format!("the server has received nothing for {} s", STUCK_AFTER.as_secs());
-            return Assessment { state: State::Stalled, reason: Some(why.clone()), end: Some(why) };
+            return Assessment {
+                state: State::Stalled,
+                reason: Some(why.clone()),
+                end: Some(why),
+                slow: false,
+            };
         }
         if seen > 0 && quiet.len() == seen {
             return verdict(State::Stalled, Some("the server receives nothing".into()));
@@ -287,8 +300,9 @@ impl Watchdog {
                 state: State::Weak,
                 reason: Some(format!("the encoder is slower than real time ({speed:.2}x)")),
                 end: None,
+                slow: true,
             },
-            _ => Assessment { state: State::Live, reason: None, end: None },
+            _ => Assessment { state: State::Live, reason: None, end: None, slow: false },
         }
     }
 }
@@ -338,6 +352,18 @@ mod tests {
         assert_eq!(run.dog.output(1).2, Some(1));
         assert!((run.dog.speed().unwrap() - 1.0).abs() < 0.01);
         assert!((run.dog.fps().unwrap() - 25.0).abs() < 0.5);
+    }
+
+    #[test]
+    fn ten_seconds_below_real_time_are_weak_and_told_as_slow() {
+        let mut run = Run::new();
+        run.go(0, 30, 1.0, [1000, 1000]);
+        let slow = run.go(30, 45, 0.7, [1000, 1000]);
+        assert_eq!((slow.state, slow.slow, slow.end), (State::Weak, true, None));
+        assert!(slow.reason.unwrap().contains("slower than real time (0.7"));
+        assert!(run.dog.slow_for(s(44.0)).unwrap() >= s(10.0));
+        let well = run.go(45, 70, 1.0, [1000, 1000]);
+        assert_eq!((well.state, well.slow, run.dog.slow_for(s(69.0))), (State::Live, false, None));
     }
 
     #[test]

@@ -190,7 +190,7 @@ fn each_way_to_publish_has_its_arguments() {
     let mut wrong = Vec::new();
     for (name, request, report, capability) in cases {
         let packets = name.starts_with("copied").then(|| even(3_500_000));
-        let known = Known { caption: name == "test-picture", packets };
+        let known = Known { caption: name == "test-picture", packets, ..Known::default() };
         let plan = plan_knowing(&request, &report, capability, &known).unwrap();
         wrong.extend(same_as_file(&format!("tests/golden/argv/publish-{name}.txt"), &text(&plan)).err());
         let line = plan.command_line(Path::new("ffmpeg"), Some(3));

@@ -1,24 +1,19 @@
 //! Whether the ffmpeg of this machine can do a publish. Asked once for each program file; the answer is kept in the
 //! user's cache, keyed by path, size and time of change, so that a publish does not wait for it again.
 
-use crate::base::atomic_file::{self, Durability};
 use crate::base::clock::spoken;
 use crate::base::{CommandLine, Failure, Kind, Outcome};
 use crate::config::{Environment, Settings};
 use crate::ffmpeg::capability::{Capability, LARGEST, LISTINGS, Lack, Need, parse_version};
 use crate::manager::install_line::{self, Wanted};
+use crate::manager::remembered::{Fingerprint, Memory};
 use crate::process::locate::locate;
 use crate::process::spawn::{self, RunError};
-use serde::{Deserialize, Serialize};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How long one listing may take; they take 0.1 s, but all at once and on a machine that encodes much more.
 const LIMIT: Duration = Duration::from_secs(15);
-
-/// How many programs the cache remembers.
-const REMEMBERED: usize = 8;
 
 /// An ffmpeg and an ffprobe that can do the work.
 #[derive(Clone, Debug)]
@@ -85,8 +80,8 @@ fn unfit(ffmpeg: &Path, capability: &Capability, lacks: &[Lack], uid: u32) -> Fa
 /// What a program can do: from the cache if it holds an answer that suffices, else asked.
 fn capability(ffmpeg: &Path, environment: &Environment, need: Need) -> Outcome<Capability> {
     let cache = environment.cache_dir().map(|dir| dir.join("ffmpeg.json"));
-    let key = Fingerprint::of(ffmpeg);
-    let mut memory = cache.as_deref().map(Memory::read).unwrap_or_default();
+    let key = Fingerprint::of(ffmpeg, "");
+    let mut memory: Memory<Capability> = cache.as_deref().map(Memory::read).unwrap_or_default();
     if let Some(known) = key.as_ref().and_then(|key| memory.get(key))
         // A library may have brought what was missing without a change of the program file.
         && known.lacks(need).is_empty()
@@ -163,60 +158,6 @@ pub fn ffprobe_version(ffprobe: &Path) -> Outcome<String> {
     parse_version(&text)
         .map(|(_, written)| written)
         .ok_or_else(|| Failure::new(Kind::Missing, format!("{} is no ffprobe", ffprobe.display())))
-}
-
-/// What tells one program file from another, and from its own later self.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Fingerprint {
-    path: PathBuf,
-    size: u64,
-    changed_ns: i128,
-    reader: String,
-}
-
-impl Fingerprint {
-    fn of(program: &Path) -> Option<Fingerprint> {
-        let meta = std::fs::metadata(program).ok()?;
-        Some(Fingerprint {
-            path: program.to_path_buf(),
-            size: meta.size(),
-            changed_ns: i128::from(meta.mtime()) * 1_000_000_000 + i128::from(meta.mtime_nsec()),
-            reader: env!("CARGO_PKG_VERSION").to_string(),
-        })
-    }
-}
-
-/// The cache file. Whatever cannot be read counts as empty.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Memory {
-    known: Vec<(Fingerprint, Capability)>,
-}
-
-impl Memory {
-    fn read(path: &Path) -> Memory {
-        atomic_file::read_small(path, 2 * 1024 * 1024)
-            .ok()
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-            .unwrap_or_default()
-    }
-
-    fn get(&self, key: &Fingerprint) -> Option<&Capability> {
-        self.known.iter().find(|(k, _)| k == key).map(|(_, capability)| capability)
-    }
-
-    fn put(&mut self, key: Fingerprint, capability: Capability) {
-        self.known.retain(|(k, _)| k.path != key.path);
-        self.known.insert(0, (key, capability));
-        self.known.truncate(REMEMBERED);
-    }
-
-    fn write(&self, path: &Path) -> std::io::Result<()> {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        let bytes = serde_json::to_vec(self).map_err(std::io::Error::other)?;
-        atomic_file::write(path, &bytes, 0o600, Durability::Cached)
-    }
 }
 
 #[cfg(test)]

@@ -39,6 +39,30 @@ pub struct Job {
     pub endpoint: String,
     /// Takes secrets out of every line.
     pub redactor: Redactor,
+    /// How to run if the program says that this way does not work here.
+    #[serde(default)]
+    pub if_unfit: Option<Fallback>,
+    /// How to run if this way is slower than real time.
+    #[serde(default)]
+    pub if_slow: Option<Fallback>,
+    /// What a person can do about a program that is too slow.
+    #[serde(default)]
+    pub slow_hint: Option<String>,
+    /// CPU-seconds a second that this is thought to cost, for whoever else wants to start something.
+    #[serde(default)]
+    pub cost: Option<f64>,
+}
+
+/// Another way to make the same outputs, taken at most once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Fallback {
+    /// What to run.
+    pub command: CommandLine,
+    /// What changes, for log and status: `went on with x264`.
+    pub words: String,
+    /// CPU-seconds a second that this is thought to cost.
+    #[serde(default)]
+    pub cost: Option<f64>,
 }
 
 /// One output of the program.

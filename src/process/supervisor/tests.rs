@@ -32,6 +32,8 @@ impl Program for Script {
         match (exit.code, exit.signal) {
             (Some(0), _) => Verdict::Clean,
             (Some(255), _) | (_, Some(15)) => Verdict::OperatorStop,
+            (Some(7), _) => Verdict::Unfit("no free session".into()),
+            (Some(8), _) => Verdict::Slow("half the speed".into()),
             (Some(9), _) => Verdict::Permanent(Kind::Input, recent.last().cloned().unwrap_or_default()),
             _ => Verdict::Transient(exit.to_string()),
         }
@@ -74,6 +76,10 @@ impl Bench {
             source: "a script".into(),
             endpoint: "nowhere".into(),
             redactor: Redactor::new(),
+            if_unfit: None,
+            if_slow: None,
+            slow_hint: None,
+            cost: None,
         };
         Bench { dir, job }
     }
@@ -257,4 +263,35 @@ async fn secrets_do_not_reach_log_or_record() {
         .await;
     assert!(!bench.log().contains("hunter22") && bench.log().contains("opening"));
     assert!(!records.contains("hunter22"));
+}
+
+#[tokio::test]
+async fn what_does_not_work_here_or_is_too_slow_goes_on_in_another_way() {
+    let other = |script: &str, words: &str| {
+        let mut command = CommandLine::new("/bin/sh");
+        command.args(["-c", script]);
+        Some(Fallback { command, words: words.into(), cost: Some(0.5) })
+    };
+    let mut bench = Bench::new("exit 7");
+    bench.job.if_unfit = other("exit 8", "went on with x264");
+    bench.job.if_slow = other(BEATS, "went on at fast");
+    let mut told = None;
+    let ended = bench
+        .run(|event, ask| {
+            if let Event::Update(record) = event
+                && record.state == State::Live
+            {
+                told = Some((record.last_error.clone().unwrap(), record.cost, record.argv.clone()));
+                let _ = ask.try_send(Control::Stop);
+            }
+        })
+        .await;
+    assert_eq!(ended.failure, None);
+    let (why, cost, argv) = told.expect("live");
+    assert_eq!((why.as_str(), cost), ("half the speed: went on at fast", Some(0.5)));
+    assert!(argv.last().unwrap().contains("sleep 0.05"), "{argv:?}");
+    assert!(bench.log().contains("no free session: went on with x264"), "{}", bench.log());
+    // Each way is taken once; without another one the end is what it was.
+    let ended = Bench::new("exit 7").run(|_, _| ()).await;
+    assert_eq!((ended.failure, ended.reason.as_deref()), (Some(7), Some("no free session")));
 }
