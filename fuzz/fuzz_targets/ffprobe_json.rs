@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use msconv::ffmpeg::capability::Capability;
 use msconv::ffmpeg::{probe, publish};
-use msconv::model::{Passthrough, Quality, Source};
+use msconv::model::{LeaveOut, Passthrough, Quality, Source};
 use std::path::Path;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -39,6 +39,7 @@ fuzz_target!(|json: &[u8]| {
             ladder: None,
             once,
             quality: Quality::Fast,
+            leave_out: LeaveOut::Top,
             encoder: "auto".into(),
             fps: None,
             keyframe_interval: Duration::from_secs(2),

@@ -155,7 +155,7 @@ pub struct PublishArgs {
     #[arg(long, value_name = "DEV", requires = "device")]
     pub audio_device: Option<String>,
     /// Publish the source as it is, without encoding
-    #[arg(short = 'o', long, conflicts_with_all = ["variants", "quality", "fps", "encoder", "keyframe_interval", "passthrough", "no_passthrough", "no_b_frames"])]
+    #[arg(short = 'o', long, conflicts_with_all = ["variants", "quality", "fps", "encoder", "keyframe_interval", "passthrough", "no_passthrough", "no_b_frames", "leave_out"])]
     pub original: bool,
     /// The ladder, label:bitrate:width:height,... [default: 1080p 720p 480p 360p]
     #[arg(long, value_name = "LIST", allow_hyphen_values = true)]
@@ -163,9 +163,12 @@ pub struct PublishArgs {
     /// Play a file once instead of repeating it
     #[arg(long)]
     pub once: bool,
-    /// auto, fastest, fast, balanced or best
+    /// auto (the best that this machine carries), fastest, fast, balanced or best
     #[arg(long, value_name = "EFFORT")]
     pub quality: Option<String>,
+    /// Which variants go where no quality keeps up: top, bottom or none [default: top]
+    #[arg(long, value_name = "WHICH")]
+    pub leave_out: Option<String>,
     /// Frame rate of the variants [default: the source's, at most 30]
     #[arg(long, value_name = "N")]
     pub fps: Option<String>,

@@ -19,6 +19,7 @@ pub fn settings(args: &PublishArgs) -> Vec<(&'static str, Option<String>)> {
         ("stream_key", args.stream_key.clone()),
         ("variants", args.variants.clone()),
         ("quality", args.quality.clone()),
+        ("leave_out", args.leave_out.clone()),
         ("fps", args.fps.clone()),
         ("encoder", args.encoder.clone()),
         ("keyframe_interval", args.keyframe_interval.clone()),

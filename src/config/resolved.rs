@@ -7,7 +7,9 @@ use super::paths::Paths;
 use super::serve::{Credentials, Login, Reached, Serve};
 use crate::base::{Failure, Outcome, clock, failure::io_words, secret::redact_urls};
 use crate::model::rung::parse_bitrate;
-use crate::model::{HttpUrl, Ladder, Passthrough, Quality, RtmpUrl, RtspUrl, StreamKey, stream_key};
+use crate::model::{
+    HttpUrl, Ladder, LeaveOut, Passthrough, Quality, RtmpUrl, RtspUrl, StreamKey, stream_key,
+};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -127,6 +129,8 @@ pub struct Settings {
     pub variants: Option<Ladder>,
     /// Effort.
     pub quality: Quality,
+    /// Which rungs go where no quality keeps up.
+    pub leave_out: LeaveOut,
     /// `auto`, `x264` or an encoder by name.
     pub encoder: String,
     /// Wanted frame rate, 1 to 240.
@@ -387,6 +391,10 @@ impl Resolver {
                     ("balanced", Quality::Balanced),
                     ("best", Quality::Best),
                 ]),
+            )?,
+            leave_out: self.need(
+                "leave_out",
+                one_of(&[("top", LeaveOut::Top), ("bottom", LeaveOut::Bottom), ("none", LeaveOut::None)]),
             )?,
             encoder: self.need("encoder", encoder)?,
             fps: self.take("fps", fps)?,

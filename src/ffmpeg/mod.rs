@@ -1,14 +1,16 @@
 //! Floor 2, pure: what to ask of ffmpeg and how to read its answers. Never starts it.
 //!
 //! In reading order: what a source is (`probe`, `report`, `frame_rate`, `packets`), what is made of it (`ladder_plan`,
-//! `passthrough`, `filter_graph`, `encoder`), how it is opened and sent (`input`, `loop_input`, `device`, `test_source`, `delivery`,
+//! `passthrough`, `filter_graph`, `encoder`, `cost`, `effort`), how it is opened and sent (`input`, `loop_input`, `device`, `test_source`, `delivery`,
 //! `tee`), the whole (`invocation`, `publish`, `original`, `source_notes`), and what comes back (`progress`, `log_line`,
 //! `diagnosis`).
 
 pub mod capability;
+pub mod cost;
 pub mod delivery;
 pub mod device;
 pub mod diagnosis;
+pub mod effort;
 pub mod encoder;
 pub mod filter_graph;
 pub mod frame_rate;

@@ -65,6 +65,8 @@ pub fn plan(request: &Request, report: &Report, capability: &Capability) -> Outc
         summary: "as it is".into(),
         notes,
         warnings: warnings(report),
+        quality: None,
+        cost: None,
         encoded: Vec::new(),
         invocation: Invocation {
             globals: Vec::new(),

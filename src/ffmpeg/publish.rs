@@ -2,7 +2,9 @@
 //! that makes them.
 
 use super::capability::Capability;
+use super::cost::Power;
 use super::delivery::{self, Delivered, Flow};
+use super::effort;
 use super::encoder::{self, Encoder, Keyframes, Making};
 use super::filter_graph;
 use super::frame_rate::{self, Rate};
@@ -18,7 +20,9 @@ use super::source_notes;
 use crate::base::command_line::{Argument, CommandLine};
 use crate::base::{Failure, Kind, Outcome};
 use crate::model::rung::bitrate_text;
-use crate::model::{Ladder, Passthrough, Quality, Rendition, RenditionName, RtmpUrl, Source, StreamKey};
+use crate::model::{
+    Ladder, LeaveOut, Passthrough, Quality, Rendition, RenditionName, RtmpUrl, Source, StreamKey,
+};
 use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
@@ -38,6 +42,8 @@ pub struct Request {
     pub once: bool,
     /// The effort.
     pub quality: Quality,
+    /// Which rungs go where no effort keeps up.
+    pub leave_out: LeaveOut,
     /// `auto`, `x264` or another encoder by name.
     pub encoder: String,
     /// The frame rate, if one was asked for.
@@ -80,6 +86,10 @@ pub struct Plan {
     pub notes: Vec<String>,
     /// What a person should worry about.
     pub warnings: Vec<String>,
+    /// The effort that was chosen; none where nothing is encoded.
+    pub quality: Option<Quality>,
+    /// CPU-seconds a second that it is thought to cost here, if that is known.
+    pub cost: Option<f64>,
     /// Sizes of the pictures that are encoded, in the order of the renditions.
     pub encoded: Vec<(u32, u32)>,
     /// The call.
@@ -105,6 +115,8 @@ pub struct Known {
     pub encoder: Option<Encoder>,
     /// How many pictures it makes at once, the larger ones; x264 makes the rest. `None` is no limit.
     pub sessions: Option<usize>,
+    /// What this machine can give; `None` if that is not known, and nothing is said of it then.
+    pub power: Option<Power>,
 }
 
 /// The track whose packets decide whether it can be copied, if all else allows it.
@@ -175,10 +187,13 @@ fn pictures(
         Some(encoder) => encoder.clone(),
         None => Encoder::find(&request.encoder, capability)?,
     };
-    let (chosen, rate) = rungs(request, video);
+    let (mut chosen, rate) = rungs(request, video);
     let mut notes = source_notes::tracks(report, sound.is_some());
     let copied = copied(request, report, capability, &chosen.rungs, rate, known, &mut notes);
     let making = making(chosen.rungs.len(), copied, &encoder, known.sessions);
+    let zscale = capability.filters.contains("zscale");
+    let (effort, making) = effort::chosen(request, report, &mut chosen, making, (rate, zscale), known.power);
+    let copied = making.iter().position(|making| *making == Making::Copied);
     notes.extend(source_notes::sessions(&chosen.rungs, &making, &encoder));
     let graph = filter_graph::graph(&filter_graph::Wanted {
         report,
@@ -201,7 +216,7 @@ fn pictures(
         output.extend(map(&format!("[{}]", filter_graph::SOUND_LABEL)));
     }
     let settings = encoder::Settings {
-        quality: request.quality,
+        quality: effort.quality,
         rate,
         keyframes: if copied.is_some() {
             Keyframes::Source
@@ -214,7 +229,7 @@ fn pictures(
     output.extend(clocked(capability, copied.is_some()));
     if sound.is_some() {
         output.extend(sound_encoding(request.audio_bitrate_bps));
-        output.extend(interleaving(encoder.delay(request.quality, rate), rate));
+        output.extend(interleaving(encoder.delay(effort.quality, rate), rate));
     }
     output.extend(closing(request));
     let tracks = |index: usize| if sound.is_some() { format!("v:{index},a:0") } else { format!("v:{index}") };
@@ -236,7 +251,9 @@ fn pictures(
         globals.extend(["-copytb", "1"].map(Argument::from));
     }
     Ok(Plan {
-        summary: source_notes::summary(&chosen.rungs, &making),
+        summary: format!("{}{}", source_notes::summary(&chosen.rungs, &making), effort.words),
+        quality: making.iter().any(|making| *making != Making::Copied).then_some(effort.quality),
+        cost: effort.cost,
         encoded: renditions
             .iter()
             .zip(&making)
@@ -344,6 +361,8 @@ fn sound_only(
         summary: "sound only".into(),
         notes,
         warnings: Vec::new(),
+        quality: None,
+        cost: None,
         encoded: Vec::new(),
         invocation: Invocation {
             globals: Vec::new(),
@@ -503,6 +522,7 @@ mod tests {
             ladder: ladder.and_then(|text| text.parse().ok()),
             once: flags.1,
             quality,
+            leave_out: if flags.0 { LeaveOut::Top } else { LeaveOut::Bottom },
             encoder: "auto".into(),
             fps: flags.2,
             keyframe_interval: Duration::from_millis(flags.3),

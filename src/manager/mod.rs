@@ -12,6 +12,7 @@ pub mod merge;
 pub mod ours;
 pub mod owners;
 pub mod play;
+pub mod power;
 pub mod preflight;
 pub mod publish;
 pub mod remembered;

@@ -3,6 +3,7 @@
 use super::doctor::ffmpeg_fit::fit_ffmpeg;
 use super::encoders;
 use super::ours;
+use super::power;
 use super::preflight;
 use super::stop;
 use super::supervise::{self, Assignment};
@@ -10,10 +11,12 @@ use crate::base::secret::{Redactor, Secret};
 use crate::base::{CommandLine, Failure, Kind, Outcome};
 use crate::config::{Environment, Settings, resolved};
 use crate::ffmpeg::capability::Need;
+use crate::ffmpeg::cost::EFFORTS;
 use crate::ffmpeg::encoder::Encoder;
 use crate::ffmpeg::publish::{self as planner, Plan};
 use crate::ffmpeg::test_source;
-use crate::model::{RenditionName, Source, StreamKey};
+use crate::model::{Quality, RenditionName, Source, StreamKey};
+use crate::process::cpu;
 use crate::process::restart::When;
 use crate::process::run_record::RunRecord;
 use crate::process::supervisor::{Ended, Event, Fallback, Job, OutputSpec};
@@ -65,6 +68,7 @@ pub struct Prepared {
     once: bool,
     foreground: bool,
     if_unfit: Option<Fallback>,
+    if_slow: Vec<Fallback>,
 }
 
 /// What happens on the way to the first bytes.
@@ -95,6 +99,7 @@ pub fn prepare(settings: &Settings, environment: &Environment, request: Request)
     let source = super::source::check(&request.source, environment)?;
     let need = if request.original { Need::Copy } else { Need::Encode };
     let fit = fit_ffmpeg(settings, environment, need)?;
+    let look = cpu::Look::begin();
     let report = super::source::probe(&source, &fit.ffprobe, &fit.capability)?;
     let caption = matches!(source, Source::Test) && caption_works(&fit.ffmpeg);
     let planned = planner::Request {
@@ -104,6 +109,7 @@ pub fn prepare(settings: &Settings, environment: &Environment, request: Request)
         ladder: settings.variants.clone(),
         once: request.once,
         quality: settings.quality,
+        leave_out: settings.leave_out,
         encoder: settings.encoder.clone(),
         fps: settings.fps,
         keyframe_interval: settings.keyframe_interval,
@@ -121,7 +127,14 @@ pub fn prepare(settings: &Settings, environment: &Environment, request: Request)
         }
         _ => None,
     };
-    let mut known = planner::Known { caption, packets, encoder, sessions: None };
+    let power = match &encoder {
+        // Asked last: what the look saw of our own children has ended then, and is not counted.
+        Some(_) => look.and_then(cpu::Look::end).and_then(|load| {
+            power::power(settings, environment, &request.key, (&fit.ffmpeg, &fit.capability), load)
+        }),
+        None => None,
+    };
+    let mut known = planner::Known { caption, packets, encoder, sessions: None, power };
     let plan = |known: &planner::Known| planner::plan_knowing(&planned, &report, &fit.capability, known);
     let mut planned_so = plan(&known)?;
     if let Some(encoder) =
@@ -134,6 +147,10 @@ pub fn prepare(settings: &Settings, environment: &Environment, request: Request)
         }
     }
     let hardware = known.encoder.as_ref().filter(|encoder| encoder.in_hardware()).cloned();
+    let cheaper = cheaper(&planned, &planned_so, |request| {
+        let known = planner::Known { power: None, ..known.clone() };
+        planner::plan_knowing(request, &report, &fit.capability, &known)
+    });
     let if_unfit = match hardware.filter(|_| !planned_so.encoded.is_empty()) {
         // A session that is free now may be taken at the next start.
         Some(_) => {
@@ -175,7 +192,50 @@ pub fn prepare(settings: &Settings, environment: &Environment, request: Request)
         once: request.once,
         foreground: request.foreground,
         if_unfit,
+        if_slow: cheaper
+            .into_iter()
+            .map(|(quality, plan, cost)| Fallback {
+                command: plan.command_line(&fit.ffmpeg, Some(1)),
+                words: format!("went on at quality {quality}"),
+                cost: Some(cost),
+            })
+            .collect(),
     })
+}
+
+/// The same variants with less work, dearest first, if the machine may choose.
+fn cheaper(
+    asked: &planner::Request,
+    chosen: &Plan,
+    plan: impl Fn(&planner::Request) -> Outcome<Plan>,
+) -> Vec<(Quality, Plan, f64)> {
+    // A source that comes by itself may be what is slow; beginning anew would only cost its viewers a break.
+    if asked.quality != Quality::Auto || matches!(asked.source, Source::Url(_)) {
+        return Vec::new();
+    }
+    let (Some(quality), Some(cost)) = (chosen.quality, chosen.cost) else { return Vec::new() };
+    let below = EFFORTS.into_iter().skip_while(|effort| *effort != quality).skip(1);
+    below
+        .filter_map(|quality| {
+            let plan = plan(&planner::Request { quality, ..asked.clone() }).ok()?;
+            (plan.renditions == chosen.renditions).then_some((
+                quality,
+                plan,
+                cost * relative(quality, chosen.quality?),
+            ))
+        })
+        .collect()
+}
+
+/// What one effort costs against another, about.
+fn relative(quality: Quality, against: Quality) -> f64 {
+    let of = |quality| match quality {
+        Quality::Best => 3.1,
+        Quality::Balanced => 1.35,
+        Quality::Auto | Quality::Fast => 1.0,
+        Quality::Fastest => 0.78,
+    };
+    of(quality) / of(against)
 }
 
 /// How long the trial of the caption may take.
@@ -325,9 +385,12 @@ impl Prepared {
                 endpoint: url.to_string(),
                 redactor,
                 if_unfit: self.if_unfit.clone(),
-                if_slow: None,
-                slow_hint: None,
-                cost: None,
+                if_slow: self.if_slow.clone(),
+                slow_hint: self.plan.quality.map(|quality| match quality {
+                    Quality::Fastest => "fewer or smaller --variants".to_string(),
+                    _ => "--quality fastest, or fewer --variants".to_string(),
+                }),
+                cost: self.plan.cost,
             },
             stat_url: settings.nginx_stat_url.clone(),
             application: url.application().to_string(),

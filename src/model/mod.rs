@@ -18,7 +18,7 @@ pub use endpoint::{HttpUrl, RtmpUrl, RtspUrl, SourceUrl};
 pub use ladder::Ladder;
 pub use network::Network;
 pub use passthrough::Passthrough;
-pub use quality::Quality;
+pub use quality::{LeaveOut, Quality};
 pub use rendition_name::{Rendition, RenditionName};
 pub use rung::{Label, Rung};
 pub use source::Source;

@@ -1,6 +1,7 @@
 //! Floor 2: child processes, locks and the supervisor. Knows neither ffmpeg nor a protocol.
 
 pub mod child_log;
+pub mod cpu;
 pub mod device_users;
 pub mod identity;
 pub mod index;

@@ -219,7 +219,7 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
         let (why, other) = match verdict {
             _ if self.record.order == Order::Stop => return false,
             Verdict::Unfit(why) => (why, self.job.if_unfit.take()),
-            Verdict::Slow(why) => (why, self.job.if_slow.take()),
+            Verdict::Slow(why) => (why, self.cheaper_way()),
             _ => return false,
         };
         let Some(other) = other else { return false };
@@ -227,12 +227,18 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
         self.record.argv = shown(&other.command, &self.job);
         self.record.cost = other.cost;
         self.job.command = other.command;
-        // Both lead to what costs less and needs less; nothing leads back.
-        self.job.slow_hint = self.job.slow_hint.take().filter(|_| self.job.if_slow.is_none());
         self.move_to(State::Restarting, Some(told.clone()));
         self.record.last_error = Some(self.job.redactor.clean(&told));
         self.record.restarts = self.record.restarts.saturating_add(1);
         true
+    }
+
+    /// The dearest of the cheaper ways that would have kept up, with a little room; the cheapest if none would.
+    fn cheaper_way(&mut self) -> Option<Fallback> {
+        let ways = std::mem::take(&mut self.job.if_slow);
+        let affordable = self.record.cost.zip(self.record.speed).map(|(cost, speed)| cost * speed * 0.9);
+        let fits = |way: &&Fallback| way.cost.zip(affordable).is_some_and(|(cost, most)| cost <= most);
+        ways.iter().find(fits).or(ways.last()).cloned()
     }
 
     /// Waits before the next start; true if the stream was told to stop meanwhile.
@@ -449,7 +455,7 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
                 differs
             });
         }
-        if slow_for.is_some_and(|time| time >= STEP_DOWN_AFTER) && self.job.if_slow.is_some() {
+        if slow_for.is_some_and(|time| time >= STEP_DOWN_AFTER) && !self.job.if_slow.is_empty() {
             return assessment.reason.map(Cut::Slow);
         }
         assessment.end.map(Cut::Stalled)

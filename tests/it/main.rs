@@ -8,6 +8,7 @@ mod chaos;
 mod control_faces;
 mod docs;
 mod embedded;
+mod efforts;
 mod encoders;
 mod examining;
 mod faults;

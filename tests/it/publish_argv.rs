@@ -2,10 +2,11 @@
 
 use crate::golden::same_as_file;
 use msconv::ffmpeg::capability::Capability;
+use msconv::ffmpeg::cost::Power;
 use msconv::ffmpeg::packets::Packets;
 use msconv::ffmpeg::probe::{self, Report};
 use msconv::ffmpeg::publish::{Known, Plan, Request, plan, plan_knowing};
-use msconv::model::{Passthrough, Quality, Source};
+use msconv::model::{LeaveOut, Passthrough, Quality, Source};
 use std::path::Path;
 use std::time::Duration;
 
@@ -32,6 +33,7 @@ fn request(source: Source) -> Request {
         ladder: None,
         once: false,
         quality: Quality::Auto,
+        leave_out: LeaveOut::Top,
         encoder: "auto".into(),
         fps: None,
         keyframe_interval: Duration::from_secs(2),
@@ -288,4 +290,57 @@ fn copying_has_its_conditions() {
         plan_knowing(&never, &report("film-mp4"), &debian, &known).unwrap().summary,
         "in 4 variants with x264"
     );
+}
+
+/// What is said and left out where the machine carries more or less.
+#[test]
+fn the_machine_decides_and_says_so() {
+    let debian = debian();
+    let on = |change: &dyn Fn(&mut Request), free: f64| {
+        let mut request = file("/films/test.mp4");
+        change(&mut request);
+        let known = Known { power: Some(Power { slowness: 1.0, free, most: free }), ..Known::default() };
+        plan_knowing(&request, &report("film-mp4"), &debian, &known).unwrap()
+    };
+    let auto = |_: &mut Request| ();
+    assert_eq!(
+        on(&auto, 1.2).summary,
+        "in 4 variants with x264, quality fast (about 1.1 of 1.2 free CPUs, balanced 1.4)"
+    );
+    assert_eq!(
+        (on(&auto, 9.0).quality, on(&auto, 5.0).quality),
+        (Some(Quality::Best), Some(Quality::Balanced))
+    );
+    assert!(
+        on(&auto, 9.0).summary.ends_with("quality best (about 3.3 of 9.0 free CPUs)"),
+        "{}",
+        on(&auto, 9.0).summary
+    );
+    let labels =
+        |plan: &Plan| plan.renditions.iter().map(|r| r.rendition.to_string()).collect::<Vec<_>>().join(" ");
+    let short = on(&auto, 0.6);
+    assert_eq!(labels(&short), "720p 480p 360p");
+    assert!(
+        short.warnings[0].starts_with("1080p left out: all variants need about 0.8 CPUs"),
+        "{:?}",
+        short.warnings
+    );
+    assert!(!short.invocation.graph.as_ref().unwrap().contains("[v3]") && short.cost.unwrap() <= 0.6);
+    assert_eq!(labels(&on(&|r| r.leave_out = LeaveOut::Bottom, 0.7)), "1080p");
+    let all = on(&|r| r.leave_out = LeaveOut::None, 0.6);
+    assert_eq!(labels(&all), "1080p 720p 480p 360p");
+    assert!(all.warnings[0].starts_with("it may fall behind: about 0.8 CPUs"), "{:?}", all.warnings);
+    assert_eq!(labels(&on(&auto, 0.1)), "360p", "one always stays");
+    // What was asked for is done, with a warning.
+    let asked = on(&|r| r.quality = Quality::Best, 1.0);
+    assert_eq!((asked.summary.as_str(), asked.renditions.len()), ("in 4 variants with x264", 4));
+    assert!(
+        asked.warnings[0].contains("quality best needs about 3.3 CPUs and 1.0 are free"),
+        "{:?}",
+        asked.warnings
+    );
+    // What others do now costs quality, not variants.
+    let busy = Known { power: Some(Power { slowness: 1.0, free: 0.5, most: 1.2 }), ..Known::default() };
+    let plan = plan_knowing(&file("/films/test.mp4"), &report("film-mp4"), &debian, &busy).unwrap();
+    assert_eq!((plan.renditions.len(), plan.quality), (4, Some(Quality::Fastest)));
 }

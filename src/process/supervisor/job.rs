@@ -42,9 +42,9 @@ pub struct Job {
     /// How to run if the program says that this way does not work here.
     #[serde(default)]
     pub if_unfit: Option<Fallback>,
-    /// How to run if this way is slower than real time.
+    /// How to run if this way is slower than real time: ways that cost less, dearest first. One is taken, once.
     #[serde(default)]
-    pub if_slow: Option<Fallback>,
+    pub if_slow: Vec<Fallback>,
     /// What a person can do about a program that is too slow.
     #[serde(default)]
     pub slow_hint: Option<String>,

@@ -77,7 +77,7 @@ impl Bench {
             endpoint: "nowhere".into(),
             redactor: Redactor::new(),
             if_unfit: None,
-            if_slow: None,
+            if_slow: Vec::new(),
             slow_hint: None,
             cost: None,
         };
@@ -274,7 +274,7 @@ async fn what_does_not_work_here_or_is_too_slow_goes_on_in_another_way() {
     };
     let mut bench = Bench::new("exit 7");
     bench.job.if_unfit = other("exit 8", "went on with x264");
-    bench.job.if_slow = other(BEATS, "went on at fast");
+    bench.job.if_slow = other(BEATS, "went on at fast").into_iter().collect();
     let mut told = None;
     let ended = bench
         .run(|event, ask| {
