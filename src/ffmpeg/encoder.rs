@@ -295,12 +295,18 @@ fn x264(settings: &Settings, rung: &PlannedRung) -> Options {
         Quality::Auto | Quality::Fast => {
             ("superfast", if middle { "20" } else { "21" }, format!("mbtree=1:rc-lookahead={ahead}"))
         }
-        Quality::Balanced if small => ("faster", "21", format!("ref=1:rc-lookahead={ahead}")),
-        Quality::Balanced => (
-            "veryfast",
-            if middle { "20.5" } else { "21" },
-            format!("trellis=1:rc-lookahead={ahead}:me=dia:partitions=i8x8,i4x4"),
-        ),
+        // Half of the motion search's last step is saved where there are pixels enough, and spent where there are few.
+        Quality::Balanced => {
+            let (crf, steps) = if small {
+                ("20.5", ":subme=3")
+            } else if middle {
+                ("20.5", "")
+            } else {
+                ("21", ":subme=1")
+            };
+            let rest = "me=dia:partitions=i8x8,i4x4";
+            ("veryfast", crf, format!("trellis=1:rc-lookahead={ahead}:{rest}{steps}"))
+        }
         Quality::Best => ("medium", "20.5", format!("rc-lookahead={ahead}")),
     };
     [("preset", preset.to_string()), ("crf", crf.to_string()), ("x264-params", params)].to_vec()
@@ -379,8 +385,8 @@ mod tests {
     #[test]
     fn equal_options_stand_once_and_others_per_rung() {
         let args = encoded("auto", Quality::Balanced);
-        assert!(args.starts_with("-c:v libx264 -preset:v:0 veryfast"), "{args}");
-        assert!(args.contains("-preset:v:3 faster"));
+        assert!(args.starts_with("-c:v libx264 -preset:v veryfast -crf:v:0 21"), "{args}");
+        assert!(args.contains("partitions=i8x8,i4x4:subme=3 -maxrate"), "{args}");
         assert!(args.contains("-maxrate:v:0 4000k") && args.contains("-bufsize:v:3 1200k"));
         assert!(
             args.ends_with("-force_key_frames:v expr:gte(t,n_forced*2) -g:v 120 -sc_threshold:v 0"),
