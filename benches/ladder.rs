@@ -43,11 +43,11 @@ fn main() {
     for quality in ["fastest", "fast", "balanced", "best"] {
         rows.push(Row::new(quality, |out| ladder(&cut, out, &["--no-passthrough", "--quality", quality])));
     }
-    rows.push(Row::new("plain command, fitting source", |out| plain(&fitting, out)));
-    rows.push(Row::new("balanced, fitting source copied", |out| {
+    rows.push(Row::new("plain command (fitting source)", |out| plain(&fitting, out)));
+    rows.push(Row::new("balanced over a copied top", |out| {
         ladder(&fitting, out, &["--quality", "balanced"])
     }));
-    rows.push(Row::new("fast, fitting source copied", |out| ladder(&fitting, out, &["--quality", "fast"])));
+    rows.push(Row::new("fast over a copied top", |out| ladder(&fitting, out, &["--quality", "fast"])));
     rows.retain(|row| {
         only.is_empty() || row.name.starts_with("plain") || only.split(',').any(|o| o == row.name)
     });
@@ -69,7 +69,8 @@ fn main() {
         if row.name.starts_with("plain") {
             base = (cpu, bits);
         }
-        let source = if row.name.contains("fitting") { &fitting } else { &cut };
+        let source =
+            if row.name.contains("fitting") || row.name.contains("copied") { &fitting } else { &cut };
         let looks =
             vmaf.as_ref().map_or("-".into(), |program| looks(Path::new(program), source, &out(index)));
         println!("| {} | {:.3} | {:.2} | {looks} |", row.name, cpu / base.0, bits / base.1);

@@ -123,8 +123,8 @@ fn encoding(quality: Quality, megapixels: f64) -> f64 {
         (Quality::Fastest, _) => 5.2,
         (Quality::Auto | Quality::Fast, false) => 7.6,
         (Quality::Auto | Quality::Fast, true) => 10.9,
-        (Quality::Balanced, false) => 11.2,
-        (Quality::Balanced, true) => 18.0,
+        (Quality::Balanced, false) => 9.6,
+        (Quality::Balanced, true) => 13.0,
         (Quality::Best, _) => 33.0,
     }
 }
@@ -176,7 +176,7 @@ mod tests {
         for (quality, measured) in [
             (Quality::Fastest, 0.80),
             (Quality::Fast, 1.03),
-            (Quality::Balanced, 1.36),
+            (Quality::Balanced, 1.20),
             (Quality::Best, 3.15),
         ] {
             let cost = of(&x264, quality);

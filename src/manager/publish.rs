@@ -231,7 +231,7 @@ fn cheaper(
 fn relative(quality: Quality, against: Quality) -> f64 {
     let of = |quality| match quality {
         Quality::Best => 3.1,
-        Quality::Balanced => 1.35,
+        Quality::Balanced => 1.2,
         Quality::Auto | Quality::Fast => 1.0,
         Quality::Fastest => 0.78,
     };
