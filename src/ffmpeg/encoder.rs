@@ -267,7 +267,7 @@ fn nvenc(quality: Quality) -> Options {
 /// | plain command | 1.00 | 94.3 87.4 75.2 61.3 | 1.00 |
 /// | fastest | 0.22 | -7.1 -8.7 -11.5 -11.0 | 1.05 |
 /// | fast, auto | 0.33 | -1.7 -1.9 -2.4 -1.3 | 1.02 |
-/// | balanced | 0.45 | -0.2 -0.1 0.0 +0.1 | 0.99 |
+/// | balanced | 0.41 | +0.1 -0.8 -0.2 +0.1 | 1.04 |
 /// | best | 1.10 | +0.5 +1.1 +1.5 +0.8 | 1.02 |
 ///
 /// `superfast` and `ultrafast` look far better for their bits with a short look ahead, which they leave out by default
