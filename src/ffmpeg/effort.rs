@@ -102,7 +102,7 @@ fn next_out(making: &[Making], leave_out: LeaveOut) -> Option<usize> {
     let mut rungs = (0..making.len()).filter(encoded);
     let index = match leave_out {
         LeaveOut::Top => rungs.next(),
-        LeaveOut::Bottom => rungs.last(),
+        LeaveOut::Bottom => rungs.next_back(),
         LeaveOut::None => None,
     };
     index.filter(|_| making.len() > 1)

@@ -55,7 +55,7 @@ fn own_time() -> f64 {
     of(UsageWho::RUSAGE_SELF) + of(UsageWho::RUSAGE_CHILDREN)
 }
 
-/// The numbers of the processors that `/proc/self/status` allows: `Cpus_allowed_list:	0-3,8`.
+/// The numbers of the processors that `/proc/self/status` allows: `Cpus_allowed_list: 0-3,8`.
 fn allowed(status: &str) -> Vec<usize> {
     let Some(list) = status.lines().find_map(|l| l.strip_prefix("Cpus_allowed_list:")) else {
         return Vec::new();
