@@ -218,7 +218,10 @@ pub fn packets(source: &Source, ffprobe: &Path, track: u32) -> Option<Packets> {
     let output =
         spawn::run(&packets::command(ffprobe, source, track), PACKETS_LIMIT, packets::LARGEST).ok()?;
     let whole = output.exit.code == Some(0) && (output.stdout.len() as u64) < packets::LARGEST;
-    packets::parse(&output.stdout).filter(|_| whole)
+    let mut found = packets::parse(&output.stdout).filter(|_| whole)?;
+    // A container that is read with complaints has lost something.
+    found.damaged |= !output.stderr.is_empty();
+    Some(found)
 }
 
 fn named(source: &Source) -> String {
