@@ -148,6 +148,9 @@ pub struct PublishArgs {
     /// A live RTMP (or RTSP, SRT) stream to publish again
     #[arg(short = 'r', long, value_name = "URL", value_hint = ValueHint::Url, group = "source")]
     pub input_rtmp: Option<String>,
+    /// Let -r take http(s) URLs and HLS playlists, which may lead to any other host
+    #[arg(long)]
+    pub allow_http: bool,
     /// A test picture with clock, name and tone
     #[arg(long, group = "source")]
     pub test: bool,

@@ -5,7 +5,7 @@ use crate::base::{CommandLine, Failure, Kind, Outcome, clock, printable::printab
 use crate::cli::PublishArgs;
 use crate::config::resolved::{Backend, key_from_file};
 use crate::manager::publish::{self, Prepared, Published, Request, Step};
-use crate::model::{Rendition, Source, StreamKey};
+use crate::model::{Rendition, Source, SourceUrl, StreamKey};
 use crate::process::supervisor::{Control, Event};
 use crate::ui::publish_view::{Dashboard, Waiting};
 use serde_json::json;
@@ -77,6 +77,11 @@ fn key(context: &Context, args: &PublishArgs) -> Outcome<StreamKey> {
 }
 
 fn source(args: &PublishArgs) -> Outcome<Source> {
+    if args.allow_http && args.input_rtmp.is_none() {
+        return Err(
+            Failure::usage("--allow-http belongs to -r").hint("-r http://host/live.m3u8 --allow-http")
+        );
+    }
     if let Some(path) = &args.input_file {
         return Ok(Source::File(path.clone()));
     }
@@ -84,10 +89,18 @@ fn source(args: &PublishArgs) -> Outcome<Source> {
         return Ok(Source::Device { video: device.clone(), audio: args.audio_device.clone() });
     }
     if let Some(url) = &args.input_rtmp {
-        let url = url.parse().map_err(|e| {
+        let url: SourceUrl = url.parse().map_err(|e| {
             let shown = crate::base::secret::redact_urls(url);
             Failure::usage(format!("--input-rtmp '{shown}': {e}")).hint("-r rtmp://host/live/name")
         })?;
+        if url.reaches_others() && !args.allow_http {
+            return Err(Failure::usage(format!(
+                "--input-rtmp '{url}': {} only by --allow-http",
+                url.scheme()
+            ))
+            .why("what such a URL leads to (a playlist's segments and keys, redirects) may lie on any host")
+            .hint(format!("-r {url} --allow-http")));
+        }
         return Ok(Source::Url(url));
     }
     if args.test {

@@ -75,7 +75,10 @@ pub fn publishing(opening: &Opening<'_>, capability: &Capability) -> Vec<Input> 
         Source::Url(url) => {
             let both = opening.report.video.is_some() && opening.report.audio.is_some();
             let look = if both { Look::Patient } else { Look::Short };
-            vec![Input { args: network(url, Some(capability), look) }]
+            // A playlist begins some segments back and a recording has no clock: unpaced, both come in a burst.
+            let mut args = if url.reaches_others() { pace(capability) } else { Vec::new() };
+            args.extend(network(url, Some(capability), look));
+            vec![Input { args }]
         }
         Source::Device { video, audio } => {
             let mut inputs = vec![Input { args: device::picture(video, opening.rate) }];
@@ -134,6 +137,9 @@ fn network(url: &SourceUrl, capability: Option<&Capability>, look: Look) -> Vec<
         "rtsps" => rtsp("rtsps,rtsp,rtp,udp,tcp,tls,srtp", capability),
         "srt" => plain(&["-protocol_whitelist", "srt", "-rw_timeout", SILENCE_US]),
         "rtmps" => rtmp("rtmps,tls,tcp", look),
+        "http" => http("http,https,tls,tcp,crypto"),
+        // What began encrypted stays so.
+        "https" => http("https,tls,tcp,crypto"),
         _ => rtmp("rtmp,tcp", look),
     };
     args.push(Argument::plain("-i"));
@@ -146,6 +152,11 @@ fn rtmp(protocols: &str, look: Look) -> Vec<Argument> {
     let mut args = plain(&["-protocol_whitelist", protocols, "-rw_timeout", SILENCE_US]);
     args.extend(look.arguments());
     args
+}
+
+/// HTTP, whatever lies there: HLS, a recording, a radio. Local files and other protocols stay closed to it.
+fn http(protocols: &str) -> Vec<Argument> {
+    plain(&["-protocol_whitelist", protocols, "-rw_timeout", SILENCE_US])
 }
 
 /// RTSP over TCP, since lost UDP packets show as grey pictures. Its demuxer has a time limit of its own, whose name

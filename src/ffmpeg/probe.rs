@@ -7,6 +7,7 @@ use super::capability::Capability;
 use super::frame_rate::{Rate, Timing};
 use super::input;
 pub use super::report::{AudioTrack, Report, Transfer, VideoTrack};
+use super::source_notes::VARIANTS;
 use crate::base::command_line::{Argument, CommandLine};
 use crate::model::Source;
 use serde_json::Value;
@@ -87,7 +88,7 @@ pub fn parse(json: &[u8]) -> Result<Report, ProbeError> {
         format: words(format, "format_name"),
         duration: positive(format, "duration"),
         bit_rate_bps: whole(format, "bit_rate"),
-        video: chosen(&pictures).and_then(video),
+        video: picture(&words(format, "format_name"), &pictures).and_then(video),
         audio: chosen(&sounds).map(audio),
         video_tracks: pictures.len(),
         audio_tracks: sounds.len(),
@@ -107,6 +108,18 @@ pub fn parse(json: &[u8]) -> Result<Report, ProbeError> {
 fn promised(format: &Value) -> bool {
     let tags = format.get("tags").unwrap_or(&Value::Null);
     ["displayWidth", "width"].into_iter().any(|name| number(tags, name).is_some_and(|n| n > 0.0))
+}
+
+/// The picture to take: of the sizes of one film, which playlists name, the largest.
+fn picture<'a>(format: &str, tracks: &[&'a Value]) -> Option<&'a Value> {
+    if !format.split(',').any(|name| VARIANTS.contains(&name)) {
+        return chosen(tracks);
+    }
+    let area = |track: &&&Value| {
+        side(track, "width").unwrap_or(0).saturating_mul(side(track, "height").unwrap_or(0))
+    };
+    // Of equal ones the first, as everywhere.
+    tracks.iter().rev().max_by_key(area).copied()
 }
 
 /// The default track, else the first.

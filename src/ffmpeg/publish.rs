@@ -151,7 +151,7 @@ pub fn plan_knowing(
     capability: &Capability,
     known: &Known,
 ) -> Outcome<Plan> {
-    source_notes::refuse(report)?;
+    source_notes::refuse(report, &request.source)?;
     if request.original {
         return original::plan(request, report, capability);
     }

@@ -6,10 +6,13 @@ use super::frame_rate::Rate;
 use super::ladder_plan::PlannedRung;
 use super::report::{Report, Transfer, VideoTrack};
 use crate::base::{Failure, Kind, Outcome};
+use crate::model::Source;
 
 /// Demuxers that follow references to other files and hosts.
 const PLAYLISTS: [&str; 9] =
     ["hls", "applehttp", "dash", "webm_dash_manifest", "concat", "sdp", "imf", "vapoursynth", "avisynth"];
+/// Those of them that are one film in several sizes.
+pub const VARIANTS: [&str; 3] = ["hls", "applehttp", "dash"];
 /// Demuxers that see a picture in any text, and those of subtitles and tags.
 const TEXTS: [&str; 11] =
     ["tty", "ansi", "bin", "xbin", "adf", "idf", "srt", "ass", "webvtt", "lrc", "ffmetadata"];
@@ -18,8 +21,10 @@ const TEXTS: [&str; 11] =
 ///
 /// # Errors
 /// Input (7).
-pub fn refuse(report: &Report) -> Outcome<()> {
-    if report.is_format(&PLAYLISTS) {
+pub fn refuse(report: &Report, source: &Source) -> Outcome<()> {
+    // Whoever allowed http has been told where a playlist may lead.
+    let allowed = matches!(source, Source::Url(url) if url.reaches_others()) && report.is_format(&VARIANTS);
+    if report.is_format(&PLAYLISTS) && !allowed {
         return Err(Failure::new(Kind::Input, "the source is a playlist, not a film")
             .why(format!("ffprobe reads it as {}, which may lead to other files and hosts", report.format))
             .hint("name the film itself, or push the stream over RTMP and use -r"));

@@ -245,10 +245,21 @@ role!(
     RtspUrl, &["rtsp", "rtsps"], "rtsp:// or rtsps://", |s| if s == "rtsps" { 322 } else { 554 }, no_trailing_slash
 );
 role!(
-    /// A live stream to publish again. http(s) is possible only by the explicit flag, since a playlist may reach other hosts.
-    SourceUrl, &["rtmp", "rtmps", "rtsp", "rtsps", "srt"], "rtmp://, rtmps://, rtsp://, rtsps:// or srt://",
-    |s| match s { "rtsp" => 554, "rtsps" => 322, "rtmps" => 443, "srt" => 9000, _ => 1935 }, |_| Ok(())
+    /// A live stream to publish again. Whoever takes one asks [`SourceUrl::reaches_others`] whether it may be opened
+    /// without a word of the user.
+    SourceUrl, &["rtmp", "rtmps", "rtsp", "rtsps", "srt", "http", "https"], "rtmp://, rtmps://, rtsp://, rtsps:// or srt://",
+    |s| match s {
+        "rtsp" => 554, "rtsps" => 322, "rtmps" | "https" => 443, "srt" => 9000, "http" => 80, _ => 1935,
+    }, |_| Ok(())
 );
+
+impl SourceUrl {
+    /// Whether opening it may reach hosts that it does not name: an HLS playlist names segments, variants and keys
+    /// wherever it likes, and any answer may lead elsewhere (all four ways measured with ffmpeg 5.1.9).
+    pub fn reaches_others(&self) -> bool {
+        matches!(self.scheme(), "http" | "https")
+    }
+}
 
 impl RtmpUrl {
     /// The application, without slashes at its ends: `live`.
