@@ -6,11 +6,12 @@ use super::ladder_plan::PlannedRung;
 use crate::base::printable::printable;
 use crate::base::{CommandLine, Failure, Kind, Outcome};
 use crate::model::Quality;
+use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::time::Duration;
 
 /// An encoder as ffmpeg names it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Encoder {
     /// `libx264`, `h264_nvenc`, ...
     pub name: String,

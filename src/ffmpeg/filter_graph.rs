@@ -26,6 +26,8 @@ pub struct Wanted<'a> {
     /// How each is made, in the order of `rungs`: a copied one needs no picture of its own, and encoders may want
     /// theirs to pass filters last (`format=nv12,hwupload`).
     pub making: &'a [Making],
+    /// Whether the source may change its shape while it runs, which encoders must not notice.
+    pub steady: bool,
 }
 
 /// Label of the picture of output `index`.
@@ -150,6 +152,9 @@ fn parents(rungs: &[PlannedRung]) -> Vec<Option<usize>> {
 fn preparation(wanted: &Wanted<'_>, video: &VideoTrack, zscale: bool) -> String {
     let has = |name: &str| wanted.filters.contains(name);
     let mut steps = Vec::new();
+    if wanted.steady {
+        steps.push(steady(video));
+    }
     if video.interlaced {
         if has("bwdif") {
             steps.push("bwdif=mode=send_frame".to_string());
@@ -169,6 +174,19 @@ fn preparation(wanted: &Wanted<'_>, video: &VideoTrack, zscale: bool) -> String 
         steps.push(mapping);
     }
     if steps.is_empty() { "null".into() } else { steps.join(",") }
+}
+
+/// Holds the picture at the size that was planned for: a source that changes in flight is fitted into it, with bars
+/// where its shape is another, until the stream is started again. Unchanged pictures pass as they are. Without it a
+/// changed picture is stretched, or reaches an encoder that was set up for another size.
+fn steady(video: &VideoTrack) -> String {
+    let (mut width, mut height) = (video.coded_width, video.coded_height);
+    if matches!(video.rotation, 90 | 270) {
+        std::mem::swap(&mut width, &mut height);
+    }
+    format!(
+        "scale={width}:{height}:flags=bicubic:force_original_aspect_ratio=decrease,pad={width}:{height}:-1:-1"
+    )
 }
 
 /// From PQ or HLG to BT.709, in linear light. What the stream is said to be is said again, since half of all files
@@ -266,7 +284,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_label_is_produced_once_and_used_once(
-            sizes in sizes(), source in (1u32..2000, 1u32..2000), zscale: bool, interlaced: bool, sound: bool, vaapi: bool, copied: bool,
+            sizes in sizes(), source in (1u32..2000, 1u32..2000), zscale: bool, interlaced: bool, sound: bool, vaapi: bool, copied: bool, steady: bool,
             pix_fmt in prop_oneof!["yuv420p", "yuv422p10le", "rgb24", ""],
         ) {
             let text: Vec<String> =
@@ -288,7 +306,7 @@ mod tests {
             }
             let graph = graph(&Wanted {
                 report: &report, rungs: &chosen.rungs, rate: (!copied).then(|| Rate::new(25, 1).unwrap()),
-                sound: sound.then_some((&track, 0)), filters: &filters, making: &making,
+                sound: sound.then_some((&track, 0)), filters: &filters, making: &making, steady,
             });
             let outputs: Vec<String> = (0..chosen.rungs.len()).filter(|i| Some(*i) != own).map(picture_label).chain(sound.then(|| SOUND_LABEL.to_string())).collect();
             for (label, (produced, used)) in labels(&graph) {
@@ -325,6 +343,7 @@ mod tests {
                 sound: None,
                 filters: &filters,
                 making,
+                steady: false,
             })
         };
         let x264 = vec![Making::Encoded(Encoder::named("x264")); 4];

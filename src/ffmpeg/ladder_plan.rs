@@ -4,6 +4,7 @@
 //! turned. Without an explicit ladder nothing is enlarged: the smallest rung that is not below the source carries the
 //! source at its own size, and the rungs above it are left out.
 
+use crate::model::rung::Label;
 use crate::model::{Ladder, Rung};
 
 /// Smallest side that is encoded.
@@ -37,6 +38,15 @@ pub fn choose(source: (u32, u32), ladder: Option<&Ladder>) -> Chosen {
         Some(ladder) => obeyed(source, ladder),
         None => fitting(source, &Ladder::default()),
     }
+}
+
+/// As [`choose`] for a stream that runs: exactly the rungs of these labels, since people watch them by name, whatever
+/// size the source has now. What was not asked for still enlarges nothing.
+pub fn keep(source: (u32, u32), ladder: Option<&Ladder>, labels: &[Label]) -> Chosen {
+    let default = Ladder::default();
+    let rungs = ladder.unwrap_or(&default).rungs().iter().filter(|rung| labels.contains(&rung.label));
+    let rungs = rungs.map(|rung| planned(source, rung, ladder.is_some())).collect();
+    Chosen { rungs, ..Chosen::default() }
 }
 
 /// Every rung, as asked for.

@@ -19,16 +19,17 @@ use super::report::{AudioTrack, Report, VideoTrack};
 use super::source_notes;
 use crate::base::command_line::{Argument, CommandLine};
 use crate::base::{Failure, Kind, Outcome};
-use crate::model::rung::bitrate_text;
+use crate::model::rung::{Label, bitrate_text};
 use crate::model::{
     Ladder, LeaveOut, Passthrough, Quality, Rendition, RenditionName, RtmpUrl, Source, StreamKey,
 };
+use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
-/// What is wanted.
-#[derive(Clone, Debug)]
+/// What is wanted. Holds secrets: serialised, it travels only through the pipe to the supervisor.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Request {
     /// The stream.
     pub key: StreamKey,
@@ -117,19 +118,25 @@ pub struct Known {
     pub sessions: Option<usize>,
     /// What this machine can give; `None` if that is not known, and nothing is said of it then.
     pub power: Option<Power>,
+    /// The labels of a stream that runs already and is planned again: these stay.
+    pub kept: Option<Vec<Label>>,
 }
 
 /// The track whose packets decide whether it can be copied, if all else allows it.
 pub fn packets_wanted(request: &Request, report: &Report, capability: &Capability) -> Option<u32> {
     let video = report.video.as_ref().filter(|_| !request.original)?;
-    let (rungs, rate) = rungs(request, video);
+    let (rungs, rate) = rungs(request, video, None);
     passthrough::candidate(request, report, capability, &rungs.rungs, rate).ok()?;
     matches!(request.source, Source::File(_)).then_some(video.index)
 }
 
 /// The rungs for this picture, and their rate.
-fn rungs(request: &Request, video: &VideoTrack) -> (Chosen, Rate) {
-    let chosen = ladder_plan::choose((video.width, video.height), request.ladder.as_ref());
+fn rungs(request: &Request, video: &VideoTrack, kept: Option<&[Label]>) -> (Chosen, Rate) {
+    let (size, ladder) = ((video.width, video.height), request.ladder.as_ref());
+    let chosen = match kept {
+        Some(labels) => ladder_plan::keep(size, ladder, labels),
+        None => ladder_plan::choose(size, ladder),
+    };
     (chosen, frame_rate::wanted(&video.timing, request.fps))
 }
 
@@ -187,7 +194,7 @@ fn pictures(
         Some(encoder) => encoder.clone(),
         None => Encoder::find(&request.encoder, capability)?,
     };
-    let (mut chosen, rate) = rungs(request, video);
+    let (mut chosen, rate) = rungs(request, video, known.kept.as_deref());
     let mut notes = source_notes::tracks(report, sound.is_some());
     let copied = copied(request, report, capability, &chosen.rungs, rate, known, &mut notes);
     let making = making(chosen.rungs.len(), copied, &encoder, known.sessions);
@@ -202,6 +209,7 @@ fn pictures(
         sound: sound.as_ref().map(|(track, input)| (track, *input)),
         filters: &capability.filters,
         making: &making,
+        steady: matches!(request.source, Source::Url(_)),
     });
     let renditions: Vec<PlannedRendition> =
         chosen.rungs.iter().map(|rung| rendition(&request.key, rung)).collect();

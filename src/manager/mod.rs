@@ -16,6 +16,7 @@ pub mod power;
 pub mod preflight;
 pub mod publish;
 pub mod remembered;
+mod replanning;
 pub mod samples;
 pub mod servers;
 pub mod source;

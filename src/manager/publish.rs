@@ -1,37 +1,31 @@
 //! Publishing: probe the source, plan, ask the server, hand the job to a supervisor, wait for the first bytes.
 
-use super::doctor::ffmpeg_fit::fit_ffmpeg;
-use super::encoders;
 use super::ours;
-use super::power;
 use super::preflight;
+use super::replanning::Replanning;
 use super::stop;
 use super::supervise::{self, Assignment};
 use crate::base::secret::{Redactor, Secret};
 use crate::base::{CommandLine, Failure, Kind, Outcome};
 use crate::config::{Environment, Settings, resolved};
-use crate::ffmpeg::capability::Need;
-use crate::ffmpeg::cost::EFFORTS;
-use crate::ffmpeg::encoder::Encoder;
-use crate::ffmpeg::publish::{self as planner, Plan};
-use crate::ffmpeg::test_source;
+use crate::ffmpeg::publish::Plan;
 use crate::model::{Quality, RenditionName, Source, StreamKey};
-use crate::process::cpu;
 use crate::process::restart::When;
 use crate::process::run_record::RunRecord;
 use crate::process::supervisor::{Ended, Event, Fallback, Job, OutputSpec};
 use crate::process::{index, spawn, stream_lock};
 use std::ffi::OsString;
-use std::path::Path;
 use std::time::Duration;
 use tokio::time::Instant;
 use waiting::{Signals, Supervisor, wait_for_bytes};
 
 mod endings;
 mod messages;
+mod preparing;
 mod waiting;
 
 pub use messages::Refusal;
+pub use preparing::prepare;
 
 /// What is to be published, typed and checked.
 #[derive(Clone, Debug)]
@@ -69,6 +63,7 @@ pub struct Prepared {
     foreground: bool,
     if_unfit: Option<Fallback>,
     if_slow: Vec<Fallback>,
+    replanning: Option<Replanning>,
 }
 
 /// What happens on the way to the first bytes.
@@ -89,161 +84,6 @@ pub struct Published {
     pub took: Duration,
     /// What a person should know.
     pub notes: Vec<String>,
-}
-
-/// Probes the source and plans; asks no server, takes no lock, writes no file.
-///
-/// # Errors
-/// Conflict is not judged here; missing programs (5), unusable input (7), usage (2).
-pub fn prepare(settings: &Settings, environment: &Environment, request: Request) -> Outcome<Prepared> {
-    let source = super::source::check(&request.source, environment)?;
-    let need = if request.original { Need::Copy } else { Need::Encode };
-    let fit = fit_ffmpeg(settings, environment, need)?;
-    let look = cpu::Look::begin();
-    let report = super::source::probe(&source, &fit.ffprobe, &fit.capability)?;
-    let caption = matches!(source, Source::Test) && caption_works(&fit.ffmpeg);
-    let planned = planner::Request {
-        key: request.key.clone(),
-        source: source.clone(),
-        original: request.original,
-        ladder: settings.variants.clone(),
-        once: request.once,
-        quality: settings.quality,
-        leave_out: settings.leave_out,
-        encoder: settings.encoder.clone(),
-        fps: settings.fps,
-        keyframe_interval: settings.keyframe_interval,
-        audio_bitrate_bps: settings.audio_bitrate_bps,
-        passthrough: settings.passthrough,
-        b_frames: settings.b_frames,
-        output_args: request.output_args.clone(),
-        endpoint: settings.nginx_rtmp_url.clone(),
-    };
-    let packets = planner::packets_wanted(&planned, &report, &fit.capability)
-        .and_then(|track| super::source::packets(&source, &fit.ffprobe, track));
-    let encoder = match (need, &report.video) {
-        (Need::Encode, Some(_)) => {
-            Some(encoders::chosen(&settings.encoder, &fit.ffmpeg, &fit.capability, environment)?)
-        }
-        _ => None,
-    };
-    let power = match &encoder {
-        // Asked last: what the look saw of our own children has ended then, and is not counted.
-        Some(_) => look.and_then(cpu::Look::end).and_then(|load| {
-            power::power(settings, environment, &request.key, (&fit.ffmpeg, &fit.capability), load)
-        }),
-        None => None,
-    };
-    let mut known = planner::Known { caption, packets, encoder, sessions: None, power };
-    let plan = |known: &planner::Known| planner::plan_knowing(&planned, &report, &fit.capability, known);
-    let mut planned_so = plan(&known)?;
-    if let Some(encoder) =
-        known.encoder.as_ref().filter(|e| e.in_hardware() && !planned_so.encoded.is_empty())
-    {
-        let sessions = encoders::sessions(&fit.ffmpeg, encoder, &planned_so.encoded);
-        if sessions < planned_so.encoded.len() {
-            known.sessions = Some(sessions);
-            planned_so = plan(&known)?;
-        }
-    }
-    let hardware = known.encoder.as_ref().filter(|encoder| encoder.in_hardware()).cloned();
-    let cheaper = cheaper(&planned, &planned_so, |request| {
-        let known = planner::Known { power: None, ..known.clone() };
-        planner::plan_knowing(request, &report, &fit.capability, &known)
-    });
-    let if_unfit = match hardware.filter(|_| !planned_so.encoded.is_empty()) {
-        // A session that is free now may be taken at the next start.
-        Some(_) => {
-            known.encoder = Some(Encoder::named("x264"));
-            known.sessions = None;
-            let command = plan(&known)?.command_line(&fit.ffmpeg, Some(1));
-            Some(Fallback { command, words: "went on with x264".into(), cost: None })
-        }
-        None => None,
-    };
-    let plan = planned_so;
-    let mut warnings = plan.warnings.clone();
-    if let Source::Url(url) = &source
-        && url.has_secrets()
-    {
-        warnings.push(
-            "the credentials in the source's URL are visible to other users of this machine while it runs"
-                .into(),
-        );
-    }
-    if settings.nginx_rtmp_url.has_secrets() {
-        warnings.push(
-            "the credentials in --nginx-rtmp-url are visible to other users of this machine while it runs"
-                .into(),
-        );
-    }
-    Ok(Prepared {
-        command: plan.command_line(&fit.ffmpeg, Some(1)),
-        notes: plan.notes.clone(),
-        warnings,
-        source_words: format!(
-            "{} ({})",
-            super::source::words(&request.source, environment),
-            report.summary()
-        ),
-        key: request.key,
-        source,
-        plan,
-        once: request.once,
-        foreground: request.foreground,
-        if_unfit,
-        if_slow: cheaper
-            .into_iter()
-            .map(|(quality, plan, cost)| Fallback {
-                command: plan.command_line(&fit.ffmpeg, Some(1)),
-                words: format!("went on at quality {quality}"),
-                cost: Some(cost),
-            })
-            .collect(),
-    })
-}
-
-/// The same variants with less work, dearest first, if the machine may choose.
-fn cheaper(
-    asked: &planner::Request,
-    chosen: &Plan,
-    plan: impl Fn(&planner::Request) -> Outcome<Plan>,
-) -> Vec<(Quality, Plan, f64)> {
-    // A source that comes by itself may be what is slow; beginning anew would only cost its viewers a break.
-    if asked.quality != Quality::Auto || matches!(asked.source, Source::Url(_)) {
-        return Vec::new();
-    }
-    let (Some(quality), Some(cost)) = (chosen.quality, chosen.cost) else { return Vec::new() };
-    let below = EFFORTS.into_iter().skip_while(|effort| *effort != quality).skip(1);
-    below
-        .filter_map(|quality| {
-            let plan = plan(&planner::Request { quality, ..asked.clone() }).ok()?;
-            (plan.renditions == chosen.renditions).then_some((
-                quality,
-                plan,
-                cost * relative(quality, chosen.quality?),
-            ))
-        })
-        .collect()
-}
-
-/// What one effort costs against another, about.
-fn relative(quality: Quality, against: Quality) -> f64 {
-    let of = |quality| match quality {
-        Quality::Best => 3.1,
-        Quality::Balanced => 1.2,
-        Quality::Auto | Quality::Fast => 1.0,
-        Quality::Fastest => 0.78,
-    };
-    of(quality) / of(against)
-}
-
-/// How long the trial of the caption may take.
-const TRIAL_LIMIT: Duration = Duration::from_secs(10);
-
-/// Whether this ffmpeg finds a font for the test picture's caption.
-fn caption_works(ffmpeg: &Path) -> bool {
-    spawn::run(&test_source::caption_trial(ffmpeg), TRIAL_LIMIT, 4096).is_ok_and(|o| o.exit.code == Some(0))
 }
 
 impl Prepared {
@@ -402,6 +242,7 @@ impl Prepared {
                 _ => None,
             },
             patient: self.patient(settings),
+            replanning: self.replanning.clone(),
         }
     }
 }

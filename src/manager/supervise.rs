@@ -1,7 +1,8 @@
 //! The supervisor's process: takes the locks, knows what ffmpeg's lines mean and where the server counts bytes, and
 //! hands both to `process::supervisor`.
 
-use crate::base::{Failure, Kind, Outcome, clock, secret::Secret};
+use super::replanning::Replanning;
+use crate::base::{CommandLine, Failure, Kind, Outcome, clock, secret::Secret};
 use crate::ffmpeg::diagnosis::{self, Finding};
 use crate::ffmpeg::progress::{self, Progress};
 use crate::model::HttpUrl;
@@ -11,12 +12,12 @@ use crate::process::run_record::RunRecord;
 use crate::process::sockets;
 use crate::process::spawn::Exit;
 use crate::process::stream_lock::{self, StreamLock};
-use crate::process::supervisor::{self, Control, Ended, Event, Job, Looker, Meaning, Program};
+use crate::process::supervisor::{self, Control, Ended, Event, Job, Looker, Meaning, Program, Seen};
 use crate::process::watchdog::{Counter, Heartbeat, Look};
 use crate::status::{self, Client, Limits};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// What travels to the supervisor through its stdin. Holds secrets.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -37,6 +38,8 @@ pub struct Assignment {
     pub source_url: Option<Secret>,
     /// Whether transient faults before the first byte are retried (`--foreground`, `--wait 0`).
     pub patient: bool,
+    /// How to plan again for a source that may come back as another.
+    pub replanning: Option<Replanning>,
 }
 
 /// How long a lock that is held at first is tried again: a `stop` that just ended the stream lets go within moments.
@@ -64,6 +67,8 @@ pub async fn run(
         endless: assignment.endless,
         source_url: assignment.source_url,
         patient: assignment.patient,
+        replanning: assignment.replanning,
+        doubtful: false,
     };
     let looker = ServerLooker {
         client: Client::new(Limits::default()),
@@ -161,11 +166,15 @@ struct Ffmpeg {
     endless: bool,
     source_url: Option<Secret>,
     patient: bool,
+    replanning: Option<Replanning>,
+    /// Whether the source may be another at the next start: it is not where ffmpeg itself was killed or crashed.
+    doubtful: bool,
 }
 
 impl Program for Ffmpeg {
     fn started(&mut self) {
         self.parser = progress::Parser::default();
+        self.doubtful = true;
     }
 
     fn progress(&mut self, line: &str) -> Option<Heartbeat> {
@@ -193,14 +202,28 @@ impl Program for Ffmpeg {
     }
 
     fn verdict(&mut self, exit: &Exit, recent: &[String]) -> Verdict {
+        self.doubtful = exit.signal.is_none();
         let unfit = |line: &String| matches!(diagnosis::diagnose_line(line), Some(Finding::EncoderFailed(_)));
         match diagnosis::exit_verdict(exit.code, exit.signal, self.endless, recent) {
-            diagnosis::Verdict::Permanent(_, why) if recent.iter().any(unfit) => Verdict::Unfit(why),
+            diagnosis::Verdict::Permanent(_, why) if recent.iter().any(unfit) => {
+                if let Some(replanning) = &mut self.replanning {
+                    replanning.use_x264();
+                }
+                Verdict::Unfit(why)
+            }
+            // What comes over the network may come back as it should be.
+            diagnosis::Verdict::Permanent(Kind::Input, why) if self.replanning.is_some() => {
+                Verdict::Transient(why)
+            }
             diagnosis::Verdict::Clean => Verdict::Clean,
             diagnosis::Verdict::OperatorStop => Verdict::OperatorStop,
             diagnosis::Verdict::Transient(why) => Verdict::Transient(why),
             diagnosis::Verdict::Permanent(kind, why) => Verdict::Permanent(kind, why),
         }
+    }
+
+    fn look_again(&mut self, current: &CommandLine) -> Option<oneshot::Receiver<Seen>> {
+        self.replanning.as_ref().filter(|_| self.doubtful).map(|replanning| replanning.look(current))
     }
 }
 

@@ -27,6 +27,14 @@ impl Rendition {
             Rendition::Rung(label) => label.as_str(),
         }
     }
+
+    /// The rung's label, of a rung.
+    pub fn rung(&self) -> Option<&Label> {
+        match self {
+            Rendition::Rung(label) => Some(label),
+            Rendition::Original | Rendition::Audio => None,
+        }
+    }
 }
 
 impl fmt::Display for Rendition {

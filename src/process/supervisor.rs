@@ -27,7 +27,7 @@ mod job;
 mod log;
 mod stopping;
 
-pub use job::{Control, Ended, Event, Fallback, Job, Looker, Meaning, OutputSpec, Program};
+pub use job::{Control, Ended, Event, Fallback, Job, Looker, Meaning, OutputSpec, Program, Renewal, Seen};
 pub use stopping::{KILL_AFTER, SECOND_TERM_AFTER};
 
 /// How often the stream is judged.
@@ -173,6 +173,9 @@ struct Supervisor<P, F> {
     by_hand: bool,
 }
 
+/// The stream was told to stop.
+struct Stopped;
+
 /// Why we ended the program ourselves.
 enum Cut {
     Stalled(String),
@@ -187,8 +190,17 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
     }
 
     async fn run(&mut self) -> Ended {
+        let mut again = false;
         loop {
-            let verdict = self.run_once().await;
+            let absent = match self.look_again(again).await {
+                Ok(absent) => absent,
+                Err(Stopped) => return self.ended(None, None),
+            };
+            again = true;
+            let verdict = match absent {
+                Some(why) => Verdict::Transient(why),
+                None => self.run_once().await,
+            };
             let healthy_for = self.live_since.take().map_or(Duration::ZERO, |at| at.elapsed());
             if self.taken_other_way(&verdict) {
                 continue;
@@ -239,6 +251,59 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
         let affordable = self.record.cost.zip(self.record.speed).map(|(cost, speed)| cost * speed * 0.9);
         let fits = |way: &&Fallback| way.cost.zip(affordable).is_some_and(|(cost, most)| cost <= most);
         ways.iter().find(fits).or(ways.last()).cloned()
+    }
+
+    /// Before a start that is not the first, looks at a source that may have become another, and runs in another way if
+    /// it has; why there is nothing to start for, if there is none.
+    async fn look_again(&mut self, again: bool) -> Result<Option<String>, Stopped> {
+        if !again {
+            return Ok(None);
+        }
+        let Some(mut seen) = self.program.look_again(&self.job.command) else { return Ok(None) };
+        let mut every = interval(RECORD_EVERY);
+        let seen = loop {
+            tokio::select! {
+                seen = &mut seen => break seen,
+                _ = every.tick() => self.publish_record(Durability::Cached),
+                order = self.control.recv() => {
+                    if order.is_some() {
+                        self.record.order = Order::Stop;
+                        return Err(Stopped);
+                    }
+                }
+                Some(_) = self.looks.recv() => {}
+            }
+        };
+        match seen {
+            // A look that broke off found nothing; the program itself will say what is wrong.
+            Ok(Seen::Same) | Err(_) => Ok(None),
+            Ok(Seen::Changed(renewal)) => {
+                self.renew(*renewal);
+                Ok(None)
+            }
+            Ok(Seen::Absent(why)) => {
+                self.fault = None;
+                self.record.last_error = Some(self.job.redactor.clean(&why));
+                Ok(Some(why))
+            }
+        }
+    }
+
+    fn renew(&mut self, renewal: Renewal) {
+        if renewal.source != self.job.source {
+            self.log.own(&format!("the source changed: {}", renewal.source));
+        }
+        self.record.source = self.job.redactor.clean(&renewal.source);
+        self.record.argv = shown(&renewal.command, &self.job);
+        for (index, size) in renewal.sizes.into_iter().enumerate() {
+            if let (Some(output), Some(record)) =
+                (self.job.outputs.get_mut(index), self.record.renditions.get_mut(index))
+            {
+                (output.size, record.size) = (size, size);
+            }
+        }
+        self.job.source = renewal.source;
+        self.job.command = renewal.command;
     }
 
     /// Waits before the next start; true if the stream was told to stop meanwhile.

@@ -4,6 +4,7 @@
 mod live;
 mod stage;
 
+mod changing_sources;
 mod chaos;
 mod control_faces;
 mod docs;

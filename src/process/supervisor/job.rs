@@ -9,6 +9,7 @@ use crate::process::watchdog::{Heartbeat, Look};
 use serde::{Deserialize, Serialize};
 use std::future::Future;
 use std::path::PathBuf;
+use tokio::sync::oneshot;
 
 /// Everything a supervisor needs, as a value that travels through a pipe. Holds secrets: it never goes into a file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -65,6 +66,28 @@ pub struct Fallback {
     pub cost: Option<f64>,
 }
 
+/// What another look at the source, before the program is started again, found.
+#[derive(Debug)]
+pub enum Seen {
+    /// What was there before, or nothing that matters.
+    Same,
+    /// Something else: it is run in another way from now on.
+    Changed(Box<Renewal>),
+    /// It is not there, or cannot be used now.
+    Absent(String),
+}
+
+/// Another way to make the same outputs, because the source is another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Renewal {
+    /// What to run.
+    pub command: CommandLine,
+    /// The source in words.
+    pub source: String,
+    /// Width and height of each output, in their order.
+    pub sizes: Vec<(u32, u32)>,
+}
+
 /// One output of the program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutputSpec {
@@ -99,6 +122,12 @@ pub trait Program {
     fn log_line(&mut self, line: &str, live_before: bool) -> Meaning;
     /// What its end means; `recent` are its last log lines.
     fn verdict(&mut self, exit: &Exit, recent: &[String]) -> Verdict;
+    /// Looks at the source anew before the program is started again, where it may have become another; what is found
+    /// arrives in its own time. `current` is what is run if nothing changed.
+    fn look_again(&mut self, current: &CommandLine) -> Option<oneshot::Receiver<Seen>> {
+        let _ = current;
+        None
+    }
 }
 
 /// Looks at the server's byte counters.

@@ -1,0 +1,176 @@
+//! Before anything is started: the source is looked at, the machine weighed, the command planned.
+
+use super::{Prepared, Request};
+use crate::base::Outcome;
+use crate::config::{Environment, Settings};
+use crate::ffmpeg::capability::Need;
+use crate::ffmpeg::cost::EFFORTS;
+use crate::ffmpeg::encoder::Encoder;
+use crate::ffmpeg::publish::{self as planner, Plan};
+use crate::ffmpeg::test_source;
+use crate::manager::doctor::ffmpeg_fit::fit_ffmpeg;
+use crate::manager::replanning::Replanning;
+use crate::manager::{encoders, power, source as source_of};
+use crate::model::{Quality, Source};
+use crate::process::supervisor::Fallback;
+use crate::process::{cpu, spawn};
+use std::path::Path;
+use std::time::Duration;
+
+/// Probes the source and plans; asks no server, takes no lock, writes no file.
+///
+/// # Errors
+/// Conflict is not judged here; missing programs (5), unusable input (7), usage (2).
+pub fn prepare(settings: &Settings, environment: &Environment, request: Request) -> Outcome<Prepared> {
+    let source = source_of::check(&request.source, environment)?;
+    let need = if request.original { Need::Copy } else { Need::Encode };
+    let fit = fit_ffmpeg(settings, environment, need)?;
+    let look = cpu::Look::begin();
+    let report = source_of::probe(&source, &fit.ffprobe, &fit.capability)?;
+    let caption = matches!(source, Source::Test) && caption_works(&fit.ffmpeg);
+    let planned = planner::Request {
+        key: request.key.clone(),
+        source: source.clone(),
+        original: request.original,
+        ladder: settings.variants.clone(),
+        once: request.once,
+        quality: settings.quality,
+        leave_out: settings.leave_out,
+        encoder: settings.encoder.clone(),
+        fps: settings.fps,
+        keyframe_interval: settings.keyframe_interval,
+        audio_bitrate_bps: settings.audio_bitrate_bps,
+        passthrough: settings.passthrough,
+        b_frames: settings.b_frames,
+        output_args: request.output_args.clone(),
+        endpoint: settings.nginx_rtmp_url.clone(),
+    };
+    let packets = planner::packets_wanted(&planned, &report, &fit.capability)
+        .and_then(|track| source_of::packets(&source, &fit.ffprobe, track));
+    let encoder = match (need, &report.video) {
+        (Need::Encode, Some(_)) => {
+            Some(encoders::chosen(&settings.encoder, &fit.ffmpeg, &fit.capability, environment)?)
+        }
+        _ => None,
+    };
+    let power = match &encoder {
+        // Asked last: what the look saw of our own children has ended then, and is not counted.
+        Some(_) => look.and_then(cpu::Look::end).and_then(|load| {
+            power::power(settings, environment, &request.key, (&fit.ffmpeg, &fit.capability), load)
+        }),
+        None => None,
+    };
+    let mut known = planner::Known { caption, packets, encoder, sessions: None, power, kept: None };
+    let plan = |known: &planner::Known| planner::plan_knowing(&planned, &report, &fit.capability, known);
+    let mut planned_so = plan(&known)?;
+    if let Some(encoder) =
+        known.encoder.as_ref().filter(|e| e.in_hardware() && !planned_so.encoded.is_empty())
+    {
+        let sessions = encoders::sessions(&fit.ffmpeg, encoder, &planned_so.encoded);
+        if sessions < planned_so.encoded.len() {
+            known.sessions = Some(sessions);
+            planned_so = plan(&known)?;
+        }
+    }
+    let hardware = known.encoder.as_ref().filter(|encoder| encoder.in_hardware()).cloned();
+    let cheaper = cheaper(&planned, &planned_so, |request| {
+        let known = planner::Known { power: None, ..known.clone() };
+        planner::plan_knowing(request, &report, &fit.capability, &known)
+    });
+    let proven = (known.encoder.clone(), known.sessions);
+    let if_unfit = match hardware.filter(|_| !planned_so.encoded.is_empty()) {
+        // A session that is free now may be taken at the next start.
+        Some(_) => {
+            known.encoder = Some(Encoder::named("x264"));
+            known.sessions = None;
+            let command = plan(&known)?.command_line(&fit.ffmpeg, Some(1));
+            Some(Fallback { command, words: "went on with x264".into(), cost: None })
+        }
+        None => None,
+    };
+    let plan = planned_so;
+    let named = source_of::words(&request.source, environment);
+    let replanning = matches!(source, Source::Url(_)).then(|| Replanning {
+        request: planner::Request { quality: plan.quality.unwrap_or(planned.quality), ..planned },
+        labels: (!request.original)
+            .then(|| plan.renditions.iter().filter_map(|r| r.rendition.rung().cloned()).collect()),
+        picture: report.video.is_some(),
+        named: named.clone(),
+        programs: (fit.ffmpeg.clone(), fit.ffprobe.clone()),
+        capability: fit.capability.clone(),
+        encoder: proven,
+    });
+    Ok(Prepared {
+        command: plan.command_line(&fit.ffmpeg, Some(1)),
+        notes: plan.notes.clone(),
+        warnings: plan.warnings.iter().cloned().chain(visible_secrets(settings, &source)).collect(),
+        source_words: format!("{named} ({})", report.summary()),
+        key: request.key,
+        source,
+        plan,
+        once: request.once,
+        foreground: request.foreground,
+        if_unfit,
+        if_slow: cheaper
+            .into_iter()
+            .map(|(quality, plan, cost)| Fallback {
+                command: plan.command_line(&fit.ffmpeg, Some(1)),
+                words: format!("went on at quality {quality}"),
+                cost: Some(cost),
+            })
+            .collect(),
+        replanning,
+    })
+}
+
+/// Secrets that stand in ffmpeg's arguments while it runs.
+fn visible_secrets(settings: &Settings, source: &Source) -> Vec<String> {
+    let source = matches!(source, Source::Url(url) if url.has_secrets()).then_some("the source's URL");
+    let endpoint = settings.nginx_rtmp_url.has_secrets().then_some("--nginx-rtmp-url");
+    let told =
+        |what| format!("the credentials in {what} are visible to other users of this machine while it runs");
+    source.into_iter().chain(endpoint).map(told).collect()
+}
+
+/// The same variants with less work, dearest first, if the machine may choose.
+fn cheaper(
+    asked: &planner::Request,
+    chosen: &Plan,
+    plan: impl Fn(&planner::Request) -> Outcome<Plan>,
+) -> Vec<(Quality, Plan, f64)> {
+    // A source that comes by itself may be what is slow; beginning anew would only cost its viewers a break.
+    if asked.quality != Quality::Auto || matches!(asked.source, Source::Url(_)) {
+        return Vec::new();
+    }
+    let (Some(quality), Some(cost)) = (chosen.quality, chosen.cost) else { return Vec::new() };
+    let below = EFFORTS.into_iter().skip_while(|effort| *effort != quality).skip(1);
+    below
+        .filter_map(|quality| {
+            let plan = plan(&planner::Request { quality, ..asked.clone() }).ok()?;
+            (plan.renditions == chosen.renditions).then_some((
+                quality,
+                plan,
+                cost * relative(quality, chosen.quality?),
+            ))
+        })
+        .collect()
+}
+
+/// What one effort costs against another, about.
+fn relative(quality: Quality, against: Quality) -> f64 {
+    let of = |quality| match quality {
+        Quality::Best => 3.1,
+        Quality::Balanced => 1.2,
+        Quality::Auto | Quality::Fast => 1.0,
+        Quality::Fastest => 0.78,
+    };
+    of(quality) / of(against)
+}
+
+/// How long the trial of the caption may take.
+const TRIAL_LIMIT: Duration = Duration::from_secs(10);
+
+/// Whether this ffmpeg finds a font for the test picture's caption.
+fn caption_works(ffmpeg: &Path) -> bool {
+    spawn::run(&test_source::caption_trial(ffmpeg), TRIAL_LIMIT, 4096).is_ok_and(|o| o.exit.code == Some(0))
+}
