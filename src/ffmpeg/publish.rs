@@ -317,8 +317,14 @@ fn copied(
     match settled {
         Ok(index) => Some(index),
         Err(why) => {
+            let unread = known.packets.is_none() && packets_wanted(request, report, capability).is_some();
             if request.passthrough == Passthrough::Always {
                 notes.push(format!("the source is not copied: {why}"));
+            } else if unread {
+                notes.push(format!(
+                    "the source seems to fit a variant as it is, but {why}: it is encoded; \
+                     --passthrough always copies it on its word"
+                ));
             }
             None
         }

@@ -7,10 +7,17 @@ use crate::process::watchdog::Heartbeat;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::oneshot;
 
 /// A program whose stdout holds seconds of media time and whose stderr may say FATAL or FAULT.
-#[derive(Clone, Default)]
-struct Script;
+#[derive(Default)]
+struct Script {
+    /// What the next looks at the source find; without one left, nothing is looked at.
+    looks: Vec<Seen>,
+    /// Whether a look takes for ever.
+    blind: Option<oneshot::Sender<Seen>>,
+    endless: bool,
+}
 
 impl Program for Script {
     fn started(&mut self) {}
@@ -37,6 +44,16 @@ impl Program for Script {
             (Some(9), _) => Verdict::Permanent(Kind::Input, recent.last().cloned().unwrap_or_default()),
             _ => Verdict::Transient(exit.to_string()),
         }
+    }
+
+    fn look_again(&mut self, _current: &CommandLine) -> Option<oneshot::Receiver<Seen>> {
+        let (tell, seen) = oneshot::channel();
+        if self.endless {
+            self.blind = Some(tell);
+            return Some(seen);
+        }
+        tell.send(if self.looks.is_empty() { return None } else { self.looks.remove(0) }).unwrap();
+        Some(seen)
     }
 }
 
@@ -89,12 +106,17 @@ impl Bench {
     }
 
     /// Supervises until the end; `act` sees every event and may ask to stop.
-    async fn run(&self, mut act: impl FnMut(&Event, &mpsc::Sender<Control>)) -> Ended {
+    async fn run(&self, act: impl FnMut(&Event, &mpsc::Sender<Control>)) -> Ended {
+        self.run_with(Script::default(), act).await
+    }
+
+    /// As [`Bench::run`], with a program that finds something at its source.
+    async fn run_with(&self, script: Script, mut act: impl FnMut(&Event, &mpsc::Sender<Control>)) -> Ended {
         let locks = self.job.locks.iter().map(|l| StreamLock::acquire(l).unwrap()).collect();
         let (ask, control) = mpsc::channel(4);
         let looker = Counting(Arc::new(AtomicU64::new(0)));
         let supervised =
-            supervise(self.job.clone(), locks, Script, looker, control, |event| act(event, &ask));
+            supervise(self.job.clone(), locks, script, looker, control, |event| act(event, &ask));
         let ended =
             tokio::time::timeout(Duration::from_secs(60), supervised).await.expect("the supervisor ends");
         assert!(!stream_lock::is_held(Path::new(&self.job.locks[0])), "nothing holds the lock any more");
@@ -294,4 +316,44 @@ async fn what_does_not_work_here_or_is_too_slow_goes_on_in_another_way() {
     // Each way is taken once; without another one the end is what it was.
     let ended = Bench::new("exit 7").run(|_, _| ()).await;
     assert_eq!((ended.failure, ended.reason.as_deref()), (Some(7), Some("no free session")));
+}
+
+#[tokio::test]
+async fn a_source_that_became_another_is_run_in_another_way() {
+    let mut command = CommandLine::new("/bin/sh");
+    command.args(["-c", BEATS]);
+    let renewal = Renewal { command, source: "a smaller script".into(), sizes: vec![(640, 360)] };
+    let looks = vec![Seen::Absent("nobody is there".into()), Seen::Changed(Box::new(renewal))];
+    let bench = Bench::new("exit 1");
+    let mut absent = None;
+    let mut found = None;
+    let ended = bench
+        .run_with(Script { looks, ..Script::default() }, |event, ask| {
+            let Event::Update(record) = event else { return };
+            if record.last_error.as_deref() == Some("nobody is there") {
+                absent.get_or_insert(record.state);
+            }
+            if record.state == State::Live {
+                found.get_or_insert((record.source.clone(), record.renditions[0].size, record.restarts));
+                let _ = ask.try_send(Control::Stop);
+            }
+        })
+        .await;
+    assert_eq!(ended.failure, None);
+    assert_eq!(absent, Some(State::Restarting), "an absent source is waited for");
+    assert_eq!(found, Some(("a smaller script".into(), (640, 360), 2)));
+    assert!(bench.log().contains("the source changed: a smaller script"), "{}", bench.log());
+}
+
+#[tokio::test]
+async fn a_stop_does_not_wait_for_a_look_at_the_source() {
+    let bench = Bench::new("exit 1");
+    let ended = bench
+        .run_with(Script { endless: true, ..Script::default() }, |event, ask| {
+            if matches!(event, Event::Update(record) if record.restarts == 1) {
+                let _ = ask.try_send(Control::Stop);
+            }
+        })
+        .await;
+    assert_eq!((ended.failure, ended.reason), (None, None));
 }
