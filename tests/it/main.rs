@@ -15,6 +15,7 @@ mod examining;
 mod faults;
 mod film_contract;
 mod floor_plan;
+mod frozen_rendition;
 mod golden;
 mod help;
 mod listing;
