@@ -35,13 +35,6 @@ if ! have promtool; then
     { tail -n 20 "$log" >&2; fail "apt-get could not download prometheus"; }
 fi
 PATH=$PATH:$target/promtool/usr/bin
-if ! cargo deny --version >/dev/null 2>&1; then
-  say "installing cargo-deny (some minutes, once)"
-  cargo install --locked --quiet cargo-deny
-  # For a cargo of the distribution, which does not look there by itself.
-  PATH=$PATH:$HOME/.cargo/bin
-fi
-
 # An ffmpeg that speaks enhanced RTMP (H.265, AV1, VP9, Opus): Debian 12's does not. The tests that want it say so where
 # it cannot be had.
 if [ -z "${MSCONV_FFMPEG_ENHANCED:-}" ]; then

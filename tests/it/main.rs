@@ -7,6 +7,7 @@ mod stage;
 mod changing_sources;
 mod chaos;
 mod control_faces;
+mod dependencies;
 mod docs;
 mod efforts;
 mod embedded;
