@@ -107,6 +107,8 @@ pub enum Command {
     Down(DownArgs),
     /// Run the built-in server in the foreground (`up` starts it in the background)
     Serve(Box<ServeArgs>),
+    /// Serve metrics of servers and streams for Prometheus
+    Exporter(ExporterArgs),
     /// Check that everything msconv needs is there and fit
     Doctor(DoctorArgs),
     /// List capture devices
@@ -449,6 +451,22 @@ pub struct ServeArgs {
     /// Write the log to this file, at most three of 10 MB, instead of stderr
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub log_file: Option<PathBuf>,
+}
+
+/// `exporter`.
+#[derive(Args, Debug, Default)]
+#[command(after_help = "\
+At each scrape it asks the status page (--nginx-stat-url) and the API (--mediamtx-url), and reads
+what the supervisors of the streams wrote down (--home). It changes nothing and needs to write
+nowhere.
+
+Examples:
+  msconv exporter
+  msconv exporter --listen 0.0.0.0:9781 --nginx-stat-url http://nginx-rtmp:8080/stat")]
+pub struct ExporterArgs {
+    /// Where to listen, address and port; port 0 takes a free one [default: 127.0.0.1:9781]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<String>,
 }
 
 /// `doctor`.

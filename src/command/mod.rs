@@ -5,6 +5,8 @@ mod config;
 mod devices;
 mod doctor;
 mod down;
+mod ends;
+mod exporter;
 mod list;
 mod logs;
 mod man;
@@ -118,6 +120,7 @@ fn dispatch(cli: Cli) -> Outcome<u8> {
         }
         Command::Down(args) => down::run(&context(vec![])?, &args),
         Command::Serve(args) => serve::run(&context(serve::settings(&args))?, &args),
+        Command::Exporter(args) => exporter::run(&context(exporter::settings(&args))?),
         Command::Doctor(args) => doctor::run(&context(vec![])?, &args),
         Command::Devices => devices::run(&context(vec![])?),
         Command::Config(args) => config::run(&context(vec![])?, &args),

@@ -1,6 +1,7 @@
 //! `msconv serve`: the embedded server in the foreground.
 
 use super::Context;
+use super::ends::Ends;
 use crate::base::{Failure, Outcome, clock, failure::io_words};
 use crate::cli::ServeArgs;
 use crate::config::resolved::LogLevel;
@@ -12,7 +13,6 @@ use crate::telemetry::log::Sink;
 use crate::telemetry::{Level, Log};
 use serde_json::{Value, json};
 use std::path::Path;
-use tokio::signal::unix::{SignalKind, signal};
 
 /// The settings that its flags set.
 pub fn settings(args: &ServeArgs) -> Vec<(&'static str, Option<String>)> {
@@ -104,40 +104,4 @@ fn log(context: &Context, options: &Options, file: Option<&Path>) -> Outcome<Log
         }),
     };
     Ok(Log::new(level, options.redactor(), sink))
-}
-
-/// The signals that end the server.
-struct Ends {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-    hangup: tokio::signal::unix::Signal,
-}
-
-impl Ends {
-    fn listen() -> Outcome<Ends> {
-        let listen = |kind| {
-            signal(kind).map_err(|e| Failure::internal("cannot listen for signals").why(e.to_string()))
-        };
-        Ok(Ends {
-            interrupt: listen(SignalKind::interrupt())?,
-            terminate: listen(SignalKind::terminate())?,
-            hangup: listen(SignalKind::hangup())?,
-        })
-    }
-
-    /// Waits for the first; from then on a second Ctrl-C ends the process where it stands.
-    async fn asked(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-            _ = self.hangup.recv() => {}
-        }
-        let again = signal(SignalKind::interrupt());
-        tokio::spawn(async move {
-            if let Ok(mut again) = again {
-                again.recv().await;
-                std::process::exit(130);
-            }
-        });
-    }
 }

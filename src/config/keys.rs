@@ -69,13 +69,18 @@ pub const KEYS: &[Key] = &[
     key("metrics_port", "9998", "serve: /metrics for Prometheus; a free port unless api_port is 9997"),
     key("applications", "live", "serve: RTMP applications, separated by commas"),
     key("stat_path", "/stat", "serve: path of the status page"),
-    key("trusted", "", "serve: networks that may do what this machine may, as 10.0.0.0/8,192.168.1.7"),
+    key(
+        "trusted",
+        "",
+        "serve, exporter: networks that may do what this machine may, as 10.0.0.0/8,192.168.1.7",
+    ),
     key("publish_user", "publish", "serve: user who may publish, where publish_password is set"),
     key("publish_password", "", "serve: asked of every publisher; needed for publishers from outside"),
     key("publish_password_file", "", "serve: file with publish_password in its first line"),
     key("read_user", "read", "serve: user who may read, where read_password is set"),
     key("read_password", "", "serve: asked of every reader"),
     key("read_password_file", "", "serve: file with read_password in its first line"),
+    key("exporter_listen", "127.0.0.1:9781", "where the exporter listens, address and port"),
 ];
 
 /// The setting with this name.

@@ -10,6 +10,7 @@ use crate::model::rung::parse_bitrate;
 use crate::model::{
     HttpUrl, Ladder, LeaveOut, Passthrough, Quality, RtmpUrl, RtspUrl, StreamKey, stream_key,
 };
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -113,6 +114,8 @@ pub struct Settings {
     pub backend: Backend,
     /// What the embedded server is told.
     pub serve: Serve,
+    /// Where the exporter listens.
+    pub exporter_listen: SocketAddr,
     /// Print JSON.
     pub json: bool,
     /// Print nothing but errors.
@@ -371,6 +374,7 @@ impl Resolver {
             rtsp_url,
             nginx_rtmp_url,
             serve,
+            exporter_listen: self.need("exporter_listen", socket_address)?,
             backend: self.need("backend", one_of(&Backend::ALL))?,
             json: self.need("json", truth)?,
             quiet: self.need("quiet", truth)?,
@@ -535,6 +539,10 @@ fn one_of<T: Copy>(choices: &[(&'static str, T)]) -> impl Fn(&str) -> Result<T, 
             format!("'{text}' is not one of {}", words.join(", "))
         })
     }
+}
+
+fn socket_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| format!("'{text}' is no address with a port, as 127.0.0.1:9781 or [::1]:9781"))
 }
 
 fn encoder(text: &str) -> Result<String, String> {

@@ -95,6 +95,7 @@ fn own(key: &str, labels: &[&str], state: State) -> Ours {
         bytes_in: None,
         bitrate_bps: Some(500_000),
         viewers: None,
+        last_byte_at_ms: None,
     });
     Ours {
         rebooted: false,
@@ -103,6 +104,7 @@ fn own(key: &str, labels: &[&str], state: State) -> Ours {
             key: key.into(),
             home: "/srv/tv".into(),
             boot_id: String::new(),
+            pid_namespace: None,
             supervisor: Some(Identity { pid: 41_000, start: 1 }),
             child: None,
             started_at_ms: NOW - 100_000,

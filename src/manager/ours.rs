@@ -1,5 +1,6 @@
 //! Our own streams: those of the home folder, and those of other folders through the index in the runtime folder.
 
+use crate::base::clock;
 use crate::config::{Environment, Paths, Settings};
 use crate::model::StreamKey;
 use crate::process::run_record::RunRecord;
@@ -24,14 +25,40 @@ pub struct Ours {
     pub rebooted: bool,
 }
 
+/// Every stream that a record is found of, and how well that could be seen.
+#[derive(Clone, Debug, Default)]
+pub struct Survey {
+    /// Sorted by key; home folder first where a key stands twice.
+    pub streams: Vec<Ours>,
+    /// Records of the home folder that are there and cannot be read, or are none.
+    pub unreadable: u64,
+    /// Whether the home folder's records could be listed. A home without any is well read.
+    pub listed: bool,
+}
+
 /// Every stream that a record is found of, sorted by key; home folder first where a key stands twice.
 pub fn ours(settings: &Settings, environment: &Environment) -> Vec<Ours> {
+    survey(settings, environment).streams
+}
+
+/// As [`ours()`], telling what could not be read.
+pub fn survey(settings: &Settings, environment: &Environment) -> Survey {
     let boot_id = identity::boot_id();
     let own = settings.paths.home().to_path_buf();
-    let mut found: Vec<Ours> = keys_of(&settings.paths)
-        .into_iter()
-        .filter_map(|key| look_up(&settings.paths, &key, &boot_id))
-        .collect();
+    let keys = keys_of(&settings.paths);
+    let listed = keys.is_some();
+    let mut found = Vec::new();
+    let mut unreadable = 0u64;
+    for key in keys.unwrap_or_default() {
+        match look_up(&settings.paths, &key, &boot_id) {
+            Some(one) => found.push(one),
+            // A stream may have been stopped between listing and reading.
+            None if settings.paths.record(&key).symlink_metadata().is_ok() => {
+                unreadable = unreadable.saturating_add(1);
+            }
+            None => {}
+        }
+    }
     for entry in index::entries(&environment.runtime_dir()) {
         if entry.home != own {
             found.extend(look_up(&Paths::new(entry.home), &entry.key, &boot_id));
@@ -41,7 +68,7 @@ pub fn ours(settings: &Settings, environment: &Environment) -> Vec<Ours> {
         let home = |o: &Ours| o.record.home != own;
         a.record.key.cmp(&b.record.key).then(home(a).cmp(&home(b))).then(a.record.home.cmp(&b.record.home))
     });
-    found
+    Survey { streams: found, unreadable, listed }
 }
 
 /// The stream `key`: of the home folder, or of another folder if only that one runs it.
@@ -52,22 +79,32 @@ pub fn find(settings: &Settings, environment: &Environment, key: &StreamKey) -> 
     (at < candidates.len()).then(|| candidates.swap_remove(at))
 }
 
-/// Keys with a record in a home folder.
-fn keys_of(paths: &Paths) -> Vec<StreamKey> {
-    let Ok(files) = std::fs::read_dir(paths.state()) else { return Vec::new() };
-    files
+/// Keys with a record in a home folder; `None` if they cannot be listed.
+fn keys_of(paths: &Paths) -> Option<Vec<StreamKey>> {
+    let files = match std::fs::read_dir(paths.state()) {
+        Ok(files) => files,
+        // Nothing has been published from here yet.
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound && std::fs::read_dir(paths.home()).is_ok() => {
+            return Some(Vec::new());
+        }
+        Err(_) => return None,
+    };
+    let keys = files
         .flatten()
         .take(4 * MOST)
         .filter_map(|f| f.file_name().to_str()?.strip_suffix(".json")?.parse().ok())
         .take(MOST)
-        .collect()
+        .collect();
+    Some(keys)
 }
 
 fn look_up(paths: &Paths, key: &StreamKey, boot_id: &str) -> Option<Ours> {
     let record = RunRecord::read(&paths.record(key)).filter(|r| r.key == key.as_str())?;
-    // The record's word is checked against the kernel's: the supervisor lives, or somebody holds the lock.
-    let alive =
-        record.supervisor_alive(boot_id) || !record.state.ended() && stream_lock::is_held(&paths.lock(key));
+    // The record's word is checked against the kernel's: the supervisor lives, or somebody holds the lock. From within a
+    // container neither can be seen.
+    let alive = record.supervisor_alive(boot_id)
+        || !record.state.ended() && stream_lock::is_held(&paths.lock(key))
+        || record.lives_out_of_sight(boot_id, clock::now_ms());
     let pid = record.child_pid(boot_id);
     let rebooted = !alive && !record.state.ended() && record.boot_id != boot_id;
     Some(Ours { alive, pid, log: paths.ffmpeg_log(key), rebooted, record })

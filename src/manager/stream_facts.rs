@@ -170,6 +170,21 @@ impl<'a> Fact<'a> {
         at_nginx.saturating_sub(self.pulls.len() as u64).saturating_add(at_mediamtx)
     }
 
+    /// Bytes that the name's server took in and gave out since it made the stream; of a name that only MediaMTX has
+    /// what that took in.
+    pub fn bytes(&self) -> (u64, Option<u64>) {
+        match self.stat() {
+            Some(stat) => (stat.bytes_in, Some(stat.bytes_out)),
+            None => (self.direct.iter().chain(&self.pulls).map(|p| p.bytes_in).max().unwrap_or(0), None),
+        }
+    }
+
+    /// Frames that those who read from nginx-rtmp now were too slow for, if it lists them.
+    pub fn dropped(&self) -> Option<u64> {
+        let clients = self.stat()?.clients.iter().filter(|c| !c.publishing);
+        Some(clients.fold(0u64, |sum, c| sum.saturating_add(c.dropped)))
+    }
+
     /// Bits per second into the server. Before its own rate exists, the average since the start.
     pub fn bitrate_bps(&self, state: State, now_ms: i64) -> Option<u64> {
         if state == State::Stalled {

@@ -59,6 +59,12 @@ pub fn boot_id() -> String {
         .unwrap_or_default()
 }
 
+/// The kernel's name of the process namespace that we are in: `pid:[4026531836]`.
+pub fn pid_namespace() -> Option<String> {
+    let name = std::fs::read_link("/proc/self/ns/pid").ok()?;
+    name.to_str().map(str::to_string)
+}
+
 /// The program a process runs, if we may see it.
 pub fn executable(pid: i32) -> Option<PathBuf> {
     std::fs::read_link(format!("/proc/{pid}/exe")).ok()

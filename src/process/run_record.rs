@@ -12,6 +12,10 @@ use std::path::{Path, PathBuf};
 /// Largest record that is read, in bytes.
 pub const LARGEST: u64 = 256 * 1024;
 
+/// A supervisor whose record is older than this, in milliseconds, and whose process cannot be seen is taken for gone.
+/// Five times the longest time between two writes.
+pub const HEARTBEAT_MS: i64 = 15_000;
+
 /// The file `pids/.state/<key>.json`. Unknown fields are ignored, missing ones take defaults, so that an older and
 /// a newer msconv can read each other's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,6 +29,9 @@ pub struct RunRecord {
     /// The boot in which all process numbers below are valid.
     #[serde(default)]
     pub boot_id: String,
+    /// The process namespace in which they are: elsewhere (in another container) they name other processes, or none.
+    #[serde(default)]
+    pub pid_namespace: Option<String>,
     /// The supervisor.
     #[serde(default)]
     pub supervisor: Option<Identity>,
@@ -100,6 +107,9 @@ pub struct OutputRecord {
     /// Readers at the server, if known.
     #[serde(default)]
     pub viewers: Option<u64>,
+    /// When the server's count of bytes was last seen to grow, milliseconds since 1970; over restarts.
+    #[serde(default)]
+    pub last_byte_at_ms: Option<i64>,
 }
 
 impl RunRecord {
@@ -125,14 +135,28 @@ impl RunRecord {
         atomic_file::write(path, &bytes, 0o600, durability)
     }
 
-    /// Whether the supervisor of this record lives, in this boot.
+    /// Whether the supervisor of this record lives, in this boot, as far as its process can be seen from here.
     pub fn supervisor_alive(&self, boot_id: &str) -> bool {
-        self.boot_id == boot_id && self.supervisor.is_some_and(|s| s.alive())
+        self.boot_id == boot_id && !self.out_of_sight() && self.supervisor.is_some_and(|s| s.alive())
     }
 
     /// The child's number, if it lives, in this boot.
     pub fn child_pid(&self, boot_id: &str) -> Option<i32> {
-        self.child.filter(|c| self.boot_id == boot_id && c.alive()).map(|c| c.pid)
+        let here = self.boot_id == boot_id && !self.out_of_sight();
+        self.child.filter(|c| here && c.alive()).map(|c| c.pid)
+    }
+
+    /// Whether its processes are in another process namespace than ours, so that their numbers say nothing here.
+    pub fn out_of_sight(&self) -> bool {
+        self.pid_namespace.is_some() && self.pid_namespace != super::identity::pid_namespace()
+    }
+
+    /// Whether a supervisor that cannot be seen from here lives: it writes its record every few seconds. The kernel's
+    /// list of locks does not show those of other process namespaces, and to try the lock would make a publish fail
+    /// that begins at this moment.
+    pub fn lives_out_of_sight(&self, boot_id: &str, now_ms: i64) -> bool {
+        let age = now_ms.saturating_sub(self.written_at_ms).saturating_abs();
+        self.out_of_sight() && self.boot_id == boot_id && !self.state.ended() && age <= HEARTBEAT_MS
     }
 }
 
@@ -151,6 +175,27 @@ mod tests {
             RunRecord::parse(br#"{"schema":1,"key":"../a","home":"/h","order":"run","state":"live"}"#)
                 .is_none()
         );
+    }
+
+    #[test]
+    fn what_cannot_be_seen_lives_while_it_reports() {
+        let mut record =
+            RunRecord::parse(br#"{"schema":1,"key":"a","home":"/h","order":"run","state":"live"}"#).unwrap();
+        record.boot_id = "b".into();
+        record.supervisor = super::super::identity::Identity::own();
+        record.written_at_ms = 100_000;
+        // Older records do not say where they are, so what is seen from here is believed.
+        assert!(record.supervisor_alive("b") && !record.lives_out_of_sight("b", 100_000));
+        record.pid_namespace = super::super::identity::pid_namespace();
+        assert!(record.supervisor_alive("b") && !record.lives_out_of_sight("b", 100_000));
+        // Ourselves in another namespace are somebody else.
+        record.pid_namespace = Some("pid:[1]".into());
+        assert!(!record.supervisor_alive("b"));
+        assert!(record.lives_out_of_sight("b", 110_000), "it reported 10 s ago");
+        assert!(!record.lives_out_of_sight("b", 116_000), "it has been silent");
+        assert!(!record.lives_out_of_sight("other", 110_000), "before the reboot");
+        record.state = State::Failed;
+        assert!(!record.lives_out_of_sight("b", 110_000), "it has ended");
     }
 
     proptest! {

@@ -85,6 +85,7 @@ fn first_record(job: &Job) -> RunRecord {
         key: job.key.to_string(),
         home: job.home.clone(),
         boot_id: identity::boot_id(),
+        pid_namespace: identity::pid_namespace(),
         supervisor: Identity::own(),
         child: None,
         started_at_ms: clock::now_ms(),
@@ -111,6 +112,7 @@ fn first_record(job: &Job) -> RunRecord {
                 bytes_in: None,
                 bitrate_bps: None,
                 viewers: None,
+                last_byte_at_ms: None,
             })
             .collect(),
         argv: shown(&job.command, job),
@@ -492,6 +494,11 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
             output.bitrate_bps = rate;
             output.viewers = viewers;
             output.state = dog.output_state(now, index);
+            // A program that was started anew has not sent anything yet; what its predecessor sent stays told.
+            if let Some(age) = dog.last_growth(now, index) {
+                let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+                output.last_byte_at_ms = Some(clock::now_ms().saturating_sub(age));
+            }
         }
         self.record.speed = dog.speed();
         self.record.fps = dog.fps();
@@ -563,11 +570,15 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
         }
     }
 
-    /// Tells the record and writes it down; a full disk costs the file, not the stream.
+    /// Tells the record and writes it down; a full disk costs the file, not the stream. What is no change of state is
+    /// not written each time: the reason of a slow encoder holds its speed, which is another one every second.
     fn publish_record(&mut self, durability: Durability) {
-        self.record.written_at_ms = clock::now_ms();
-        self.written = Some(Instant::now());
-        let _ = self.record.write(&self.job.record, durability);
+        let due = self.written.is_none_or(|at| at.elapsed() >= RECORD_EVERY / 2);
+        if due || matches!(durability, Durability::Synced) {
+            self.record.written_at_ms = clock::now_ms();
+            self.written = Some(Instant::now());
+            let _ = self.record.write(&self.job.record, durability);
+        }
         let update = Event::Update(Box::new(self.record.clone()));
         (self.tell)(&update);
     }

@@ -183,6 +183,11 @@ impl Watchdog {
         (bytes, rate, output.viewers)
     }
 
+    /// How long ago the server's count of output `index` was last seen to grow; `None` if it never was.
+    pub fn last_growth(&self, now: Duration, index: usize) -> Option<Duration> {
+        Some(now.saturating_sub(self.outputs.get(index)?.last_growth?))
+    }
+
     /// What output `index` is doing.
     pub fn output_state(&self, now: Duration, index: usize) -> State {
         let growth = self.outputs.get(index).and_then(|o| o.last_growth);

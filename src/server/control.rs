@@ -93,7 +93,7 @@ impl Control {
             limits: Limits::default(),
             registry: self.looker.registry().clone(),
             log: self.log.clone(),
-            answer: Box::new(move |asked| control.answer(name, asked)),
+            answer: Box::new(move |asked| control.answer(name, asked).into()),
         })
     }
 

@@ -104,7 +104,11 @@ impl Addresses {
     }
 }
 
-fn stream(address: SocketAddr) -> io::Result<TcpListener> {
+/// A TCP listener.
+///
+/// # Errors
+/// What the system says.
+pub fn stream(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // Connections of a server before us that linger do not keep the port; a listening one does.
     socket.set_reuse_address(true)?;

@@ -103,6 +103,15 @@ impl From<Answer> for Told {
     }
 }
 
+/// An answer that may have to be waited for.
+pub type Answering = Pin<Box<dyn Future<Output = Told> + Send>>;
+
+impl From<Told> for Answering {
+    fn from(told: Told) -> Answering {
+        Box::pin(std::future::ready(told))
+    }
+}
+
 /// One face.
 pub struct Face {
     /// For the log: `stat`.
@@ -111,8 +120,8 @@ pub struct Face {
     pub server: &'static str,
     /// Its bounds.
     pub limits: Limits,
-    /// Answers a request.
-    pub answer: Box<dyn Fn(&Asked<'_>) -> Told + Send + Sync>,
+    /// Answers a request. What it needs of the request it takes before it waits for anything.
+    pub answer: Box<dyn Fn(&Asked<'_>) -> Answering + Send + Sync>,
     /// Where broken limits are counted.
     pub registry: Registry,
     /// Where refusals are told.
@@ -247,7 +256,8 @@ async fn respond(
         }
         None => {
             let asked = Asked { remote, method: head.method.as_str(), target, headers: &head.headers };
-            ((face.answer)(&asked), false)
+            let answering = (face.answer)(&asked);
+            (answering.await, false)
         }
     };
     if !told.wait.is_zero() {

@@ -31,7 +31,7 @@ async fn start(limits: Limits) -> Served {
         answer: Box::new(|asked| {
             let body = format!("{} {}", asked.method, asked.target.len());
             let body = if asked.target == "/large" { "x".repeat(64 << 20) } else { body };
-            Answer::ok("text/plain", body).into()
+            Told::from(Answer::ok("text/plain", body)).into()
         }),
         registry: registry.clone(),
         log: Log::silent(),

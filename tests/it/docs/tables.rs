@@ -1,4 +1,4 @@
-//! The parts of the reference that are made from the program: flags, settings, exit codes.
+//! The parts of the reference that are made from the program: flags, settings, exit codes, metrics.
 
 use clap::{Arg, Command, CommandFactory};
 use msconv::base::Kind;
@@ -23,6 +23,7 @@ fn part(name: &str) -> Result<String, String> {
     match name.split_once(' ') {
         _ if name == "settings" => Ok(settings()),
         _ if name == "exit codes" => Ok(exit_codes()),
+        _ if name == "metrics" => Ok(metrics()),
         Some(("flags", "msconv")) => Ok(flags(&Cli::command())),
         Some(("flags", command)) => {
             let tree = Cli::command();
@@ -92,6 +93,20 @@ fn settings() -> String {
         let name =
             if key.in_files { format!("`{}`", key.name) } else { format!("`{}` (not in files)", key.name) };
         table.push_str(&format!("| {name} | `{}` | {default} | {} |\n", variable(key.name), cell(key.help)));
+    }
+    table
+}
+
+fn metrics() -> String {
+    let mut table = String::from("| metric | kind | labels | meaning |\n|---|---|---|---|\n");
+    for metric in msconv::manager::exporter::names::ALL {
+        let kind = match metric.kind {
+            msconv::telemetry::exposition::Kind::Counter => "counter",
+            msconv::telemetry::exposition::Kind::Gauge => "gauge",
+        };
+        let labels: Vec<String> = metric.labels.iter().map(|l| format!("`{l}`")).collect();
+        let (name, labels, help) = (metric.name, labels.join(", "), cell(metric.help));
+        table.push_str(&format!("| `{name}` | {kind} | {labels} | {help} |\n"));
     }
     table
 }
