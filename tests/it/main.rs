@@ -21,6 +21,7 @@ mod golden;
 mod help;
 mod listing;
 mod looking;
+mod monitoring;
 mod odd_sources;
 mod passthrough;
 mod playing;
