@@ -109,6 +109,8 @@ pub enum Command {
     Serve(Box<ServeArgs>),
     /// Serve metrics of servers and streams for Prometheus
     Exporter(ExporterArgs),
+    /// Print what makes a service manager run msconv
+    Export(ExportArgs),
     /// Check that everything msconv needs is there and fit
     Doctor(DoctorArgs),
     /// List capture devices
@@ -153,6 +155,9 @@ pub struct PublishArgs {
     /// Let -r take http(s) URLs and HLS playlists, which may lead to any other host
     #[arg(long)]
     pub allow_http: bool,
+    /// Read the address for -r from a file, - for standard input
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, group = "source")]
+    pub input_rtmp_file: Option<PathBuf>,
     /// A test picture with clock, name and tone
     #[arg(long, group = "source")]
     pub test: bool,
@@ -467,6 +472,50 @@ pub struct ExporterArgs {
     /// Where to listen, address and port; port 0 takes a free one [default: 127.0.0.1:9781]
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub listen: Option<String>,
+}
+
+/// `export`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  msconv export systemd --serve\n  msconv export systemd -s stream1 -f /srv/video.mp4"
+)]
+pub struct ExportArgs {
+    /// In which form.
+    #[command(subcommand)]
+    pub form: ExportForm,
+}
+
+/// The forms of `export`.
+#[derive(Debug, Subcommand)]
+pub enum ExportForm {
+    /// A unit of systemd for the server, the exporter or one stream
+    Systemd(Box<SystemdArgs>),
+}
+
+/// `export systemd`.
+#[derive(Args, Debug, Default)]
+#[command(after_help = "\
+A stream takes the flags of publish. The unit is printed; what has to be done beside it (a file for
+a password) is said on stderr. No secret stands in a unit.
+
+Examples:
+  msconv export systemd --serve > /etc/systemd/system/msconv-serve.service
+  msconv export systemd -s stream1 -f /srv/video.mp4
+  msconv export systemd -s cam -d /dev/video0 --audio-device hw:1 --user media
+  msconv export systemd --exporter")]
+pub struct SystemdArgs {
+    /// The built-in server
+    #[arg(long, conflicts_with_all = ["exporter", "source", "stream_key", "stream_key_file"])]
+    pub serve: bool,
+    /// The exporter of metrics
+    #[arg(long, conflicts_with_all = ["source", "stream_key", "stream_key_file"])]
+    pub exporter: bool,
+    /// The user it runs as [default: one that systemd makes up]
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+    /// The stream.
+    #[command(flatten)]
+    pub publish: PublishArgs,
 }
 
 /// `doctor`.

@@ -1,6 +1,8 @@
-//! The signals that end what runs in the foreground: SIGINT, SIGTERM, SIGHUP; a second Ctrl-C ends it at once.
+//! Beginning and end of what runs in the foreground: what the service manager is told, and the signals that end it:
+//! SIGINT, SIGTERM, SIGHUP; a second Ctrl-C ends it at once.
 
 use crate::base::{Failure, Outcome};
+use crate::process::notify::Notifier;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// The signals that end a server.
@@ -41,4 +43,19 @@ impl Ends {
             }
         });
     }
+}
+
+/// Says that what runs is ready, and gives signs of life as long as the event loop turns.
+pub(super) fn ready(notifier: &Notifier, words: &str) {
+    notifier.ready();
+    notifier.status(words);
+    let Some(every) = notifier.beat_every() else { return };
+    let notifier = notifier.clone();
+    tokio::spawn(async move {
+        let mut beat = tokio::time::interval(every);
+        loop {
+            beat.tick().await;
+            notifier.alive();
+        }
+    });
 }

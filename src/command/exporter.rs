@@ -1,7 +1,7 @@
 //! `msconv exporter`: the metrics of servers and streams over HTTP, within the bounds of the control faces.
 
 use super::Context;
-use super::ends::Ends;
+use super::ends::{self, Ends};
 use crate::base::{Failure, Outcome, clock, failure::io_words};
 use crate::cli::ExporterArgs;
 use crate::hub::Registry;
@@ -53,10 +53,13 @@ pub fn run(context: &Context) -> Outcome<u8> {
         } else {
             context.console.data(&format!("ready metrics={address}"));
         }
+        let notifier = context.notifier();
+        ends::ready(&notifier, &format!("metrics at {address}"));
         let (down, downs) = watch::channel(false);
         let serving = http::serve(listener, Arc::new(face(context, log)), downs);
         let ending = async {
             ends.asked().await;
+            notifier.stopping();
             let _ = down.send(true);
         };
         tokio::join!(serving, ending);

@@ -6,6 +6,7 @@ mod devices;
 mod doctor;
 mod down;
 mod ends;
+mod export;
 mod exporter;
 mod list;
 mod logs;
@@ -19,8 +20,9 @@ mod supervise;
 mod up;
 
 use crate::base::{Failure, Outcome};
-use crate::cli::{Cli, Command, Globals};
+use crate::cli::{Cli, Command, ExportForm, Globals};
 use crate::config::{Environment, Layer, Settings};
+use crate::process::notify::Notifier;
 use crate::ui::{Console, console};
 use std::future::Future;
 
@@ -49,6 +51,12 @@ impl Context {
     /// The same with other settings.
     fn with(self, settings: Settings) -> Context {
         Context { settings, ..self }
+    }
+
+    /// The way to the service manager that started us, if one did.
+    pub fn notifier(&self) -> Notifier {
+        let told = |name| self.environment.get(name);
+        Notifier::new(told("NOTIFY_SOCKET"), told("WATCHDOG_USEC"), told("WATCHDOG_PID"))
     }
 
     /// Runs a future to its end on this thread.
@@ -121,6 +129,12 @@ fn dispatch(cli: Cli) -> Outcome<u8> {
         Command::Down(args) => down::run(&context(vec![])?, &args),
         Command::Serve(args) => serve::run(&context(serve::settings(&args))?, &args),
         Command::Exporter(args) => exporter::run(&context(exporter::settings(&args))?),
+        Command::Export(args) => match &args.form {
+            ExportForm::Systemd(args) => {
+                let context = context(publish::settings(&args.publish))?;
+                export::systemd(&context, &globals, args)
+            }
+        },
         Command::Doctor(args) => doctor::run(&context(vec![])?, &args),
         Command::Devices => devices::run(&context(vec![])?),
         Command::Config(args) => config::run(&context(vec![])?, &args),

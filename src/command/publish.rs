@@ -3,9 +3,10 @@
 use super::Context;
 use crate::base::{CommandLine, Failure, Kind, Outcome, clock, printable::printable};
 use crate::cli::PublishArgs;
-use crate::config::resolved::{Backend, key_from_file};
+use crate::config::resolved::{Backend, key_from_file, source_from_file};
 use crate::manager::publish::{self, Prepared, Published, Request, Step};
-use crate::model::{Rendition, Source, SourceUrl, StreamKey};
+use crate::model::{Rendition, Source, SourceUrl, State, StreamKey};
+use crate::process::notify::Notifier;
 use crate::process::supervisor::{Control, Event};
 use crate::ui::publish_view::{Dashboard, Waiting};
 use serde_json::json;
@@ -77,7 +78,7 @@ fn key(context: &Context, args: &PublishArgs) -> Outcome<StreamKey> {
 }
 
 fn source(args: &PublishArgs) -> Outcome<Source> {
-    if args.allow_http && args.input_rtmp.is_none() {
+    if args.allow_http && args.input_rtmp.is_none() && args.input_rtmp_file.is_none() {
         return Err(
             Failure::usage("--allow-http belongs to -r").hint("-r http://host/live.m3u8 --allow-http")
         );
@@ -93,20 +94,25 @@ fn source(args: &PublishArgs) -> Outcome<Source> {
             let shown = crate::base::secret::redact_urls(url);
             Failure::usage(format!("--input-rtmp '{shown}': {e}")).hint("-r rtmp://host/live/name")
         })?;
-        if url.reaches_others() && !args.allow_http {
-            return Err(Failure::usage(format!(
-                "--input-rtmp '{url}': {} only by --allow-http",
-                url.scheme()
-            ))
-            .why("what such a URL leads to (a playlist's segments and keys, redirects) may lie on any host")
-            .hint(format!("-r {url} --allow-http")));
-        }
-        return Ok(Source::Url(url));
+        return allowed(url, args.allow_http);
+    }
+    if let Some(path) = &args.input_rtmp_file {
+        return allowed(source_from_file(path, &mut std::io::stdin())?, args.allow_http);
     }
     if args.test {
         return Ok(Source::Test);
     }
     Err(Failure::usage("nothing to publish: name a source").hint("-f FILE, -d DEVICE, -r URL or --test"))
+}
+
+/// The source at this address, if it may be opened.
+fn allowed(url: SourceUrl, http: bool) -> Outcome<Source> {
+    if url.reaches_others() && !http {
+        return Err(Failure::usage(format!("the source {url}: {} only by --allow-http", url.scheme()))
+            .why("what such a URL leads to (a playlist's segments and keys, redirects) may lie on any host")
+            .hint("--allow-http"));
+    }
+    Ok(Source::Url(url))
 }
 
 /// What will be done, before it is done; on stderr with `--dry-run`, whose stdout is the command alone.
@@ -229,6 +235,41 @@ fn report(context: &Context, prepared: &Prepared, published: &Published) {
     context.console.say(&format!("    stop   {stop:<36}  log  {log}"));
 }
 
+/// What the service manager hears of a stream in the foreground.
+struct Manager {
+    notifier: Notifier,
+    said: String,
+}
+
+impl Manager {
+    fn new(notifier: Notifier) -> Manager {
+        Manager { notifier, said: String::new() }
+    }
+
+    /// Ready is the supervisor, not the stream: it goes on trying where a server or a source is not there yet. It reports
+    /// at each change and every few seconds, so its reports are the signs of life.
+    fn told(&mut self, event: &Event) {
+        match event {
+            Event::Locked => self.notifier.ready(),
+            Event::Update(record) => {
+                self.notifier.alive();
+                let words = match &record.reason {
+                    Some(reason) => format!("{}: {reason}", record.state),
+                    None => record.state.to_string(),
+                };
+                if words != self.said {
+                    self.notifier.status(&words);
+                    if record.state == State::Stopping {
+                        self.notifier.stopping();
+                    }
+                    self.said = words;
+                }
+            }
+            Event::Ended(_) => self.notifier.stopping(),
+        }
+    }
+}
+
 /// Stays until the stream ends. The first Ctrl-C or SIGTERM asks it to end, a second Ctrl-C kills.
 fn foreground(context: &Context, prepared: &Prepared) -> Outcome<u8> {
     context.console.say(&summary(prepared));
@@ -255,7 +296,9 @@ fn foreground(context: &Context, prepared: &Prepared) -> Outcome<u8> {
                 context.console.note(&format!("{name}: waiting for the server to drop an old connection"));
             }
         };
+        let mut manager = Manager::new(context.notifier());
         let tell = |event: &Event| {
+            manager.told(event);
             if let Event::Update(record) = event {
                 dashboard.borrow_mut().update(record);
             }

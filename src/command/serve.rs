@@ -1,7 +1,7 @@
 //! `msconv serve`: the embedded server in the foreground.
 
 use super::Context;
-use super::ends::Ends;
+use super::ends::{self, Ends};
 use crate::base::{Failure, Outcome, clock, failure::io_words};
 use crate::cli::ServeArgs;
 use crate::config::resolved::LogLevel;
@@ -57,7 +57,13 @@ pub fn run(context: &Context, args: &ServeArgs) -> Outcome<u8> {
         for sentence in &exposed {
             log.warn(format_args!("{sentence}"));
         }
-        server.run(ends.asked()).await
+        let notifier = context.notifier();
+        ends::ready(&notifier, &line(&addresses));
+        let asked = async {
+            ends.asked().await;
+            notifier.stopping();
+        };
+        server.run(asked).await
     })?;
     Ok(0)
 }

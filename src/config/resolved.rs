@@ -8,7 +8,7 @@ use super::serve::{Credentials, Login, Reached, Serve};
 use crate::base::{Failure, Outcome, clock, failure::io_words, secret::redact_urls};
 use crate::model::rung::parse_bitrate;
 use crate::model::{
-    HttpUrl, Ladder, LeaveOut, Passthrough, Quality, RtmpUrl, RtspUrl, StreamKey, stream_key,
+    HttpUrl, Ladder, LeaveOut, Passthrough, Quality, RtmpUrl, RtspUrl, SourceUrl, StreamKey, stream_key,
 };
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -573,17 +573,7 @@ fn keyframe_interval(text: &str) -> Result<Duration, String> {
 /// # Errors
 /// Usage if the file cannot be read or holds no key.
 pub fn key_from_file(path: &Path, stdin: &mut dyn std::io::Read) -> Outcome<StreamKey> {
-    use std::io::Read;
-    let mut text = String::new();
-    let outcome = if path == Path::new("-") {
-        stdin.take(4096).read_to_string(&mut text).map(|_| ())
-    } else {
-        std::fs::File::open(path).and_then(|f| f.take(4096).read_to_string(&mut text)).map(|_| ())
-    };
-    outcome.map_err(|e| {
-        Failure::usage(format!("cannot read the stream key from {}", path.display())).why(io_words(&e))
-    })?;
-    let line = text.lines().next().unwrap_or_default().trim();
+    let line = first_line(path, stdin, "the stream key")?;
     // The text of a key from a file is a secret; it is not quoted back.
     line.parse::<StreamKey>().map_err(|e| {
         Failure::usage(format!("the stream key in {} cannot be used", path.display())).why(match e {
@@ -592,6 +582,33 @@ pub fn key_from_file(path: &Path, stdin: &mut dyn std::io::Read) -> Outcome<Stre
                 .to_string(),
         })
     })
+}
+
+/// The address of a source held by a file (`-` is standard input): its first line, without blanks at the ends.
+///
+/// # Errors
+/// Usage if the file cannot be read or holds no such address.
+pub fn source_from_file(path: &Path, stdin: &mut dyn std::io::Read) -> Outcome<SourceUrl> {
+    let line = first_line(path, stdin, "the source's address")?;
+    // It may hold a password; it is not quoted back.
+    line.parse().map_err(|_| {
+        Failure::usage(format!("the address in {} cannot be used", path.display()))
+            .hint("rtmp://host/live/name in its first line, or rtmps://, rtsp://, rtsps://, srt://")
+    })
+}
+
+fn first_line(path: &Path, stdin: &mut dyn std::io::Read, what: &str) -> Outcome<String> {
+    use std::io::Read;
+    let mut text = String::new();
+    let outcome = if path == Path::new("-") {
+        stdin.take(4096).read_to_string(&mut text).map(|_| ())
+    } else {
+        std::fs::File::open(path).and_then(|f| f.take(4096).read_to_string(&mut text)).map(|_| ())
+    };
+    outcome.map_err(|e| {
+        Failure::usage(format!("cannot read {what} from {}", path.display())).why(io_words(&e))
+    })?;
+    Ok(text.lines().next().unwrap_or_default().trim().to_string())
 }
 
 #[cfg(test)]

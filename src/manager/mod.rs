@@ -3,6 +3,7 @@
 pub mod devices;
 pub mod doctor;
 pub mod encoders;
+pub mod export;
 pub mod exporter;
 pub mod install_line;
 pub mod list;

@@ -8,6 +8,7 @@ pub mod index;
 pub mod listener;
 pub mod load;
 pub mod locate;
+pub mod notify;
 pub mod pid_file;
 pub mod player_run;
 pub mod restart;

@@ -28,6 +28,7 @@ mod playing;
 mod publish_argv;
 mod publishing;
 mod servers;
+mod service_manager;
 mod serving_rtmp;
 mod serving_rtsp;
 mod stage_works;

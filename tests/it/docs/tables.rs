@@ -27,7 +27,9 @@ fn part(name: &str) -> Result<String, String> {
         Some(("flags", "msconv")) => Ok(flags(&Cli::command())),
         Some(("flags", command)) => {
             let tree = Cli::command();
-            let sub = tree.find_subcommand(command).ok_or(format!("there is no command {command}"))?;
+            let nested = tree.get_subcommands().find_map(|sub| sub.find_subcommand(command));
+            let sub =
+                tree.find_subcommand(command).or(nested).ok_or(format!("there is no command {command}"))?;
             Ok(flags(sub))
         }
         _ => Err(format!("nothing is known of a table '{name}'")),

@@ -17,9 +17,17 @@ impl Serve {
     /// With these flags, on free ports, once it listens.
     pub fn start(stage: &Stage, more: &[&str]) -> Serve {
         let free = ["rtmp", "rtsp", "rtp", "stat", "api", "metrics"].map(|name| format!("--{name}-port=0"));
-        let mut args = vec!["serve", "--json"];
-        args.extend(free.iter().map(String::as_str));
-        args.extend(more);
+        let free: Vec<&str> = free.iter().map(String::as_str).collect();
+        Serve::of(stage, &[&free, more].concat())
+    }
+
+    /// On the ports of the stage's addresses.
+    pub fn start_at_stage(stage: &Stage) -> Serve {
+        Serve::of(stage, &["--rtp-port=0", "--metrics-port=0"])
+    }
+
+    fn of(stage: &Stage, more: &[&str]) -> Serve {
+        let args = [&["serve", "--json"], more].concat();
         let running = stage.spawn_msconv(&args);
         let ready = wait_for("the server to listen", PATIENCE, || {
             let said = running.stdout();
