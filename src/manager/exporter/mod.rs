@@ -153,3 +153,32 @@ fn word(fault: &SourceError) -> &'static str {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Layer;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_home_that_hangs_does_not_hold_the_page_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let environment = Environment::made(&[], dir.path());
+        let settings = Settings::load(Layer::flags([]), &environment).unwrap();
+        let exporter = Exporter::new(settings, environment);
+        // A reading that does not come back.
+        let (never, reading) = oneshot::channel();
+        exporter.kept.lock().await.reading = Some(reading);
+        let page = exporter.page(&Vec::new).await;
+        assert!(page.contains("\nmsconv_exporter_home_readable 0\n"), "{page}");
+        assert!(page.contains("msconv_server_up{server=\"nginx-rtmp\"}"), "{page}");
+        assert!(exporter.kept.lock().await.reading.is_some(), "no second reading is begun beside it");
+        // It comes back in the end.
+        let _ = never.send(Survey { listed: true, ..Survey::default() });
+        exporter.kept.lock().await.page = None;
+        let page = exporter.page(&Vec::new).await;
+        assert!(page.contains("\nmsconv_exporter_home_readable 1\n"), "{page}");
+        assert!(exporter.kept.lock().await.reading.is_none());
+        let again = exporter.page(&Vec::new).await;
+        assert!(Arc::ptr_eq(&page, &again), "a young page is given again");
+    }
+}

@@ -61,3 +61,73 @@ fn one(sheet: &mut Sheet, own: &Ours, home: &str, now_ms: i64) {
         sheet.add_known(&names::OUTPUT_AGE, at, output.last_byte_at_ms.filter(|_| running).map(since));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::run_record::RunRecord;
+
+    const RECORD: &str = r#"{"schema":1,"key":"a","home":"/h","order":"run","state":"live","started_at_ms":1000,
+        "live_since_ms":2000,"written_at_ms":62000,"fps":30.0,"speed":0.9,"cost":1.5,"restarts":2,"dropped_frames":7,
+        "endpoint":"rtmp://h/live","source":"film","renditions":[{"label":"720p","name":"a_720p","size":[1280,720],
+        "state":"live","bytes_in":5,"bitrate_bps":80,"viewers":1,"last_byte_at_ms":60000}]}"#;
+
+    fn own(json: &str, alive: bool) -> Ours {
+        let record = RunRecord::parse(json.as_bytes()).unwrap();
+        Ours { record, alive, pid: None, log: "/h/logs/ffmpeg/a.log".into(), rebooted: false }
+    }
+
+    fn page(ours: &[Ours], now_ms: i64) -> (String, usize) {
+        let mut sheet = Sheet::default();
+        let left_out = add(&mut sheet, ours, now_ms);
+        (sheet.page(), left_out)
+    }
+
+    #[test]
+    fn a_living_stream_has_its_figures_and_one_state() {
+        let (page, left_out) = page(&[own(RECORD, true)], 63_000);
+        assert_eq!(left_out, 0);
+        for line in [
+            r#"msconv_publish_state{home="/h",stream="a",state="live"} 1"#,
+            r#"msconv_publish_state{home="/h",stream="a",state="stopped"} 0"#,
+            r#"msconv_publish_restarts_total{home="/h",stream="a"} 2"#,
+            r#"msconv_publish_speed_ratio{home="/h",stream="a"} 0.9"#,
+            r#"msconv_publish_frames_per_second{home="/h",stream="a"} 30"#,
+            r#"msconv_publish_dropped_frames_total{home="/h",stream="a"} 7"#,
+            r#"msconv_publish_planned_cpu_cores{home="/h",stream="a"} 1.5"#,
+            r#"msconv_publish_report_age_seconds{home="/h",stream="a"} 1"#,
+            r#"msconv_publish_rendition_on_air{home="/h",stream="a",variant="720p"} 1"#,
+            r#"msconv_publish_rendition_received_bytes_per_second{home="/h",stream="a",variant="720p"} 10"#,
+            r#"msconv_publish_rendition_last_byte_age_seconds{home="/h",stream="a",variant="720p"} 3"#,
+        ] {
+            assert!(page.contains(&format!("{line}\n")), "{line}\n{page}");
+        }
+        let on = page.lines().filter(|l| l.starts_with("msconv_publish_state{") && l.ends_with(" 1"));
+        assert_eq!(on.count(), 1, "{page}");
+    }
+
+    #[test]
+    fn a_dead_one_has_a_state_and_no_rates() {
+        let (dead, _) = page(&[own(RECORD, false)], 63_000);
+        assert!(dead.contains(r#"state="stopped"} 1"#) && dead.contains(r#"state="live"} 0"#), "{dead}");
+        assert!(!dead.contains("speed_ratio{") && !dead.contains("last_byte_age_seconds{"), "{dead}");
+        assert!(dead.contains(r#"msconv_publish_rendition_on_air{home="/h",stream="a",variant="720p"} 0"#));
+        let failed = RECORD.replace(r#""state":"live","started"#, r#""state":"failed","started"#);
+        assert!(page(&[own(&failed, false)], 63_000).0.contains(r#"state="failed"} 1"#));
+        // A clock that was set back makes nothing negative.
+        assert!(page(&[own(RECORD, true)], 0).0.contains("report_age_seconds{home=\"/h\",stream=\"a\"} 0\n"));
+    }
+
+    #[test]
+    fn living_streams_come_first_and_what_is_beyond_the_cap_is_counted() {
+        let mut ours: Vec<Ours> =
+            (0..600).map(|n| own(&RECORD.replace("\"a\"", &format!("\"s{n}\"")), false)).collect();
+        ours.push(own(RECORD, true));
+        // The same stream again, as two indexes may name it.
+        ours.push(own(RECORD, true));
+        let (page, left_out) = page(&ours, 63_000);
+        assert_eq!(left_out, 102);
+        assert!(page.contains(r#"msconv_publish_state{home="/h",stream="a",state="live"} 1"#));
+        assert_eq!(page.matches("msconv_publish_info{").count(), MOST);
+    }
+}
