@@ -54,6 +54,13 @@ pub fn stop(
             return stop_held(&paths, &runtime, key, timeout, Some(entry.home.display().to_string()));
         }
     }
+    // From within a container its lock and its processes cannot be seen, so its files would look like leftovers.
+    let record = RunRecord::read(&own.record(key));
+    if record.is_some_and(|r| r.lives_out_of_sight(&identity::boot_id(), clock::now_ms())) {
+        return Err(Failure::internal(format!("{key} runs, but its processes cannot be reached"))
+            .why("its supervisor runs outside this container, or in another one, and has just reported")
+            .hint(format!("msconv stop -s {key}    (where it was published)")));
+    }
     stop_unheld(own, &runtime, key, timeout)
 }
 

@@ -197,6 +197,12 @@ fn a_supervisor_that_was_killed_leaves_a_stopped_stream() {
             (value(&page, &state("live")) == Some(1.0)).then_some(()).ok_or(page)
         });
     }
+    if inside.is_some() {
+        // From there its files look like leftovers; they are left alone.
+        let args = ["--pid", "--fork", "--kill-child", "--mount-proc", Stage::binary(), "stop", "-s", "a"];
+        stage.spawn("unshare", &args).wait(SOON).expect(1).says("outside this container");
+        assert!(stage.pid("a").is_some() && stage.file("pids/.state/a.json").is_file());
+    }
     let supervisor = nix::unistd::Pid::from_raw(record.supervisor.unwrap().pid);
     nix::sys::signal::kill(supervisor, Signal::SIGKILL).unwrap();
     for seen in [Some(&exporter), inside.as_ref()].into_iter().flatten() {
