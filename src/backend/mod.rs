@@ -1,5 +1,6 @@
 //! Floor 5: the media servers that `up` starts.
 
+pub mod docker;
 pub mod embedded;
 mod home;
 pub mod native;

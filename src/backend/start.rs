@@ -159,7 +159,10 @@ impl Start<'_> {
 
 impl Listen {
     /// Fails if somebody has this port.
-    fn free(&self, name: &str) -> Outcome<()> {
+    ///
+    /// # Errors
+    /// Server, naming who; Usage, if it cannot be listened there at all.
+    pub fn free(&self, name: &str) -> Outcome<()> {
         let port = self.address.port();
         let busy = |error: &std::io::Error| {
             cannot_listen(name, self.address, false, &format!("--{}", self.flag), error)

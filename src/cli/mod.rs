@@ -372,18 +372,21 @@ pub enum Service {
 /// `up`.
 #[derive(Args, Debug, Default)]
 #[command(
-    after_help = "Examples:\n  msconv up\n  msconv up --listen 0.0.0.0\n  msconv up --backend native --timeout 30s"
+    after_help = "Examples:\n  msconv up\n  msconv up --listen 0.0.0.0\n  msconv up --backend native --timeout 30s\n  msconv up --backend docker"
 )]
 pub struct UpArgs {
-    /// embedded (the built-in server) or native (nginx and MediaMTX) [default: embedded]
+    /// embedded (the built-in server), native (nginx and MediaMTX) or docker (both in containers) [default: embedded]
     #[arg(long, value_name = "BACKEND")]
     pub backend: Option<String>,
-    /// Where the built-in server listens [default: 127.0.0.1, this machine alone]
+    /// Where the built-in server or the containers listen [default: 127.0.0.1, this machine alone]
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<String>,
-    /// How long to wait until they answer
+    /// How long to wait until they answer; building and fetching images comes on top
     #[arg(long, value_name = "TIME", default_value = "60s")]
     pub timeout: String,
+    /// With Prometheus, Grafana and what they ask (docker)
+    #[arg(long)]
+    pub monitoring: bool,
 }
 
 /// `down`.

@@ -4,12 +4,13 @@ use super::Context;
 use super::up::shown;
 use crate::base::{Outcome, clock};
 use crate::cli::DownArgs;
+use crate::config::resolved::Backend;
 use crate::manager::servers::{self, Ended};
 use std::time::Duration;
 
 /// Runs it; the exit code. Servers that were not running are no failure.
 pub fn run(context: &Context, args: &DownArgs) -> Outcome<u8> {
-    let down = context.block_on(servers::down(&context.settings, &context.environment))?;
+    let down = context.block_on(servers::down(&context.settings, &context.environment, args.volumes))?;
     let console = &context.console;
     if console.json {
         let mut object = serde_json::json!({ "schema": "msconv.down/1" });
@@ -44,7 +45,8 @@ pub fn run(context: &Context, args: &DownArgs) -> Outcome<u8> {
         let keys = down.running_streams.join(" ");
         console.note(&format!("still publishing, now without a server: {keys}    (msconv stop -s {keys})"));
     }
-    if args.volumes {
+    let containers = context.settings.backend == Backend::Docker;
+    if args.volumes && !containers {
         console.note("--volumes: these servers store nothing but their logs, which stay");
     }
     Ok(0)

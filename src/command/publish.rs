@@ -177,11 +177,12 @@ fn offer_servers(context: &Context, failure: &Failure) -> Outcome<bool> {
     let question = match context.settings.backend {
         Backend::Embedded => "start the built-in server now (msconv up)?",
         Backend::Native => "start nginx and MediaMTX now (msconv up)?",
+        Backend::Docker => "start nginx and MediaMTX in containers now (msconv up)?",
     };
     if !crate::ui::ask::confirm(&context.console, question)? {
         return Ok(false);
     }
-    context.block_on(super::up::brought_up(context, std::time::Duration::from_secs(60)))?;
+    context.block_on(super::up::brought_up(context, std::time::Duration::from_secs(60), false))?;
     Ok(true)
 }
 

@@ -1,27 +1,45 @@
 //! `msconv up`: the servers, and what to do next.
 
 use super::Context;
+use crate::base::printable::bounded;
 use crate::base::{Failure, Outcome, clock};
 use crate::cli::UpArgs;
 use crate::config::Paths;
 use crate::config::resolved::Backend;
-use crate::manager::servers::{self, Server, Up};
+use crate::manager::servers::{self, Asked, Server, Up};
+use crate::model::network::is_loopback;
+use crate::process::child_log;
 use crate::server::options::exposed;
+use std::cell::RefCell;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
+
+/// Longest line of progress that is shown, in characters.
+const PROGRESS: usize = 200;
 
 /// Runs it; the exit code.
 pub fn run(context: &Context, args: &UpArgs) -> Outcome<u8> {
     let wait =
         clock::parse_duration(&args.timeout).map_err(|why| Failure::usage(format!("--timeout: {why}")))?;
-    if context.settings.backend == Backend::Embedded {
+    let backend = context.settings.backend;
+    if backend == Backend::Embedded {
         for sentence in exposed(&context.settings.serve) {
             context.console.warn(&sentence);
         }
     }
-    let up = context.block_on(brought_up(context, wait))?;
+    if backend == Backend::Docker && !is_loopback(context.settings.serve.listen) {
+        context.console.warn(&format!(
+            "the stack asks for no passwords: whoever reaches {} may publish and watch",
+            context.settings.serve.listen
+        ));
+    }
+    if args.monitoring && backend != Backend::Docker {
+        return Err(Failure::usage("the services that watch the others are part of the docker backend")
+            .hint("msconv up --backend docker --monitoring"));
+    }
+    let up = context.block_on(brought_up(context, wait, args.monitoring))?;
     if context.console.json {
         let backend = context.settings.backend.word();
         let mut object = serde_json::json!({ "schema": "msconv.up/1", "backend": backend });
@@ -53,12 +71,24 @@ pub fn run(context: &Context, args: &UpArgs) -> Outcome<u8> {
 ///
 /// # Errors
 /// What the backend says.
-pub async fn brought_up(context: &Context, wait: Duration) -> Outcome<Up> {
+pub async fn brought_up(context: &Context, wait: Duration, monitoring: bool) -> Outcome<Up> {
     let interrupted = AtomicBool::new(false);
     let listen =
         |kind| signal(kind).map_err(|e| Failure::internal("cannot listen for signals").why(e.to_string()));
     let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
-    let work = servers::up(&context.settings, &context.environment, wait, &interrupted);
+    let shown = RefCell::new((child_log::sieve(), Instant::now()));
+    let progress = |line: &str| {
+        let (sieve, begun) = &mut *shown.borrow_mut();
+        let (pass, held) = sieve.pass(begun.elapsed());
+        if let Some(held) = held {
+            context.console.talk(&format!("    ({held} lines not shown)"));
+        }
+        if pass {
+            context.console.talk(&format!("    {}", bounded(line, PROGRESS)));
+        }
+    };
+    let asked = Asked { monitoring, progress: &progress, interrupted: &interrupted };
+    let work = servers::up(&context.settings, &context.environment, wait, asked);
     tokio::pin!(work);
     loop {
         tokio::select! {

@@ -26,7 +26,11 @@ pub const KEYS: &[Key] = &[
     key("nginx_stat_url", "", "status page, as nginx-rtmp has it; follows nginx_rtmp_url (port 8080)"),
     key("mediamtx_url", "", "API, as MediaMTX has it; follows nginx_rtmp_url (port 9997)"),
     key("rtsp_url", "", "where streams are read over RTSP; follows nginx_rtmp_url (port 8554)"),
-    key("backend", "embedded", "which servers `up` starts: embedded (built in) or native (nginx, MediaMTX)"),
+    key(
+        "backend",
+        "embedded",
+        "which servers `up` starts: embedded (built in), native (nginx, MediaMTX) or docker (both in containers)",
+    ),
     key("json", "false", "print JSON"),
     key("quiet", "false", "print nothing but errors"),
     key("no_input", "false", "never ask anything"),

@@ -90,6 +90,11 @@ impl Paths {
         self.home.join("pids/.native")
     }
 
+    /// What belongs to the docker backend's stack.
+    pub fn docker(&self) -> PathBuf {
+        self.home.join("pids/.docker")
+    }
+
     /// `path` as people want to read it: relative to the working folder where it is below it.
     pub fn shown(path: &Path, cwd: &Path) -> String {
         match path.strip_prefix(cwd) {

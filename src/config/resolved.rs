@@ -85,11 +85,14 @@ pub enum Backend {
     Embedded,
     /// nginx with the rtmp module (and MediaMTX) of the host.
     Native,
+    /// nginx-rtmp and MediaMTX in containers.
+    Docker,
 }
 
 impl Backend {
     /// Every backend with its word.
-    const ALL: [(&'static str, Backend); 2] = [("embedded", Backend::Embedded), ("native", Backend::Native)];
+    const ALL: [(&'static str, Backend); 3] =
+        [("embedded", Backend::Embedded), ("native", Backend::Native), ("docker", Backend::Docker)];
 
     /// Its word in settings.
     pub fn word(self) -> &'static str {
@@ -256,6 +259,12 @@ impl Settings {
     /// Each setting with its origin, in the order of the keys.
     pub fn shown(&self) -> &[Shown] {
         &self.shown
+    }
+
+    /// Whether somebody set this setting by a flag, a variable or a file.
+    pub fn is_set(&self, name: &str) -> bool {
+        let origin = self.shown.iter().find(|s| s.name == name).map(|s| &s.origin);
+        matches!(origin, Some(Origin::Flag | Origin::Environment | Origin::File(..)))
     }
 
     /// The configuration files that are looked for where `config` names none, strongest first.

@@ -12,6 +12,10 @@ pub enum Wanted {
     NginxRtmp,
     /// A player that reads RTSP.
     Player,
+    /// Docker's client, engine and compose.
+    Docker,
+    /// Compose alone.
+    Compose,
 }
 
 /// The line for this machine, with `sudo` unless `uid` is root's.
@@ -44,6 +48,8 @@ fn line_for(wanted: Wanted, release: &str, uid: u32) -> String {
                 Wanted::Ffmpeg => "ffmpeg",
                 Wanted::NginxRtmp => "nginx libnginx-mod-rtmp",
                 Wanted::Player => "mpv",
+                Wanted::Docker => "docker.io docker-compose",
+                Wanted::Compose => "docker-compose",
             },
         )
     } else if is(&["fedora", "rhel", "centos"]) {
@@ -53,6 +59,8 @@ fn line_for(wanted: Wanted, release: &str, uid: u32) -> String {
                 Wanted::Ffmpeg => "ffmpeg    (from the RPM Fusion repository)",
                 Wanted::NginxRtmp => "nginx    (the rtmp module must be built from source)",
                 Wanted::Player => "mpv",
+                Wanted::Docker => "docker-cli moby-engine docker-compose",
+                Wanted::Compose => "docker-compose",
             },
         )
     } else if is(&["arch"]) {
@@ -62,6 +70,8 @@ fn line_for(wanted: Wanted, release: &str, uid: u32) -> String {
                 Wanted::Ffmpeg => "ffmpeg",
                 Wanted::NginxRtmp => "nginx    (and nginx-mod-rtmp from the AUR)",
                 Wanted::Player => "mpv",
+                Wanted::Docker => "docker docker-compose",
+                Wanted::Compose => "docker-compose",
             },
         )
     } else if is(&["alpine"]) {
@@ -71,6 +81,8 @@ fn line_for(wanted: Wanted, release: &str, uid: u32) -> String {
                 Wanted::Ffmpeg => "ffmpeg",
                 Wanted::NginxRtmp => "nginx nginx-mod-rtmp",
                 Wanted::Player => "mpv",
+                Wanted::Docker => "docker docker-cli-compose",
+                Wanted::Compose => "docker-cli-compose",
             },
         )
     } else if is(&["suse", "opensuse"]) {
@@ -80,6 +92,8 @@ fn line_for(wanted: Wanted, release: &str, uid: u32) -> String {
                 Wanted::Ffmpeg => "ffmpeg    (from the Packman repository)",
                 Wanted::NginxRtmp => "nginx    (the rtmp module must be built from source)",
                 Wanted::Player => "mpv",
+                Wanted::Docker => "docker docker-compose",
+                Wanted::Compose => "docker-compose",
             },
         )
     } else {
@@ -87,6 +101,8 @@ fn line_for(wanted: Wanted, release: &str, uid: u32) -> String {
             Wanted::Ffmpeg => "install ffmpeg (with libx264) by your package manager".into(),
             Wanted::NginxRtmp => "install nginx and its rtmp module by your package manager".into(),
             Wanted::Player => "install mpv or VLC by your package manager".into(),
+            Wanted::Docker => "install Docker and docker-compose by your package manager".into(),
+            Wanted::Compose => "install docker-compose by your package manager".into(),
         };
     };
     format!("{sudo}{manager} {packages}")
@@ -104,7 +120,7 @@ mod tests {
         let mint = "ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n";
         assert_eq!(line_for(Wanted::Player, mint, 1000), "sudo apt install mpv");
         assert!(line_for(Wanted::Ffmpeg, "ID=\"fedora\"", 1000).starts_with("sudo dnf install ffmpeg"));
-        for wanted in [Wanted::Ffmpeg, Wanted::NginxRtmp, Wanted::Player] {
+        for wanted in [Wanted::Ffmpeg, Wanted::NginxRtmp, Wanted::Player, Wanted::Docker, Wanted::Compose] {
             assert!(line_for(wanted, "", 0).starts_with("install "));
         }
     }

@@ -250,7 +250,7 @@ fn mediamtx_advice(url: &HttpUrl, reason: &SourceError) -> String {
 fn nobody_answers(settings: &Settings, nginx: &SourceError, mediamtx: &SourceError) -> Failure {
     let (page, api) = match settings.backend {
         Backend::Embedded => ("the status page", "the API"),
-        Backend::Native => ("nginx-rtmp", "MediaMTX"),
+        Backend::Native | Backend::Docker => ("nginx-rtmp", "MediaMTX"),
     };
     let mut failure = Failure::new(Kind::Server, "no media server answers")
         .why(silence(page, &settings.nginx_stat_url, nginx))

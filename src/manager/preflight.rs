@@ -75,6 +75,7 @@ pub fn up(settings: &Settings) -> &'static str {
     match settings.backend {
         Backend::Embedded => "msconv up            (starts the built-in server)",
         Backend::Native => "msconv up            (starts nginx and MediaMTX)",
+        Backend::Docker => "msconv up            (starts nginx and MediaMTX in containers)",
     }
 }
 

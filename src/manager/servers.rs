@@ -1,6 +1,6 @@
 //! Bringing the media servers up and down, whichever backend they are of.
 
-use crate::backend::{self, embedded, native};
+use crate::backend::{self, docker, embedded, native};
 use crate::base::{Failure, Kind, Outcome};
 use crate::config::{Environment, Settings, resolved::Backend};
 use crate::manager::install_line::{self, Wanted};
@@ -23,8 +23,19 @@ pub struct Down {
     pub running_streams: Vec<String>,
 }
 
-/// Starts the servers that do not run yet and waits until all answer, at most `wait`. Setting `interrupted` ends the
-/// wait; what was started is then ended again.
+/// What `up` is asked for beside the settings.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    /// With the services that watch the others; the docker backend has them.
+    pub monitoring: bool,
+    /// Where the progress of long steps goes, a line at a time.
+    pub progress: docker::Progress<'a>,
+    /// Setting it ends the wait.
+    pub interrupted: &'a AtomicBool,
+}
+
+/// Starts the servers that do not run yet and waits until all answer, at most `wait`. If that is interrupted, what was
+/// started is ended again.
 ///
 /// # Errors
 /// What the backend says.
@@ -32,12 +43,18 @@ pub async fn up(
     settings: &Settings,
     environment: &Environment,
     wait: Duration,
-    interrupted: &AtomicBool,
+    asked: Asked<'_>,
 ) -> Outcome<Up> {
-    let other = match settings.backend {
-        Backend::Embedded => native::status(settings),
-        Backend::Native => embedded::status(settings),
-    };
+    let mut other = Vec::new();
+    for (backend, status) in [
+        (Backend::Embedded, embedded::status as fn(&Settings) -> _),
+        (Backend::Native, native::status),
+        (Backend::Docker, docker::status),
+    ] {
+        if backend != settings.backend {
+            other.extend(status(settings));
+        }
+    }
     if let Some(server) = other.iter().find(|server| server.running) {
         let pid = server.pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
         return Err(Failure::new(
@@ -49,22 +66,43 @@ pub async fn up(
         .hint("--home with another folder, for a second one"));
     }
     match settings.backend {
-        Backend::Embedded => embedded::up(settings, environment, wait, interrupted).await,
+        Backend::Embedded => embedded::up(settings, environment, wait, asked.interrupted).await,
         Backend::Native => {
             let install = install_line::line(Wanted::NginxRtmp, environment.uid);
-            native::up(settings, wait, &install, interrupted).await
+            native::up(settings, wait, &install, asked.interrupted).await
+        }
+        Backend::Docker => {
+            let install = install_docker(environment);
+            let wish = docker::Wish {
+                wait,
+                monitoring: asked.monitoring,
+                install: &install,
+                progress: asked.progress,
+                interrupted: asked.interrupted,
+            };
+            docker::up(settings, environment, wish).await
         }
     }
 }
 
-/// Ends the servers that `up` started. Streams go on trying.
+/// The lines that install Docker here.
+pub fn install_docker(environment: &Environment) -> docker::Install {
+    docker::Install {
+        docker: install_line::line(Wanted::Docker, environment.uid),
+        compose: install_line::line(Wanted::Compose, environment.uid),
+    }
+}
+
+/// Ends the servers that `up` started. Streams go on trying. With `volumes` also what containers stored goes.
 ///
 /// # Errors
 /// What the backend says.
-pub async fn down(settings: &Settings, environment: &Environment) -> Outcome<Down> {
+pub async fn down(settings: &Settings, environment: &Environment, volumes: bool) -> Outcome<Down> {
     // Whichever backend `up` started, and whatever the settings say now: nothing is left.
     let mut servers = embedded::down(settings, TURN).await?;
     servers.extend(native::down(settings, TURN).await?);
+    let install = install_docker(environment);
+    servers.extend(docker::down(settings, environment, &install, volumes, TURN).await?);
     let any = servers.iter().any(|s| s.outcome != Ended::NotRunning);
     let running_streams = if any {
         ours::ours(settings, environment)
@@ -82,5 +120,6 @@ pub async fn down(settings: &Settings, environment: &Environment) -> Outcome<Dow
 pub fn status(settings: &Settings) -> Vec<Server> {
     let mut servers = embedded::status(settings);
     servers.extend(native::status(settings));
+    servers.extend(docker::status(settings));
     servers
 }

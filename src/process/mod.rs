@@ -19,4 +19,5 @@ pub mod spawn;
 pub mod stream_lock;
 pub mod supervisor;
 pub mod sys;
+pub mod talk;
 pub mod watchdog;

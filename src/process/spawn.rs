@@ -7,6 +7,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use std::io::{self, Read};
 use std::os::fd::{OwnedFd, RawFd};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use tokio::io::unix::AsyncFd;
@@ -74,7 +75,24 @@ impl Supervised {
     /// # Errors
     /// What fork and exec say.
     pub fn start(line: &CommandLine, keep: Vec<RawFd>) -> io::Result<(Supervised, Pipes)> {
+        Supervised::start_in(line, None, &[], keep)
+    }
+
+    /// As [`Supervised::start`], in a working folder and with variables beside ours.
+    ///
+    /// # Errors
+    /// What fork and exec say.
+    pub fn start_in(
+        line: &CommandLine,
+        folder: Option<&Path>,
+        variables: &[(String, String)],
+        keep: Vec<RawFd>,
+    ) -> io::Result<(Supervised, Pipes)> {
         let mut command = command(line);
+        if let Some(folder) = folder {
+            command.current_dir(folder);
+        }
+        command.envs(variables.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         sys::arrange(&mut command, ChildSetup { dies_with_parent: true, keep, ..ChildSetup::default() });
         let mut child = command.spawn()?;

@@ -19,6 +19,9 @@ use report::Ready;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
+// The docker stack's ports and addresses follow the same settings.
+pub(super) use addresses::check as reachable;
+
 /// The server's name in JSON, logs and files.
 const NAME: &str = "serve";
 /// How long one question to it may take.

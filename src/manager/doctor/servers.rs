@@ -28,6 +28,7 @@ fn starts_rtsp(settings: &Settings) -> &'static str {
     match settings.backend {
         Backend::Embedded => "msconv up",
         Backend::Native => "msconv up    (starts MediaMTX too where it is installed)",
+        Backend::Docker => "msconv up",
     }
 }
 

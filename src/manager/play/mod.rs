@@ -61,7 +61,7 @@ impl Target {
 
 fn no_hls() -> Failure {
     Failure::new(Kind::Server, "no server here speaks HLS")
-        .why("the native backend serves RTMP and RTSP")
+        .why("the servers that up starts serve RTMP and RTSP")
         .hint("--protocol rtsp")
         .hint("--protocol rtmp")
 }
