@@ -43,11 +43,21 @@ pub fn build(client: &Client, stack: &Stack) -> CommandLine {
     line
 }
 
-/// Fetches what is not built here and makes the containers, without starting any.
-pub fn create(client: &Client, stack: &Stack) -> CommandLine {
+/// The stack as compose understands it, with every variable filled in.
+pub fn config(client: &Client, stack: &Stack) -> CommandLine {
     let mut line = compose(client, stack, stack.monitoring);
-    line.args(["up", "--no-start", "--no-build"]);
+    line.arg("config");
     line
+}
+
+/// Whether an image is here.
+pub fn image(client: &Client, name: &str) -> CommandLine {
+    docker(client, ["image", "inspect", "--format", "{{.Id}}", name])
+}
+
+/// Fetches an image.
+pub fn pull(client: &Client, name: &str) -> CommandLine {
+    docker(client, ["pull", name])
 }
 
 /// Starts the containers, each after those it depends on.
@@ -107,7 +117,9 @@ mod tests {
         let lines = [
             engine(client),
             build(client, stack),
-            create(client, stack),
+            config(client, stack),
+            image(client, "a/b:1"),
+            pull(client, "a/b:1"),
             start(client, stack),
             containers(client, stack),
             inspect(client, &ids),

@@ -10,6 +10,7 @@ use crate::base::printable::bounded;
 use crate::base::{CommandLine, Failure, Kind, Outcome, clock};
 use crate::process::spawn::{self, RunError};
 use crate::process::talk::{self, Talk, TalkError, Told};
+use std::cell::RefCell;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
@@ -121,6 +122,30 @@ impl Engine<'_> {
         }
     }
 
+    /// Fetches the images that are neither built nor here. Not left to compose: its `up` takes them for part of the time
+    /// in which the servers have to answer, and docker-compose 1.29 waits for ever in `up --no-start` for a service that
+    /// is to end.
+    ///
+    /// # Errors
+    /// Server, or Interrupted.
+    pub async fn fetch(&self, limits: Limits) -> Outcome<()> {
+        let quiet = Engine { progress: &|_| {}, ..*self };
+        let what = "compose does not understand the stack";
+        let read = Limits { silence: ANSWER * 2, deadline: None };
+        let images = RefCell::new(Vec::new());
+        let gather = |line: &str| images.borrow_mut().extend(image(line));
+        let told = Engine { progress: &gather, ..*self };
+        told.step(&command::config(self.client, self.stack), read, what).await?;
+        for name in images.take() {
+            let what = format!("the image {name} cannot be fetched");
+            let here = quiet.talk(&command::image(self.client, &name), read, &|_| {}).await;
+            if !here.is_ok_and(|told| told.well()) {
+                self.step(&command::pull(self.client, &name), limits, &what).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Ends and removes what there is of the stack.
     ///
     /// # Errors
@@ -133,6 +158,14 @@ impl Engine<'_> {
         let what = "the containers cannot be removed";
         last.step(&command::down(self.client, self.stack, volumes), limits, what).await.map(|_| ())
     }
+}
+
+/// The image in a line of `compose config`: `    image: bluenviron/mediamtx:1.20.1-ffmpeg`.
+fn image(line: &str) -> Option<String> {
+    let name = line.trim_start().strip_prefix("image:")?.trim().trim_matches(['"', '\'']);
+    let fits = |c: char| c.is_ascii_alphanumeric() || "._-/:@".contains(c);
+    let plain = !name.is_empty() && name.len() <= 255 && !name.starts_with('-') && name.chars().all(fits);
+    plain.then(|| name.to_string())
 }
 
 /// The ids in the output of `ps --quiet`; anything else in it is no id.
@@ -171,6 +204,17 @@ pub fn inspect(client: &Client, ids: &[String]) -> Outcome<Vec<Container>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_images_are_images() {
+        assert_eq!(image("    image: a.b/c-d/e:1.2-x").as_deref(), Some("a.b/c-d/e:1.2-x"));
+        assert_eq!(image("    image: 'a@sha256:00'").as_deref(), Some("a@sha256:00"));
+        for line in
+            ["image:", "    image: --privileged", "    imagex: a", "    image: a b", "  command: image: a"]
+        {
+            assert_eq!(image(line), None, "{line}");
+        }
+    }
 
     #[test]
     fn only_ids_are_ids() {

@@ -147,16 +147,10 @@ async fn bring_up(
     free_ports(settings, before)?;
     let slow = Limits { silence: wish.wait.max(Duration::from_secs(1)) * PATIENT, deadline: None };
     engine.step(&command::build(engine.client, engine.stack), slow, "the images cannot be built").await?;
-    let record = Record {
-        schema: 1,
-        stack: engine.stack.clone(),
-        project: before.first().map(|c| c.project.clone()).unwrap_or_default(),
-        variables: public.to_vec(),
-    };
+    engine.fetch(slow).await?;
+    let project = before.first().map(|c| c.project.clone()).unwrap_or_default();
+    let record = Record { schema: 1, stack: engine.stack.clone(), project, variables: public.to_vec() };
     record.write(settings)?;
-    engine.step(&command::create(engine.client, engine.stack), slow, "the containers cannot be made").await?;
-    let project = engine.containers().await?.first().map(|c| c.project.clone()).unwrap_or_default();
-    Record { project, ..record }.write(settings)?;
     // From here on everything is here; what takes time now is the servers themselves.
     let patience =
         Patience { deadline: Instant::now() + wish.wait, whole: wish.wait, interrupted: wish.interrupted };
@@ -164,9 +158,12 @@ async fn bring_up(
     let started = engine
         .step(&command::start(engine.client, engine.stack), quick, "the containers cannot be started")
         .await;
+    let containers = engine.containers().await.unwrap_or_default();
+    if let Some(project) = containers.first().map(|c| c.project.clone()) {
+        Record { project, ..record }.write(settings)?;
+    }
     if let Err(failure) = started {
         // Compose says only that a dependency failed; the container says why.
-        let containers = engine.containers().await.unwrap_or_default();
         return Err(match containers.iter().find_map(|c| amiss(engine, c)) {
             Some(better) if failure.kind() == Kind::Server => better,
             _ => failure,
