@@ -7,7 +7,7 @@
 
 use super::encoder::Making;
 use super::ladder_plan::PlannedRung;
-use super::report::{Report, Transfer};
+use super::report::{Report, Transfer, VideoTrack};
 use crate::base::CommandLine;
 use crate::model::Quality;
 use std::path::Path;
@@ -84,7 +84,7 @@ pub fn estimate(work: &Work<'_>, quality: Quality) -> f64 {
     let pixels = |width: u32, height: u32| f64::from(width) * f64::from(height) / 1e6;
     let source = pixels(video.coded_width, video.coded_height);
     let own_rate = video.timing.constant().map_or(work.rate, |rate| rate.value());
-    let mut ms = source * own_rate * DECODE * codec(&video.codec, video.bit_depth);
+    let mut ms = 1000.0 * decoding(video, work.rate);
     if video.interlaced {
         ms += source * own_rate * DEINTERLACE;
     }
@@ -102,6 +102,13 @@ pub fn estimate(work: &Work<'_>, quality: Quality) -> f64 {
         ms += own * work.rate * encoding(quality, own) * share;
     }
     ms / 1000.0 + REST
+}
+
+/// CPU-seconds a second on the reference machine for decoding alone; `rate` is for a picture that does not tell its own.
+pub fn decoding(video: &VideoTrack, rate: f64) -> f64 {
+    let pixels = f64::from(video.coded_width) * f64::from(video.coded_height) / 1e6;
+    let own_rate = video.timing.constant().map_or(rate, |rate| rate.value());
+    pixels * own_rate * DECODE * codec(&video.codec, video.bit_depth) / 1000.0
 }
 
 /// How much dearer than 8 bit H.264 a codec is to decode.
