@@ -52,8 +52,8 @@ fn dashboards_and_rules_find_their_figures_in_a_real_prometheus() {
             node.as_ref().map_or(String::new(), |(_, port)| format!("\"127.0.0.1:{port}\"")),
         ),
         ("\"localhost:9090\"".to_string(), format!("\"127.0.0.1:{own}\"")),
-        ("scrape_interval: 15s".into(), "scrape_interval: 1s".into()),
-        ("scrape_timeout: 10s".into(), "scrape_timeout: 1s".into()),
+        ("scrape_interval: 15s".into(), "scrape_interval: 2s".into()),
+        ("scrape_timeout: 10s".into(), "scrape_timeout: 2s".into()),
         ("evaluation_interval: 15s".into(), "evaluation_interval: 1s".into()),
     ] {
         assert!(text.contains(&from), "prometheus.yml has no {from}");
@@ -128,8 +128,11 @@ fn dashboards_and_rules_find_their_figures_in_a_real_prometheus() {
         ["StreamDown", "StreamNoBytes", "PublisherSilent", "TargetDown", "ServerDown", "ExporterBlind"]
     {
         let alert = alerts().into_iter().find(|a| a.name == name).unwrap();
-        let found = asked(port, &alert.expression).unwrap();
-        assert!(found.is_empty(), "{name}: {found:?}");
+        // On a busy machine one scrape may be lost; the alert waits for more than one as well.
+        wait_for(&format!("{name} to be silent"), SOON, || {
+            let found = asked(port, &alert.expression)?;
+            if found.is_empty() { Ok(()) } else { Err(format!("{found:?}")) }
+        });
     }
     // Off the air without a stop: the alert's expression sees it.
     let record = msconv::process::run_record::RunRecord::read(&stage.file("pids/.state/a.json")).unwrap();
