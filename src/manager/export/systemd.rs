@@ -253,7 +253,7 @@ fn section_service(
     // The end and the next beginning.
     text.push_str(
         "# The supervisor ends ffmpeg itself; what it leaves is killed.\nKillMode=mixed\nTimeoutStartSec=120\n\
-         TimeoutStopSec=20\nRestart=on-failure\nRestartSec=2\n\
+         TimeoutStopSec=20\nRestart=on-failure\nRestartSec=5\n\
          # A wrong setting, a missing program, a name that is taken: trying again mends none of them.\n\
          RestartPreventExitStatus=2 5 8\n",
     );

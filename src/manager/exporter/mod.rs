@@ -51,7 +51,7 @@ impl Exporter {
         Exporter { settings, environment, client: Client::new(LIMITS), kept: Mutex::default() }
     }
 
-    /// The page: within [`RECORDS`] and a moment for writing, whatever the servers and the disk do.
+    /// The page: within 3 s and a moment for writing, whatever the servers and the disk do.
     pub async fn page(&self, broken: BrokenLimits<'_>) -> Arc<str> {
         // Who comes while a look is under way waits for that one.
         let mut kept = self.kept.lock().await;
