@@ -60,6 +60,7 @@ fn candidates(settings: &Settings, environment: &Environment) -> Vec<PathBuf> {
     vec![
         native.join("mediamtx.yml"),
         native.join("conf/mediamtx.yml"),
+        settings.paths.docker().join("stack/docker/mediamtx.yml"),
         settings.paths.home().join("docker/mediamtx.yml"),
         environment.cwd.join("docker/mediamtx.yml"),
         environment.cwd.join("mediamtx.yml"),

@@ -8,6 +8,7 @@ mod changing_sources;
 mod chaos;
 mod control_faces;
 mod dependencies;
+mod docker_backend;
 mod docs;
 mod efforts;
 mod embedded;

@@ -5,7 +5,7 @@ use super::stack::Stack;
 use crate::base::CommandLine;
 
 /// The profile of the services that watch the others.
-pub const MONITORING: &str = "monitoring";
+const MONITORING: &str = "monitoring";
 
 /// `docker ...`.
 pub fn docker<const N: usize>(client: &Client, args: [&str; N]) -> CommandLine {

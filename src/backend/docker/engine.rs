@@ -133,7 +133,19 @@ impl Engine<'_> {
         let what = "compose does not understand the stack";
         let read = Limits { silence: ANSWER * 2, deadline: None };
         let images = RefCell::new(Vec::new());
-        let gather = |line: &str| images.borrow_mut().extend(image(line));
+        let service = RefCell::new(String::new());
+        let gather = |line: &str| {
+            if let Some(name) = line.strip_prefix("  ").and_then(|l| l.strip_suffix(':')) {
+                if !name.starts_with(' ') {
+                    *service.borrow_mut() = name.to_string();
+                }
+            } else if let Some(name) = image(line)
+                // docker-compose 1.29 shows the services of every profile.
+                && (self.stack.monitoring || !super::WATCHERS.contains(&service.borrow().as_str()))
+            {
+                images.borrow_mut().push(name);
+            }
+        };
         let told = Engine { progress: &gather, ..*self };
         told.step(&command::config(self.client, self.stack), read, what).await?;
         for name in images.take() {

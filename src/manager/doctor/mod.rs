@@ -23,6 +23,9 @@ pub async fn examine(settings: &Settings, environment: &Environment, fix: bool) 
         checks.push(programs::nginx(settings, environment, needed));
         checks.push(programs::mediamtx(settings, servers.rtsp));
     }
+    if settings.backend == Backend::Docker {
+        checks.push(programs::docker(environment, needed));
+    }
     checks.push(programs::players(settings, environment));
     checks.push(programs::display(environment));
     checks.extend(servers.checks);

@@ -2,12 +2,14 @@
 
 use super::check::{Check, Status};
 use super::ffmpeg_fit;
+use crate::backend::docker;
 use crate::backend::native::{self, Version};
 use crate::base::Kind;
 use crate::config::{Environment, Settings};
 use crate::ffmpeg::capability::{Capability, Need};
 use crate::manager::install_line::{self, Wanted};
 use crate::manager::play::players;
+use crate::manager::servers;
 use crate::player;
 use crate::process::locate::locate;
 use std::path::Path;
@@ -123,6 +125,23 @@ pub fn players(settings: &Settings, environment: &Environment) -> Check {
         Check::warn(name, "none of vlc, mpv and ffplay is installed").next(install)
     } else {
         Check::warn(name, format!("none that plays RTSP here: {}", words.join(", "))).next(install)
+    }
+}
+
+/// Docker with compose and an engine. `needed` if no RTMP server answers and the stack would have to be started here.
+pub fn docker(environment: &Environment, needed: bool) -> Check {
+    let install = servers::install_docker(environment);
+    match docker::look(&install) {
+        Ok(found) => Check::ok(
+            "docker",
+            format!(
+                "engine {} through {}, compose {}",
+                found.engine_version,
+                found.client.docker.display(),
+                found.compose_version
+            ),
+        ),
+        Err(failure) => Check::of("docker", if needed { Status::Fail } else { Status::Warn }, &failure),
     }
 }
 
