@@ -208,7 +208,7 @@ pub fn probe(source: &Source, ffprobe: &Path, capability: &Capability) -> Outcom
     Ok(report)
 }
 
-/// The packets of a file's picture; `None` if they cannot all be read within [`PACKETS_LIMIT`] and [`LARGEST_READ`], so
+/// The packets of a file's picture; `None` if they cannot all be read within 3 s, or the file has more than 4 GiB, so
 /// that no start waits for a long film to be read.
 pub fn packets(source: &Source, ffprobe: &Path, track: u32) -> Option<Packets> {
     let Source::File(path) = source else { return None };
