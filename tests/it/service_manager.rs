@@ -120,6 +120,29 @@ fn systemd_finds_no_fault_with_the_units() {
     assert!(run.code != 0 || run.stderr.contains("msconv-golden-broken"), "{run}");
 }
 
+#[test]
+fn a_sources_address_comes_from_a_file_and_is_not_quoted() {
+    if !needs("ffmpeg") {
+        return;
+    }
+    let stage = Stage::new("units-source-file");
+    let publish = |text: &str, code: i32| {
+        std::fs::write(stage.file("source"), text).unwrap();
+        let args = ["publish", "-s", "a", "--input-rtmp-file", "source", "--original", "--dry-run"];
+        let run = stage.msconv(&args).expect(code);
+        assert!(!(run.stdout.clone() + &run.stderr).contains("hunter22"), "{run}");
+        run
+    };
+    publish("hunter22 is no address\n", 2).says("the address in source cannot be used");
+    publish("\n", 2).says("cannot be used");
+    let closed = crate::stage::Port::free();
+    publish(&format!("  rtmp://u:hunter22@127.0.0.1:{closed}/live/x  \nmore\n"), 7).says("cannot publish a");
+    let args = ["publish", "-s", "a", "--input-rtmp-file", "nowhere"];
+    stage.msconv(&args).expect(2).says("cannot read the source's address");
+    let args = ["publish", "-s", "a", "--input-rtmp-file", "source", "--test"];
+    stage.msconv(&args).expect(2).says("cannot be used with");
+}
+
 /// What a manager hears, until `last` has been said.
 fn heard(socket: &UnixDatagram, last: &str, so_far: &mut Vec<String>) {
     socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();

@@ -266,6 +266,37 @@ fn recorded_pages_of_nginx_are_exported() {
     assert!(seen > 15);
 }
 
+#[test]
+fn viewers_are_those_that_list_counts() {
+    let stage = Stage::new("monitoring-viewers");
+    let recorded = |file: &str| super::read(&format!("tests/data/{file}"));
+    let stat = recorded("nginx_stat/stat-mediamtx-pulls.xml");
+    let paths = recorded("mediamtx/paths-list-four-renditions.json");
+    let stat_url = format!("http://{}/stat", serve(move |_, _| stat.clone()));
+    let api_url = format!("http://{}", serve(move |_, _| paths.clone()));
+    let servers = ["--nginx-stat-url", &stat_url, "--mediamtx-url", &api_url];
+    let page = Exporter::start(&stage, &servers).page();
+    sound(&stage, &page);
+    let listed = stage.msconv(&[&["list", "--all", "--json"], &servers[..]].concat()).expect(0).json();
+    let mut compared = 0;
+    for stream in listed["streams"].as_array().unwrap() {
+        for rendition in stream["renditions"].as_array().unwrap() {
+            // A name that only waits for a publisher is not being published.
+            if rendition["state"] == "pending" {
+                continue;
+            }
+            let [application, key, label] =
+                [&stream["application"], &stream["key"], &rendition["label"]].map(|v| v.as_str().unwrap());
+            let labels = format!("{{application=\"{application}\",stream=\"{key}\",variant=\"{label}\"}}");
+            let viewers = value(&page, &format!("msconv_rendition_viewers{labels}"));
+            assert_eq!(viewers, rendition["viewers"].as_f64(), "{labels}: {page}");
+            compared += 1;
+        }
+    }
+    assert!(compared >= 4, "{listed}");
+    assert_eq!(page.matches("\nmsconv_rendition_viewers{").count(), compared, "{page}\n{listed}");
+}
+
 /// Answers each connection with `act`; its address.
 fn rogue(act: impl Fn(TcpStream) + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
