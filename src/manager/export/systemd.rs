@@ -305,9 +305,10 @@ fn hardened(text: &mut String, what: &What) {
          SystemCallFilter=@system-service\nSystemCallErrorNumber=EPERM\n",
     );
     match what {
+        // Empty homes, not closed ones: settings of the user's own that cannot be read would be an error.
         What::Serve | What::Exporter => {
             text.push_str(
-                "ProtectHome=yes\nPrivateDevices=yes\nMemoryDenyWriteExecute=yes\nLimitNOFILE=65536\n",
+                "ProtectHome=tmpfs\nPrivateDevices=yes\nMemoryDenyWriteExecute=yes\nLimitNOFILE=65536\n",
             );
         }
         What::Publish(stream) => {
