@@ -123,6 +123,7 @@ fn more(args: &PublishArgs) -> Vec<OsString> {
         ("--once", args.once),
         ("--no-passthrough", args.no_passthrough),
         ("--no-b-frames", args.no_b_frames),
+        ("--allow-http", args.allow_http),
     ] {
         if on {
             words.push(flag.into());
@@ -149,4 +150,50 @@ fn more(args: &PublishArgs) -> Vec<OsString> {
         words.extend(args.output_args.iter().cloned());
     }
     words
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn every_flag_of_publish_is_carried_into_the_unit_or_decided_upon() {
+        // Sources and keys have words of their own in a unit; the last four say how one publish goes, not a service.
+        const KNOWN: [&str; 27] = [
+            "stream_key",
+            "stream_key_file",
+            "input_file",
+            "device",
+            "input_rtmp",
+            "input_rtmp_file",
+            "allow_http",
+            "test",
+            "audio_device",
+            "original",
+            "variants",
+            "once",
+            "quality",
+            "leave_out",
+            "fps",
+            "encoder",
+            "keyframe_interval",
+            "audio_bitrate",
+            "passthrough",
+            "no_passthrough",
+            "no_b_frames",
+            "restart",
+            "output_args",
+            "foreground",
+            "wait",
+            "replace",
+            "dry_run",
+        ];
+        let cli = crate::cli::Cli::command();
+        let publish = cli.find_subcommand("publish").unwrap();
+        let global = |id: &str| cli.get_arguments().any(|a| a.get_id() == id) || id == "help";
+        for argument in publish.get_arguments() {
+            let id = argument.get_id().as_str();
+            assert!(KNOWN.contains(&id) || global(id), "{id} is new: what does it mean in a unit?");
+        }
+    }
 }
