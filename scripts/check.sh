@@ -67,7 +67,7 @@ fuzz_targets() {
 }
 shell_scripts() {
   if have shellcheck; then
-    shellcheck -x scripts/*.sh .ci/run
+    shellcheck -x scripts/*.sh .ci/run docker/nginx-rtmp/{start,healthy,own-folders,keep-small}
   else
     skip "shellcheck"
   fi

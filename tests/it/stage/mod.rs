@@ -19,7 +19,7 @@ pub use film::{Film, bunny, film, made};
 pub use gate::Gate;
 pub use http::http_get;
 pub use needs::needs;
-pub use nginx::{Nginx, NginxOptions};
+pub use nginx::{Nginx, NginxOptions, module};
 pub use ports::Port;
 pub use run::{Run, Running};
 pub use serve::{Answer, Serve, raw};
