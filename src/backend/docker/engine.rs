@@ -166,6 +166,8 @@ impl Engine<'_> {
         // A person who pressed Ctrl-C wants this to be done.
         let never = AtomicBool::new(false);
         let last = Engine { interrupted: &never, ..*self };
+        // Our own copy has none of the services that store anything, but docker-compose 1.29 makes their volumes all the same.
+        let volumes = volumes || self.stack.project.is_some();
         let limits = Limits { silence: REMOVED, deadline: Some(Instant::now() + REMOVED) };
         let what = "the containers cannot be removed";
         last.step(&command::down(self.client, self.stack, volumes), limits, what).await.map(|_| ())
