@@ -195,23 +195,23 @@ fn bits(out: &Path) -> f64 {
         .sum()
 }
 
-/// VMAF of each rendition, scaled up to the source.
+/// VMAF of each rendition against the source at the rendition's size, picture by picture: by their times, which FLV
+/// rounds to milliseconds, every other pair would be a picture apart.
 fn looks(program: &Path, source: &Path, out: &Path) -> String {
-    let graph = "[0:v]setpts=PTS-STARTPTS,format=yuv420p[r];[1:v]setpts=PTS-STARTPTS,scale=1920:1080:flags=bicubic,format=yuv420p[d];\
-                 [d][r]libvmaf=n_threads=2:n_subsample=4";
-    let of = |label: &str| {
+    let of = |(label, width, height, ..): &(&str, u32, u32, &str, &str)| {
+        let graph = format!(
+            "[0:v]scale={width}:{height}:flags=lanczos,format=yuv420p,settb=1/25,setpts=N[r];\
+             [1:v]format=yuv420p,settb=1/25,setpts=N[d];[d][r]libvmaf=n_threads=2:n_subsample=3"
+        );
         let mut command = Command::new(program);
-        command
-            .args(["-nostdin", "-hide_banner", "-i"])
-            .arg(source)
-            .arg("-i")
-            .arg(out.join(format!("{label}.flv")));
-        let output = command.args(["-filter_complex", graph, "-f", "null", "-"]).output().unwrap();
+        command.args(["-nostdin", "-hide_banner", "-i"]).arg(source);
+        command.arg("-i").arg(out.join(format!("{label}.flv")));
+        let output = command.args(["-filter_complex", &graph, "-f", "null", "-"]).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         said.split("VMAF score: ")
             .nth(1)
             .and_then(|s| s.split_whitespace().next()?.parse::<f64>().ok())
             .unwrap_or(0.0)
     };
-    RUNGS.iter().map(|(label, ..)| format!("{:.1}", of(label))).collect::<Vec<_>>().join(" ")
+    RUNGS.iter().map(|rung| format!("{:.1}", of(rung))).collect::<Vec<_>>().join(" ")
 }
