@@ -5,7 +5,7 @@ use super::cost::{self, Power, Work};
 use super::encoder::Making;
 use super::frame_rate::Rate;
 use super::ladder_plan::Chosen;
-use super::publish::Request;
+use super::plan::Request;
 use super::report::Report;
 use crate::model::{LeaveOut, Quality};
 

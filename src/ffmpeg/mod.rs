@@ -1,8 +1,9 @@
 //! Floor 2, pure: what to ask of ffmpeg and how to read its answers. Never starts it.
 //!
 //! In reading order: what a source is (`probe`, `report`, `frame_rate`, `packets`), what is made of it (`ladder_plan`,
-//! `passthrough`, `filter_graph`, `encoder`, `cost`, `effort`), how it is opened and sent (`input`, `loop_input`, `device`, `test_source`, `delivery`,
-//! `tee`), the whole (`invocation`, `publish`, `original`, `source_notes`), and what comes back (`progress`, `log_line`,
+//! `passthrough`, `filter_graph`, `encoder`, `cost`, `effort`), how it is opened and sent (`input`, `loop_input`,
+//! `device`, `test_source`, `reading`, `output`, `delivery`, `tee`), the whole (`plan`, `publish`, `original`,
+//! `source_notes`, `invocation`), and what comes back (`progress`, `log_line`,
 //! `diagnosis`).
 
 pub mod capability;
@@ -20,11 +21,14 @@ pub mod ladder_plan;
 pub mod log_line;
 pub mod loop_input;
 pub mod original;
+pub mod output;
 pub mod packets;
 pub mod passthrough;
+pub mod plan;
 pub mod probe;
 pub mod progress;
 pub mod publish;
+pub mod reading;
 pub mod report;
 pub mod source_notes;
 pub mod tee;

@@ -10,7 +10,7 @@ use super::capability::Capability;
 use super::frame_rate::Rate;
 use super::ladder_plan::PlannedRung;
 use super::packets::Packets;
-use super::publish::Request;
+use super::plan::Request;
 use super::report::{Report, Transfer, VideoTrack};
 use crate::model::{Passthrough, Source};
 

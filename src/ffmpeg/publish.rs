@@ -2,125 +2,24 @@
 //! that makes them.
 
 use super::capability::Capability;
-use super::cost::{self, Power};
 use super::delivery::{self, Delivered, Flow};
 use super::effort;
 use super::encoder::{self, Encoder, Keyframes, Making};
 use super::filter_graph;
 use super::frame_rate::{self, Rate};
-use super::input::{self, Opening};
 use super::invocation::Invocation;
 use super::ladder_plan::{self, Chosen, PlannedRung};
-use super::loop_input::{self, Repeat};
 use super::original;
-use super::packets::Packets;
+use super::output::{SOUND_PACKETS, clocked, closing, interleaving, map, sound_encoding};
 use super::passthrough;
+pub use super::plan::{Known, Plan, PlannedRendition, Request};
+use super::reading::{decoded_cheaply, inputs};
 use super::report::{AudioTrack, Report, VideoTrack};
 use super::source_notes;
-use crate::base::command_line::{Argument, CommandLine};
+use crate::base::command_line::Argument;
 use crate::base::{Failure, Kind, Outcome};
-use crate::model::rung::{Label, bitrate_text};
-use crate::model::{
-    Ladder, LeaveOut, Passthrough, Quality, Rendition, RenditionName, RtmpUrl, Source, StreamKey,
-};
-use serde::{Deserialize, Serialize};
-use std::ffi::OsString;
-use std::path::Path;
-use std::time::Duration;
-
-/// What is wanted. Holds secrets: serialised, it travels only through the pipe to the supervisor.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Request {
-    /// The stream.
-    pub key: StreamKey,
-    /// Where it comes from; the path of a file is absolute.
-    pub source: Source,
-    /// Send it on as it is.
-    pub original: bool,
-    /// The ladder; `None` is the default one, fitted to the source.
-    pub ladder: Option<Ladder>,
-    /// Play a file once.
-    pub once: bool,
-    /// The effort.
-    pub quality: Quality,
-    /// Which rungs go where no effort keeps up.
-    pub leave_out: LeaveOut,
-    /// `auto`, `x264` or another encoder by name.
-    pub encoder: String,
-    /// The frame rate, if one was asked for.
-    pub fps: Option<f64>,
-    /// Time between keyframes.
-    pub keyframe_interval: Duration,
-    /// Bits per second of the sound.
-    pub audio_bitrate_bps: u64,
-    /// Which sources may be copied into a rung that they fit.
-    pub passthrough: Passthrough,
-    /// Whether renditions may have B-frames.
-    pub b_frames: bool,
-    /// Arguments for the output, after all others.
-    pub output_args: Vec<OsString>,
-    /// Where the renditions go.
-    pub endpoint: RtmpUrl,
-}
-
-/// One rendition of a plan.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PlannedRendition {
-    /// Which.
-    pub rendition: Rendition,
-    /// Its name on the server.
-    pub name: RenditionName,
-    /// Width and height; zeros without a picture.
-    pub size: (u32, u32),
-    /// Upper bound of the picture's bits per second; for an original the source's own, 0 if unknown.
-    pub bitrate_bps: u64,
-}
-
-/// A publish, decided.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    /// What will appear at the server, best first.
-    pub renditions: Vec<PlannedRendition>,
-    /// `in 4 variants with x264`, `as it is`, `sound only`.
-    pub summary: String,
-    /// What a person should know.
-    pub notes: Vec<String>,
-    /// What a person should worry about.
-    pub warnings: Vec<String>,
-    /// The effort that was chosen; none where nothing is encoded.
-    pub quality: Option<Quality>,
-    /// CPU-seconds a second that it is thought to cost here, if that is known.
-    pub cost: Option<f64>,
-    /// Sizes of the pictures that are encoded, in the order of the renditions.
-    pub encoded: Vec<(u32, u32)>,
-    /// The call.
-    pub invocation: Invocation,
-}
-
-impl Plan {
-    /// The command, its progress on descriptor `progress_fd`.
-    pub fn command_line(&self, ffmpeg: &Path, progress_fd: Option<i32>) -> CommandLine {
-        self.invocation.command_line(ffmpeg, progress_fd)
-    }
-}
-
-/// What was found out beyond the source's description.
-#[derive(Clone, Debug, Default)]
-pub struct Known {
-    /// A font for the key and the time of day in the test picture was found
-    /// (see [`caption_trial`](super::test_source::caption_trial)).
-    pub caption: bool,
-    /// The packets of the picture; `None` if they were not read, or not to the end.
-    pub packets: Option<Packets>,
-    /// The encoder that was found to work; `None` is the one that the request names, `auto` being x264.
-    pub encoder: Option<Encoder>,
-    /// How many pictures it makes at once, the larger ones; x264 makes the rest. `None` is no limit.
-    pub sessions: Option<usize>,
-    /// What this machine can give; `None` if that is not known, and nothing is said of it then.
-    pub power: Option<Power>,
-    /// The labels of a stream that runs already and is planned again: these stay.
-    pub kept: Option<Vec<Label>>,
-}
+use crate::model::rung::Label;
+use crate::model::{Passthrough, Rendition, RenditionName, Source, StreamKey};
 
 /// The track whose packets decide whether it can be copied, if all else allows it.
 pub fn packets_wanted(request: &Request, report: &Report, capability: &Capability) -> Option<u32> {
@@ -337,18 +236,6 @@ fn copied(
     }
 }
 
-/// How times are written: at even distances, or, beside copied packets, as they are in the source. These may begin
-/// below zero (B-frames), and each connection would move them by an amount of its own; a second more keeps them together.
-fn clocked(capability: &Capability, copied: bool) -> Vec<Argument> {
-    let mode = if capability.at_least(5, 1) { "-fps_mode" } else { "-vsync" };
-    let mut args = vec![mode];
-    args.extend(if copied { &["passthrough", "-output_ts_offset", "1"][..] } else { &["cfr"][..] });
-    args.into_iter().map(Argument::from).collect()
-}
-
-/// Packets a second of AAC at 48 kHz: 1024 samples each.
-pub const SOUND_PACKETS: f64 = 48_000.0 / 1024.0;
-
 fn sound_only(
     request: &Request,
     report: &Report,
@@ -403,88 +290,15 @@ fn rendition(key: &StreamKey, rung: &PlannedRung) -> PlannedRendition {
     }
 }
 
-/// The inputs of a request. `rate` reaches what has no rate of its own: screens, test pictures, stills.
-pub(super) fn inputs(
-    request: &Request,
-    report: &Report,
-    capability: &Capability,
-    rate: Option<Rate>,
-    copied: bool,
-    caption: bool,
-) -> Vec<input::Input> {
-    let asked = request.fps.and(rate).map(Rate::argument);
-    let opening = Opening {
-        source: &request.source,
-        report,
-        repeat: repeat(request, report, capability, copied),
-        rate: asked.as_deref(),
-        caption: caption.then_some(request.key.as_str()),
-    };
-    input::publishing(&opening, capability)
-}
-
-/// Most of a CPU that decoding may take in one thread: the same thread feeds the filters and encoders.
-const ONE_THREAD: f64 = 0.4;
-
-/// Decoding in one thread where that is surely quick enough: threads that wait for each other cost a sixth more (5.1.9,
-/// 1080p film). Beside a copied picture what is decoded is only made smaller: deblocking the pictures that no other
-/// refers to, a tenth of decoding, would show nowhere.
-fn decoded_cheaply(
-    mut inputs: Vec<input::Input>,
-    video: &VideoTrack,
-    rate: Rate,
-    known: &Known,
-    copied: bool,
-) -> Vec<input::Input> {
-    let needed = known.power.map(|power| cost::decoding(video, rate.value()) * power.slowness);
-    let mut options: Vec<&str> = Vec::new();
-    if needed.is_some_and(|cpus| cpus <= ONE_THREAD) {
-        options.extend(["-threads", "1"]);
-    }
-    if copied {
-        options.extend(["-skip_loop_filter", "noref"]);
-    }
-    if let Some(input) = inputs.first_mut() {
-        input.args.splice(0..0, options.into_iter().map(Argument::from));
-    }
-    inputs
-}
-
-fn repeat(request: &Request, report: &Report, capability: &Capability, copied: bool) -> Option<Repeat> {
-    let Source::File(path) = &request.source else { return None };
-    let can_list = capability.demuxers.contains("concat") && capability.input_protocols.contains("data");
-    (!request.once).then(|| loop_input::way(path, report, copied, can_list))
-}
-
-fn map(what: &str) -> Vec<Argument> {
-    vec!["-map".into(), what.into()]
-}
-
-/// One AAC encoder for all renditions.
-pub(super) fn sound_encoding(bps: u64) -> Vec<Argument> {
-    vec!["-c:a".into(), "aac".into(), "-b:a".into(), bitrate_text(bps).into()]
-}
-
-/// How long one track waits for the other before it goes out alone, in microseconds: what the encoder holds back and
-/// a second. ffmpeg's own 10 s would let a silent stretch of the source stop the picture for as long.
-fn interleaving(delay: u32, rate: Rate) -> Vec<Argument> {
-    let seconds = (f64::from(delay) / rate.value() + 1.0).clamp(1.0, 30.0);
-    vec!["-max_interleave_delta".into(), format!("{}", (seconds * 10.0).ceil() as u64 * 100_000).into()]
-}
-
-/// What stands last before the output: headers in the container, where FLV wants them, and the user's own arguments.
-pub(super) fn closing(request: &Request) -> Vec<Argument> {
-    let mut args: Vec<Argument> = vec!["-flags".into(), "+global_header".into()];
-    args.extend(request.output_args.iter().cloned().map(Argument::plain));
-    args
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::ffmpeg::frame_rate::Timing;
     use crate::ffmpeg::report::Transfer;
+    use crate::model::{LeaveOut, Quality};
     use proptest::prelude::*;
+    use std::path::Path;
+    use std::time::Duration;
 
     fn any_rate() -> impl Strategy<Value = Option<Rate>> {
         (any::<u32>(), any::<u32>()).prop_map(|(num, den)| Rate::new(num % 100_000, den % 2_000))

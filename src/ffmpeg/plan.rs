@@ -1,0 +1,109 @@
+//! What goes into the plan of a publish and what comes out of it.
+
+use super::cost::Power;
+use super::encoder::Encoder;
+use super::invocation::Invocation;
+use super::packets::Packets;
+use crate::base::command_line::CommandLine;
+use crate::model::rung::Label;
+use crate::model::{
+    Ladder, LeaveOut, Passthrough, Quality, Rendition, RenditionName, RtmpUrl, Source, StreamKey,
+};
+use serde::{Deserialize, Serialize};
+use std::ffi::OsString;
+use std::path::Path;
+use std::time::Duration;
+
+/// What is wanted. Holds secrets: serialised, it travels only through the pipe to the supervisor.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Request {
+    /// The stream.
+    pub key: StreamKey,
+    /// Where it comes from; the path of a file is absolute.
+    pub source: Source,
+    /// Send it on as it is.
+    pub original: bool,
+    /// The ladder; `None` is the default one, fitted to the source.
+    pub ladder: Option<Ladder>,
+    /// Play a file once.
+    pub once: bool,
+    /// The effort.
+    pub quality: Quality,
+    /// Which rungs go where no effort keeps up.
+    pub leave_out: LeaveOut,
+    /// `auto`, `x264` or another encoder by name.
+    pub encoder: String,
+    /// The frame rate, if one was asked for.
+    pub fps: Option<f64>,
+    /// Time between keyframes.
+    pub keyframe_interval: Duration,
+    /// Bits per second of the sound.
+    pub audio_bitrate_bps: u64,
+    /// Which sources may be copied into a rung that they fit.
+    pub passthrough: Passthrough,
+    /// Whether renditions may have B-frames.
+    pub b_frames: bool,
+    /// Arguments for the output, after all others.
+    pub output_args: Vec<OsString>,
+    /// Where the renditions go.
+    pub endpoint: RtmpUrl,
+}
+
+/// One rendition of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedRendition {
+    /// Which.
+    pub rendition: Rendition,
+    /// Its name on the server.
+    pub name: RenditionName,
+    /// Width and height; zeros without a picture.
+    pub size: (u32, u32),
+    /// Upper bound of the picture's bits per second; for an original the source's own, 0 if unknown.
+    pub bitrate_bps: u64,
+}
+
+/// A publish, decided.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What will appear at the server, best first.
+    pub renditions: Vec<PlannedRendition>,
+    /// `in 4 variants with x264`, `as it is`, `sound only`.
+    pub summary: String,
+    /// What a person should know.
+    pub notes: Vec<String>,
+    /// What a person should worry about.
+    pub warnings: Vec<String>,
+    /// The effort that was chosen; none where nothing is encoded.
+    pub quality: Option<Quality>,
+    /// CPU-seconds a second that it is thought to cost here, if that is known.
+    pub cost: Option<f64>,
+    /// Sizes of the pictures that are encoded, in the order of the renditions.
+    pub encoded: Vec<(u32, u32)>,
+    /// The call.
+    pub invocation: Invocation,
+}
+
+impl Plan {
+    /// The command, its progress on descriptor `progress_fd`.
+    pub fn command_line(&self, ffmpeg: &Path, progress_fd: Option<i32>) -> CommandLine {
+        self.invocation.command_line(ffmpeg, progress_fd)
+    }
+}
+
+/// What was found out beyond the source's description.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// A font for the key and the time of day in the test picture was found
+    /// (see [`caption_trial`](super::test_source::caption_trial)).
+    pub caption: bool,
+    /// The packets of the picture; `None` if they were not read, or not to the end.
+    pub packets: Option<Packets>,
+    /// The encoder that was found to work; `None` is the one that the request names, `auto` being x264.
+    pub encoder: Option<Encoder>,
+    /// How many pictures it makes at once, the larger ones; x264 makes the rest. `None` is no limit.
+    pub sessions: Option<usize>,
+    /// What this machine can give; `None` if that is not known, and nothing is said of it then.
+    pub power: Option<Power>,
+    /// The labels of a stream that runs already and is planned again: these stay.
+    pub kept: Option<Vec<Label>>,
+}
