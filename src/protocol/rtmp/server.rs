@@ -4,33 +4,26 @@ mod connection;
 mod goodbye;
 
 use super::session::server::Rules;
-use crate::base::clock::Now;
 use crate::hub::Hub;
 use crate::protocol::RTMP;
+use crate::protocol::accepting::{self, Entrance};
 use crate::protocol::access::Ledger;
 use crate::protocol::admission::Door;
 use crate::telemetry::Log;
 use connection::Connection;
 use ring::rand::{SecureRandom, SystemRandom};
-use socket2::{SockRef, TcpKeepalive};
 use std::collections::HashMap;
-use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-/// How much the kernel may hold of what a reader has not taken. It doubles the number for its own bookkeeping.
-const SEND_BUFFER: usize = 256 << 10;
 /// Addresses of which it is remembered that their last attempt showed no credentials.
 const MOST_ASKED: usize = 1024;
 /// How long that is remembered.
 const ASKED: Duration = Duration::from_secs(60);
-/// How long connections may take to end when the server ends.
-const POLITE: Duration = Duration::from_secs(4);
 
 /// What the connections of a server share.
 pub struct Shared {
@@ -121,63 +114,11 @@ fn seed(random: &SystemRandom) -> [u8; 32] {
 
 /// Serves RTMP until `shutdown` says so. Then publishers' streams end, readers are told, and what is not gone after a
 /// few seconds is dropped.
-pub async fn serve(listener: TcpListener, shared: Arc<Shared>, mut shutdown: watch::Receiver<bool>) {
-    let mut connections = JoinSet::new();
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            Some(_) = connections.join_next() => continue,
-            _ = shutdown.wait_for(|down| *down) => break,
-        };
-        match accepted {
-            Ok((socket, remote)) => admit(&mut connections, socket, remote, &shared, &shutdown),
-            Err(error) => {
-                shared.log.warn(format_args!("rtmp: cannot accept a connection: {error}"));
-                // Out of files or memory: a moment lets others end.
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        }
-    }
-    drop(listener);
-    let polite = async { while connections.join_next().await.is_some() {} };
-    let _ = tokio::time::timeout(POLITE, polite).await;
-    connections.shutdown().await;
-}
-
-/// Begins a connection, or closes it at once if there are too many.
-fn admit(
-    connections: &mut JoinSet<()>,
-    socket: TcpStream,
-    remote: SocketAddr,
-    shared: &Arc<Shared>,
-    shutdown: &watch::Receiver<bool>,
-) {
-    let now = Now::read();
-    let registry = shared.hub.registry();
-    let client = registry.enter(RTMP, remote, now.mono, now.wall_ms);
-    let place = match shared.door.enter(&client) {
-        Ok(place) => place,
-        Err(refused) => {
-            registry.broke(refused.limit());
-            return shared.log.warn(format_args!("rtmp: {remote} refused: {refused}"));
-        }
-    };
-    if let Err(error) = arrange(&socket) {
-        return shared.log.debug(format_args!("rtmp: {remote}: {error}"));
-    }
-    let connection = Connection::new(shared.clone(), socket, client, place);
-    let shutdown = shutdown.clone();
-    connections.spawn(connection.run(shutdown));
-}
-
-/// Options of a connection: no waiting for more bytes, a bounded buffer, and an end for peers that vanished.
-fn arrange(socket: &TcpStream) -> io::Result<()> {
-    socket.set_nodelay(true)?;
-    let socket = SockRef::from(socket);
-    socket.set_send_buffer_size(SEND_BUFFER)?;
-    let keepalive = TcpKeepalive::new()
-        .with_time(Duration::from_secs(30))
-        .with_interval(Duration::from_secs(10))
-        .with_retries(3);
-    socket.set_tcp_keepalive(&keepalive)
+pub async fn serve(listener: TcpListener, shared: Arc<Shared>, shutdown: watch::Receiver<bool>) {
+    let ends = shutdown.clone();
+    let entrance = Entrance { hub: &shared.hub, door: &shared.door, log: &shared.log, kind: RTMP };
+    accepting::serve(listener, entrance, shutdown, |socket, client, place| {
+        Ok(Connection::new(shared.clone(), socket, client, place).run(ends.clone()))
+    })
+    .await;
 }

@@ -6,29 +6,21 @@ mod reading;
 
 use super::egress::Progress;
 use super::udp::Udp;
-use crate::base::clock::Now;
 use crate::hub::{Client, Hub};
+use crate::protocol::accepting::{self, Entrance};
 use crate::protocol::access::{Access, Ledger, neighbourhood};
 use crate::protocol::admission::Door;
 use crate::protocol::{RTSP_CONNECTION, RTSP_SESSION};
 use crate::telemetry::Log;
 use connection::Connection;
-use socket2::{SockRef, TcpKeepalive};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 use tokio::time::Instant;
-
-/// How much the kernel may hold of what a reader has not taken. It doubles the number for its own bookkeeping.
-const SEND_BUFFER: usize = 256 << 10;
-/// How long connections may take to end when the server ends.
-const POLITE: Duration = Duration::from_secs(4);
 
 /// The server's bounds in time and number. Values, so that tests can shorten them.
 #[derive(Clone, Copy, Debug)]
@@ -149,63 +141,11 @@ impl Shared {
 
 /// Serves RTSP until `shutdown` says so. Then readers are told, and what is not gone after a few seconds is dropped.
 /// What comes by datagram is read by [`Udp::serve`], which is a task of its own.
-pub async fn serve(listener: TcpListener, shared: Arc<Shared>, mut shutdown: watch::Receiver<bool>) {
-    let mut connections = JoinSet::new();
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            Some(_) = connections.join_next() => continue,
-            _ = shutdown.wait_for(|down| *down) => break,
-        };
-        match accepted {
-            Ok((socket, remote)) => admit(&mut connections, socket, remote, &shared, &shutdown),
-            Err(error) => {
-                shared.log.warn(format_args!("rtsp: cannot accept a connection: {error}"));
-                // Out of files or memory: a moment lets others end.
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        }
-    }
-    drop(listener);
-    let polite = async { while connections.join_next().await.is_some() {} };
-    let _ = tokio::time::timeout(POLITE, polite).await;
-    connections.shutdown().await;
-}
-
-/// Begins a connection, or closes it at once if there are too many.
-fn admit(
-    connections: &mut JoinSet<()>,
-    socket: TcpStream,
-    remote: SocketAddr,
-    shared: &Arc<Shared>,
-    shutdown: &watch::Receiver<bool>,
-) {
-    let now = Now::read();
-    let registry = shared.hub.registry();
-    let client = registry.enter(RTSP_CONNECTION, remote, now.mono, now.wall_ms);
-    let place = match shared.door.enter(&client) {
-        Ok(place) => place,
-        Err(refused) => {
-            registry.broke(refused.limit());
-            return shared.log.warn(format_args!("rtsp: {remote} refused: {refused}"));
-        }
-    };
-    match arrange(&socket).and_then(|()| Connection::new(shared.clone(), socket, client, place)) {
-        Ok(connection) => {
-            connections.spawn(connection.run(shutdown.clone()));
-        }
-        Err(error) => shared.log.debug(format_args!("rtsp: {remote}: {error}")),
-    }
-}
-
-/// Options of a connection: no waiting for more bytes, a bounded buffer, and an end for peers that vanished.
-fn arrange(socket: &TcpStream) -> io::Result<()> {
-    socket.set_nodelay(true)?;
-    let socket = SockRef::from(socket);
-    socket.set_send_buffer_size(SEND_BUFFER)?;
-    let keepalive = TcpKeepalive::new()
-        .with_time(Duration::from_secs(30))
-        .with_interval(Duration::from_secs(10))
-        .with_retries(3);
-    socket.set_tcp_keepalive(&keepalive)
+pub async fn serve(listener: TcpListener, shared: Arc<Shared>, shutdown: watch::Receiver<bool>) {
+    let ends = shutdown.clone();
+    let entrance = Entrance { hub: &shared.hub, door: &shared.door, log: &shared.log, kind: RTSP_CONNECTION };
+    accepting::serve(listener, entrance, shutdown, |socket, client, place| {
+        Ok(Connection::new(shared.clone(), socket, client, place)?.run(ends.clone()))
+    })
+    .await;
 }
