@@ -334,7 +334,8 @@ addresses() {
   local wrong_one
   for wrong_one in 999.1.1.1 nonsense 203.0.113.9; do
     ends 1 env MSCONV_LISTEN=$wrong_one docker-compose up -d
-    docker-compose down -v >/dev/null 2>&1
+    same "running with MSCONV_LISTEN=$wrong_one" "" "$(docker ps -q)"
+    ends 0 docker-compose down -v
   done
   ends 1 env MSCONV_SUBNET=nonsense docker-compose up -d
   docker-compose down -v >/dev/null 2>&1 || true

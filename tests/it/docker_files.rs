@@ -318,6 +318,10 @@ fn the_scripts_refuse_nonsense() {
         ("start", "MSCONV_TRUSTED", "10.0.0.0/8;deny all", "is no network"),
         ("own-folders", "MSCONV_SERVER_UID", "0; rm -rf /", "must be numbers"),
         ("own-folders", "MSCONV_SERVER_UID", "", "must be numbers"),
+        // Docker 20.10 would take these for every address there is.
+        ("own-folders", "MSCONV_LISTEN", "999.1.1.1", "MSCONV_LISTEN must be an IP address"),
+        ("own-folders", "MSCONV_LISTEN", "1:2", "MSCONV_LISTEN must be an IP address"),
+        ("own-folders", "MSCONV_CONTROL_LISTEN", "127.0.0.1.2", "MSCONV_CONTROL_LISTEN must be an IP address"),
     ] {
         stage.set(variable, value);
         let run = stage.spawn(root().join("docker/nginx-rtmp").join(script), &["/nowhere"]).wait(SOON);
