@@ -245,7 +245,7 @@ fn backends_do_not_mix_and_down_ends_whichever_runs() {
 fn wrong_values_are_usage_errors() {
     let stage = Stage::new("embedded-usage");
     for (args, words) in [
-        (&["up", "--backend=docker"][..], "'docker' is not one of embedded, native"),
+        (&["up", "--backend=podman"][..], "'podman' is not one of embedded, native, docker"),
         (&["up", "--listen=everywhere"], "--listen: 'everywhere' is no IP address"),
         (&["up", "--nginx-rtmp-url=rtmp://media.example/live"], "names another one"),
         (&["up", "--nginx-stat-url=https://localhost/stat"], "speaks http://"),
