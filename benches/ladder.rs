@@ -196,22 +196,32 @@ fn bits(out: &Path) -> f64 {
 }
 
 /// VMAF of each rendition against the source at the rendition's size, picture by picture: by their times, which FLV
-/// rounds to milliseconds, every other pair would be a picture apart.
+/// rounds to milliseconds, every other pair would be a picture apart. A rendition may begin with pictures of its own
+/// (a grid of frames begins at zero, a film a little later), so the beginning that fits best is looked for first.
 fn looks(program: &Path, source: &Path, out: &Path) -> String {
-    let of = |(label, width, height, ..): &(&str, u32, u32, &str, &str)| {
+    let of = |(label, width, height, ..): &(&str, u32, u32, &str, &str), skip: u32, length: &[&str]| {
         let graph = format!(
             "[0:v]scale={width}:{height}:flags=lanczos,format=yuv420p,settb=1/25,setpts=N[r];\
-             [1:v]format=yuv420p,settb=1/25,setpts=N[d];[d][r]libvmaf=n_threads=2:n_subsample=3"
+             [1:v]trim=start_frame={skip},format=yuv420p,settb=1/25,setpts=N[d];[d][r]libvmaf=n_threads=2:n_subsample=3"
         );
         let mut command = Command::new(program);
         command.args(["-nostdin", "-hide_banner", "-i"]).arg(source);
         command.arg("-i").arg(out.join(format!("{label}.flv")));
-        let output = command.args(["-filter_complex", &graph, "-f", "null", "-"]).output().unwrap();
+        let output = command
+            .args(["-filter_complex", &graph])
+            .args(length)
+            .args(["-f", "null", "-"])
+            .output()
+            .unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        said.split("VMAF score: ")
-            .nth(1)
-            .and_then(|s| s.split_whitespace().next()?.parse::<f64>().ok())
-            .unwrap_or(0.0)
+        let score =
+            said.split("VMAF score: ").nth(1).and_then(|s| s.split_whitespace().next()?.parse::<f64>().ok());
+        score.unwrap_or(0.0)
     };
-    RUNGS.iter().map(|rung| format!("{:.1}", of(rung))).collect::<Vec<_>>().join(" ")
+    let best = |rung| {
+        let begin = |skip: &u32| of(rung, *skip, &["-frames:v", "150"]);
+        let skip = (0..4).max_by(|a, b| begin(a).total_cmp(&begin(b))).unwrap_or(0);
+        of(rung, skip, &[])
+    };
+    RUNGS.iter().map(|rung| format!("{:.1}", best(rung))).collect::<Vec<_>>().join(" ")
 }

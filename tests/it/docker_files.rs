@@ -321,7 +321,12 @@ fn the_scripts_refuse_nonsense() {
         // Docker 20.10 would take these for every address there is.
         ("own-folders", "MSCONV_LISTEN", "999.1.1.1", "MSCONV_LISTEN must be an IP address"),
         ("own-folders", "MSCONV_LISTEN", "1:2", "MSCONV_LISTEN must be an IP address"),
-        ("own-folders", "MSCONV_CONTROL_LISTEN", "127.0.0.1.2", "MSCONV_CONTROL_LISTEN must be an IP address"),
+        (
+            "own-folders",
+            "MSCONV_CONTROL_LISTEN",
+            "127.0.0.1.2",
+            "MSCONV_CONTROL_LISTEN must be an IP address",
+        ),
     ] {
         stage.set(variable, value);
         let run = stage.spawn(root().join("docker/nginx-rtmp").join(script), &["/nowhere"]).wait(SOON);
