@@ -15,7 +15,7 @@ const GOOD: &str = r#"
   *" config") printf 'services:\n  mediamtx:\n    image: some/image:1\n  grafana:\n    image: other/image:2\n' ;;
   "image inspect "*) exit 1 ;;
   "pull "*) echo "Pulling $2" ;;
-  *" build") echo "Step 1/8 : FROM debian" ;;
+  *" build"|*" build --force-rm") echo "Step 1/8 : FROM debian" ;;
   *" up --detach --no-build")
     : >"$FAKE/up"
     if ! [ -e "$FAKE/serve.pid" ]; then

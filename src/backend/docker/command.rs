@@ -40,6 +40,10 @@ fn compose(client: &Client, stack: &Stack, monitoring: bool) -> CommandLine {
 pub fn build(client: &Client, stack: &Stack) -> CommandLine {
     let mut line = compose(client, stack, stack.monitoring);
     line.arg("build");
+    if matches!(client.compose, Compose::Standalone(_)) {
+        // docker-compose 1.29 leaves the container of a failed step behind; the plugin's builder has none.
+        line.arg("--force-rm");
+    }
     line
 }
 
