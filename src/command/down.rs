@@ -4,7 +4,6 @@ use super::Context;
 use super::up::shown;
 use crate::base::{Outcome, clock};
 use crate::cli::DownArgs;
-use crate::config::resolved::Backend;
 use crate::manager::servers::{self, Ended};
 use std::time::Duration;
 
@@ -45,8 +44,7 @@ pub fn run(context: &Context, args: &DownArgs) -> Outcome<u8> {
         let keys = down.running_streams.join(" ");
         console.note(&format!("still publishing, now without a server: {keys}    (msconv stop -s {keys})"));
     }
-    let containers = context.settings.backend == Backend::Docker;
-    if args.volumes && !containers {
+    if args.volumes && !down.containers {
         console.note("--volumes: these servers store nothing but their logs, which stay");
     }
     Ok(0)

@@ -21,6 +21,9 @@ pub struct Down {
     pub servers: Vec<backend::Down>,
     /// Our streams that still run, and now have no server.
     pub running_streams: Vec<String>,
+    /// Whether containers were among them, which may have stored more than logs.
+    #[serde(skip)]
+    pub containers: bool,
 }
 
 /// What `up` is asked for beside the settings.
@@ -102,7 +105,9 @@ pub async fn down(settings: &Settings, environment: &Environment, volumes: bool)
     let mut servers = embedded::down(settings, TURN).await?;
     servers.extend(native::down(settings, TURN).await?);
     let install = install_docker(environment);
-    servers.extend(docker::down(settings, environment, &install, volumes, TURN).await?);
+    let contained = docker::down(settings, environment, &install, volumes, TURN).await?;
+    let containers = !contained.is_empty();
+    servers.extend(contained);
     let any = servers.iter().any(|s| s.outcome != Ended::NotRunning);
     let running_streams = if any {
         ours::ours(settings, environment)
@@ -113,7 +118,7 @@ pub async fn down(settings: &Settings, environment: &Environment, volumes: bool)
     } else {
         Vec::new()
     };
-    Ok(Down { servers, running_streams })
+    Ok(Down { servers, running_streams, containers })
 }
 
 /// The servers of this home, running or not.
