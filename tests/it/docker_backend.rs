@@ -205,6 +205,22 @@ fn a_sick_container_is_quoted_and_taken_away() {
 }
 
 #[test]
+fn a_container_between_two_attempts_is_quoted_too() {
+    let words = r#"
+  "inspect "*)
+    printf '[{"Id":"1123456789ab","RestartCount":1,"State":{"Status":"restarting","Running":true,"Restarting":true,"Health":{"Status":"unhealthy"}},"Config":{"Labels":{"com.docker.compose.project":"p","com.docker.compose.service":"nginx-rtmp"}}}]' ;;
+  "logs "*) echo "nginx: [emerg] unknown directive" >&2 ;;
+  *" up --detach"*) : >"$FAKE/up"; echo 'ERROR: for mediamtx  Container "42a625a6923b" is unhealthy.' >&2; exit 1 ;;"#;
+    let stage = stage("docker-restless", &[("docker", words)]);
+    stage
+        .msconv(&["up"])
+        .expect(6)
+        .says("nginx-rtmp does not get well")
+        .says("it said: nginx: [emerg] unknown directive");
+    nothing_is_left(&stage);
+}
+
+#[test]
 fn a_stack_that_never_gets_well_is_given_up_in_time() {
     let words = r#"
   "inspect "*)

@@ -40,6 +40,8 @@ const PREPARES: &str = "log-folders";
 const WATCHERS: [&str; 4] = ["exporter", "prometheus", "node-exporter", "grafana"];
 /// Building and fetching may be silent for this many times as long as the servers may take to answer.
 const PATIENT: u32 = 10;
+/// The sentence where compose gives no better one.
+const NOT_STARTED: &str = "the containers cannot be started";
 /// Time between two looks at the containers.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -155,16 +157,21 @@ async fn bring_up(
     let patience =
         Patience { deadline: Instant::now() + wish.wait, whole: wish.wait, interrupted: wish.interrupted };
     let quick = Limits { silence: wish.wait, deadline: Some(patience.deadline) };
-    let started = engine
-        .step(&command::start(engine.client, engine.stack), quick, "the containers cannot be started")
-        .await;
+    let started = engine.step(&command::start(engine.client, engine.stack), quick, NOT_STARTED).await;
     let containers = engine.containers().await.unwrap_or_default();
     if let Some(project) = containers.first().map(|c| c.project.clone()) {
         Record { project, ..record }.write(settings)?;
     }
     if let Err(failure) = started {
-        // Compose says only that a dependency failed; the container says why.
-        return Err(match containers.iter().find_map(|c| amiss(engine, c)) {
+        // Compose says only that a dependency failed; the container says why. One that comes and goes is between two
+        // attempts just now, and looks as if it were starting.
+        let generic = failure.what() == NOT_STARTED;
+        let starting = |c: &&Container| generic && c.state == State::Starting;
+        let restless = || {
+            let container = containers.iter().find(starting)?;
+            Some(engine.blame(container, format!("{} does not get well", container.service)))
+        };
+        return Err(match containers.iter().find_map(|c| amiss(engine, c)).or_else(restless) {
             Some(better) if failure.kind() == Kind::Server => better,
             _ => failure,
         });
