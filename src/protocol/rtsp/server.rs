@@ -35,7 +35,8 @@ pub struct Limits {
     pub reports: Duration,
     /// For a reader to take what was sent before its stream ended.
     pub farewell: Duration,
-    /// For a datagram reader whose port is closed to take its leave.
+    /// For a datagram reader whose port is closed to take its leave: GStreamer closes its ports first, and on a machine
+    /// full of work has needed more than two seconds for the rest.
     pub vanished: Duration,
     /// Sessions from one address, except from this machine.
     pub sessions_per_address: usize,
@@ -49,7 +50,7 @@ impl Default for Limits {
             silence: Duration::from_secs(10),
             reports: Duration::from_secs(5),
             farewell: Duration::from_secs(5),
-            vanished: Duration::from_secs(2),
+            vanished: Duration::from_secs(10),
             sessions_per_address: 16,
         }
     }
