@@ -54,6 +54,15 @@ licences() {
     say "note: cargo deny is not here; the test dependencies::licences_and_bans_of_deny_toml_are_kept looked instead"
   fi
 }
+oldest_rust() {
+  local oldest
+  oldest=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+  if have rustup && rustup toolchain list 2>/dev/null | grep -q "^$oldest"; then
+    cargo "+$oldest" check --locked --all-targets --target-dir "$target/oldest"
+  else
+    say "note: Rust $oldest, the oldest that shall do, is not here (rustup toolchain install $oldest)"
+  fi
+}
 fuzz_targets() {
   [ -f fuzz/Cargo.toml ] || return 0
   if have rustup && rustup toolchain list 2>/dev/null | grep -q '^nightly' && cargo fuzz --version >/dev/null 2>&1; then
@@ -79,6 +88,7 @@ check "lints" lints
 check "tests" tests "$@"
 check "documentation" documentation
 check "licences" licences
+check "oldest Rust" oldest_rust
 check "fuzz targets" fuzz_targets
 
 step "summary"

@@ -160,7 +160,7 @@ fn up_and_down_at_once_end_in_one_clean_state() {
     let Some(stage) = stage("up-down-race") else { return };
     for _ in 0..5 {
         let racers: Vec<_> =
-            ["up", "down", "up", "down"].iter().map(|c| stage.spawn_msconv(&[c, "--json"])).collect();
+            ["up", "down", "up", "down"].iter().map(|c| stage.spawn_msconv(&[*c, "--json"])).collect();
         for racer in racers {
             racer.wait(SOON * 2).expect(0);
         }
