@@ -1,37 +1,18 @@
 //! Finding Docker: its client, compose in either form, and an engine that lets us in.
 
-use super::command;
+use super::command::{self, Client, Compose};
 use super::words;
 use crate::base::failure::io_words;
 use crate::base::printable::bounded;
 use crate::base::{CommandLine, Failure, Kind, Outcome};
 use crate::process::locate::locate;
 use crate::process::spawn::{self, Output, RunError};
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// How long a question to the client or the engine may take.
 pub const ANSWER: Duration = Duration::from_secs(10);
 /// The first docker-compose that waits for services to be healthy or to have ended well.
 const OLDEST: (u32, u32) = (1, 29);
-
-/// The way to compose.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Compose {
-    /// `docker compose`.
-    Plugin,
-    /// `docker-compose`.
-    Standalone(PathBuf),
-}
-
-/// The programs by which Docker is spoken to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Client {
-    /// `docker`.
-    pub docker: PathBuf,
-    /// Compose.
-    pub compose: Compose,
-}
 
 /// What is here, in words for `doctor`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,11 +1,29 @@
 //! The commands that are given to Docker and compose, as values. Pure.
 
-use super::client::{Client, Compose};
 use super::stack::Stack;
 use crate::base::CommandLine;
+use std::path::PathBuf;
 
 /// The profile of the services that watch the others.
 const MONITORING: &str = "monitoring";
+
+/// The way to compose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Compose {
+    /// `docker compose`.
+    Plugin,
+    /// `docker-compose`.
+    Standalone(PathBuf),
+}
+
+/// The programs by which Docker is spoken to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Client {
+    /// `docker`.
+    pub docker: PathBuf,
+    /// Compose.
+    pub compose: Compose,
+}
 
 /// `docker ...`.
 pub fn docker<const N: usize>(client: &Client, args: [&str; N]) -> CommandLine {

@@ -1,7 +1,8 @@
 //! One stack and the means to work on it: runs the commands, looks at the containers, quotes what went wrong.
 
-use super::client::{ANSWER, Client};
+use super::client::ANSWER;
 use super::command;
+use super::command::Client;
 use super::container::{self, Container, State};
 use super::stack::Stack;
 use super::words;

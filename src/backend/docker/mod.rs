@@ -20,8 +20,8 @@ use crate::config::{Environment, Settings};
 use crate::status::fetch::{Client as Http, Limits as HttpLimits};
 use crate::status::rtsp_describe::{self, Verdict};
 use crate::status::{self, mediamtx, rtmp_hello};
-use client::Client;
 pub use client::{Found, Install, look};
+use command::{Client, Compose};
 use container::{Container, State};
 pub use engine::Progress;
 use engine::{Engine, Limits};
@@ -375,7 +375,7 @@ pub fn status(settings: &Settings) -> Vec<Server> {
 /// The containers of a recorded stack, without compose; `None` if Docker does not say.
 fn containers_of(record: &Record) -> Option<Vec<Container>> {
     let docker = crate::process::locate::locate(None, "docker")?;
-    let client = Client { docker, compose: client::Compose::Plugin };
+    let client = Client { docker, compose: Compose::Plugin };
     if record.project.is_empty() {
         return None;
     }
