@@ -24,6 +24,7 @@ seeds() {
     case "$1" in
     stat_xml) echo tests/data/nginx_stat ;;
     mtx_json) echo tests/data/mediamtx ;;
+    docker_inspect) echo tests/data/docker ;;
     ffprobe_json) echo tests/data/ffprobe ;;
     ffmpeg_progress) echo tests/data/ffmpeg_progress ;;
     ffmpeg_log) echo tests/data/ffmpeg_log ;;

@@ -3,7 +3,7 @@
 
 mod client;
 mod command;
-mod container;
+pub mod container;
 mod engine;
 mod grafana;
 mod record;
