@@ -3,6 +3,7 @@
 
 use crate::stage::wait_for;
 use bytes::Bytes;
+use msconv::base::secret::Redactor;
 use msconv::hub::{self, Client, Hub, Kind, Registry};
 use msconv::media::codec::aac;
 use msconv::media::rtp::unpack::Unit;
@@ -16,7 +17,7 @@ use msconv::protocol::rtsp::session::client::{Caller, Event, Way, Wish};
 use msconv::protocol::rtsp::udp::Udp;
 use msconv::protocol::rtsp::wire::Status;
 use msconv::protocol::rtsp::wire::play_head::Start;
-use msconv::telemetry::Log;
+use msconv::telemetry::{Level, Log};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -42,9 +43,14 @@ pub struct House {
     pub rtmp: SocketAddr,
     pub rtp: SocketAddr,
     pub hub: Hub,
+    /// What the RTSP server said, shown when a test fails.
+    said: Arc<Mutex<Vec<String>>>,
     down: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
 }
+
+/// Most lines that are kept of what the server says.
+const MOST_SAID: usize = 500;
 
 /// An even port and the one behind it.
 fn pair() -> (UdpSocket, UdpSocket) {
@@ -70,6 +76,19 @@ impl House {
         let (down, downs) = watch::channel(false);
         let (tell, told) = std::sync::mpsc::channel();
         let of_house = hub.clone();
+        let said: Arc<Mutex<Vec<String>>> = Arc::default();
+        let lines = said.clone();
+        let began = Instant::now();
+        let log = Log::new(
+            Level::Debug,
+            Redactor::new(),
+            Box::new(move |line| {
+                let mut lines = lines.lock().unwrap();
+                if lines.len() < MOST_SAID {
+                    lines.push(format!("{:.3} {line}", began.elapsed().as_secs_f64()));
+                }
+            }),
+        );
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async move {
@@ -87,7 +106,7 @@ impl House {
                     door.clone(),
                     ledger.clone(),
                     Some(udp.clone()),
-                    Log::silent(),
+                    log,
                 );
                 shared.limits = plan.limits;
                 let rules = rtmp::session::server::Rules::default();
@@ -101,7 +120,7 @@ impl House {
         });
         let (rtsp, rtmp, port) = told.recv().unwrap();
         let rtp = SocketAddr::new(rtsp.ip(), port);
-        House { rtsp, rtmp, rtp, hub: of_house, down, thread: Some(thread) }
+        House { rtsp, rtmp, rtp, hub: of_house, said, down, thread: Some(thread) }
     }
 
     /// Ends it and waits.
@@ -150,6 +169,10 @@ impl House {
 
 impl Drop for House {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            let said = self.said.lock().map(|lines| lines.join("\n")).unwrap_or_default();
+            eprintln!("the server's limits: {:?}\n{said}", self.hub.registry().broken_limits());
+        }
         let _ = self.down.send(true);
         if let Some(thread) = self.thread.take() {
             let ended = thread.join();
