@@ -94,6 +94,16 @@ if [ -z "$film" ]; then
     -c:v libx264 -preset ultrafast -pix_fmt yuv420p -g 50 -c:a aac -b:a 128k "$film"
 fi
 
+# Reads 3 s and saves a picture; prints what went wrong.
+looked_at() {
+  timeout 60 ffprobe -hide_banner -loglevel error "${options[@]}" -show_entries stream=codec_name,width,height \
+    -of csv=p=0 "$1" >"$2.tracks" 2>"$2.words" || { cat "$2.words" && return 1; }
+  tr '\n' ' ' <"$2.tracks" >"$2.form"
+  rm -f "$2.tracks" "$2.words"
+  timeout 90 ffmpeg -nostdin -hide_banner -loglevel error -y "${options[@]}" -i "$1" \
+    -t 3 -f null - -t 3 -map 0:v:0 -frames:v 1 -update 1 "$2" 2>&1
+}
+
 step "live"
 shown publish -s demo -f "$film"
 shown list
@@ -113,11 +123,15 @@ for label in $labels; do
     picture=$pictures/$label-$protocol.png
     options=(-rw_timeout 20000000)
     [ "$protocol" = rtsp ] && options=(-rtsp_transport tcp)
-    form=$(timeout 60 ffprobe -hide_banner -loglevel error "${options[@]}" \
-      -show_entries stream=codec_name,width,height -of csv=p=0 "$url" | tr '\n' ' ') || fail "ffprobe cannot read $url"
-    words=$(timeout 90 ffmpeg -nostdin -hide_banner -loglevel error -y "${options[@]}" -i "$url" \
-      -t 3 -f null - -t 3 -map 0:v:0 -frames:v 1 -update 1 "$picture" 2>&1) || fail "ffmpeg cannot read $url: $words"
-    [ -z "$words" ] || fail "decoding $url was not clean: $words"
+    # A machine that is suddenly busy makes msconv begin anew once at a lower quality, and readers with it.
+    for try in 1 2 3; do
+      words=$(looked_at "$url" "$picture") && [ -z "$words" ] && break
+      [ $try -lt 3 ] || fail "$url could not be read cleanly: $words"
+      say "note: once more, $url: $words"
+      sleep 3
+    done
+    form=$(cat "$picture.form")
+    rm -f "$picture.form"
     [ -s "$picture" ] || fail "there is no picture of $url"
     case $form in *h264,*) ;; *) fail "$url carries no H.264: $form" ;; esac
     line=$(printf '%-8s %-5s %-32s %s' "$label" "$protocol" "$form" "$picture")
