@@ -9,7 +9,9 @@ mod start;
 
 pub use place::Ended;
 
+use crate::config::Settings;
 use serde::Serialize;
+use std::path::PathBuf;
 
 /// One server after `up`, or as `status` sees it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -28,6 +30,18 @@ pub struct Server {
     pub urls: Vec<String>,
     /// Its log.
     pub log: String,
+}
+
+/// Where `nginx` or `mediamtx` is reached, and its log.
+fn reached(settings: &Settings, name: &str) -> (Vec<String>, PathBuf) {
+    let paths = &settings.paths;
+    match name {
+        "nginx" => (
+            vec![settings.nginx_rtmp_url.to_string(), settings.nginx_stat_url.to_string()],
+            paths.nginx_logs().join("error.log"),
+        ),
+        _ => (vec![settings.rtsp_url.to_string(), settings.mediamtx_url.to_string()], paths.mediamtx_log()),
+    }
 }
 
 /// What `up` did.

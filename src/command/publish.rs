@@ -108,9 +108,12 @@ fn source(args: &PublishArgs) -> Outcome<Source> {
 /// The source at this address, if it may be opened.
 fn allowed(url: SourceUrl, http: bool) -> Outcome<Source> {
     if url.reaches_others() && !http {
-        return Err(Failure::usage(format!("the source {url}: {} only by --allow-http", url.scheme()))
-            .why("what such a URL leads to (a playlist's segments and keys, redirects) may lie on any host")
-            .hint("--allow-http"));
+        return Err(Failure::usage(format!(
+            "cannot read {url}: {} is opened only by --allow-http",
+            url.scheme()
+        ))
+        .why("what such a URL leads to (a playlist's segments and keys, redirects) may lie on any host")
+        .hint("--allow-http"));
     }
     Ok(Source::Url(url))
 }

@@ -259,17 +259,18 @@ fn nvenc(quality: Quality) -> Options {
         .to_vec()
 }
 
-/// Capped constant quality. The recipes are measured on 30 s of film in four renditions, ffmpeg 5.1.9, against the
-/// plain command (four scalers, four encoders at `fast`, crf 23, the same keyframes): user and system time of the whole
-/// publish (0.03 more or less from run to run), and VMAF of each rendition scaled up to the source.
+/// Capped constant quality. The recipes are measured on real film in four renditions, ffmpeg 5.1.9, against the plain
+/// command (four scalers, four encoders at `fast`, crf 23, the same keyframes): user and system time of the whole publish
+/// (0.03 more or less from run to run), and VMAF of each rendition at its own size. Balanced over 30 s, the others over
+/// 12 s of it; more in docs/performance.md.
 ///
 /// | | time | VMAF 1080p, 720p, 480p, 360p | bits of the four |
 /// |---|---|---|---|
-/// | plain command | 1.00 | 94.3 87.4 75.2 61.3 | 1.00 |
-/// | fastest | 0.22 | -7.1 -8.7 -11.5 -11.0 | 1.05 |
-/// | fast, auto | 0.33 | -1.7 -1.9 -2.4 -1.3 | 1.02 |
-/// | balanced | 0.41 | +0.1 -0.8 -0.2 +0.1 | 1.04 |
-/// | best | 1.10 | +0.5 +1.1 +1.5 +0.8 | 1.02 |
+/// | plain command | 1.00 | 93.8 93.7 93.1 92.0 | 1.00 |
+/// | fastest | 0.22 | -6.6 -6.0 -6.6 -7.9 | 1.13 |
+/// | fast, auto | 0.33 | -2.0 -1.3 -1.2 -0.5 | 1.02 |
+/// | balanced | 0.38 | -1.0 -0.7 -0.2 +0.1 | 1.07 |
+/// | best | 1.08 | +0.6 +1.1 +1.1 +0.8 | 1.08 |
 ///
 /// `superfast` and `ultrafast` look far better for their bits with a short look ahead, which they leave out by default
 /// and which costs them next to nothing. B-frames stay, where a preset has them: without them balanced needs 5 % more

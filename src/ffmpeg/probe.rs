@@ -7,7 +7,6 @@ use super::capability::Capability;
 use super::frame_rate::{Rate, Timing};
 use super::input;
 pub use super::report::{AudioTrack, Report, Transfer, VideoTrack};
-use super::source_notes::VARIANTS;
 use crate::base::command_line::{Argument, CommandLine};
 use crate::model::Source;
 use serde_json::Value;
@@ -88,13 +87,15 @@ pub fn parse(json: &[u8]) -> Result<Report, ProbeError> {
         format: words(format, "format_name"),
         duration: positive(format, "duration"),
         bit_rate_bps: whole(format, "bit_rate"),
-        video: picture(&words(format, "format_name"), &pictures).and_then(video),
+        video: None,
         audio: chosen(&sounds).map(audio),
         video_tracks: pictures.len(),
         audio_tracks: sounds.len(),
         picture_promised: promised(format),
         still: still(&words(format, "format_name")) && !pictures.is_empty(),
     };
+    let picture = if report.in_several_sizes() { largest(&pictures) } else { chosen(&pictures) };
+    report.video = picture.and_then(video);
     // A device says what it delivers; what is counted over its first pictures is chance.
     if report.is_format(&["x11grab", "v4l2", "video4linux2", "fbdev"])
         && let Some(video) = &mut report.video
@@ -110,15 +111,10 @@ fn promised(format: &Value) -> bool {
     ["displayWidth", "width"].into_iter().any(|name| number(tags, name).is_some_and(|n| n > 0.0))
 }
 
-/// The picture to take: of the sizes of one film, which playlists name, the largest.
-fn picture<'a>(format: &str, tracks: &[&'a Value]) -> Option<&'a Value> {
-    if !format.split(',').any(|name| VARIANTS.contains(&name)) {
-        return chosen(tracks);
-    }
-    let area = |track: &&&Value| {
-        side(track, "width").unwrap_or(0).saturating_mul(side(track, "height").unwrap_or(0))
-    };
-    // Of equal ones the first, as everywhere.
+/// The largest picture, of equal ones the first.
+fn largest<'a>(tracks: &[&'a Value]) -> Option<&'a Value> {
+    let side = |track: &Value, name: &str| side(track, name).unwrap_or(0);
+    let area = |track: &&&Value| u64::from(side(track, "width")) * u64::from(side(track, "height"));
     tracks.iter().rev().max_by_key(area).copied()
 }
 

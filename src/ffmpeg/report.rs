@@ -126,6 +126,11 @@ impl Report {
         if self.is_format(&["flv", "live_flv"]) { "a:0".into() } else { track.index.to_string() }
     }
 
+    /// Whether it is a playlist that names one film in several sizes.
+    pub fn in_several_sizes(&self) -> bool {
+        self.is_format(&["hls", "applehttp", "dash"])
+    }
+
     /// Whether the name of the demuxer is one of `names`.
     pub fn is_format(&self, names: &[&str]) -> bool {
         self.format.split(',').any(|format| names.contains(&format))

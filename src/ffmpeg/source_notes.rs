@@ -11,8 +11,6 @@ use crate::model::Source;
 /// Demuxers that follow references to other files and hosts.
 const PLAYLISTS: [&str; 9] =
     ["hls", "applehttp", "dash", "webm_dash_manifest", "concat", "sdp", "imf", "vapoursynth", "avisynth"];
-/// Those of them that are one film in several sizes.
-pub const VARIANTS: [&str; 3] = ["hls", "applehttp", "dash"];
 /// Demuxers that see a picture in any text, and those of subtitles and tags.
 const TEXTS: [&str; 11] =
     ["tty", "ansi", "bin", "xbin", "adf", "idf", "srt", "ass", "webvtt", "lrc", "ffmetadata"];
@@ -23,7 +21,7 @@ const TEXTS: [&str; 11] =
 /// Input (7).
 pub fn refuse(report: &Report, source: &Source) -> Outcome<()> {
     // Whoever allowed http has been told where a playlist may lead.
-    let allowed = matches!(source, Source::Url(url) if url.reaches_others()) && report.is_format(&VARIANTS);
+    let allowed = matches!(source, Source::Url(url) if url.reaches_others()) && report.in_several_sizes();
     if report.is_format(&PLAYLISTS) && !allowed {
         return Err(Failure::new(Kind::Input, "the source is a playlist, not a film")
             .why(format!("ffprobe reads it as {}, which may lead to other files and hosts", report.format))

@@ -1,11 +1,10 @@
 //! The control faces of `msconv serve` as programs see them: real streams, raw requests, Prometheus' own checker.
 
-use crate::stage::{Running, Serve, Stage, film, needs, raw, wait_for};
+use crate::stage::{Running, Serve, Stage, checked_metrics, film, needs, raw, wait_for};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 const SOON: Duration = Duration::from_secs(60);
@@ -246,19 +245,7 @@ fn prometheus_accepts_our_metrics() {
     }
     let stage = Stage::new("faces-promtool");
     let serve = Serve::start(&stage, &[]);
-    let check = |page: &str| {
-        let mut child = stage
-            .command("promtool")
-            .args(["check", "metrics"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(page.as_bytes()).unwrap();
-        let output = child.wait_with_output().unwrap();
-        (output.status.code(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
-    };
+    let check = |page: &str| checked_metrics(&stage, page);
     let looks = || {
         let own = serve.get("metrics", "/metrics?type=msconv").body;
         let (code, said) = check(&own);

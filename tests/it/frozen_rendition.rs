@@ -1,7 +1,7 @@
-//! One of four renditions whose connection freezes: the other three lose no frame, and it comes back.
+//! One of four renditions that freezes, or that the server refuses: the other three lose no frame, and it comes back.
 
 use crate::live::{SOON, ready};
-use crate::stage::{Nginx, Stage, film, wait_for};
+use crate::stage::{Gate, Nginx, NginxOptions, Running, Stage, film, wait_for};
 use msconv::model::State;
 use msconv::process::run_record::RunRecord;
 use std::io::{Read, Write};
@@ -60,24 +60,23 @@ fn carry(mut from: TcpStream, mut to: TcpStream, frozen: Option<&AtomicBool>) {
     let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
 }
 
-#[test]
-fn a_frozen_rendition_costs_the_other_three_nothing() {
-    if !ready() {
-        return;
-    }
-    let stage = Stage::new("frozen-rendition");
-    let nginx = Nginx::start(&stage);
-    let between = Between::start(
-        nginx.rtmp_url().rsplit(':').next().unwrap().split('/').next().unwrap().parse().unwrap(),
-    );
+/// The ladder on the air through `between`.
+fn publish(stage: &Stage, between: &Between) -> RunRecord {
     let url = format!("rtmp://127.0.0.1:{}/live", between.port);
     let clip = film(30, 320, 180);
     let args =
         ["publish", "-s", "s", "-f", clip.to_str().unwrap(), "--variants", LADDER, "--nginx-rtmp-url", &url];
     let more = ["--no-passthrough", "--keyframe-interval", "0.5s", "--quality", "fast", "--wait", "50s"];
     stage.msconv(&[&args[..], &more[..]].concat()).expect(0);
-    let record = || RunRecord::read(&stage.file("pids/.state/s.json")).expect("a record");
-    let before = record();
+    record(stage)
+}
+
+fn record(stage: &Stage) -> RunRecord {
+    RunRecord::read(&stage.file("pids/.state/s.json")).expect("a record")
+}
+
+/// Readers of the other three, each reading by now.
+fn readers(stage: &Stage, nginx: &Nginx) -> [(&'static str, Running); 3] {
     let read = |name: &str| {
         let url = format!("{}/{name}", nginx.rtmp_url());
         let args =
@@ -91,9 +90,13 @@ fn a_frozen_rendition_costs_the_other_three_nothing() {
         let reads = |n: &str| nginx.stream(n).is_some_and(|s| s.matches("<client>").count() == 2);
         wait_for(&format!("a reader of {name}"), SOON, || reads(name));
     }
-    between.frozen.store(true, Ordering::Relaxed);
-    wait_for("the frozen one to be told", SOON, || {
-        let record = record();
+    readers
+}
+
+/// Waits for the fourth to be told as missing, then holds what the others saw meanwhile to every frame.
+fn nothing_is_missing(stage: &Stage, readers: [(&'static str, Running); 3]) {
+    wait_for("the fourth to be told", SOON, || {
+        let record = record(stage);
         (record.state == State::Weak).then_some(()).ok_or_else(|| format!("{record:#?}"))
     });
     for (name, reader) in readers {
@@ -106,13 +109,54 @@ fn a_frozen_rendition_costs_the_other_three_nothing() {
             assert!((0.037..0.043).contains(&step), "{name}: {step} s between frames at {}", pair[0]);
         }
     }
-    between.frozen.store(false, Ordering::Relaxed);
-    wait_for("the frozen one to be back", SOON, || {
-        let record = record();
+}
+
+/// Waits until the fourth is back, under the same ffmpeg.
+fn is_back(stage: &Stage, nginx: &Nginx, before: &RunRecord) {
+    wait_for("the fourth to be back", SOON, || {
+        let record = record(stage);
         let back = record.state == State::Live && nginx.bytes_in("s_c").is_some_and(|b| b > 0);
         back.then_some(()).ok_or_else(|| format!("{record:#?}"))
     });
-    let after = record();
+    let after = record(stage);
     assert_eq!((after.child, after.restarts), (before.child, 0), "the same ffmpeg all the time");
     stage.msconv(&["stop", "-s", "s"]).expect(0);
+}
+
+fn port(nginx: &Nginx) -> u16 {
+    nginx.rtmp_url().rsplit(':').next().unwrap().split('/').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_frozen_rendition_costs_the_other_three_nothing() {
+    if !ready() {
+        return;
+    }
+    let stage = Stage::new("frozen-rendition");
+    let nginx = Nginx::start(&stage);
+    let between = Between::start(port(&nginx));
+    let before = publish(&stage, &between);
+    let readers = readers(&stage, &nginx);
+    between.frozen.store(true, Ordering::Relaxed);
+    nothing_is_missing(&stage, readers);
+    between.frozen.store(false, Ordering::Relaxed);
+    is_back(&stage, &nginx, &before);
+}
+
+#[test]
+fn a_refused_rendition_costs_the_other_three_nothing() {
+    if !ready() {
+        return;
+    }
+    let stage = Stage::new("refused-rendition");
+    let gate = Gate::start();
+    let nginx = Nginx::with(&stage, NginxOptions::default().gated_by(&gate));
+    let between = Between::start(port(&nginx));
+    let before = publish(&stage, &between);
+    let readers = readers(&stage, &nginx);
+    gate.refuse("s_c");
+    assert_eq!(nginx.control_drop("live", "s_c"), 1);
+    nothing_is_missing(&stage, readers);
+    gate.allow("s_c");
+    is_back(&stage, &nginx, &before);
 }

@@ -387,16 +387,7 @@ fn containers_of(record: &Record) -> Option<Vec<Container>> {
 fn describe(settings: &Settings, name: &'static str, container: &Container, started: bool) -> Server {
     let running = container.running();
     let age = container.started_at_ms.filter(|_| running);
-    let (urls, log) = match name {
-        "nginx" => (
-            vec![settings.nginx_rtmp_url.to_string(), settings.nginx_stat_url.to_string()],
-            settings.paths.nginx_logs().join("error.log"),
-        ),
-        _ => (
-            vec![settings.rtsp_url.to_string(), settings.mediamtx_url.to_string()],
-            settings.paths.mediamtx_log(),
-        ),
-    };
+    let (urls, log) = super::reached(settings, name);
     Server {
         name,
         running,

@@ -120,16 +120,7 @@ fn describe(settings: &Settings, place: &Place, pid: Option<i32>, started: bool)
     let running = place.running();
     let record = place.record().filter(|r| running && r.alive());
     let age = record.map(|r| clock::now_ms().saturating_sub(r.started_at_ms).max(0) as u64 / 1000);
-    let (urls, log) = match place.name {
-        "nginx" => (
-            vec![settings.nginx_rtmp_url.to_string(), settings.nginx_stat_url.to_string()],
-            settings.paths.nginx_logs().join("error.log"),
-        ),
-        _ => (
-            vec![settings.rtsp_url.to_string(), settings.mediamtx_url.to_string()],
-            settings.paths.mediamtx_log(),
-        ),
-    };
+    let (urls, log) = super::reached(settings, place.name);
     Server {
         name: place.name,
         running,

@@ -73,8 +73,7 @@ pub fn prepare(settings: &Settings, environment: &Environment, request: Request)
         }
     }
     let hardware = known.encoder.as_ref().filter(|encoder| encoder.in_hardware()).cloned();
-    let cheaper = cheaper(&planned, &planned_so, |request| {
-        let known = planner::Known { power: None, ..known.clone() };
+    let if_slow = cheaper(&planned, &planned_so, |request| {
         planner::plan_knowing(request, &report, &fit.capability, &known)
     });
     let proven = (known.encoder.clone(), known.sessions);
@@ -111,12 +110,12 @@ pub fn prepare(settings: &Settings, environment: &Environment, request: Request)
         once: request.once,
         foreground: request.foreground,
         if_unfit,
-        if_slow: cheaper
+        if_slow: if_slow
             .into_iter()
-            .map(|(quality, plan, cost)| Fallback {
+            .map(|(quality, plan)| Fallback {
                 command: plan.command_line(&fit.ffmpeg, Some(1)),
                 words: format!("went on at quality {quality}"),
-                cost: Some(cost),
+                cost: plan.cost,
             })
             .collect(),
         replanning,
@@ -137,34 +136,20 @@ fn cheaper(
     asked: &planner::Request,
     chosen: &Plan,
     plan: impl Fn(&planner::Request) -> Outcome<Plan>,
-) -> Vec<(Quality, Plan, f64)> {
+) -> Vec<(Quality, Plan)> {
     // A source that comes by itself may be what is slow; beginning anew would only cost its viewers a break.
     if asked.quality != Quality::Auto || matches!(asked.source, Source::Url(_)) {
         return Vec::new();
     }
-    let (Some(quality), Some(cost)) = (chosen.quality, chosen.cost) else { return Vec::new() };
+    // Without a cost the machine was not asked, and nothing was chosen for it.
+    let Some(quality) = chosen.quality.filter(|_| chosen.cost.is_some()) else { return Vec::new() };
     let below = EFFORTS.into_iter().skip_while(|effort| *effort != quality).skip(1);
     below
         .filter_map(|quality| {
             let plan = plan(&planner::Request { quality, ..asked.clone() }).ok()?;
-            (plan.renditions == chosen.renditions).then_some((
-                quality,
-                plan,
-                cost * relative(quality, chosen.quality?),
-            ))
+            (plan.renditions == chosen.renditions).then_some((quality, plan))
         })
         .collect()
-}
-
-/// What one effort costs against another, about.
-fn relative(quality: Quality, against: Quality) -> f64 {
-    let of = |quality| match quality {
-        Quality::Best => 3.1,
-        Quality::Balanced => 1.2,
-        Quality::Auto | Quality::Fast => 1.0,
-        Quality::Fastest => 0.78,
-    };
-    of(quality) / of(against)
 }
 
 /// How long the trial of the caption may take.

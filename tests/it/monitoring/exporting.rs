@@ -4,13 +4,12 @@
 use super::series;
 use crate::listing::{page, serve};
 use crate::live::{SMALL, SOON};
-use crate::stage::{Running, Stage, http_get, needs, raw, wait_for};
+use crate::stage::{Running, Stage, checked_metrics, http_get, needs, raw, wait_for};
 use msconv::manager::exporter::names;
 use nix::sys::signal::Signal;
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::Stdio;
 
 /// An exporter in the foreground, on a free port.
 pub struct Exporter {
@@ -61,18 +60,8 @@ fn complaints(stage: &Stage, page: &str) -> String {
     if !needs("promtool") {
         return String::new();
     }
-    let mut child = stage
-        .command("promtool")
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(page.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    assert!(output.status.success() || !said.is_empty());
+    let (code, said) = checked_metrics(stage, page);
+    assert!(code == Some(0) || !said.is_empty());
     said
 }
 
