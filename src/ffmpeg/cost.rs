@@ -10,6 +10,7 @@ use super::ladder_plan::PlannedRung;
 use super::report::{Report, Transfer, VideoTrack};
 use crate::base::CommandLine;
 use crate::model::Quality;
+use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 /// Milliseconds for a million pixels of decoded H.264.
@@ -29,7 +30,7 @@ const REFERENCE: f64 = 0.27;
 const TRIAL: &str = "testsrc2=size=1280x720:rate=24:duration=1,format=yuv420p";
 
 /// What a machine can give to a new stream, in CPUs.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Power {
     /// CPU time of this machine for a second of the one that the figures are from.
     pub slowness: f64,

@@ -4,6 +4,7 @@
 use super::source;
 use crate::base::CommandLine;
 use crate::ffmpeg::capability::Capability;
+use crate::ffmpeg::cost::Power;
 use crate::ffmpeg::encoder::Encoder;
 use crate::ffmpeg::publish::{self as planner, Known};
 use crate::ffmpeg::report::Report;
@@ -30,6 +31,8 @@ pub struct Replanning {
     pub capability: Capability,
     /// The encoder, and how many pictures it makes at once.
     pub encoder: (Option<Encoder>, Option<usize>),
+    /// What the machine gave when the stream was planned first; how the source is decoded hangs on it.
+    pub power: Option<Power>,
 }
 
 impl Replanning {
@@ -67,6 +70,7 @@ impl Replanning {
             encoder: self.encoder.0.clone(),
             sessions: self.encoder.1,
             kept: self.labels.clone(),
+            power: self.power,
             ..Known::default()
         };
         // A picture that joins sound alone has no place on the air: there is nobody who watches it by name.
@@ -86,5 +90,92 @@ impl Replanning {
             }
             Err(failure) => Seen::Absent(failure.what().to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ffmpeg::report::{AudioTrack, VideoTrack};
+    use crate::model::{LeaveOut, Passthrough, Quality, Source};
+    use std::time::Duration;
+
+    fn of(width: u32, height: u32, sound: bool) -> Report {
+        let (coded_width, coded_height) = (width, height);
+        let pix_fmt = "yuv420p".to_string();
+        let video = VideoTrack {
+            width,
+            height,
+            coded_width,
+            coded_height,
+            pix_fmt,
+            square: true,
+            ..VideoTrack::default()
+        };
+        let audio = sound.then(|| AudioTrack { index: 1, channels: 2, ..AudioTrack::default() });
+        Report { format: "flv".into(), video: Some(video), audio, ..Report::default() }
+    }
+
+    fn replanning() -> Replanning {
+        Replanning {
+            request: planner::Request {
+                key: "a".parse().unwrap(),
+                source: Source::Url("rtmp://h/live/x".parse().unwrap()),
+                original: false,
+                ladder: None,
+                once: false,
+                quality: Quality::Fast,
+                leave_out: LeaveOut::Top,
+                encoder: "auto".into(),
+                fps: None,
+                keyframe_interval: Duration::from_secs(2),
+                audio_bitrate_bps: 128_000,
+                passthrough: Passthrough::Auto,
+                b_frames: true,
+                output_args: Vec::new(),
+                endpoint: "rtmp://localhost/live".parse().unwrap(),
+            },
+            labels: Some(vec!["720p".parse().unwrap(), "480p".parse().unwrap()]),
+            picture: true,
+            named: "rtmp://h/live/x".into(),
+            programs: ("ffmpeg".into(), "ffprobe".into()),
+            capability: Capability::default(),
+            encoder: (Some(Encoder::named("x264")), None),
+            power: Some(Power { slowness: 1.0, free: 0.1, most: 0.1 }),
+        }
+    }
+
+    #[test]
+    fn what_is_on_the_air_stays_and_takes_the_shape_of_what_came() {
+        let own = replanning();
+        let changed = |report: &Report, current: &CommandLine| match own.planned(report, current) {
+            Seen::Changed(renewal) => *renewal,
+            other => panic!("{other:?}"),
+        };
+        let first = changed(&of(1280, 720, true), &CommandLine::new("ffmpeg"));
+        // The labels stay on a machine that would now carry nothing, and for a source that the default ladder would cut.
+        assert_eq!(first.sizes, [(1280, 720), (854, 480)]);
+        assert!(matches!(own.planned(&of(1280, 720, true), &first.command), Seen::Same));
+        let small = changed(&of(320, 240, false), &first.command);
+        assert_eq!(small.sizes, [(320, 240), (320, 240)], "nothing is enlarged");
+        assert!(
+            !small.command.shown_args().iter().any(|a| a.contains("aresample")),
+            "no sound is waited for"
+        );
+        let large = changed(&of(1920, 1080, true), &first.command);
+        assert_eq!(large.sizes.len(), 2);
+        let heard = Report { video: None, ..of(2, 2, true) };
+        assert!(matches!(own.planned(&heard, &first.command), Seen::Absent(_)));
+    }
+
+    #[test]
+    fn it_travels_whole() {
+        let own = replanning();
+        let again: Replanning = serde_json::from_slice(&serde_json::to_vec(&own).unwrap()).unwrap();
+        let first = match own.planned(&of(640, 360, true), &CommandLine::new("ffmpeg")) {
+            Seen::Changed(renewal) => renewal.command,
+            other => panic!("{other:?}"),
+        };
+        assert!(matches!(again.planned(&of(640, 360, true), &first), Seen::Same));
     }
 }

@@ -98,6 +98,7 @@ pub fn prepare(settings: &Settings, environment: &Environment, request: Request)
         programs: (fit.ffmpeg.clone(), fit.ffprobe.clone()),
         capability: fit.capability.clone(),
         encoder: proven,
+        power,
     });
     Ok(Prepared {
         command: plan.command_line(&fit.ffmpeg, Some(1)),
