@@ -115,6 +115,17 @@ fn without_a_word(what: &str, run: &Run) {
     assert_eq!((run.code, run.stderr.trim()), (0, ""), "{what}: {}", run.stdout);
 }
 
+/// As [`without_a_word`], but for what GStreamer 1.22 now and then says of itself at its end: two of its threads take the
+/// same signal handlers off, and GLib warns whoever comes second.
+#[track_caller]
+fn without_a_word_of_the_stream(what: &str, run: &Run) {
+    let of_itself =
+        |line: &&str| line.contains("GLib-GObject-WARNING") && line.contains("has no handler with id");
+    let words =
+        run.stderr.lines().filter(|line| !line.trim().is_empty() && !of_itself(line)).collect::<Vec<_>>();
+    assert_eq!((run.code, words.as_slice()), (0, [""; 0].as_slice()), "{what}: {}", run.stdout);
+}
+
 /// Reads 4 seconds with ffmpeg: when the flashes began and when the beeps did.
 fn watch(stage: &Stage, url: &str, transport: &str, pictures: bool, sound: bool) -> (Vec<f64>, Vec<f64>) {
     watch_with(stage, &[], url, transport, pictures, sound)
@@ -268,7 +279,7 @@ fn everybody_reads(stage: &Stage, house: &House, name: &str, pictures: bool, sou
             _ => assert!(seen.1.len() >= 3, "{what}: {seen:?}"),
         }
         if let Some(run) = gstreamer {
-            without_a_word(&format!("GStreamer, {what}"), &run.wait(PATIENCE));
+            without_a_word_of_the_stream(&format!("GStreamer, {what}"), &run.wait(PATIENCE));
         }
         if let Some(run) = mpv {
             without_a_word(&format!("mpv, {what}"), &run.wait(PATIENCE));

@@ -121,6 +121,8 @@ pub struct Dialog {
     /// The request whose question is open.
     open: Option<Request>,
     strays: u32,
+    /// The last session's packets went between the messages; a few may still come.
+    left_interleaved: bool,
     agent: String,
     closed: bool,
 }
@@ -136,6 +138,7 @@ impl Dialog {
             described: None,
             open: None,
             strays: 0,
+            left_interleaved: false,
             agent: String::new(),
             closed: false,
         }
@@ -205,7 +208,8 @@ impl Dialog {
             return Step::Packet(channel, payload);
         }
         self.strays = self.strays.saturating_add(1);
-        let interleaved = ways.and_then(Tracked::interleaved) == Some(true);
+        // A reader's farewell by RTCP may be under way while it takes its leave by TEARDOWN.
+        let interleaved = ways.map_or(self.left_interleaved, |ways| ways.interleaved() == Some(true));
         if !interleaved || self.strays > MOST_STRAYS {
             let reason = "a packet on a channel that was not set up";
             self.dismiss(Status::BAD_REQUEST, reason, Some("rtsp_stray_packets"));
@@ -611,11 +615,20 @@ impl Dialog {
                     *recording = true;
                 }
             }
-            Method::Teardown => self.state = State::Idle,
+            Method::Teardown => self.leave(),
             _ => {}
         }
         let draft = self.reply(Status::OK, &request);
         self.say(draft);
+    }
+
+    fn leave(&mut self) {
+        self.left_interleaved = match &self.state {
+            State::Reading { reading, .. } => reading.ways.interleaved() == Some(true),
+            State::Publishing { ways, .. } => ways.interleaved() == Some(true),
+            State::Idle => false,
+        };
+        self.state = State::Idle;
     }
 }
 

@@ -114,7 +114,12 @@ fn a_reader_as_ffmpeg_is_one() {
     assert_eq!(one(&mut d, "PAUSE rtsp://h:8554/live/cam/", SESSION), 200);
     assert_eq!(one(&mut d, "PLAY rtsp://h:8554/live/cam/", SESSION), 200);
     assert_eq!(one(&mut d, "TEARDOWN rtsp://h:8554/live/cam/", SESSION), 200);
+    // A last report that was under way harms nobody; a stream of them does.
+    let (said, _, packets) = talk_text(&mut d, b"$\x01\0\x02ab");
+    assert_eq!((said, packets), (vec![], vec![Step::Stray]));
     assert_eq!(one(&mut d, "TEARDOWN rtsp://h:8554/live/cam/", SESSION), 454);
+    let (said, _, _) = talk_text(&mut d, &b"$\x01\0\x02ab".repeat(40));
+    assert!(said[0].starts_with("RTSP/1.0 400 "), "{}", said[0]);
 }
 
 #[test]
