@@ -5,6 +5,7 @@
 
 use super::encoder::{Encoder, Making};
 use super::frame_rate::Rate;
+use super::head_start::HeadStart;
 use super::ladder_plan::PlannedRung;
 use super::report::{AudioTrack, Report, Transfer, VideoTrack};
 use std::collections::BTreeSet;
@@ -28,6 +29,15 @@ pub struct Wanted<'a> {
     pub making: &'a [Making],
     /// Whether the source may change its shape while it runs, which encoders must not notice.
     pub steady: bool,
+    /// How its first second is read.
+    pub head_start: HeadStart,
+}
+
+impl Wanted<'_> {
+    /// Whether what was moved into the past comes back in the filters: not beside copied packets, which pass none.
+    fn moves_back(&self) -> bool {
+        !self.making.contains(&Making::Copied)
+    }
 }
 
 /// Label of the picture of output `index`.
@@ -47,10 +57,11 @@ pub fn graph(wanted: &Wanted<'_>) -> String {
         pictures(wanted, video, &mut chains);
     }
     if let Some((track, input)) = wanted.sound {
+        let head = (wanted.head_start, wanted.moves_back());
         chains.push(format!(
             "[{input}:{}]{}[{SOUND_LABEL}]",
             wanted.report.sound_specifier(track),
-            sound(track)
+            sound_from(track, head)
         ));
     }
     chains.join(";")
@@ -62,9 +73,19 @@ pub fn graph(wanted: &Wanted<'_>) -> String {
 /// `flags=res` builds the resampler from the start. Without it, a source that is 48 kHz already gets one at the first
 /// correction, which begins again at `first_pts` and floods the output with silence (5.1.9 and 9.0.2).
 pub fn sound(track: &AudioTrack) -> String {
+    sound_from(track, (HeadStart::None, true))
+}
+
+/// As [`sound`], beginning where a head start left it, or moved back from there.
+fn sound_from(track: &AudioTrack, (head_start, moves_back): (HeadStart, bool)) -> String {
     let layout = if track.channels == 1 { "mono" } else { "stereo" };
+    let (moved, first) = match head_start.sounds() {
+        Some(moved) if moves_back => (format!("{moved},"), 0),
+        _ => (String::new(), head_start.first_sample()),
+    };
     format!(
-        "aresample=48000:async=1000:first_pts=0:flags=res,aformat=sample_fmts=fltp:channel_layouts={layout}"
+        "{moved}aresample=48000:async=1000:first_pts={first}:flags=res,\
+         aformat=sample_fmts=fltp:channel_layouts={layout}"
     )
 }
 
@@ -152,6 +173,9 @@ fn parents(rungs: &[PlannedRung]) -> Vec<Option<usize>> {
 fn preparation(wanted: &Wanted<'_>, video: &VideoTrack, zscale: bool) -> String {
     let has = |name: &str| wanted.filters.contains(name);
     let mut steps = Vec::new();
+    if wanted.moves_back() {
+        steps.extend(wanted.head_start.pictures().map(String::from));
+    }
     if wanted.steady {
         steps.push(steady(video));
     }
@@ -305,6 +329,7 @@ mod tests {
                 *making = Making::Copied;
             }
             let graph = graph(&Wanted {
+                head_start: HeadStart::None,
                 report: &report, rungs: &chosen.rungs, rate: (!copied).then(|| Rate::new(25, 1).unwrap()),
                 sound: sound.then_some((&track, 0)), filters: &filters, making: &making, steady,
             });
@@ -344,6 +369,7 @@ mod tests {
                 filters: &filters,
                 making,
                 steady: false,
+                head_start: HeadStart::None,
             })
         };
         let x264 = vec![Making::Encoded(Encoder::named("x264")); 4];

@@ -5,6 +5,7 @@
 
 use super::capability::Capability;
 use super::device;
+use super::head_start::HeadStart;
 use super::loop_input::{self, Repeat};
 use super::report::Report;
 use super::test_source;
@@ -54,6 +55,8 @@ pub struct Opening<'a> {
     pub rate: Option<&'a str>,
     /// A name to write into the test picture.
     pub caption: Option<&'a str>,
+    /// How a file's first second is read.
+    pub head_start: HeadStart,
 }
 
 /// The inputs of a publish: one, or two for a device with a sound device beside it.
@@ -69,6 +72,7 @@ pub fn publishing(opening: &Opening<'_>, capability: &Capability) -> Vec<Input> 
         }
         Source::File(path) => {
             let mut args = pace(capability);
+            args.extend(plain(opening.head_start.arguments()));
             args.extend(loop_input::arguments(path, opening.repeat));
             vec![Input { args }]
         }

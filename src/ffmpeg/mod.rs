@@ -15,6 +15,7 @@ pub mod effort;
 pub mod encoder;
 pub mod filter_graph;
 pub mod frame_rate;
+pub mod head_start;
 pub mod input;
 pub mod invocation;
 pub mod ladder_plan;

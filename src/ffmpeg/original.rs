@@ -3,6 +3,7 @@
 use super::capability::Capability;
 use super::delivery::{self, Flow};
 use super::filter_graph;
+use super::head_start::HeadStart;
 use super::invocation::Invocation;
 use super::output::{SOUND_PACKETS, closing, sound_encoding};
 use super::plan::{Plan, PlannedRendition, Request};
@@ -72,7 +73,7 @@ pub fn plan(request: &Request, report: &Report, capability: &Capability) -> Outc
         encoded: Vec::new(),
         invocation: Invocation {
             globals: Vec::new(),
-            inputs: inputs(request, report, capability, None, copied, false),
+            inputs: inputs(request, report, capability, None, copied, false, HeadStart::None),
             graph: None,
             output,
         },

@@ -2,6 +2,7 @@
 
 use super::capability::Capability;
 use super::frame_rate::Rate;
+use super::head_start::HeadStart;
 use super::plan::Request;
 use crate::base::command_line::Argument;
 use crate::model::rung::bitrate_text;
@@ -10,11 +11,16 @@ use crate::model::rung::bitrate_text;
 pub const SOUND_PACKETS: f64 = 48_000.0 / 1024.0;
 
 /// How times are written: at even distances, or, beside copied packets, as they are in the source. These may begin
-/// below zero (B-frames), and each connection would move them by an amount of its own; a second more keeps them together.
-pub(super) fn clocked(capability: &Capability, copied: bool) -> Vec<Argument> {
+/// below zero (B-frames), and each connection would move them by an amount of its own; a second more keeps them together,
+/// and one more where a head start left them in the past.
+pub(super) fn clocked(capability: &Capability, copied: Option<HeadStart>) -> Vec<Argument> {
     let mode = if capability.at_least(5, 1) { "-fps_mode" } else { "-vsync" };
     let mut args = vec![mode];
-    args.extend(if copied { &["passthrough", "-output_ts_offset", "1"][..] } else { &["cfr"][..] });
+    args.extend(match copied {
+        Some(HeadStart::Moved) => &["passthrough", "-output_ts_offset", "2"][..],
+        Some(_) => &["passthrough", "-output_ts_offset", "1"],
+        None => &["cfr"],
+    });
     args.into_iter().map(Argument::from).collect()
 }
 

@@ -7,6 +7,7 @@ use super::effort;
 use super::encoder::{self, Encoder, Keyframes, Making};
 use super::filter_graph;
 use super::frame_rate::{self, Rate};
+use super::head_start::HeadStart;
 use super::invocation::Invocation;
 use super::ladder_plan::{self, Chosen, PlannedRung};
 use super::original;
@@ -101,6 +102,9 @@ fn pictures(
     let (effort, making) = effort::chosen(request, report, &mut chosen, making, (rate, zscale), known.power);
     let copied = making.iter().position(|making| *making == Making::Copied);
     notes.extend(source_notes::sessions(&chosen.rungs, &making, &encoder));
+    let encodes = making.iter().any(|making| *making != Making::Copied);
+    let head_start =
+        if encodes { HeadStart::of(&request.source, report, capability) } else { HeadStart::None };
     let graph = filter_graph::graph(&filter_graph::Wanted {
         report,
         rungs: &chosen.rungs,
@@ -109,6 +113,7 @@ fn pictures(
         filters: &capability.filters,
         making: &making,
         steady: matches!(request.source, Source::Url(_)),
+        head_start,
     });
     let renditions: Vec<PlannedRendition> =
         chosen.rungs.iter().map(|rung| rendition(&request.key, rung)).collect();
@@ -133,7 +138,7 @@ fn pictures(
         b_frames: request.b_frames,
     };
     output.extend(encoder::arguments(&settings, &chosen.rungs, &making).into_iter().map(Argument::plain));
-    output.extend(clocked(capability, copied.is_some()));
+    output.extend(clocked(capability, copied.map(|_| head_start)));
     if sound.is_some() {
         output.extend(sound_encoding(request.audio_bitrate_bps));
         output.extend(interleaving(encoder.delay(effort.quality, rate), rate));
@@ -159,7 +164,7 @@ fn pictures(
     }
     Ok(Plan {
         summary: format!("{}{}", source_notes::summary(&chosen.rungs, &making), effort.words),
-        quality: making.iter().any(|making| *making != Making::Copied).then_some(effort.quality),
+        quality: encodes.then_some(effort.quality),
         cost: effort.cost,
         encoded: renditions
             .iter()
@@ -173,11 +178,11 @@ fn pictures(
         invocation: Invocation {
             globals,
             inputs: decoded_cheaply(
-                inputs(request, report, capability, Some(rate), copied.is_some(), known.caption),
+                inputs(request, report, capability, Some(rate), copied.is_some(), known.caption, head_start),
                 video,
                 rate,
                 known,
-                copied.is_some() && making.iter().any(|making| *making != Making::Copied),
+                copied.is_some() && encodes,
             ),
             graph: Some(graph).filter(|graph| !graph.is_empty()),
             output,
@@ -273,7 +278,7 @@ fn sound_only(
         encoded: Vec::new(),
         invocation: Invocation {
             globals: Vec::new(),
-            inputs: inputs(request, report, capability, None, false, false),
+            inputs: inputs(request, report, capability, None, false, false, HeadStart::None),
             graph: Some(chain),
             output,
         },

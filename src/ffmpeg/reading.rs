@@ -3,6 +3,7 @@
 use super::capability::Capability;
 use super::cost;
 use super::frame_rate::Rate;
+use super::head_start::HeadStart;
 use super::input::{self, Opening};
 use super::loop_input::{self, Repeat};
 use super::plan::{Known, Request};
@@ -18,6 +19,7 @@ pub(super) fn inputs(
     rate: Option<Rate>,
     copied: bool,
     caption: bool,
+    head_start: HeadStart,
 ) -> Vec<input::Input> {
     let asked = request.fps.and(rate).map(Rate::argument);
     let opening = Opening {
@@ -26,6 +28,7 @@ pub(super) fn inputs(
         repeat: repeat(request, report, capability, copied),
         rate: asked.as_deref(),
         caption: caption.then_some(request.key.as_str()),
+        head_start,
     };
     input::publishing(&opening, capability)
 }
