@@ -103,7 +103,7 @@ pub async fn up(
         output: log.clone(),
         log,
         ports,
-        variables: mediamtx_conf::variables().into_iter().map(|(n, v)| (n, v.to_string())).collect(),
+        variables: mediamtx_conf::variables(version).into_iter().map(|(n, v)| (n, v.to_string())).collect(),
         stack_limit: None,
         explain: |_| None,
     };

@@ -13,6 +13,8 @@ impl Version {
     pub const NAME_BEHIND_HASH: Version = Version(1, 20, 0);
     /// From here on the transports are called `rtspTransports`.
     const RTSP_TRANSPORTS: Version = Version(1, 11, 0);
+    /// From here on several origins can be named, and the old names of those settings bring a warning.
+    const ORIGINS: Version = Version(1, 15, 4);
 
     /// Reads what `mediamtx --version` prints: `v1.20.1`.
     pub fn parse(text: &str) -> Option<Version> {
@@ -72,15 +74,15 @@ paths:
 
 /// Settings by environment variable: what a version does not know is ignored there. No page of another origin may
 /// read or change anything through the API; servers of later versions stay off.
-pub fn variables() -> Vec<(&'static str, &'static str)> {
-    vec![
-        ("MTX_APIALLOWORIGIN", "http://localhost"),
-        ("MTX_APIALLOWORIGINS", "http://localhost"),
-        ("MTX_METRICSALLOWORIGIN", "http://localhost"),
-        ("MTX_METRICSALLOWORIGINS", "http://localhost"),
-        ("MTX_PLAYBACK", "no"),
-        ("MTX_MOQ", "no"),
-    ]
+pub fn variables(version: Version) -> Vec<(&'static str, &'static str)> {
+    let origins = if version >= Version::ORIGINS {
+        ["MTX_APIALLOWORIGINS", "MTX_METRICSALLOWORIGINS"]
+    } else {
+        ["MTX_APIALLOWORIGIN", "MTX_METRICSALLOWORIGIN"]
+    };
+    let mut variables: Vec<_> = origins.map(|name| (name, "http://localhost")).into();
+    variables.extend([("MTX_PLAYBACK", "no"), ("MTX_MOQ", "no")]);
+    variables
 }
 
 #[cfg(test)]
@@ -103,6 +105,14 @@ mod tests {
     fn is_the_golden_one() {
         super::super::golden("mediamtx-1.20.yml", &text(Version(1, 20, 1), &addresses()));
         super::super::golden("mediamtx-1.9.yml", &text(Version(1, 9, 3), &addresses()));
+    }
+
+    #[test]
+    fn no_version_is_told_of_settings_by_their_old_names() {
+        let names = |version| variables(version).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        assert!(names(Version(1, 15, 4)).contains(&"MTX_APIALLOWORIGINS"));
+        assert!(!names(Version(1, 20, 1)).contains(&"MTX_METRICSALLOWORIGIN"));
+        assert!(names(Version(1, 15, 3)).contains(&"MTX_APIALLOWORIGIN"));
     }
 
     #[test]

@@ -21,10 +21,16 @@ const FORM: &str = "v1.20.1";
 /// The answer to `question`. `kick` asks a client to leave and says whether there was one.
 pub fn answer(view: &View, question: &Question, kick: &mut dyn FnMut(Kind, Uuid) -> bool) -> Answer {
     let Some(route) = question.path.strip_prefix("/v3/") else { return nowhere() };
-    if let (Some(name), true) = (route.strip_prefix("paths/get/"), question.reads()) {
-        return path(view, name.trim_start_matches('/'));
+    if let (Some(name), true) = (route.strip_prefix("paths/get"), question.reads()) {
+        return match name.strip_prefix('/') {
+            Some("") => error(400, "invalid name"),
+            Some(name) => path(view, name),
+            None if name.is_empty() => error(400, "invalid name"),
+            None => nowhere(),
+        };
     }
-    let parts: Vec<&str> = route.split('/').collect();
+    // MediaMTX sends whoever adds a slash to the route without it.
+    let parts: Vec<&str> = route.strip_suffix('/').unwrap_or(route).split('/').collect();
     match (question.method.as_str(), parts.as_slice()) {
         ("GET", ["info"]) => json(&Info { version: FORM, started: log_stamp(view.about.started_ms) }),
         ("GET", ["paths", "list"]) => {

@@ -285,9 +285,22 @@ fn errors_are_as_recorded() {
         assert_eq!(answer.status, 404, "{target}");
         assert!(answer.body.contains(words), "{target}: {}", answer.body);
     }
-    for target in
-        ["/v3/hlsmuxers/list", "/v3", "/v3/", "/", "/v4/info", "/v3/rtspconns/kick/x", "/v3/paths/list/"]
-    {
+    for target in ["/v3/paths/get", "/v3/paths/get/"] {
+        let nameless = ask(target);
+        assert!(nameless.status == 400 && nameless.body.contains("\"invalid name\""), "{nameless:?}");
+    }
+    assert_eq!(ask("/v3/paths/get//cam1").status, 404, "names begin with no slash");
+    assert_eq!(ask("/v3/paths/list/"), ask("/v3/paths/list"));
+    for target in [
+        "/v3/hlsmuxers/list",
+        "/v3",
+        "/v3/",
+        "/",
+        "/v4/info",
+        "/v3/rtspconns/kick/x",
+        "/v3/rtmpconns/get/",
+        "/v3/paths/getcam1",
+    ] {
         let (body, answer) = (recorded("hlsmuxers-disabled.http.txt"), ask(target));
         assert_eq!((answer.status, answer.content_type), (404, "text/plain"), "{target}");
         assert!(body.ends_with(&answer.body), "{target}");

@@ -54,6 +54,8 @@ enum Props {
     Picture { width: u32, height: u32, profile: String, level: String },
     Samples { sample_rate: u32, channel_count: u8 },
     Channels { channel_count: u8 },
+    Av1 { width: u32, height: u32, profile: u8, level: u8, tier: u8 },
+    Vp9 { profile: u8 },
     G711 { mu_law: bool, sample_rate: u32, channel_count: u8 },
 }
 
@@ -108,7 +110,14 @@ fn picture(video: &VideoTrack) -> Track {
                 level => level.strip_suffix(".0").unwrap_or(level).to_string(),
             },
         }),
-        VideoCodec::Av1 | VideoCodec::Vp9 => None,
+        // MediaMTX leaves sizes at 0 where only the frames tell them.
+        VideoCodec::Av1 => {
+            let byte = |at| video.config.get(at).copied().unwrap_or(0);
+            let (profile, level, tier) = (byte(1) >> 5, byte(1) & 0x1f, byte(2) >> 7);
+            Some(Props::Av1 { width: video.width, height: video.height, profile, level, tier })
+        }
+        // `vpcC` begins with a version and flags.
+        VideoCodec::Vp9 => Some(Props::Vp9 { profile: video.config.get(4).copied().unwrap_or(0) }),
     };
     Track { codec, codec_props }
 }

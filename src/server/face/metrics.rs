@@ -1,5 +1,6 @@
 //! `/metrics`: MediaMTX's names and shapes (recorded from 1.20), and behind them what only this server can say, under
-//! `msconv_`. `?type=` and `?path=` choose among them as with MediaMTX; `?type=msconv` gives our own alone.
+//! `msconv_`. `?type=`, `?path=`, `?rtsp_session=ID` and their like choose among them as with MediaMTX; `?type=msconv`
+//! gives our own alone.
 //!
 //! The number of series is bounded whatever strangers do: streams and clients beyond a cap are counted, not listed.
 
@@ -17,36 +18,43 @@ pub const MOST_CLIENTS: usize = 500;
 
 /// The whole page, or the part that `question` asks for.
 pub fn answer(view: &View, question: &Question) -> Answer {
-    let (kind, path) = (question.value("type"), question.value("path"));
-    let wanted = |name: &str| kind.is_empty() || kind == name;
+    let kind = question.value("type");
+    let filtered = FILTERS.iter().any(|name| !question.value(name).is_empty());
+    // A section is shown unless another one is asked for, by its type or by one of its items.
+    let wanted = |name: &str, filter: &str| {
+        (kind.is_empty() || kind == name) && (!filtered || !question.value(filter).is_empty())
+    };
     let mut page = Page::new();
-    if wanted("paths") {
-        paths(&mut page, view, path);
+    if wanted("paths", "path") {
+        paths(&mut page, view, question.value("path"));
     }
-    if wanted("rtsp_conns") && path.is_empty() {
-        let conns = capped(view.of(protocol::RTSP_CONNECTION), "");
+    if wanted("rtsp_conns", "rtsp_conn") {
         let labels = |client: &Client| vec![("id", client.id.to_string())];
-        section(&mut page, "RTSP connections", "rtsp_conns", &conns, labels, CONNECTION);
+        let one = question.value("rtsp_conn");
+        let all = view.of(protocol::RTSP_CONNECTION);
+        section(&mut page, "RTSP connections", "rtsp_conns", (all, one), labels, CONNECTION);
     }
-    if wanted("rtsp_sessions") {
-        let sessions = capped(view.of(protocol::RTSP_SESSION), path);
-        section(&mut page, "RTSP sessions", "rtsp_sessions", &sessions, full_labels, SESSION);
+    if wanted("rtsp_sessions", "rtsp_session") {
+        let (all, one) = (view.of(protocol::RTSP_SESSION), question.value("rtsp_session"));
+        section(&mut page, "RTSP sessions", "rtsp_sessions", (all, one), full_labels, SESSION);
     }
-    if wanted("rtmp_conns") {
-        let conns = capped(view.of(protocol::RTMP), path);
-        section(&mut page, "RTMP connections", "rtmp_conns", &conns, full_labels, RTMP);
+    if wanted("rtmp_conns", "rtmp_conn") {
+        let (all, one) = (view.of(protocol::RTMP), question.value("rtmp_conn"));
+        section(&mut page, "RTMP connections", "rtmp_conns", (all, one), full_labels, RTMP);
     }
-    if wanted("msconv") && path.is_empty() {
+    if wanted("msconv", "") {
         own(&mut page, view);
     }
     Answer::ok(CONTENT_TYPE, page.finish())
 }
 
-fn capped<'a>(clients: Vec<&'a Client>, path: &str) -> Vec<&'a Client> {
-    clients.into_iter().filter(|c| path.is_empty() || c.name == path).take(MOST_CLIENTS).collect()
-}
+/// Parts of the query that ask for one item of a section, and so for no other section.
+const FILTERS: [&str; 4] = ["path", "rtsp_conn", "rtsp_session", "rtmp_conn"];
 
 fn paths(page: &mut Page, view: &View, path: &str) {
+    if view.streams.is_empty() && !path.is_empty() {
+        return;
+    }
     let streams: Vec<&Stream> =
         view.streams.iter().filter(|s| path.is_empty() || s.name == path).take(MOST_STREAMS).collect();
     let state = |stream: &Stream| if stream.ready() { "ready" } else { "notReady" };
@@ -70,7 +78,7 @@ fn paths(page: &mut Page, view: &View, path: &str) {
         page.sample("paths_outbound_bytes", &labels, stream.traffic.bytes_out as f64);
         page.sample("paths_inbound_frames_in_error", &labels, 0.0);
     }
-    if streams.is_empty() {
+    if view.streams.is_empty() {
         for name in ["paths", "paths_inbound_bytes", "paths_outbound_bytes", "paths_inbound_frames_in_error"]
         {
             page.sample(name, &[], 0.0);
@@ -83,7 +91,7 @@ fn paths(page: &mut Page, view: &View, path: &str) {
         page.sample("paths_bytes_received", &labels, stream.traffic.bytes_in as f64);
         page.sample("paths_bytes_sent", &labels, stream.traffic.bytes_out as f64);
     }
-    if streams.is_empty() {
+    if view.streams.is_empty() {
         for name in ["paths_bytes_received", "paths_bytes_sent", "paths_readers"] {
             page.sample(name, &[], 0.0);
         }
@@ -144,28 +152,35 @@ fn full_labels(client: &Client) -> Labels {
     ]
 }
 
+/// A section of `all` clients, or of the `one` whose id is asked for. Where there are none, bare zeros.
 fn section(
     page: &mut Page,
     title: &str,
     name: &str,
-    clients: &[&Client],
+    (all, one): (Vec<&Client>, &str),
     labels: impl Fn(&Client) -> Labels,
     (series, deprecated): Sections,
 ) {
-    let one: [Series; 1] = [("", |_| 1.0)];
+    let idle = all.is_empty();
+    if idle && !one.is_empty() {
+        return;
+    }
+    let asked = |client: &&Client| one.is_empty() || client.id.to_string() == one;
+    let clients: Vec<&Client> = all.into_iter().filter(asked).take(MOST_CLIENTS).collect();
+    let itself: [Series; 1] = [("", |_| 1.0)];
     for (title, series) in [
-        (title.to_string(), [&one[..], series].concat()),
+        (title.to_string(), [&itself[..], series].concat()),
         (format!("{title} (deprecated)"), deprecated.to_vec()),
     ] {
         page.comment(&title);
-        for client in clients {
+        for client in &clients {
             let labels = labels(client);
             let labels: Vec<(&str, &str)> = labels.iter().map(|(n, v)| (*n, v.as_str())).collect();
             for (suffix, value) in &series {
                 page.sample(&format!("{name}{suffix}"), &labels, value(&client.counts));
             }
         }
-        if clients.is_empty() {
+        if idle {
             for (suffix, _) in &series {
                 page.sample(&format!("{name}{suffix}"), &[], 0.0);
             }

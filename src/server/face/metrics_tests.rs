@@ -119,6 +119,18 @@ fn a_part_can_be_asked_for() {
         "{paths}"
     );
     assert_eq!(page(&view(), "/metrics?type=nothing"), "");
+    // One item of a section: nothing of the others. As MediaMTX does, an unknown one leaves the titles.
+    let one = page(&view(), "/metrics?rtmp_conn=00000000-0000-0000-0000-000000000001");
+    assert!(
+        one.starts_with("# RTMP connections\nrtmp_conns{id=\"00000000-0000-0000-0000-000000000001\""),
+        "{one}"
+    );
+    assert_eq!(one.matches("rtmp_conns{").count(), 1, "{one}");
+    assert!(!one.contains("paths") && !one.contains("rtsp_") && !one.contains("msconv_"), "{one}");
+    assert_eq!(page(&view(), "/metrics?path=nobody"), "# Paths\n\n# Paths (deprecated)\n\n");
+    assert_eq!(page(&view(), "/metrics?type=rtmp_conns&path=cam2"), "");
+    assert_eq!(page(&View::default(), "/metrics?path=nobody"), "");
+    assert_eq!(page(&View::default(), "/metrics?rtsp_session=x"), "");
 }
 
 #[test]

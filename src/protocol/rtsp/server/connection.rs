@@ -77,6 +77,8 @@ pub struct Connection {
     seat: Seat,
     dialog: Dialog,
     nonce: String,
+    /// The user that was allowed to read, empty where nobody was asked.
+    user: String,
     part: Part,
     /// The answer to the dialog's question, where it takes a while.
     pending: Option<Pending>,
@@ -121,6 +123,7 @@ impl Connection {
             seat,
             dialog: Dialog::new(around),
             nonce,
+            user: String::new(),
             part: Part::None,
             pending: None,
             out: BytesMut::new(),
@@ -350,7 +353,10 @@ impl Connection {
                 Ok(()) => self.publish(&place, described, &login, now),
                 Err(denied) => return self.deny(denied),
             },
-            Ask::Open(place) => self.open(&place, Role::Idle, "", now),
+            Ask::Open(place) => {
+                let user = self.user.clone();
+                self.open(&place, Role::Idle, &user, now)
+            }
             Ask::Play(place, reading) => self.play(&place, &reading, now),
             Ask::Pause => {
                 if let Part::Reads(reads) = &self.part {
@@ -362,6 +368,10 @@ impl Connection {
             Ask::Leave => self.teardown(),
         };
         self.dialog.answer(answer);
+        // A session says how it is carried as soon as its first track is set up, as MediaMTX's does.
+        if let (Some(session), Some(interleaved)) = (&self.session, self.dialog.interleaved()) {
+            session.describe(|d| d.transport = Some(if interleaved { "TCP" } else { "UDP" }));
+        }
     }
 
     fn login(&self, action: Action, login: &Login) -> Result<(), Denied> {
@@ -406,6 +416,7 @@ impl Connection {
         if let Err(denied) = self.login(Action::Read, login) {
             return self.deny(denied);
         }
+        self.user = login.shown.as_ref().map_or_else(String::new, |s| s.user().to_string());
         let hub = self.shared.hub.clone();
         self.pending = Some(Box::pin(async move {
             match hub.headers(&place.name).await {
@@ -483,8 +494,6 @@ impl Connection {
         let (Part::Publishes(publishes), Some(session)) = (&mut self.part, &self.session) else {
             return Answer::Refused(Status::NOT_VALID_IN_THIS_STATE, "nothing was announced".into());
         };
-        let transport = if ways.interleaved() == Some(true) { "TCP" } else { "UDP" };
-        session.describe(|d| d.transport = Some(transport));
         if publishes.record(&self.shared, session, ways, now) {
             Answer::Done
         } else {
@@ -512,10 +521,7 @@ impl Connection {
             match Reads::begin(&self.shared, &session, &self.socket, place, reading, now) {
                 Ok(reads) => {
                     let transport = if reads.interleaved() { "TCP" } else { "UDP" };
-                    session.describe(|d| {
-                        d.role = Role::Read;
-                        d.transport = Some(transport);
-                    });
+                    session.describe(|d| d.role = Role::Read);
                     self.part = Part::Reads(Box::new(reads));
                     self.seat.settle();
                     let (remote, name) = (self.client.remote, &place.name);

@@ -159,6 +159,15 @@ impl Dialog {
         &self.agent
     }
 
+    /// Whether tracks go over this connection or by datagrams; `None` before the first SETUP.
+    pub fn interleaved(&self) -> Option<bool> {
+        match &self.state {
+            State::Reading { reading, .. } => reading.ways.interleaved(),
+            State::Publishing { ways, .. } => ways.interleaved(),
+            State::Idle => None,
+        }
+    }
+
     /// The next thing to do. `None`: read more, or answer the open question.
     pub fn step(&mut self) -> Option<Step> {
         loop {
