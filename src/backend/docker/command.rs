@@ -59,7 +59,8 @@ pub fn build(client: &Client, stack: &Stack) -> CommandLine {
     let mut line = compose(client, stack, stack.monitoring);
     line.arg("build");
     if matches!(client.compose, Compose::Standalone(_)) {
-        // docker-compose 1.29 leaves the container of a failed step behind; the plugin's builder has none.
+        // docker-compose 1.29 leaves the container of a failed step behind. The plugin knows no such flag: BuildKit has no
+        // containers, and the classic builder under it (DOCKER_BUILDKIT=0) leaves its own.
         line.arg("--force-rm");
     }
     line

@@ -49,6 +49,9 @@ pub struct Limits {
     pub deadline: Option<Instant>,
 }
 
+/// For a step that only reads.
+const READ: Limits = Limits { silence: Duration::from_secs(2 * ANSWER.as_secs()), deadline: None };
+
 impl Engine<'_> {
     /// Runs one step; what it says is progress. `what` is the sentence if it fails.
     ///
@@ -93,9 +96,17 @@ impl Engine<'_> {
     /// Server, if Docker does not say.
     pub async fn containers(&self) -> Outcome<Vec<Container>> {
         let what = "the containers of the stack cannot be seen";
-        let limits = Limits { silence: ANSWER * 2, deadline: None };
         let quiet = Engine { progress: &|_| {}, ..*self };
-        let told = quiet.step(&command::containers(self.client, self.stack), limits, what).await?;
+        let told = quiet.step(&command::containers(self.client, self.stack), READ, what).await;
+        let told = match told {
+            Ok(told) => told,
+            // Compose reads its files first, whatever it is asked; where that fails it is not about containers.
+            Err(failure) if failure.what() == what => {
+                self.images().await?;
+                return Err(failure);
+            }
+            Err(failure) => return Err(failure),
+        };
         inspect(self.client, &ids(&told.lines.join("\n")))
     }
 
@@ -123,16 +134,12 @@ impl Engine<'_> {
         }
     }
 
-    /// Fetches the images that are neither built nor here. Not left to compose: its `up` takes them for part of the time
-    /// in which the servers have to answer, and docker-compose 1.29 waits for ever in `up --no-start` for a service that
-    /// is to end.
+    /// The images of the stack that are not built, from what compose makes of its files.
     ///
     /// # Errors
-    /// Server, or Interrupted.
-    pub async fn fetch(&self, limits: Limits) -> Outcome<()> {
-        let quiet = Engine { progress: &|_| {}, ..*self };
+    /// Server, if compose does not understand them; or Interrupted.
+    async fn images(&self) -> Outcome<Vec<String>> {
         let what = "compose does not understand the stack";
-        let read = Limits { silence: ANSWER * 2, deadline: None };
         let images = RefCell::new(Vec::new());
         let service = RefCell::new(String::new());
         let gather = |line: &str| {
@@ -148,10 +155,27 @@ impl Engine<'_> {
             }
         };
         let told = Engine { progress: &gather, ..*self };
-        told.step(&command::config(self.client, self.stack), read, what).await?;
-        for name in images.take() {
+        let line = command::config(self.client, self.stack);
+        told.step(&line, READ, what).await.map_err(|failure| {
+            if failure.what() != what {
+                return failure;
+            }
+            failure.hint(format!("{}    (in {})", line.shell_line(), self.stack.folder.display()))
+        })?;
+        Ok(images.take())
+    }
+
+    /// Fetches the images that are neither built nor here. Not left to compose: its `up` takes them for part of the time
+    /// in which the servers have to answer, and docker-compose 1.29 waits for ever in `up --no-start` for a service that
+    /// is to end.
+    ///
+    /// # Errors
+    /// Server, or Interrupted.
+    pub async fn fetch(&self, limits: Limits) -> Outcome<()> {
+        let quiet = Engine { progress: &|_| {}, ..*self };
+        for name in self.images().await? {
             let what = format!("the image {name} cannot be fetched");
-            let here = quiet.talk(&command::image(self.client, &name), read, &|_| {}).await;
+            let here = quiet.talk(&command::image(self.client, &name), READ, &|_| {}).await;
             if !here.is_ok_and(|told| told.well()) {
                 self.step(&command::pull(self.client, &name), limits, &what).await?;
             }

@@ -57,6 +57,13 @@ pub fn known(words: &str) -> Option<Failure> {
                 .hint("--listen 127.0.0.1 (this machine alone), or 0.0.0.0 (all its networks)"),
         );
     }
+    if has(&["invalid subnet", "invalid cidr"]) {
+        return Some(
+            Failure::usage("MSCONV_SUBNET is no network")
+                .why(quoted(words, &["invalid subnet", "invalid cidr"]))
+                .hint("MSCONV_SUBNET=10.193.86.0/24, or leave it alone"),
+        );
+    }
     let overlap = ["pool overlaps", "invalid pool request", "networks have overlapping"];
     if has(&overlap) {
         return Some(
@@ -111,15 +118,38 @@ pub fn failed(what: &str, lines: &[String]) -> Failure {
     if let Some(failure) = known(&lines.join("\n")) {
         return failure;
     }
-    last(lines, QUOTED)
+    let telling: Vec<String> = lines.iter().filter(|line| !is_frame(line)).cloned().collect();
+    last(if last(&telling, 1).is_empty() { lines } else { &telling }, QUOTED)
         .into_iter()
         .fold(Failure::new(Kind::Server, what), |failure, line| failure.why(bounded(&line, 300)))
 }
 
-/// The last lines that say something.
+/// Whether a line is only the frame around what went wrong. BuildKit shows the last words of a failed step once more, in a
+/// frame of dashes, below its command and sometimes above the Dockerfile's lines; compose tells of each container.
+fn is_frame(line: &str) -> bool {
+    let line = line.trim();
+    let numbered = |text: &str, mark: &str| {
+        let rest = text.trim_start_matches(|c: char| c.is_ascii_digit());
+        rest.len() < text.len() && rest.starts_with(mark)
+    };
+    let dashes = line.len() > 3 && line.bytes().all(|b| b == b'-');
+    let step = line.strip_prefix('#').is_some_and(|rest| numbered(rest, " "));
+    let listing =
+        numbered(line, " |") || line.rsplit_once("Dockerfile:").is_some_and(|(_, n)| numbered(n, ""));
+    let mut words = line.split_whitespace();
+    let part =
+        ["Container", "Network", "Volume", "Service", "Image"].contains(&words.next().unwrap_or_default());
+    let told = part
+        && words.nth(1).is_some_and(|word| word.ends_with("ing") || word.ends_with('d'))
+        && words.next().is_none();
+    dashes || step || listing || told || line.starts_with("> [")
+}
+
+/// The last lines that say something; what is said several times in a row counts once.
 pub fn last(lines: &[String], most: usize) -> Vec<String> {
-    let said: Vec<&String> = lines.iter().filter(|l| !l.trim().is_empty()).collect();
-    said.iter().skip(said.len().saturating_sub(most)).map(|l| l.trim().to_string()).collect()
+    let mut said: Vec<&str> = lines.iter().map(|l| l.trim()).filter(|l| !l.is_empty()).collect();
+    said.dedup();
+    said.iter().skip(said.len().saturating_sub(most)).map(ToString::to_string).collect()
 }
 
 /// The first line with one of the signs.
@@ -245,6 +275,35 @@ mod tests {
         let failure = failed("the images cannot be built", &lines);
         assert_eq!(failure.reasons().first().map(String::as_str), Some("line 14"));
         assert_eq!(failure.reasons().last().map(String::as_str), Some("line 19"));
+    }
+
+    /// The end of a failed build by compose 2.32 and BuildKit, and by the classic builder; and that of a failed start.
+    #[test]
+    fn the_frame_around_a_failure_is_left_out() {
+        let quoted = |text: &str| {
+            let lines: Vec<String> = text.lines().map(str::to_string).collect();
+            failed("it failed", &lines).reasons().to_vec()
+        };
+        let build = "#6 [log-folders 2/5] RUN apt-get update     && apt-get install -y nosuchpackage\n\
+                     #6 4.951 E: Unable to locate package nosuchpackage\n\
+                     #6 ERROR: executor failed running [/bin/sh -c apt-get update]: exit code: 100\n\
+                     ------\n > [log-folders 2/5] RUN apt-get update     && apt-get install -y nosuchpackage:\n\
+                     4.951 E: Unable to locate package nosuchpackage\n------\n\
+                     Dockerfile:6\n--------------------\n   5 |     # hadolint ignore=DL3008\n   6 | >>> RUN apt-get update \\\n\
+                     --------------------\n\
+                     failed to solve: executor failed running [/bin/sh -c apt-get update]: exit code: 100";
+        assert_eq!(
+            quoted(build),
+            [
+                "4.951 E: Unable to locate package nosuchpackage",
+                "failed to solve: executor failed running [/bin/sh -c apt-get update]: exit code: 100"
+            ]
+        );
+        let start = " Container p-nginx-rtmp-1  Starting\n Container p-nginx-rtmp-1  Started\n Network p_default  Error\nsome trouble";
+        assert_eq!(quoted(start), ["Network p_default  Error", "some trouble"]);
+        // Nothing but a frame is better than nothing.
+        assert_eq!(quoted("#1 DONE 0.0s\n Container a  Started"), ["#1 DONE 0.0s", "Container a  Started"]);
+        assert_eq!(quoted("ERR: unknown field\nERR: unknown field"), ["ERR: unknown field"]);
     }
 
     #[test]
