@@ -129,10 +129,10 @@ fn encoding(quality: Quality, megapixels: f64) -> f64 {
     let small = megapixels <= 0.24;
     match (quality, small) {
         (Quality::Fastest, _) => 5.2,
-        (Quality::Auto | Quality::Fast, false) => 7.6,
-        (Quality::Auto | Quality::Fast, true) => 10.9,
-        (Quality::Balanced, false) => 9.6,
-        (Quality::Balanced, true) => 13.0,
+        (Quality::Auto | Quality::Fast, false) => 7.3,
+        (Quality::Auto | Quality::Fast, true) => 10.5,
+        (Quality::Balanced, false) => 8.6,
+        (Quality::Balanced, true) => 12.0,
         (Quality::Best, _) => 33.0,
     }
 }
@@ -207,7 +207,7 @@ mod tests {
         let best = |slowness, free| best_that_keeps_up(&work, Power { slowness, free, most: free });
         assert_eq!(best(1.0, 16.0), Some(Quality::Best));
         assert_eq!(best(1.0, 4.0), Some(Quality::Balanced), "best would take more than half");
-        assert_eq!(best(1.0, 1.2), Some(Quality::Fast));
+        assert_eq!(best(1.0, 1.1), Some(Quality::Fast));
         assert_eq!(best(1.0, 0.9), Some(Quality::Fastest));
         assert_eq!(best(3.0, 1.8), None);
     }

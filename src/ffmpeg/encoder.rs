@@ -279,6 +279,8 @@ fn x264(settings: &Settings, rung: &PlannedRung) -> Options {
     let area = u64::from(rung.size.0) * u64::from(rung.size.1);
     // Small pictures are cheap, their bits rarely reach their cap, and their loss shows most.
     let (small, middle) = (area <= 640 * 368, area <= 860 * 484);
+    // Below a copied picture, whose maker chose the keyframes, the small ones are better than they must be.
+    let beside_copied = settings.keyframes == Keyframes::Source;
     let ahead = lookahead(settings.quality, settings.rate);
     let (preset, crf, params) = match settings.quality {
         Quality::Fastest => {
@@ -289,27 +291,30 @@ fn x264(settings: &Settings, rung: &PlannedRung) -> Options {
             } else {
                 "22"
             };
-            ("ultrafast", crf, format!("cabac=1:aq-mode=1:mbtree=1:rc-lookahead={ahead}"))
+            ("ultrafast", crf, format!("cabac=1:aq-mode=2:mbtree=1:rc-lookahead={ahead}"))
         }
         Quality::Auto | Quality::Fast if small => {
-            ("veryfast", "20.5", format!("trellis=1:rc-lookahead={ahead}:me=dia:partitions=i8x8,i4x4"))
+            let rest = "me=dia:partitions=i8x8,i4x4";
+            ("veryfast", "20.5", format!("trellis=1:aq-mode=2:rc-lookahead={ahead}:{rest}"))
         }
-        Quality::Auto | Quality::Fast => {
-            ("superfast", if middle { "20" } else { "21" }, format!("mbtree=1:rc-lookahead={ahead}"))
-        }
+        Quality::Auto | Quality::Fast => (
+            "superfast",
+            if middle { "20" } else { "21" },
+            format!("aq-mode=2:mbtree=1:rc-lookahead={ahead}"),
+        ),
         // Half of the motion search's last step is saved where there are pixels enough, and spent where there are few.
         Quality::Balanced => {
-            let (crf, steps) = if small {
-                ("20.5", ":subme=3")
-            } else if middle {
-                ("20.5", "")
-            } else {
-                ("21", ":subme=1")
+            let (crf, steps) = match (small, middle) {
+                (true, _) if beside_copied => ("21", ""),
+                (true, _) => ("21", ":subme=3"),
+                (_, true) if !beside_copied => ("21", ""),
+                (_, true) => ("21", ":subme=1"),
+                _ => ("21.5", ":subme=1"),
             };
             let rest = "me=dia:partitions=i8x8,i4x4";
-            ("veryfast", crf, format!("trellis=1:rc-lookahead={ahead}:{rest}{steps}"))
+            ("veryfast", crf, format!("trellis=1:aq-mode=2:rc-lookahead={ahead}:{rest}{steps}"))
         }
-        Quality::Best => ("medium", "20.5", format!("rc-lookahead={ahead}")),
+        Quality::Best => ("medium", "20.5", format!("aq-mode=2:rc-lookahead={ahead}")),
     };
     [("preset", preset.to_string()), ("crf", crf.to_string()), ("x264-params", params)].to_vec()
 }
@@ -319,7 +324,7 @@ fn x264(settings: &Settings, rung: &PlannedRung) -> Options {
 fn lookahead(quality: Quality, rate: Rate) -> u32 {
     let (most, seconds) = match quality {
         Quality::Auto | Quality::Fastest | Quality::Fast => (10, 0.5),
-        Quality::Balanced => (20, 0.9),
+        Quality::Balanced => (12, 0.6),
         Quality::Best => (40, 1.7),
     };
     ((rate.value() * seconds).ceil() as u32).min(most)
@@ -426,7 +431,7 @@ mod tests {
 
     #[test]
     fn looking_ahead_is_bounded_in_time() {
-        assert_eq!(lookahead(Quality::Balanced, Rate::new(30, 1).unwrap()), 20);
+        assert_eq!(lookahead(Quality::Balanced, Rate::new(30, 1).unwrap()), 12);
         assert_eq!(lookahead(Quality::Balanced, Rate::new(1, 1).unwrap()), 1);
     }
 }

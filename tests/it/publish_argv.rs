@@ -308,8 +308,8 @@ fn the_machine_decides_and_says_so() {
     };
     let auto = |_: &mut Request| ();
     assert_eq!(
-        on(&auto, 1.2).summary,
-        "in 4 variants with x264, quality fast (about 1.1 of 1.2 free CPUs, balanced 1.2)"
+        on(&auto, 1.1).summary,
+        "in 4 variants with x264, quality fast (about 1.0 of 1.1 free CPUs, balanced 1.1)"
     );
     assert_eq!(
         (on(&auto, 9.0).quality, on(&auto, 5.0).quality),
