@@ -188,6 +188,11 @@ pub fn target(stream: &Stream, rendition: &RenditionInfo, servers: Servers<'_>) 
     let here = application == servers.rtmp.application();
     // What is published straight to MediaMTX is listed without an RTMP address.
     let direct = rendition.rtmp_url.is_empty();
+    // What ours publish to a MediaMTX over RTMP has a path with the application in front, and an RTMP address without.
+    let bare = name
+        .strip_prefix(&format!("{application}/"))
+        .filter(|bare| rendition.rtmp_url.ends_with(&format!("/{application}/{bare}")))
+        .filter(|_| !rendition.rtmp_url.ends_with(&format!("/{application}/{name}")));
     let path = if direct && !application.is_empty() && !name.starts_with(&format!("{application}/")) {
         format!("{application}/{name}")
     } else {
@@ -196,7 +201,7 @@ pub fn target(stream: &Stream, rendition: &RenditionInfo, servers: Servers<'_>) 
     // Our own names are plain; those of other publishers are whatever the server reports.
     let plain =
         |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '~' | '+' | '=' | ',' | '@');
-    let folder = !direct && path.contains('/');
+    let folder = !direct && bare.is_none() && path.contains('/');
     if folder || path.split('/').any(|part| part.is_empty() || part == ".." || !part.chars().all(plain)) {
         return Err(Failure::new(Kind::NotFound, format!("'{name}' cannot be played by its name"))
             .why("it holds characters that no URL carries, or that the server does not show")
@@ -207,6 +212,7 @@ pub fn target(stream: &Stream, rendition: &RenditionInfo, servers: Servers<'_>) 
     let (rtmp, rtsp) = if direct {
         (None, Some(over_rtsp()))
     } else if here {
+        let name = bare.unwrap_or(name);
         let rtmp = Address { url: servers.rtmp.name_url(name), shown: servers.rtmp.shown_name_url(name) };
         (Some(rtmp), Some(over_rtsp()))
     } else {
@@ -394,6 +400,20 @@ pub(super) mod tests {
         let seen = target.rtsp.unwrap();
         assert_eq!(seen.url, "rtsp://bob:pw@localhost:8554/stream1_720p");
         assert_eq!(format!("{seen:?}"), "rtsp://***@localhost:8554/stream1_720p");
+    }
+
+    #[test]
+    fn what_ours_publish_to_a_mediamtx_has_the_application_in_its_path() {
+        let (rtmp, rtsp) = servers();
+        let mut info = info("x", "720p", (0, 0), State::Live);
+        info.name = "live/x_720p".into();
+        let servers = Servers { rtmp: &rtmp, rtsp: &rtsp };
+        let found = target(&made("x", vec![info.clone()]), &info, servers).unwrap();
+        assert_eq!(found.rtmp.unwrap().url, "rtmp://localhost:1935/live/x_720p");
+        assert_eq!(found.rtsp.unwrap().shown, "rtsp://***@localhost:8554/live/x_720p");
+        // A name that merely looks like it.
+        info.rtmp_url = "rtmp://localhost:1935/live/live/x_720p".into();
+        assert!(target(&made("x", vec![info.clone()]), &info, servers).is_err());
     }
 
     #[test]
