@@ -319,7 +319,7 @@ fn strangers_get_health_and_nothing_else() {
 }
 
 /// An address of this machine that is not loopback.
-fn outer_address() -> Option<std::net::IpAddr> {
+pub fn outer_address() -> Option<std::net::IpAddr> {
     // Nothing is sent: connecting a datagram socket only asks which way it would go.
     let socket = std::net::UdpSocket::bind("0.0.0.0:0").ok()?;
     socket.connect("192.0.2.1:9").ok()?;

@@ -29,6 +29,7 @@ mod passthrough;
 mod playing;
 mod publish_argv;
 mod publishing;
+mod real_mediamtx;
 mod servers;
 mod service_manager;
 mod serving_rtmp;

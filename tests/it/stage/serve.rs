@@ -60,10 +60,15 @@ impl Serve {
 
     /// One request; `fields` are whole header lines.
     pub fn ask(&self, face: &str, method: &str, target: &str, fields: &str) -> Answer {
-        let request =
-            format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{fields}\r\n");
-        Answer::of(raw(self.address(face), request.as_bytes()))
+        ask(self.address(face), method, target, fields)
     }
+}
+
+/// One request at an address; `fields` are whole header lines.
+pub fn ask(address: SocketAddr, method: &str, target: &str, fields: &str) -> Answer {
+    let request =
+        format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{fields}\r\n");
+    Answer::of(raw(address, request.as_bytes()))
 }
 
 /// Sends bytes and reads until the other side closes.
@@ -75,6 +80,17 @@ pub fn raw(address: SocketAddr, bytes: &[u8]) -> String {
     let mut answer = Vec::new();
     let _ = peer.read_to_end(&mut answer);
     String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// A body that came in pieces (RFC 9112, 7.1).
+fn unchunked(mut rest: &str) -> String {
+    let mut body = String::new();
+    while let Some((length, after)) = rest.split_once("\r\n") {
+        let length = usize::from_str_radix(length, 16).unwrap_or_else(|e| panic!("{e}: {rest:?}"));
+        body.push_str(&after[..length]);
+        rest = after[length..].trim_start_matches("\r\n");
+    }
+    body
 }
 
 /// An answer taken apart.
@@ -92,7 +108,9 @@ impl Answer {
     fn of(text: String) -> Answer {
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no HTTP: {text:?}"));
         let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap_or_else(|| panic!("{head}"));
-        Answer { status, head: head.to_string(), body: body.to_string() }
+        let chunked = head.to_ascii_lowercase().contains("\r\ntransfer-encoding: chunked");
+        let body = if chunked { unchunked(body) } else { body.to_string() };
+        Answer { status, head: head.to_string(), body }
     }
 
     /// A field of the head.
