@@ -1,10 +1,11 @@
 //! A real MediaMTX, of the version that the docker stack has (scripts/mediamtx.sh builds it): as the native backend
-//! runs it, and under the stack's own configuration.
+//! runs it, under the stack's own configuration, and beside the built-in server that has its form.
 
+mod faces;
 mod native;
 mod stack;
 
-use crate::stage::{Running, Stage};
+use crate::stage::{Mediamtx, Running, Stage, wait_for};
 use std::path::Path;
 use std::time::Duration;
 
@@ -28,4 +29,16 @@ fn reader(stage: &Stage, url: &str, transport: &[&str], seconds: Option<&str>) -
     }
     args.extend(["-f", "null", "-"]);
     stage.spawn("ffmpeg", &args)
+}
+
+/// Waits until MediaMTX has pictures and sound of a path.
+fn ready(server: &Mediamtx, path: &str) {
+    wait_for(&format!("{path} to be ready"), SOON, || {
+        let answer = server.get("api", &format!("/v3/paths/get/{path}"));
+        if answer.status == 200 && answer.json()["ready"] == true {
+            Ok(())
+        } else {
+            Err(answer.body + &server.said())
+        }
+    });
 }
