@@ -1,6 +1,7 @@
 //! A real MediaMTX, of the version that the docker stack has (scripts/mediamtx.sh builds it): as the native backend
-//! runs it, under the stack's own configuration, and beside the built-in server that has its form.
+//! runs it, under the stack's own configuration, beside the built-in server that has its form, and alone.
 
+mod alone;
 mod faces;
 mod native;
 mod stack;
