@@ -34,7 +34,7 @@ begun=$SECONDS
 say "building MediaMTX $version (Go module $module)"
 # Outside of any module, so that nothing here is taken for one.
 cd /
-go mod download -json "$module@$version" >"$log" 2>&1 || cannot "its source could not be fetched"
+timeout 120 go mod download -json "$module@$version" >"$log" 2>&1 || cannot "its source could not be fetched"
 source=$(sed -n 's/^\t*"Dir": "\(.*\)",$/\1/p' "$log")
 need=$(sed -n 's/^go \([0-9.]*\)$/\1/p' "$source/go.mod")
 have_go=$(go env GOVERSION | sed 's/^go//; s/[^0-9.].*//')
@@ -65,7 +65,7 @@ func CheckVersion(string, string) (bool, error) { return false, errLeftOut }
 func Upgrade(string, string) error { return errLeftOut }
 GO
 cd "$tree"
-go list -deps -tags nomsgpack . >"$log" 2>&1 || cannot "the modules it is made of could not be fetched"
+timeout 300 go list -deps -tags nomsgpack . >"$log" 2>&1 || cannot "the modules it is made of could not be fetched"
 # Without inlining and without a codec that nothing here speaks (a fifth of the build each).
 nice go build -buildvcs=false -tags nomsgpack -gcflags=all=-l -ldflags='-s -w' -o mediamtx . >"$log" 2>&1 ||
   { tail -n 20 "$log" >&2; fail "go could not build MediaMTX $version"; }
