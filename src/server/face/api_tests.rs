@@ -200,6 +200,26 @@ fn paths_are_as_recorded() {
 }
 
 #[test]
+fn newer_codecs_have_the_properties_of_their_configurations() {
+    // av1C: marker and version, profile 1 and level 8, tier 1. vpcC: version and flags, profile 2.
+    for (codec, config, shown) in [
+        (
+            VideoCodec::Av1,
+            &[0x81, 0x28, 0x8c, 0x00][..],
+            r#"{"codec":"AV1","codecProps":{"width":0,"height":0,"profile":1,"level":8,"tier":1}}"#,
+        ),
+        (VideoCodec::Vp9, &[1, 0, 0, 0, 2, 31], r#"{"codec":"VP9","codecProps":{"profile":2}}"#),
+        (VideoCodec::Av1, &[0x81], r#""profile":0,"level":0,"tier":0}}"#),
+    ] {
+        let mut newer = view();
+        newer.streams[0].tracks.video =
+            Some(VideoTrack::from_config(codec, Bytes::copy_from_slice(config)).unwrap());
+        let said = answer(&newer, &Question::new("GET", "/v3/paths/get/cam1"), &mut |_, _| false).body;
+        assert!(said.contains(shown), "{said}");
+    }
+}
+
+#[test]
 fn what_is_not_ready_says_so() {
     let mut waiting = view();
     waiting.streams[0].publisher = None;
