@@ -27,6 +27,7 @@ cannot() {
   say "MediaMTX $version cannot be built here: $1"
   exit 3
 }
+# Where the archives of go.dev are unpacked; not every PATH has it.
 PATH=$PATH:/usr/local/go/bin
 have go || cannot "there is no go"
 export CGO_ENABLED=0 GOWORK=off
