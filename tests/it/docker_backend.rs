@@ -174,6 +174,30 @@ fn a_failed_build_is_quoted_and_cleared_up() {
     assert!(!quiet.stderr.contains("    Step"), "{quiet}");
 }
 
+/// Compose reads its files whatever it is asked, so the first question fails; what it is about is the files.
+#[test]
+fn a_stack_that_compose_does_not_understand_is_told_as_that() {
+    let words = "validating docker-compose.yml: (root) Additional property servces is not allowed";
+    let answer = format!("*\" ps --all --quiet\"*|*\" config\") echo '{words}' >&2; exit 15 ;;");
+    let stage = stage("docker-broken", &[("docker", &answer)]);
+    stage
+        .msconv(&["up"])
+        .expect(6)
+        .says("compose does not understand the stack")
+        .says(&format!("why: {words}"))
+        .says("compose --ansi never")
+        .says(" config    (in ");
+    assert!(!calls(&stage).contains(" build"), "{}", calls(&stage));
+    // Only the containers cannot be seen: then that is said.
+    let answer = r#"*" ps --all --quiet"*) echo 'a new kind of trouble' >&2; exit 1 ;;"#;
+    let unseen = self::stage("docker-unseen", &[("docker", answer)]);
+    unseen
+        .msconv(&["up"])
+        .expect(6)
+        .says("the containers of the stack cannot be seen")
+        .says("why: a new kind of");
+}
+
 #[test]
 fn a_build_that_floods_or_falls_silent_is_bounded() {
     let flood = "*\" build\") i=0; while [ $i -lt 20000 ]; do echo \"line $i\"; i=$((i+1)); done; exit 1 ;;";
