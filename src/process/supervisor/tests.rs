@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::base::secret::Redactor;
+use crate::process::pid_file;
 use crate::process::restart::When;
+use crate::process::spawn::Exit;
 use crate::process::watchdog::Heartbeat;
 use std::path::Path;
 use std::sync::Arc;

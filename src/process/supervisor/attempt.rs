@@ -1,0 +1,229 @@
+//! One run of the program: started, drained, judged, and ended where it must be.
+
+use super::log;
+use super::stopping::Stopping;
+use super::{Control, Cut, Event, LOOK_CALM, LOOK_FAST, Meaning, Program, STEP_DOWN_AFTER, Supervisor, TICK};
+use crate::base::atomic_file::Durability;
+use crate::base::{CommandLine, Kind, clock};
+use crate::model::{Order, State};
+use crate::process::child_log::Lines;
+use crate::process::pid_file;
+use crate::process::restart::Verdict;
+use crate::process::spawn::{Exit, Pipes, Supervised};
+use crate::process::stream_lock::StreamLock;
+use crate::process::watchdog::{Look, Watchdog};
+use nix::sys::signal::Signal;
+use std::io;
+use std::time::Duration;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+
+impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
+    /// Starts the program and stays with it to its end.
+    pub(super) async fn run_once(&mut self) -> Verdict {
+        self.move_to(State::Starting, None);
+        self.fault = None;
+        self.log.begin_run();
+        self.program.started();
+        let keep = self.locks.iter().map(StreamLock::descriptor).collect();
+        let (mut child, pipes) = match Supervised::start(&self.job.command, keep) {
+            Ok(started) => started,
+            Err(e) => return start_failed(&self.job.command, &e),
+        };
+        let identity = child.identity();
+        self.record.child = Some(identity);
+        if let Err(e) = pid_file::write(&self.job.pid_file, identity.pid) {
+            self.log.own(&format!("cannot write {}: {e}", self.job.pid_file.display()));
+        }
+        self.watchdog =
+            Some(Watchdog::new(self.began.elapsed(), self.job.outputs.iter().map(|o| o.label.clone())));
+        self.publish_record(Durability::Synced);
+        let _ = self.target.send(Some((identity.pid, LOOK_FAST)));
+        let (exit, cut) = self.stay_with(&mut child, pipes).await;
+        let _ = self.target.send(None);
+        self.record.child = None;
+        let _ = std::fs::remove_file(&self.job.pid_file);
+        let verdict = match (exit, cut) {
+            (_, Some(Cut::Fatal(kind, why))) => Verdict::Permanent(kind, why),
+            (_, Some(Cut::Stalled(why))) => Verdict::Transient(why),
+            (_, Some(Cut::Slow(why))) => Verdict::Slow(why),
+            (Ok(exit), None) => {
+                let recent = self.log.recent();
+                let verdict = self.program.verdict(&exit, &recent);
+                self.log.own(&format!("the program {exit}"));
+                verdict
+            }
+            (Err(e), None) => Verdict::Transient(format!("lost sight of the program: {e}")),
+        };
+        self.by_hand = verdict == Verdict::OperatorStop;
+        if let Verdict::Transient(why) = &verdict {
+            self.record.last_error = Some(self.job.redactor.clean(why));
+        }
+        verdict
+    }
+
+    /// Drains, watches and obeys until the program has ended.
+    pub(super) async fn stay_with(
+        &mut self,
+        child: &mut Supervised,
+        pipes: Pipes,
+    ) -> (io::Result<Exit>, Option<Cut>) {
+        let mut progress = Lines::new(pipes.out);
+        let (mut log_lines, drain) = log::drain(pipes.err);
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut cut: Option<Cut> = None;
+        let mut stopping: Option<Stopping> = None;
+        let mut progress_open = true;
+        let exit = loop {
+            let escalation = stopping.as_ref().map(Stopping::next);
+            tokio::select! {
+                exit = child.ended() => break exit,
+                line = progress.next(), if progress_open => match line {
+                    Some(line) => self.progress_line(&line),
+                    None => progress_open = false,
+                },
+                Some(line) = log_lines.recv() => {
+                    if let Some(fatal) = self.log_line(&line)
+                        && stopping.is_none()
+                    {
+                        cut = Some(fatal);
+                        stopping = Some(Stopping::begin(child));
+                    }
+                }
+                Some((pid, look)) = self.looks.recv() => {
+                    if pid == child.identity().pid {
+                        self.looked(look);
+                    }
+                }
+                _ = tick.tick() => {
+                    if stopping.is_none()
+                        && let Some(why) = self.judge(child.identity().pid)
+                    {
+                        let (Cut::Stalled(words) | Cut::Slow(words) | Cut::Fatal(_, words)) = &why;
+                        self.log.own(&format!("ending the program: {words}"));
+                        cut = Some(why);
+                        stopping = Some(Stopping::begin(child));
+                    }
+                    self.record_now_and_then();
+                }
+                Some(asked) = self.control.recv() => {
+                    if self.record.order != Order::Stop {
+                        self.record.order = Order::Stop;
+                        self.log.own("asked to stop");
+                        self.move_to(State::Stopping, None);
+                        stopping.get_or_insert_with(|| Stopping::begin(child));
+                    }
+                    if asked == Control::Kill {
+                        child.signal(Signal::SIGKILL);
+                    }
+                }
+                () = sleep_until(escalation.unwrap_or_else(Instant::now)), if escalation.is_some() => {
+                    if let Some(stopping) = stopping.as_mut() {
+                        stopping.escalate(child);
+                    }
+                }
+            }
+        };
+        // A stray could keep the pipe open; with it gone, what was still to be said has an end.
+        self.end_strays();
+        let last_words = async {
+            while let Some(line) = log_lines.recv().await {
+                self.log_line(&line);
+            }
+        };
+        let _ = tokio::time::timeout(Duration::from_secs(2), last_words).await;
+        drain.abort();
+        (exit, cut)
+    }
+
+    pub(super) fn progress_line(&mut self, line: &str) {
+        let now = self.began.elapsed();
+        if let (Some(beat), Some(dog)) = (self.program.progress(line), self.watchdog.as_mut()) {
+            dog.beat(now, beat);
+        }
+    }
+
+    pub(super) fn log_line(&mut self, line: &str) -> Option<Cut> {
+        match self.program.log_line(line, self.live_before) {
+            Meaning::Noise => None,
+            Meaning::Ordinary => {
+                self.log.child(line);
+                None
+            }
+            Meaning::Fault(why) => {
+                self.log.child(line);
+                self.fault = Some(self.job.redactor.clean(&why));
+                None
+            }
+            Meaning::Fatal(kind, why) => {
+                self.log.child(line);
+                Some(Cut::Fatal(kind, self.job.redactor.clean(&why)))
+            }
+        }
+    }
+
+    pub(super) fn looked(&mut self, look: Look) {
+        let now = self.began.elapsed();
+        if let Some(dog) = self.watchdog.as_mut() {
+            dog.look(now, look);
+        }
+    }
+
+    /// Judges the stream, moves its state; the reason to end the program, if there is one.
+    pub(super) fn judge(&mut self, pid: i32) -> Option<Cut> {
+        let now = self.began.elapsed();
+        let dog = self.watchdog.as_ref()?;
+        let assessment = dog.assess(now);
+        for (index, output) in self.record.renditions.iter_mut().enumerate() {
+            let (bytes, rate, viewers) = dog.output(index);
+            output.bytes_in = bytes;
+            output.bitrate_bps = rate;
+            output.viewers = viewers;
+            output.state = dog.output_state(now, index);
+            // A program that was started anew has not sent anything yet; what its predecessor sent stays told.
+            if let Some(age) = dog.last_growth(now, index) {
+                let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+                output.last_byte_at_ms = Some(clock::now_ms().saturating_sub(age));
+            }
+        }
+        self.record.speed = dog.speed();
+        self.record.fps = dog.fps();
+        self.record.dropped_frames = dog.dropped();
+        let slow_for = dog.slow_for(now).filter(|_| assessment.slow);
+        let reason = match (&assessment.reason, &self.fault) {
+            (Some(reason), _) if assessment.slow => {
+                let way_out = self.job.slow_hint.as_ref().map(|hint| format!("; try: {hint}"));
+                Some(format!("{reason}{}", way_out.unwrap_or_default()))
+            }
+            (Some(reason), Some(fault)) if assessment.state != State::Live => {
+                Some(format!("{reason}: {fault}"))
+            }
+            (reason, _) => reason.clone(),
+        };
+        if assessment.state == State::Live {
+            self.fault = None;
+        }
+        if assessment.state != self.record.state || reason != self.record.reason {
+            self.move_to(assessment.state, reason);
+            let pause = if self.record.state == State::Starting { LOOK_FAST } else { LOOK_CALM };
+            self.target.send_if_modified(|target| {
+                let wanted = Some((pid, pause));
+                let differs = *target != wanted;
+                *target = wanted;
+                differs
+            });
+        }
+        if slow_for.is_some_and(|time| time >= STEP_DOWN_AFTER) && !self.job.if_slow.is_empty() {
+            return assessment.reason.map(Cut::Slow);
+        }
+        assessment.end.map(Cut::Stalled)
+    }
+}
+
+fn start_failed(command: &CommandLine, error: &io::Error) -> Verdict {
+    let what = format!("cannot start {}: {error}", command.program.display());
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => Verdict::Permanent(Kind::Missing, what),
+        _ => Verdict::Transient(what),
+    }
+}
