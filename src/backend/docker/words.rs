@@ -57,10 +57,12 @@ pub fn known(words: &str) -> Option<Failure> {
                 .hint("--listen 127.0.0.1 (this machine alone), or 0.0.0.0 (all its networks)"),
         );
     }
-    if has(&["invalid subnet", "invalid cidr"]) {
+    // The engine's words, and those of docker-compose 1.29.
+    let subnet = ["invalid subnet", "invalid cidr", "should use the cidr format"];
+    if has(&subnet) {
         return Some(
             Failure::usage("MSCONV_SUBNET is no network")
-                .why(quoted(words, &["invalid subnet", "invalid cidr"]))
+                .why(quoted(words, &subnet))
                 .hint("MSCONV_SUBNET=10.193.86.0/24, or leave it alone"),
         );
     }
@@ -242,6 +244,18 @@ mod tests {
                 "ERROR: Pool overlaps with other one on this address space",
                 Kind::Server,
                 "the stack's network clashes with another one",
+            ),
+            (
+                "failed to create network p_default: Error response from daemon: Invalid subnet nonsense : invalid CIDR \
+                 address: nonsense",
+                Kind::Usage,
+                "MSCONV_SUBNET is no network",
+            ),
+            (
+                "The Compose file './docker-compose.yml' is invalid because:\n\
+                 networks.default.ipam.config.subnet is invalid: should use the CIDR format",
+                Kind::Usage,
+                "MSCONV_SUBNET is no network",
             ),
             (
                 "error during container init: error setting rlimits for ready process: error setting rlimit type 7: \
