@@ -291,30 +291,28 @@ fn x264(settings: &Settings, rung: &PlannedRung) -> Options {
             } else {
                 "22"
             };
-            ("ultrafast", crf, format!("cabac=1:aq-mode=2:mbtree=1:rc-lookahead={ahead}"))
+            ("ultrafast", crf, format!("cabac=1:aq-mode=1:mbtree=1:rc-lookahead={ahead}"))
         }
         Quality::Auto | Quality::Fast if small => {
             let rest = "me=dia:partitions=i8x8,i4x4";
-            ("veryfast", "20.5", format!("trellis=1:aq-mode=2:rc-lookahead={ahead}:{rest}"))
+            ("veryfast", "20.5", format!("trellis=1:rc-lookahead={ahead}:{rest}"))
         }
-        Quality::Auto | Quality::Fast => (
-            "superfast",
-            if middle { "20" } else { "21" },
-            format!("aq-mode=2:mbtree=1:rc-lookahead={ahead}"),
-        ),
+        Quality::Auto | Quality::Fast => {
+            ("superfast", if middle { "20" } else { "21" }, format!("mbtree=1:rc-lookahead={ahead}"))
+        }
         // Half of the motion search's last step is saved where there are pixels enough, and spent where there are few.
         Quality::Balanced => {
             let (crf, steps) = match (small, middle) {
-                (true, _) if beside_copied => ("21", ""),
-                (true, _) => ("21", ":subme=3"),
-                (_, true) if !beside_copied => ("21", ""),
-                (_, true) => ("21", ":subme=1"),
-                _ => ("21.5", ":subme=1"),
+                (true, _) if beside_copied => ("20.5", ""),
+                (true, _) => ("20.5", ":subme=3"),
+                (_, true) if !beside_copied => ("20.5", ""),
+                (_, true) => ("20.5", ":subme=1"),
+                _ => ("21", ":subme=1"),
             };
             let rest = "me=dia:partitions=i8x8,i4x4";
-            ("veryfast", crf, format!("trellis=1:aq-mode=2:rc-lookahead={ahead}:{rest}{steps}"))
+            ("veryfast", crf, format!("trellis=1:aq-strength=0.7:rc-lookahead={ahead}:{rest}{steps}"))
         }
-        Quality::Best => ("medium", "20.5", format!("aq-mode=2:rc-lookahead={ahead}")),
+        Quality::Best => ("medium", "20.5", format!("rc-lookahead={ahead}")),
     };
     [("preset", preset.to_string()), ("crf", crf.to_string()), ("x264-params", params)].to_vec()
 }
