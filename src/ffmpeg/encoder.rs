@@ -269,8 +269,12 @@ fn nvenc(quality: Quality) -> Options {
 /// | plain command | 1.00 | 93.8 93.7 93.1 92.0 | 1.00 |
 /// | fastest | 0.22 | -6.6 -6.0 -6.6 -7.9 | 1.13 |
 /// | fast, auto | 0.33 | -2.0 -1.3 -1.2 -0.5 | 1.02 |
-/// | balanced | 0.38 | -1.0 -0.7 -0.2 +0.1 | 1.07 |
+/// | balanced | 0.38 | -0.8 -0.6 -0.1 +0.2 | 1.03 |
 /// | best | 1.08 | +0.6 +1.1 +1.1 +0.8 | 1.08 |
+///
+/// Fast and balanced send less towards flat areas than x264 does by itself: 2 and 4 % fewer bits on film, 10 % on camera
+/// clips, for pictures that are better by 0.1 to 0.5. Beside a copied picture balanced leaves out what costs most, and
+/// stays within 1.0 of the plain command.
 ///
 /// `superfast` and `ultrafast` look far better for their bits with a short look ahead, which they leave out by default
 /// and which costs them next to nothing. B-frames stay, where a preset has them: without them balanced needs 5 % more
@@ -279,7 +283,7 @@ fn x264(settings: &Settings, rung: &PlannedRung) -> Options {
     let area = u64::from(rung.size.0) * u64::from(rung.size.1);
     // Small pictures are cheap, their bits rarely reach their cap, and their loss shows most.
     let (small, middle) = (area <= 640 * 368, area <= 860 * 484);
-    // Below a copied picture, whose maker chose the keyframes, the small ones are better than they must be.
+    // Below a copied picture the small ones would be better than they must be.
     let beside_copied = settings.keyframes == Keyframes::Source;
     let ahead = lookahead(settings.quality, settings.rate);
     let (preset, crf, params) = match settings.quality {
@@ -295,11 +299,13 @@ fn x264(settings: &Settings, rung: &PlannedRung) -> Options {
         }
         Quality::Auto | Quality::Fast if small => {
             let rest = "me=dia:partitions=i8x8,i4x4";
-            ("veryfast", "20.5", format!("trellis=1:rc-lookahead={ahead}:{rest}"))
+            ("veryfast", "20.5", format!("trellis=1:aq-strength=0.7:rc-lookahead={ahead}:{rest}"))
         }
-        Quality::Auto | Quality::Fast => {
-            ("superfast", if middle { "20" } else { "21" }, format!("mbtree=1:rc-lookahead={ahead}"))
-        }
+        Quality::Auto | Quality::Fast => (
+            "superfast",
+            if middle { "20" } else { "21" },
+            format!("aq-strength=0.7:mbtree=1:rc-lookahead={ahead}"),
+        ),
         // Half of the motion search's last step is saved where there are pixels enough, and spent where there are few.
         Quality::Balanced => {
             let (crf, steps) = match (small, middle) {
@@ -310,7 +316,8 @@ fn x264(settings: &Settings, rung: &PlannedRung) -> Options {
                 _ => ("21", ":subme=1"),
             };
             let rest = "me=dia:partitions=i8x8,i4x4";
-            ("veryfast", crf, format!("trellis=1:aq-strength=0.7:rc-lookahead={ahead}:{rest}{steps}"))
+            let trellis = if beside_copied && !small { "" } else { "trellis=1:" };
+            ("veryfast", crf, format!("{trellis}aq-strength=0.7:rc-lookahead={ahead}:{rest}{steps}"))
         }
         Quality::Best => ("medium", "20.5", format!("rc-lookahead={ahead}")),
     };
