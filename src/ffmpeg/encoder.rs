@@ -261,15 +261,15 @@ fn nvenc(quality: Quality) -> Options {
 
 /// Capped constant quality. The recipes are measured on real film in four renditions, ffmpeg 5.1.9, against the plain
 /// command (four scalers, four encoders at `fast`, crf 23, the same keyframes): user and system time of the whole publish
-/// (0.03 more or less from run to run), and VMAF of each rendition at its own size. Balanced over 30 s, the others over
-/// 12 s of it; more in docs/performance.md.
+/// (0.03 more or less from run to run), and VMAF of each rendition at its own size. Fast and balanced over 30 s, the
+/// others over 12 s of it; more in docs/performance.md.
 ///
 /// | | time | VMAF 1080p, 720p, 480p, 360p | bits of the four |
 /// |---|---|---|---|
-/// | plain command | 1.00 | 93.8 93.7 93.1 92.0 | 1.00 |
+/// | plain command | 1.00 | 93.8 93.7 93.2 92.0 | 1.00 |
 /// | fastest | 0.22 | -6.6 -6.0 -6.6 -7.9 | 1.13 |
-/// | fast, auto | 0.33 | -2.0 -1.3 -1.2 -0.5 | 1.02 |
-/// | balanced | 0.38 | -0.8 -0.6 -0.1 +0.2 | 1.03 |
+/// | fast, auto | 0.32 | -1.9 -1.7 -1.3 -0.1 | 1.03 |
+/// | balanced | 0.36 | -0.8 -0.6 -0.2 +0.2 | 1.03 |
 /// | best | 1.08 | +0.6 +1.1 +1.1 +0.8 | 1.08 |
 ///
 /// Fast and balanced send less towards flat areas than x264 does by itself: 2 and 4 % fewer bits on film, 10 % on camera
