@@ -92,14 +92,13 @@ if [ -z "${MSCONV_TEST_FILM:-}" ] && [ ! -f "$film" ]; then
 fi
 export MSCONV_TEST_FILM=${MSCONV_TEST_FILM:-$film} MSCONV_REQUIRE_REAL=1
 if [ -n "$mediamtx" ]; then
-  ended=0
-  wait "$mediamtx" || ended=$?
+  if wait "$mediamtx"; then
+    MSCONV_TEST_MEDIAMTX=$(tail -n 1 "$mediamtx_said") && export MSCONV_TEST_MEDIAMTX
+  else
+    say "note: no MediaMTX to try; its tests are skipped, each with its reason"
+  fi
   mediamtx=
   cat "$mediamtx_said"
-  case $ended in
-    0) MSCONV_TEST_MEDIAMTX=$(tail -n 1 "$mediamtx_said") && export MSCONV_TEST_MEDIAMTX ;;
-    *) say "note: no MediaMTX to try; its tests are skipped, each with its reason" ;;
-  esac
 fi
 say "(ready after $((SECONDS - begun)) s)"
 

@@ -308,12 +308,12 @@ fn x264(settings: &Settings, rung: &PlannedRung) -> Options {
         ),
         // Half of the motion search's last step is saved where there are pixels enough, and spent where there are few.
         Quality::Balanced => {
-            let (crf, steps) = match (small, middle) {
-                (true, _) if beside_copied => ("20.5", ""),
-                (true, _) => ("20.5", ":subme=3"),
-                (_, true) if !beside_copied => ("20.5", ""),
-                (_, true) => ("20.5", ":subme=1"),
-                _ => ("21", ":subme=1"),
+            let crf = if middle { "20.5" } else { "21" };
+            let steps = match (small, middle) {
+                (true, _) if !beside_copied => ":subme=3",
+                (true, _) => "",
+                (_, true) if !beside_copied => "",
+                _ => ":subme=1",
             };
             let rest = "me=dia:partitions=i8x8,i4x4";
             let trellis = if beside_copied && !small { "" } else { "trellis=1:" };

@@ -33,13 +33,6 @@ pub struct Wanted<'a> {
     pub head_start: HeadStart,
 }
 
-impl Wanted<'_> {
-    /// Whether what was moved into the past comes back in the filters: not beside copied packets, which pass none.
-    fn moves_back(&self) -> bool {
-        !self.making.contains(&Making::Copied)
-    }
-}
-
 /// Label of the picture of output `index`.
 pub fn picture_label(index: usize) -> String {
     format!("v{index}")
@@ -57,11 +50,10 @@ pub fn graph(wanted: &Wanted<'_>) -> String {
         pictures(wanted, video, &mut chains);
     }
     if let Some((track, input)) = wanted.sound {
-        let head = (wanted.head_start, wanted.moves_back());
         chains.push(format!(
             "[{input}:{}]{}[{SOUND_LABEL}]",
             wanted.report.sound_specifier(track),
-            sound_from(track, head)
+            sound(track, wanted.head_start)
         ));
     }
     chains.join(";")
@@ -72,17 +64,10 @@ pub fn graph(wanted: &Wanted<'_>) -> String {
 ///
 /// `flags=res` builds the resampler from the start. Without it, a source that is 48 kHz already gets one at the first
 /// correction, which begins again at `first_pts` and floods the output with silence (5.1.9 and 9.0.2).
-pub fn sound(track: &AudioTrack) -> String {
-    sound_from(track, (HeadStart::None, true))
-}
-
-/// As [`sound`], beginning where a head start left it, or moved back from there.
-fn sound_from(track: &AudioTrack, (head_start, moves_back): (HeadStart, bool)) -> String {
+pub fn sound(track: &AudioTrack, head_start: HeadStart) -> String {
     let layout = if track.channels == 1 { "mono" } else { "stereo" };
-    let (moved, first) = match head_start.sounds() {
-        Some(moved) if moves_back => (format!("{moved},"), 0),
-        _ => (String::new(), head_start.first_sample()),
-    };
+    let moved = head_start.sounds().map(|filter| format!("{filter},")).unwrap_or_default();
+    let first = head_start.first_sample();
     format!(
         "{moved}aresample=48000:async=1000:first_pts={first}:flags=res,\
          aformat=sample_fmts=fltp:channel_layouts={layout}"
@@ -173,9 +158,7 @@ fn parents(rungs: &[PlannedRung]) -> Vec<Option<usize>> {
 fn preparation(wanted: &Wanted<'_>, video: &VideoTrack, zscale: bool) -> String {
     let has = |name: &str| wanted.filters.contains(name);
     let mut steps = Vec::new();
-    if wanted.moves_back() {
-        steps.extend(wanted.head_start.pictures().map(String::from));
-    }
+    steps.extend(wanted.head_start.pictures().map(String::from));
     if wanted.steady {
         steps.push(steady(video));
     }

@@ -1,9 +1,9 @@
 //! The first second of a file is read at once.
 //!
-//! An encoder looks ahead: x264 gives its first picture away when it has seen twenty more, and where a file is read at the
-//! speed of time that is most of a second in which nobody sees anything. Read at once, the second fills the encoder as fast
-//! as the machine can, and everything behind it keeps the speed of time. Measured on 24 pictures a second and 20 to look
-//! ahead: bytes of all renditions 0.7 s earlier for 0.75 s read at once.
+//! An encoder looks ahead: x264 gives its first picture away when it has seen ten to forty more, and where a file is read at
+//! the speed of time nobody sees anything until then. Read at once, the second fills the encoder as fast as the machine can,
+//! and everything behind it keeps the speed of time. Measured on 24 pictures a second and 20 to look ahead: bytes of all
+//! renditions 0.7 s earlier for 0.75 s read at once.
 //!
 //! Since 6.1 ffmpeg can be told so. Before, times below zero are never waited for: the source is moved a second into the
 //! past (`-itsoffset`), and the filters move its pictures and sounds back. Copied packets pass no filter; beside them
@@ -14,26 +14,29 @@ use super::report::Report;
 use crate::model::Source;
 
 /// How the first second comes at once, if it does.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeadStart {
     /// It comes in a second, as all others do.
-    #[default]
     None,
     /// This ffmpeg knows how.
     Known,
-    /// The source is moved into the past.
+    /// The source is moved into the past, and its frames are moved back.
     Moved,
+    /// The source is moved into the past and stays there: some of it is copied.
+    Past,
 }
 
 impl HeadStart {
-    /// For this source, of which something is encoded.
-    pub fn of(source: &Source, report: &Report, capability: &Capability) -> HeadStart {
+    /// For this source, of which something is encoded, and something `copied` or not.
+    pub fn of(source: &Source, report: &Report, capability: &Capability, copied: bool) -> HeadStart {
         // AVI counts in pictures and sound packets: what is moved there lands beside its place.
         let coarse = report.is_format(&["avi"]);
         match source {
             Source::File(_) if report.still || capability.version == (0, 0, 0) => HeadStart::None,
             Source::File(_) if capability.at_least(6, 1) => HeadStart::Known,
-            Source::File(_) if !coarse => HeadStart::Moved,
+            Source::File(_) if coarse => HeadStart::None,
+            Source::File(_) if copied => HeadStart::Past,
+            Source::File(_) => HeadStart::Moved,
             _ => HeadStart::None,
         }
     }
@@ -43,23 +46,23 @@ impl HeadStart {
         match self {
             HeadStart::None => &[],
             HeadStart::Known => &["-readrate_initial_burst", "1"],
-            HeadStart::Moved => &["-itsoffset", "-1"],
+            HeadStart::Moved | HeadStart::Past => &["-itsoffset", "-1"],
         }
     }
 
-    /// What moves pictures back into their time.
+    /// The filter that moves pictures back into their time.
     pub fn pictures(self) -> Option<&'static str> {
         (self == HeadStart::Moved).then_some("setpts=PTS+1/TB")
     }
 
-    /// What moves sounds back.
+    /// The filter that moves sounds back.
     pub fn sounds(self) -> Option<&'static str> {
         (self == HeadStart::Moved).then_some("asetpts=PTS+1/TB")
     }
 
-    /// Where the sound begins if nothing moves it back, in samples of 48 kHz.
+    /// Where the sound begins behind the filters, in samples of 48 kHz.
     pub fn first_sample(self) -> i64 {
-        if self == HeadStart::Moved { -48_000 } else { 0 }
+        if self == HeadStart::Past { -48_000 } else { 0 }
     }
 }
 
@@ -76,6 +79,7 @@ mod tests {
                 source,
                 &Report { format: format.into(), still, ..Report::default() },
                 &ffmpeg(version),
+                false,
             )
         };
         assert_eq!(of(&file, "mov,mp4", false, (5, 1, 9)), HeadStart::Moved);
@@ -86,6 +90,8 @@ mod tests {
         assert_eq!(of(&file, "mov,mp4", false, (0, 0, 0)), HeadStart::None);
         assert_eq!(of(&file, "png_pipe", true, (5, 1, 9)), HeadStart::None);
         assert_eq!(of(&Source::Test, "lavfi", false, (5, 1, 9)), HeadStart::None);
+        let copied = |version| HeadStart::of(&file, &Report::default(), &ffmpeg(version), true);
+        assert_eq!((copied((5, 1, 9)), copied((9, 0, 2))), (HeadStart::Past, HeadStart::Known));
         let live = Source::Url("rtmp://h/live/x".parse().unwrap());
         assert_eq!(of(&live, "flv", false, (9, 0, 2)), HeadStart::None);
     }

@@ -43,7 +43,7 @@ pub fn plan(request: &Request, report: &Report, capability: &Capability) -> Outc
             None => {
                 copied = false;
                 notes.push(format!("RTMP cannot carry {}: the sound is encoded to AAC", words(&audio.codec)));
-                output.extend(pair("-filter:a", &filter_graph::sound(audio)));
+                output.extend(pair("-filter:a", &filter_graph::sound(audio, HeadStart::None)));
                 output.extend(sound_encoding(request.audio_bitrate_bps));
             }
         }

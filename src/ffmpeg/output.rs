@@ -17,7 +17,7 @@ pub(super) fn clocked(capability: &Capability, copied: Option<HeadStart>) -> Vec
     let mode = if capability.at_least(5, 1) { "-fps_mode" } else { "-vsync" };
     let mut args = vec![mode];
     args.extend(match copied {
-        Some(HeadStart::Moved) => &["passthrough", "-output_ts_offset", "2"][..],
+        Some(HeadStart::Past) => &["passthrough", "-output_ts_offset", "2"][..],
         Some(_) => &["passthrough", "-output_ts_offset", "1"],
         None => &["cfr"],
     });

@@ -103,8 +103,11 @@ fn pictures(
     let copied = making.iter().position(|making| *making == Making::Copied);
     notes.extend(source_notes::sessions(&chosen.rungs, &making, &encoder));
     let encodes = making.iter().any(|making| *making != Making::Copied);
-    let head_start =
-        if encodes { HeadStart::of(&request.source, report, capability) } else { HeadStart::None };
+    let head_start = if encodes {
+        HeadStart::of(&request.source, report, capability, copied.is_some())
+    } else {
+        HeadStart::None
+    };
     let graph = filter_graph::graph(&filter_graph::Wanted {
         report,
         rungs: &chosen.rungs,
@@ -252,7 +255,7 @@ fn sound_only(
     let chain = format!(
         "[0:{}]{}[{}]",
         report.sound_specifier(track),
-        filter_graph::sound(track),
+        filter_graph::sound(track, HeadStart::None),
         filter_graph::SOUND_LABEL
     );
     let mut output = map(&format!("[{}]", filter_graph::SOUND_LABEL));

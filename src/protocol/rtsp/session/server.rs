@@ -632,11 +632,7 @@ impl Dialog {
     }
 
     fn leave(&mut self) {
-        self.left_interleaved = match &self.state {
-            State::Reading { reading, .. } => reading.ways.interleaved() == Some(true),
-            State::Publishing { ways, .. } => ways.interleaved() == Some(true),
-            State::Idle => false,
-        };
+        self.left_interleaved = self.interleaved() == Some(true);
         self.state = State::Idle;
     }
 }
