@@ -165,7 +165,7 @@ pub struct PublishArgs {
     #[arg(long, value_name = "DEV", requires = "device")]
     pub audio_device: Option<String>,
     /// Publish the source as it is, without encoding
-    #[arg(short = 'o', long, conflicts_with_all = ["variants", "quality", "fps", "encoder", "keyframe_interval", "passthrough", "no_passthrough", "no_b_frames", "leave_out"])]
+    #[arg(short = 'o', long, conflicts_with_all = ["variants", "quality", "fps", "encoder", "keyframe_interval", "passthrough", "no_passthrough", "b_frames", "no_b_frames", "leave_out"])]
     pub original: bool,
     /// The ladder, label:bitrate:width:height,... [default: 1080p 720p 480p 360p]
     #[arg(long, value_name = "LIST", allow_hyphen_values = true)]
@@ -197,8 +197,11 @@ pub struct PublishArgs {
     /// Encode every rung, also one that the source fits; the same as --passthrough never
     #[arg(long, conflicts_with = "passthrough")]
     pub no_passthrough: bool,
-    /// No B-frames, for WebRTC
+    /// Let x264 make B-frames: fewer bits, but no copying over RTSP with ffmpeg, and no WebRTC
     #[arg(long)]
+    pub b_frames: bool,
+    /// No B-frames in copied variants either: a source that has them is encoded
+    #[arg(long, conflicts_with = "b_frames")]
     pub no_b_frames: bool,
     /// Stay, with a live display, until the stream ends
     #[arg(long)]

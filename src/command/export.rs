@@ -122,6 +122,7 @@ fn more(args: &PublishArgs) -> Vec<OsString> {
         ("--original", args.original),
         ("--once", args.once),
         ("--no-passthrough", args.no_passthrough),
+        ("--b-frames", args.b_frames),
         ("--no-b-frames", args.no_b_frames),
         ("--allow-http", args.allow_http),
     ] {
@@ -159,7 +160,7 @@ mod tests {
     #[test]
     fn every_flag_of_publish_is_carried_into_the_unit_or_decided_upon() {
         // Sources and keys have words of their own in a unit; the last four say how one publish goes, not a service.
-        const KNOWN: [&str; 27] = [
+        const KNOWN: [&str; 28] = [
             "stream_key",
             "stream_key_file",
             "input_file",
@@ -180,6 +181,7 @@ mod tests {
             "audio_bitrate",
             "passthrough",
             "no_passthrough",
+            "b_frames",
             "no_b_frames",
             "restart",
             "output_args",

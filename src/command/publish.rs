@@ -26,7 +26,7 @@ pub fn settings(args: &PublishArgs) -> Vec<(&'static str, Option<String>)> {
         ("keyframe_interval", args.keyframe_interval.clone()),
         ("audio_bitrate", args.audio_bitrate.clone()),
         ("passthrough", args.passthrough.clone().or(args.no_passthrough.then(|| "never".into()))),
-        ("b_frames", args.no_b_frames.then(|| "false".into())),
+        ("b_frames", args.b_frames.then(|| "true".into()).or(args.no_b_frames.then(|| "false".into()))),
         ("wait", args.wait.clone()),
         ("restart", args.restart.clone()),
     ]

@@ -49,7 +49,11 @@ pub const KEYS: &[Key] = &[
         "auto",
         "copy a rung that the source fits: auto (files), always (live sources too) or never",
     ),
-    key("b_frames", "true", "whether renditions may have B-frames; WebRTC cannot carry them"),
+    key(
+        "b_frames",
+        "auto",
+        "what may have B-frames: true (all), auto (a copied source) or false (nothing); WebRTC cannot carry them",
+    ),
     key("wait", "15s", "how long publish waits for the first bytes; 0 returns at once"),
     key("restart", "on-failure", "on-failure, always or no"),
     key("stop_timeout", "10s", "how long stop may take before it kills"),

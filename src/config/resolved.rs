@@ -8,7 +8,7 @@ use super::serve::{Credentials, Login, Reached, Serve};
 use crate::base::{Failure, Outcome, clock, failure::io_words, secret::redact_urls};
 use crate::model::rung::parse_bitrate;
 use crate::model::{
-    HttpUrl, Ladder, LeaveOut, Passthrough, Quality, RtmpUrl, RtspUrl, SourceUrl, StreamKey, stream_key,
+    BFrames, HttpUrl, Ladder, LeaveOut, Passthrough, Quality, RtmpUrl, RtspUrl, SourceUrl, StreamKey, stream_key,
 };
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -147,8 +147,8 @@ pub struct Settings {
     pub audio_bitrate_bps: u64,
     /// Which sources may be copied into a rung that they fit.
     pub passthrough: Passthrough,
-    /// Whether renditions may have B-frames.
-    pub b_frames: bool,
+    /// What may have B-frames.
+    pub b_frames: BFrames,
     /// How long publish waits.
     pub wait: Duration,
     /// Restart policy.
@@ -421,7 +421,7 @@ impl Resolver {
                     ("never", Passthrough::Never),
                 ]),
             )?,
-            b_frames: self.need("b_frames", truth)?,
+            b_frames: self.need("b_frames", b_frames)?,
             wait: self.need("wait", clock::parse_duration)?,
             restart: self.need(
                 "restart",
@@ -538,6 +538,15 @@ fn truth(text: &str) -> Result<bool, String> {
         "1" | "true" | "yes" | "on" => Ok(true),
         "0" | "false" | "no" | "off" => Ok(false),
         _ => Err(format!("'{text}' is neither true nor false")),
+    }
+}
+
+fn b_frames(text: &str) -> Result<BFrames, String> {
+    match (text.to_ascii_lowercase().as_str(), truth(text)) {
+        ("auto", _) => Ok(BFrames::Auto),
+        (_, Ok(true)) => Ok(BFrames::Allowed),
+        (_, Ok(false)) => Ok(BFrames::Never),
+        _ => Err(format!("'{text}' is not one of true, false, auto")),
     }
 }
 

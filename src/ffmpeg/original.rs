@@ -32,6 +32,9 @@ pub fn plan(request: &Request, report: &Report, capability: &Capability) -> Outc
         // The tag of another container (`avc1` of MP4) is refused behind a queue (5.1); 7 is FLV's own for H.264.
         output.extend(pair("-tag:v", "7"));
     }
+    notes.extend(
+        report.video.as_ref().and_then(|v| source_notes::b_frames(v, false, "the stream", "leaving out -o")),
+    );
     let mut copied = true;
     if let Some(audio) = &report.audio {
         output.extend(pair("-map", &format!("0:{}", report.sound_specifier(audio))));

@@ -3,8 +3,8 @@
 //! Encoding the largest rung is more than half of all work, so where the source is what the rung asks for it goes
 //! through as it is, bit for bit, and the other rungs take their keyframes from it. Only where nobody can tell the
 //! difference to an encoded rung: the same shape, an even rate, no more bits than the rung has, a keyframe often enough.
-//! B-frames are no hindrance by default, since encoded renditions have them too and RTMP, RTSP and HLS carry them;
-//! WebRTC does not, and whoever serves it says `b_frames = false`, which takes them from encoded renditions as well.
+//! B-frames are no hindrance by default, though encoded renditions have none: copying saves more than they cost, and a
+//! note says what they mean. Whoever wants none at all says `b_frames = false`.
 
 use super::capability::Capability;
 use super::frame_rate::Rate;
@@ -12,7 +12,7 @@ use super::ladder_plan::PlannedRung;
 use super::packets::Packets;
 use super::plan::Request;
 use super::report::{Report, Transfer, VideoTrack};
-use crate::model::{Passthrough, Source};
+use crate::model::{BFrames, Passthrough, Source};
 
 /// Longest time without a keyframe, in seconds; also never more than twice the wanted interval.
 const LONGEST_GAP: f64 = 4.0;
@@ -54,14 +54,14 @@ pub fn candidate(
 }
 
 /// Whether every player of the ladder can show this picture, at the rate of the others.
-fn fits(video: &VideoTrack, rate: Rate, b_frames: bool) -> Result<(), String> {
+fn fits(video: &VideoTrack, rate: Rate, b_frames: BFrames) -> Result<(), String> {
     let refuse = |is: bool, why: &str| if is { Err(why.to_string()) } else { Ok(()) };
     refuse(video.codec != "h264", "it is not H.264")?;
     refuse(video.pix_fmt != "yuv420p" || video.bit_depth != 8, "it is not 8 bit 4:2:0")?;
     refuse(video.full_range || video.transfer != Transfer::Sdr, "its colours are not the usual ones")?;
     refuse(video.interlaced, "it is interlaced")?;
     refuse(!video.square || video.rotation != 0, "its picture is stretched or turned")?;
-    refuse(!b_frames && video.b_frames > 0, "it has B-frames")?;
+    refuse(!b_frames.copied() && video.b_frames > 0, "it has B-frames")?;
     refuse(video.timing.variable(), "its frame rate varies")?;
     let own = video.timing.constant().map(Rate::value);
     let same = own.is_some_and(|own| (own - rate.value()).abs() <= 0.005 * rate.value());
@@ -98,7 +98,7 @@ pub fn settled(request: &Request, rung: &PlannedRung, packets: Option<&Packets>)
     if packets.damaged || !packets.even {
         return Err("its pictures do not come evenly from the first one on".into());
     }
-    if !request.b_frames && packets.reordered {
+    if !request.b_frames.copied() && packets.reordered {
         return Err("it has B-frames".into());
     }
     if packets.open_groups {

@@ -7,7 +7,7 @@ use super::packets::Packets;
 use crate::base::command_line::CommandLine;
 use crate::model::rung::Label;
 use crate::model::{
-    Ladder, LeaveOut, Passthrough, Quality, Rendition, RenditionName, RtmpUrl, Source, StreamKey,
+    BFrames, Ladder, LeaveOut, Passthrough, Quality, Rendition, RenditionName, RtmpUrl, Source, StreamKey,
 };
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
@@ -41,8 +41,8 @@ pub struct Request {
     pub audio_bitrate_bps: u64,
     /// Which sources may be copied into a rung that they fit.
     pub passthrough: Passthrough,
-    /// Whether renditions may have B-frames.
-    pub b_frames: bool,
+    /// What may have B-frames.
+    pub b_frames: BFrames,
     /// Arguments for the output, after all others.
     pub output_args: Vec<OsString>,
     /// Where the renditions go.

@@ -138,7 +138,7 @@ fn pictures(
         } else {
             Keyframes::Every(request.keyframe_interval)
         },
-        b_frames: request.b_frames,
+        b_frames: request.b_frames.encoded(),
     };
     output.extend(encoder::arguments(&settings, &chosen.rungs, &making).into_iter().map(Argument::plain));
     output.extend(clocked(capability, copied.map(|_| head_start)));
@@ -228,7 +228,14 @@ fn copied(
         Ok(index)
     });
     match settled {
-        Ok(index) => Some(index),
+        Ok(index) => {
+            let reordered = known.packets.as_ref().is_some_and(|packets| packets.reordered);
+            if let (Some(video), Some(rung)) = (&report.video, rungs.get(index)) {
+                let label = rung.rung.label.as_str();
+                notes.extend(source_notes::b_frames(video, reordered, label, "--no-b-frames"));
+            }
+            Some(index)
+        }
         Err(why) => {
             let unread = known.packets.is_none() && packets_wanted(request, report, capability).is_some();
             if request.passthrough == Passthrough::Always {
@@ -303,7 +310,7 @@ mod tests {
     use super::*;
     use crate::ffmpeg::frame_rate::Timing;
     use crate::ffmpeg::report::Transfer;
-    use crate::model::{LeaveOut, Quality};
+    use crate::model::{BFrames, LeaveOut, Quality};
     use proptest::prelude::*;
     use std::path::Path;
     use std::time::Duration;
@@ -397,7 +404,7 @@ mod tests {
             keyframe_interval: Duration::from_millis(flags.3),
             audio_bitrate_bps: 128_000,
             passthrough: Passthrough::Always,
-            b_frames: flags.1,
+            b_frames: [BFrames::Never, BFrames::Auto, BFrames::Allowed][usize::from(flags.0) + usize::from(flags.1)],
             output_args: vec!["-x".into()],
             endpoint: "rtmp://me:secret@h/live?t=1".parse().unwrap(),
         })

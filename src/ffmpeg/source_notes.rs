@@ -50,6 +50,17 @@ pub fn tracks(report: &Report, has_sound: bool) -> Vec<String> {
     notes
 }
 
+/// What the B-frames of a source mean that is copied into `copied`; `without` is how to have none. A decoder that has to
+/// be ready for them is as good as having them: readers go by that, whether or not any come.
+pub fn b_frames(video: &VideoTrack, reordered: bool, copied: &str, without: &str) -> Option<String> {
+    (reordered || video.b_frames > 0).then(|| {
+        format!(
+            "{copied} keeps the source's B-frames: over RTSP ffmpeg -c copy fails on them (over RTMP it does not), and \
+             WebRTC cannot carry them; {without} encodes them away"
+        )
+    })
+}
+
 /// What is done to the picture when it is encoded.
 pub fn picture(video: &VideoTrack, capability: &Capability) -> Vec<String> {
     let mut notes = Vec::new();

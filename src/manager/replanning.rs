@@ -97,7 +97,7 @@ impl Replanning {
 mod tests {
     use super::*;
     use crate::ffmpeg::report::{AudioTrack, VideoTrack};
-    use crate::model::{LeaveOut, Passthrough, Quality, Source};
+    use crate::model::{BFrames, LeaveOut, Passthrough, Quality, Source};
     use std::time::Duration;
 
     fn of(width: u32, height: u32, sound: bool) -> Report {
@@ -131,7 +131,7 @@ mod tests {
                 keyframe_interval: Duration::from_secs(2),
                 audio_bitrate_bps: 128_000,
                 passthrough: Passthrough::Auto,
-                b_frames: true,
+                b_frames: BFrames::Auto,
                 output_args: Vec::new(),
                 endpoint: "rtmp://localhost/live".parse().unwrap(),
             },

@@ -2,6 +2,7 @@
 //!
 //! Each type can only exist right: its constructor is a parser with one error per way to be wrong.
 
+pub mod b_frames;
 pub mod endpoint;
 pub mod ladder;
 pub mod listing;
@@ -14,6 +15,7 @@ pub mod source;
 pub mod stream_key;
 pub mod stream_state;
 
+pub use b_frames::BFrames;
 pub use endpoint::{HttpUrl, RtmpUrl, RtspUrl, SourceUrl};
 pub use ladder::Ladder;
 pub use network::Network;

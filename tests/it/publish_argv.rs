@@ -6,7 +6,7 @@ use msconv::ffmpeg::cost::Power;
 use msconv::ffmpeg::packets::Packets;
 use msconv::ffmpeg::probe::{self, Report};
 use msconv::ffmpeg::publish::{Known, Plan, Request, plan, plan_knowing};
-use msconv::model::{LeaveOut, Passthrough, Quality, Source};
+use msconv::model::{BFrames, LeaveOut, Passthrough, Quality, Source};
 use std::path::Path;
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ fn request(source: Source) -> Request {
         keyframe_interval: Duration::from_secs(2),
         audio_bitrate_bps: 128_000,
         passthrough: Passthrough::Auto,
-        b_frames: true,
+        b_frames: BFrames::Auto,
         output_args: Vec::new(),
         endpoint: "rtmp://localhost:1935/live".parse().unwrap(),
     }
@@ -177,7 +177,7 @@ fn each_way_to_publish_has_its_arguments() {
         ),
         (
             "never-b-frames",
-            Request { b_frames: false, passthrough: Passthrough::Always, ..file("/films/test.mp4") },
+            Request { b_frames: BFrames::Never, passthrough: Passthrough::Always, ..file("/films/test.mp4") },
             film(),
             &debian,
         ),
@@ -267,7 +267,7 @@ fn copying_has_its_conditions() {
         ("4200 kbit/s are above", |_, _, p, _| p.average_bps = 4_200_000),
         ("peak of 6100", |_, _, p, _| p.highest_bps = 6_100_000),
         ("B-frames", |q, _, p, _| {
-            q.b_frames = false;
+            q.b_frames = BFrames::Never;
             p.reordered = true;
         }),
         ("too old", |_, _, _, c| c.version = (4, 3, 0)),
