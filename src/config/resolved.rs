@@ -8,7 +8,8 @@ use super::serve::{Credentials, Login, Reached, Serve};
 use crate::base::{Failure, Outcome, clock, failure::io_words, secret::redact_urls};
 use crate::model::rung::parse_bitrate;
 use crate::model::{
-    BFrames, HttpUrl, Ladder, LeaveOut, Passthrough, Quality, RtmpUrl, RtspUrl, SourceUrl, StreamKey, stream_key,
+    BFrames, HttpUrl, Ladder, LeaveOut, Passthrough, Quality, RtmpUrl, RtspUrl, SourceUrl, StreamKey,
+    stream_key,
 };
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -38,6 +38,9 @@ const USUAL: [(u32, u32); 14] = [
     (60, 1),
 ];
 
+/// Further rates that a source may well have, but that a variable one does not become.
+const RARER: [(u32, u32); 5] = [(6, 1), (8, 1), (25, 2), (16, 1), (18, 1)];
+
 impl Rate {
     /// A rate of `num/den`; `None` if it is outside 0.01 to 1000.
     pub fn new(num: u32, den: u32) -> Option<Rate> {
@@ -74,6 +77,21 @@ impl Rate {
     /// As ffmpeg's options want it: `25` or `30000/1001`.
     pub fn argument(self) -> String {
         if self.den == 1 { self.num.to_string() } else { format!("{}/{}", self.num, self.den) }
+    }
+
+    /// Whether people and cameras mean this rate: what is counted over a few frames seldom hits one by chance.
+    fn usual(self) -> bool {
+        USUAL.iter().chain(&RARER).any(|(num, den)| self.near(Rate { num: *num, den: *den }, 0.0003))
+    }
+
+    /// The usual rate nearest to this one, if it is no further than `share` of it. Whole numbers come first: a count over
+    /// a few frames cannot tell 30 from 29.97.
+    fn nearest_usual(self, share: f64) -> Option<Rate> {
+        let all = USUAL.iter().chain(&RARER).map(|(num, den)| Rate { num: *num, den: *den });
+        let near = all.filter(|usual| self.near(*usual, share));
+        let off =
+            |rate: &Rate| (rate.value() - self.value()).abs() + f64::from(u8::from(rate.den == 1001)) * 0.05;
+        near.min_by(|a, b| off(a).total_cmp(&off(b)))
     }
 
     fn divided(self, by: u32) -> Option<Rate> {
@@ -127,6 +145,45 @@ impl Timing {
             }
             _ => false,
         }
+    }
+
+    /// The rate of a live source of which only the first frames were seen: what it says of itself (`average`) or what was
+    /// counted (`real`), whichever is a usual rate. `None` if neither is, or both are and differ: then more frames have to
+    /// be counted.
+    ///
+    /// Over RTMP the rate stands in the metadata or in the SPS, if it stands anywhere. Without both, ffprobe guesses from
+    /// the frames that come before the first packet of audio, which are few where such a packet is long: 179/6 or 76/3
+    /// for 30 and 25, or 1000, the clock of the container.
+    pub fn told(&self) -> Option<Rate> {
+        let usual = |rate: Option<Rate>| rate.filter(|rate| rate.usual());
+        match (usual(self.average), usual(self.real)) {
+            (Some(average), Some(real)) => (average.near(real, 0.005) || self.interlaced).then_some(average),
+            (average, real) => average.or(real),
+        }
+    }
+
+    /// The rate where [`Timing::told`] gives none and no more frames will be counted: the count goes before the metadata,
+    /// and what is near a usual rate is one.
+    pub fn counted(&self) -> Option<Rate> {
+        let rate = |rate: Option<Rate>| rate.filter(|rate| rate.value() <= CLOCK);
+        let usual = |found: Option<Rate>| rate(found)?.nearest_usual(0.02);
+        usual(self.real).or(usual(self.average)).or(rate(self.average)).or(rate(self.real))
+    }
+
+    /// The timing of a live source that was looked at for some seconds: an average of so few frames is off by one or two of
+    /// them, which is no variable rate.
+    pub fn within_a_look(self) -> Timing {
+        match (self.average, self.real) {
+            (Some(average), Some(real)) if !self.interlaced && real.usual() && average.near(real, 0.04) => {
+                self.steady(Some(real))
+            }
+            _ => self,
+        }
+    }
+
+    /// The timing of a source that keeps this rate.
+    pub fn steady(self, rate: Option<Rate>) -> Timing {
+        Timing { average: rate, real: rate, ..self }
     }
 
     /// The constant rate that this source has or is best shown at; `None` if ffprobe could not tell.
@@ -214,6 +271,39 @@ mod tests {
         let fields = Timing { interlaced: true, ..timing("25/1", "50/1") };
         assert!(!fields.variable());
         assert_eq!(wanted(&fields, None).argument(), "25");
+    }
+
+    #[test]
+    fn a_live_source_says_its_rate_or_is_counted() {
+        for (average, real, told) in [
+            // What 8 kHz of audio left ffprobe to guess from.
+            ("25/1", "76/3", Some("25")),
+            ("30/1", "179/6", Some("30")),
+            ("25/1", "1000/1", Some("25")),
+            ("30000/1001", "1000/1", Some("30000/1001")),
+            ("2997/100", "1000/1", Some("2997/100")),
+            ("25/2", "1000/1", Some("25/2")),
+            ("0/0", "25/1", Some("25")),
+            ("0/0", "1000/1", None),
+            ("179/6", "179/6", None),
+            ("30/1", "15/1", None),
+        ] {
+            assert_eq!(timing(average, real).told().map(Rate::argument).as_deref(), told, "{average} {real}");
+        }
+        for (average, real, counted) in [
+            ("30/1", "15/1", Some("15")),
+            ("179/6", "179/6", Some("30")),
+            ("0/0", "1000/1", None),
+            ("7/1", "1000/1", Some("7")),
+            ("2996/100", "0/0", Some("30")),
+        ] {
+            let found = timing(average, real).counted().map(Rate::argument);
+            assert_eq!(found.as_deref(), counted, "{average} {real}");
+        }
+        let fields = Timing { interlaced: true, ..timing("25/1", "50/1") };
+        assert_eq!(fields.told().map(Rate::argument).as_deref(), Some("25"));
+        assert!(!timing("304/12", "25/1").within_a_look().variable());
+        assert!(timing("21/1", "30/1").within_a_look().variable());
     }
 
     #[test]

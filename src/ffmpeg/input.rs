@@ -42,6 +42,11 @@ pub fn probing_again(url: &SourceUrl, capability: Option<&Capability>) -> Vec<Ar
     network(url, capability, Look::Patient)
 }
 
+/// As [`probing`] for an RTMP source whose frames have to be counted to know its rate.
+pub fn probing_to_count(url: &SourceUrl, capability: Option<&Capability>) -> Vec<Argument> {
+    network(url, capability, Look::Counting)
+}
+
 /// What a source's inputs need to know.
 #[derive(Clone, Copy, Debug)]
 pub struct Opening<'a> {
@@ -113,8 +118,8 @@ fn pace(capability: &Capability) -> Vec<Argument> {
 /// It names no tracks: each appears with its first packet. A reader of nginx-rtmp hears at once and sees from the next
 /// keyframe, up to ten seconds later; elsewhere the first picture may fill the whole look. So looking too short makes
 /// a film sound only or silent (32 KiB did, where keyframes are 5 s apart), and looking long costs every start its
-/// time. A look ends as soon as both tracks are there; the frame rate is taken from the stream's own words, not
-/// counted.
+/// time. A look ends as soon as both tracks are there; the frame rate is taken from the stream's own words, and
+/// counted only where it says none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Look {
     /// Until both are there, at most 5 s: what a source without sound costs.
@@ -123,6 +128,8 @@ enum Look {
     Patient,
     /// Until one is there; it is known that the other does not come.
     Short,
+    /// Until both are there and 20 frames have been counted: ffprobe's own measure.
+    Counting,
 }
 
 impl Look {
@@ -130,6 +137,7 @@ impl Look {
         plain(match self {
             Look::First => &["-analyzeduration", "5000000", "-probesize", "8000000", "-fpsprobesize", "0"],
             Look::Patient => &["-analyzeduration", "12000000", "-probesize", "8000000", "-fpsprobesize", "0"],
+            Look::Counting => &["-analyzeduration", "5000000", "-probesize", "8000000"],
             Look::Short => &["-probesize", "32k", "-fpsprobesize", "0"],
         })
     }

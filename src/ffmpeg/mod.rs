@@ -1,6 +1,6 @@
 //! Floor 2, pure: what to ask of ffmpeg and how to read its answers. Never starts it.
 //!
-//! In reading order: what a source is (`probe`, `report`, `frame_rate`, `packets`), what is made of it (`ladder_plan`,
+//! In reading order: what a source is (`probe`, `report`, `decodable`, `frame_rate`, `packets`), what is made of it (`ladder_plan`,
 //! `passthrough`, `filter_graph`, `encoder`, `cost`, `effort`), how it is opened and sent (`input`, `loop_input`,
 //! `device`, `test_source`, `reading`, `output`, `delivery`, `tee`), the whole (`plan`, `publish`, `original`,
 //! `source_notes`, `invocation`), and what comes back (`progress`, `log_line`,
@@ -8,6 +8,7 @@
 
 pub mod capability;
 pub mod cost;
+pub mod decodable;
 pub mod delivery;
 pub mod device;
 pub mod diagnosis;

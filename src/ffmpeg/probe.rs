@@ -4,6 +4,7 @@
 //! appear. Only a document that is no report at all is an error.
 
 use super::capability::Capability;
+use super::decodable;
 use super::frame_rate::{Rate, Timing};
 use super::input;
 pub use super::report::{AudioTrack, Report, Transfer, VideoTrack};
@@ -39,20 +40,37 @@ pub fn command(ffprobe: &Path, source: &Source) -> CommandLine {
     asking(ffprobe, input::probing(source, None))
 }
 
-/// As [`command`], with everything that depends on the version of ffprobe.
+/// As [`command`], with everything that depends on the version of ffprobe, and with the first packets decoded (see
+/// [`decodable`]).
 pub fn command_for(ffprobe: &Path, source: &Source, capability: &Capability) -> CommandLine {
-    asking(ffprobe, input::probing(source, Some(capability)))
+    let mut input = decodable::looking(source);
+    input.extend(input::probing(source, Some(capability)));
+    asking(ffprobe, input)
 }
 
 /// The command that looks again, longer, if `report` says that a picture was promised and none has come: an RTMP
-/// source whose next keyframe was far.
+/// source whose next keyframe was far; or if the frame rate of an RTMP source is not known and has to be counted.
 pub fn second_look(ffprobe: &Path, source: &Source, report: &Report) -> Option<CommandLine> {
-    match source {
-        Source::Url(url) if report.picture_promised && report.video.is_none() => {
-            Some(asking(ffprobe, input::probing_again(url, None)))
+    let Source::Url(url) = source else { return None };
+    match &report.video {
+        None if report.picture_promised => Some(asking(ffprobe, input::probing_again(url, None))),
+        Some(video) if url.is_rtmp() && video.timing.told().is_none() => {
+            Some(asking(ffprobe, input::probing_to_count(url, None)))
         }
         _ => None,
     }
+}
+
+/// The report with the frame rate that a live source means; a recording is seen whole, and is what it is.
+pub fn with_its_rate(mut report: Report, source: &Source) -> Report {
+    if let (Source::Url(url), Some(video)) = (source, &mut report.video) {
+        if url.is_rtmp() {
+            video.timing = video.timing.steady(video.timing.told().or_else(|| video.timing.counted()));
+        } else if !url.reaches_others() {
+            video.timing = video.timing.within_a_look();
+        }
+    }
+    report
 }
 
 fn asking(ffprobe: &Path, input: Vec<Argument>) -> CommandLine {
@@ -93,6 +111,7 @@ pub fn parse(json: &[u8]) -> Result<Report, ProbeError> {
         audio_tracks: sounds.len(),
         picture_promised: promised(format),
         still: still(&words(format, "format_name")) && !pictures.is_empty(),
+        undecodable: None,
     };
     let picture = if report.in_several_sizes() { largest(&pictures) } else { chosen(&pictures) };
     report.video = picture.and_then(video);

@@ -272,7 +272,9 @@ fn sound_only(
     let flow = Flow { pictures: 0.0, sounds: SOUND_PACKETS };
     output.extend(delivery::tee(&delivered, &request.endpoint, flow));
     let mut notes = source_notes::tracks(report, true);
-    notes.push("no picture in the source: the sound only".into());
+    if report.undecodable.is_none() {
+        notes.push("no picture in the source: the sound only".into());
+    }
     Plan {
         renditions: vec![PlannedRendition {
             rendition,
@@ -404,7 +406,8 @@ mod tests {
             keyframe_interval: Duration::from_millis(flags.3),
             audio_bitrate_bps: 128_000,
             passthrough: Passthrough::Always,
-            b_frames: [BFrames::Never, BFrames::Auto, BFrames::Allowed][usize::from(flags.0) + usize::from(flags.1)],
+            b_frames: [BFrames::Never, BFrames::Auto, BFrames::Allowed]
+                [usize::from(flags.0) + usize::from(flags.1)],
             output_args: vec!["-x".into()],
             endpoint: "rtmp://me:secret@h/live?t=1".parse().unwrap(),
         })

@@ -24,6 +24,27 @@ pub struct Report {
     pub picture_promised: bool,
     /// One picture without a time: a PNG, a JPEG.
     pub still: bool,
+    /// A track that was left out because no frame of it can be decoded.
+    pub undecodable: Option<TrackKind>,
+}
+
+/// What a track carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrackKind {
+    /// Video.
+    Video,
+    /// Audio.
+    Audio,
+}
+
+impl TrackKind {
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        match self {
+            TrackKind::Video => "video",
+            TrackKind::Audio => "audio",
+        }
+    }
 }
 
 /// How light is coded.

@@ -44,7 +44,10 @@ pub fn tracks(report: &Report, has_sound: bool) -> Vec<String> {
     if report.audio_tracks > 1 {
         notes.push(chosen_of(report.audio_tracks, "sound tracks", report.audio.as_ref().map(|a| a.index)));
     }
-    if !has_sound {
+    if let Some(kind) = report.undecodable {
+        let word = kind.word();
+        notes.push(format!("the {word} of the source cannot be decoded: it goes out without {word}"));
+    } else if !has_sound {
         notes.push("no sound in the source: video only".into());
     }
     notes

@@ -1,5 +1,6 @@
 //! Floor 6: the use cases, called by the command line and later by REST. No terminal, no HTTP of its own.
 
+mod decoding;
 pub mod devices;
 pub mod doctor;
 pub mod encoders;

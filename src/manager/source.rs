@@ -1,5 +1,6 @@
 //! The source of a publish, looked at before anything starts: is it there, may we read it, what is in it.
 
+use super::decoding;
 use crate::base::{Failure, Kind, Outcome, failure::io_words};
 use crate::config::{Environment, Paths, keys};
 use crate::ffmpeg::capability::Capability;
@@ -200,12 +201,13 @@ pub fn probe(source: &Source, ffprobe: &Path, capability: &Capability) -> Outcom
     {
         report = fuller;
     }
+    report = probe::with_its_rate(report, source);
     if report.video.is_none() && report.audio.is_none() {
         return Err(Failure::new(Kind::Input, format!("{} has neither picture nor sound", named()))
             .why(format!("ffprobe calls it {}", report.format))
             .hint("name a film or a recording"));
     }
-    Ok(report)
+    decoding::checked((source, &named()), ffprobe, capability, report, (&output.stdout, &words))
 }
 
 /// The packets of a file's picture; `None` if they cannot all be read within 3 s, or the file has more than 4 GiB, so

@@ -254,6 +254,11 @@ role!(
 );
 
 impl SourceUrl {
+    /// Whether it is RTMP, plain or over TLS.
+    pub fn is_rtmp(&self) -> bool {
+        matches!(self.scheme(), "rtmp" | "rtmps")
+    }
+
     /// Whether opening it may reach hosts that it does not name: an HLS playlist names segments, variants and keys
     /// wherever it likes, and any answer may lead elsewhere (all four ways measured with ffmpeg 5.1.9).
     pub fn reaches_others(&self) -> bool {
