@@ -39,11 +39,14 @@ fn main() {
     let sound = ["-g", "48", "-c:a", "aac", "-b:a", "128k", "-shortest"];
     ffmpeg(&["-i", cut.to_str().unwrap()], &[&within[..], &sound[..]].concat(), &fitting);
 
-    let mut rows: Vec<Row> = vec![Row::new("plain command", |out| plain(&cut, out))];
+    let mut rows: Vec<Row> = vec![
+        Row::new("plain command", |out| plain(&cut, out, &[])),
+        Row::new("plain command without B-frames", |out| plain(&cut, out, &["-bf", "0"])),
+    ];
     for quality in ["fastest", "fast", "balanced", "best"] {
         rows.push(Row::new(quality, |out| ladder(&cut, out, &["--no-passthrough", "--quality", quality])));
     }
-    rows.push(Row::new("plain command (fitting source)", |out| plain(&fitting, out)));
+    rows.push(Row::new("plain command (fitting source)", |out| plain(&fitting, out, &[])));
     rows.push(Row::new("balanced over a copied top", |out| {
         ladder(&fitting, out, &["--quality", "balanced"])
     }));
@@ -66,7 +69,7 @@ fn main() {
     let mut base = (1.0, 1.0);
     for (index, row) in rows.iter().enumerate() {
         let (cpu, bits) = (median(&row.cpu), bits(&out(index)));
-        if row.name.starts_with("plain") {
+        if row.name.starts_with("plain") && !row.name.ends_with("B-frames") {
             base = (cpu, bits);
         }
         let source =
@@ -97,8 +100,8 @@ fn ffmpeg(input: &[&str], coding: &[&str], to: &Path) {
     assert!(command.status().unwrap().success(), "{command:?}");
 }
 
-/// The command of the README of the first days, with the same keyframes as the ladder.
-fn plain(source: &Path, out: &Path) -> Command {
+/// The command of the README of the first days, with the same keyframes as the ladder, and `more` for each encoder.
+fn plain(source: &Path, out: &Path, more: &[&str]) -> Command {
     let mut command = Command::new("ffmpeg");
     command.args(["-nostdin", "-y", "-loglevel", "error", "-i"]).arg(source);
     let parts: String = (0..4).map(|n| format!("[p{n}]")).collect();
@@ -118,6 +121,7 @@ fn plain(source: &Path, out: &Path) -> Command {
             "-crf",
             "23",
         ]);
+        command.args(more);
         command.args(["-maxrate", most, "-bufsize", buffer, "-force_key_frames", "expr:gte(t,n_forced*2)"]);
         command.args(["-sc_threshold", "0", "-c:a", "aac", "-b:a", "128k", "-ac", "2", "-f", "flv"]);
         command.arg(out.join(format!("{label}.flv")));

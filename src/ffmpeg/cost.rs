@@ -1,7 +1,7 @@
 //! What a publish costs in CPU time, worked out beforehand: from the pixels that are decoded, scaled and encoded, and from
 //! how fast this machine is. Pure; the numbers are measured.
 //!
-//! Measured with ffmpeg 5.1.9 on 10 s of 1080p film: each step alone, user and system time, divided by the millions of
+//! Measured with ffmpeg 5.1.9 on 1080p film: each step alone, user and system time, divided by the millions of
 //! pixels that pass it. What a film costs depends on what is in it, by a third to either side; whoever decides by these
 //! figures keeps some room, and watches.
 
@@ -129,11 +129,11 @@ fn encoding(quality: Quality, megapixels: f64) -> f64 {
     let small = megapixels <= 0.24;
     match (quality, small) {
         (Quality::Fastest, _) => 5.2,
-        (Quality::Auto | Quality::Fast, false) => 7.3,
-        (Quality::Auto | Quality::Fast, true) => 10.5,
-        (Quality::Balanced, false) => 8.6,
-        (Quality::Balanced, true) => 12.0,
-        (Quality::Best, _) => 33.0,
+        (Quality::Auto | Quality::Fast, false) => 7.0,
+        (Quality::Auto | Quality::Fast, true) => 9.4,
+        (Quality::Balanced, false) => 9.8,
+        (Quality::Balanced, true) => 10.7,
+        (Quality::Best, _) => 28.0,
     }
 }
 
@@ -183,9 +183,9 @@ mod tests {
         // CPU-seconds for a second of the film, each step measured alone and added.
         for (quality, measured) in [
             (Quality::Fastest, 0.80),
-            (Quality::Fast, 1.03),
-            (Quality::Balanced, 1.20),
-            (Quality::Best, 3.15),
+            (Quality::Fast, 1.00),
+            (Quality::Balanced, 1.29),
+            (Quality::Best, 2.71),
         ] {
             let cost = of(&x264, quality);
             assert!((cost / measured - 1.0).abs() < 0.12, "{quality:?}: {cost:.2} {measured}");

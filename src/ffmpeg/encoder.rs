@@ -246,7 +246,8 @@ fn keyframes(settings: &Settings, encoder: &Encoder) -> Options {
     options
 }
 
-/// Variable bitrate at a constant quality, capped. No B-frames: their gain is small there and not every card has them.
+/// Variable bitrate at a constant quality, capped. No B-frames, asked for or not: their gain is small there and not every
+/// card has them.
 fn nvenc(quality: Quality) -> Options {
     let preset = match quality {
         Quality::Auto | Quality::Fast => "p3",
@@ -259,26 +260,27 @@ fn nvenc(quality: Quality) -> Options {
         .to_vec()
 }
 
-/// Capped constant quality. The recipes are measured on real film in four renditions, ffmpeg 5.1.9, against the plain
-/// command (four scalers, four encoders at `fast`, crf 23, the same keyframes): user and system time of the whole publish
-/// (0.03 more or less from run to run), and VMAF of each rendition at its own size. Fast and balanced over 30 s, the
-/// others over 12 s of it; more in docs/performance.md.
+/// Capped constant quality. The recipes are measured on real film in four renditions, all 30 s of it, ffmpeg 5.1.9,
+/// against the plain command (four scalers, four encoders at `fast`, crf 23, the same keyframes): user and system time of
+/// the whole publish (0.03 more or less from run to run), and VMAF of each rendition at its own size; more in
+/// docs/performance.md.
 ///
 /// | | time | VMAF 1080p, 720p, 480p, 360p | bits of the four |
 /// |---|---|---|---|
 /// | plain command | 1.00 | 93.8 93.7 93.2 92.0 | 1.00 |
-/// | fastest | 0.22 | -6.6 -6.0 -6.6 -7.9 | 1.13 |
-/// | fast, auto | 0.32 | -1.9 -1.7 -1.3 -0.1 | 1.03 |
-/// | balanced | 0.36 | -0.8 -0.6 -0.2 +0.2 | 1.03 |
-/// | best | 1.08 | +0.6 +1.1 +1.1 +0.8 | 1.08 |
+/// | the same without B-frames | 0.93 | -0.7 -0.7 -1.1 -1.2 | 1.04 |
+/// | fastest | 0.23 | -7.5 -6.7 -6.6 -7.0 | 1.11 |
+/// | fast, auto | 0.33 | -1.5 -1.2 -1.2 -1.0 | 1.05 |
+/// | balanced | 0.40 | -1.0 -1.0 -0.9 -0.8 | 1.05 |
+/// | best | 1.02 | 0.0 +0.1 -0.1 -0.1 | 1.09 |
 ///
-/// Fast and balanced send less towards flat areas than x264 does by itself: 2 and 4 % fewer bits on film, 10 % on camera
-/// clips, for pictures that are better by 0.1 to 0.5. Beside a copied picture balanced leaves out what costs most, and
-/// stays within 1.0 of the plain command.
+/// There are no B-frames unless somebody asks for them. What they would save is bought back by finer motion search and,
+/// in small pictures, by a second reference. Trellis costs a twentieth of the plain command's time and adds a VMAF of one.
+/// At 1080p a crf above 21 is better, not only smaller: bits that are not spent where it is easy are there when the cap is
+/// reached. Flat areas get less than x264 gives them by itself (`aq-strength`), which is better by VMAF.
 ///
-/// `superfast` and `ultrafast` look far better for their bits with a short look ahead, which they leave out by default
-/// and which costs them next to nothing. B-frames stay, where a preset has them: without them balanced needs 5 % more
-/// bits for 1.3 to 2.7 VMAF less, and RTMP, RTSP and HLS carry them.
+/// `ultrafast` looks far better for its bits with a short look ahead, which it leaves out by default and which costs next
+/// to nothing.
 fn x264(settings: &Settings, rung: &PlannedRung) -> Options {
     let area = u64::from(rung.size.0) * u64::from(rung.size.1);
     // Small pictures are cheap, their bits rarely reach their cap, and their loss shows most.
@@ -286,50 +288,47 @@ fn x264(settings: &Settings, rung: &PlannedRung) -> Options {
     // Below a copied picture the small ones would be better than they must be.
     let beside_copied = settings.keyframes == Keyframes::Source;
     let ahead = lookahead(settings.quality, settings.rate);
-    let (preset, crf, params) = match settings.quality {
-        Quality::Fastest => {
-            let crf = if small {
-                "20"
-            } else if middle {
-                "21"
-            } else {
-                "22"
+    let crf = match (settings.quality, small, middle) {
+        (Quality::Fastest, true, _) => "20",
+        (Quality::Fastest, _, true) => "21",
+        (Quality::Best, ..) => "21",
+        (_, true, _) => "20.5",
+        (_, _, true) => "21",
+        _ => "22",
+    };
+    let (preset, params) = match settings.quality {
+        Quality::Fastest => ("ultrafast", format!("cabac=1:aq-mode=1:mbtree=1:rc-lookahead={ahead}")),
+        Quality::Best => ("medium", format!("aq-strength=0.6:rc-lookahead={ahead}")),
+        Quality::Auto | Quality::Fast | Quality::Balanced => {
+            let balanced = settings.quality == Quality::Balanced;
+            let steps = match (balanced, beside_copied) {
+                (_, _) if small && settings.b_frames => "3",
+                (_, _) if small => "4",
+                (true, true) if middle => "2",
+                (true, false) if !settings.b_frames => "4",
+                _ => "1",
             };
-            ("ultrafast", crf, format!("cabac=1:aq-mode=1:mbtree=1:rc-lookahead={ahead}"))
-        }
-        Quality::Auto | Quality::Fast if small => {
+            let references =
+                if balanced && middle && !beside_copied && !settings.b_frames { ":ref=2" } else { "" };
+            // Each B-frame is searched twice: with them the same work goes less deep.
+            let trellis = if settings.b_frames && !balanced && !small { 0 } else { 1 };
             let rest = "me=dia:partitions=i8x8,i4x4";
-            ("veryfast", "20.5", format!("trellis=1:aq-strength=0.7:rc-lookahead={ahead}:{rest}"))
+            let spread = "aq-strength=0.6";
+            (
+                "veryfast",
+                format!("trellis={trellis}:{spread}:rc-lookahead={ahead}:{rest}:subme={steps}{references}"),
+            )
         }
-        Quality::Auto | Quality::Fast => (
-            "superfast",
-            if middle { "20" } else { "21" },
-            format!("aq-strength=0.7:mbtree=1:rc-lookahead={ahead}"),
-        ),
-        // Half of the motion search's last step is saved where there are pixels enough, and spent where there are few.
-        Quality::Balanced => {
-            let crf = if middle { "20.5" } else { "21" };
-            let steps = match (small, middle) {
-                (true, _) if !beside_copied => ":subme=3",
-                (true, _) => "",
-                (_, true) if !beside_copied => "",
-                _ => ":subme=1",
-            };
-            let rest = "me=dia:partitions=i8x8,i4x4";
-            let trellis = if beside_copied && !small { "" } else { "trellis=1:" };
-            ("veryfast", crf, format!("{trellis}aq-strength=0.7:rc-lookahead={ahead}:{rest}{steps}"))
-        }
-        Quality::Best => ("medium", "20.5", format!("rc-lookahead={ahead}")),
     };
     [("preset", preset.to_string()), ("crf", crf.to_string()), ("x264-params", params)].to_vec()
 }
 
-/// Pictures that x264 looks ahead: bounded in time, since each is delay, and at one picture a second twenty would be
-/// twenty seconds.
+/// Frames that x264 looks ahead: bounded in time, since each is delay, and at one frame a second twenty would be twenty
+/// seconds. Without B-frames it holds back three fewer beside them.
 fn lookahead(quality: Quality, rate: Rate) -> u32 {
     let (most, seconds) = match quality {
-        Quality::Auto | Quality::Fastest | Quality::Fast => (10, 0.5),
-        Quality::Balanced => (12, 0.6),
+        Quality::Fastest => (10, 0.5),
+        Quality::Auto | Quality::Fast | Quality::Balanced => (12, 0.6),
         Quality::Best => (40, 1.7),
     };
     ((rate.value() * seconds).ceil() as u32).min(most)
@@ -360,7 +359,7 @@ mod tests {
 
     fn made(quality: Quality, keyframes: Keyframes, making: Vec<Making>) -> String {
         let rungs = ladder_plan::choose((1920, 1080), None).rungs;
-        let settings = Settings { quality, rate: Rate::new(30, 1).unwrap(), keyframes, b_frames: true };
+        let settings = Settings { quality, rate: Rate::new(30, 1).unwrap(), keyframes, b_frames: false };
         arguments(&settings, &rungs, &making).join(" ")
     }
 
@@ -382,23 +381,28 @@ mod tests {
     }
 
     #[test]
-    fn without_b_frames_nothing_has_them() {
+    fn b_frames_come_only_where_they_are_asked_for() {
         let rungs = ladder_plan::choose((640, 360), None).rungs;
-        let settings = Settings {
-            quality: Quality::Balanced,
-            rate: Rate::new(30, 1).unwrap(),
-            keyframes: Keyframes::Every(Duration::from_secs(2)),
-            b_frames: false,
+        let with = |encoder: &str, quality, b_frames| {
+            let keyframes = Keyframes::Every(Duration::from_secs(2));
+            let settings = Settings { quality, rate: Rate::new(30, 1).unwrap(), keyframes, b_frames };
+            arguments(&settings, &rungs, &[Making::Encoded(Encoder::named(encoder))]).join(" ")
         };
-        let args = arguments(&settings, &rungs, &[Making::Encoded(Encoder::named("x264"))]).join(" ");
-        assert!(args.contains("-bf:v 0"), "{args}");
+        for quality in [Quality::Auto, Quality::Fastest, Quality::Fast, Quality::Balanced, Quality::Best] {
+            for (encoder, _) in CALLED {
+                let args = with(encoder, quality, false);
+                assert!(args.contains("-bf:v 0"), "{args}");
+            }
+            assert!(!with("x264", quality, true).contains("-bf:v"));
+        }
+        assert!(with("nvenc", Quality::Fast, true).contains("-bf:v 0"));
     }
 
     #[test]
     fn equal_options_stand_once_and_others_per_rung() {
         let args = encoded("auto", Quality::Balanced);
-        assert!(args.starts_with("-c:v libx264 -preset:v veryfast -crf:v:0 21"), "{args}");
-        assert!(args.contains("partitions=i8x8,i4x4:subme=3 -maxrate"), "{args}");
+        assert!(args.starts_with("-c:v libx264 -preset:v veryfast -crf:v:0 22"), "{args}");
+        assert!(args.contains("partitions=i8x8,i4x4:subme=4:ref=2 -bf:v 0 -maxrate"), "{args}");
         assert!(args.contains("-maxrate:v:0 4000k") && args.contains("-bufsize:v:3 1200k"));
         assert!(
             args.ends_with("-force_key_frames:v expr:gte(t,n_forced*2) -g:v 120 -sc_threshold:v 0"),

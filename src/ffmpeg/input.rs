@@ -15,6 +15,10 @@ use crate::model::{Source, SourceUrl};
 /// A network source that is silent for this long is given up, in microseconds.
 const SILENCE_US: &str = "10000000";
 
+/// How long a picture is shown that is published once, in seconds: it has no length of its own, and a viewer needs some
+/// seconds to join.
+const STILL_LASTS: &str = "10";
+
 /// One `-i` of ffmpeg with the options before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Input {
@@ -71,6 +75,9 @@ pub fn publishing(opening: &Opening<'_>, capability: &Capability) -> Vec<Input> 
             // image2 would read `%d` in a name as a pattern.
             let mut args = pace(capability);
             args.extend(plain(&["-protocol_whitelist", "file", "-f", "image2", "-pattern_type", "none"]));
+            if opening.repeat.is_none() {
+                args.extend(plain(&["-t", STILL_LASTS]));
+            }
             args.extend(plain(&["-loop", "1", "-framerate", opening.rate.unwrap_or("25"), "-i"]));
             args.push(Argument::plain(file_url(path)));
             vec![Input { args }]

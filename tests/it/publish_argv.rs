@@ -123,6 +123,12 @@ fn each_way_to_publish_has_its_arguments() {
         ("hdr", file("/films/hdr.mp4"), report("hdr-mp4"), &debian),
         ("variable-rate", file("/films/screen.mp4"), report("vfr-mp4"), &debian),
         ("still-picture", file("/films/100%d.png"), report("still-png"), &debian),
+        (
+            "still-picture-once",
+            Request { once: true, ..file("/films/slide.png") },
+            report("still-png"),
+            &debian,
+        ),
         ("sound-only", file("/films/song.mp3"), report("cover-mp3"), &debian),
         ("fps-asked", Request { fps: Some(60.0), ..file("/films/60.mp4") }, report("fps60-mp4"), &debian),
         ("vaapi", Request { encoder: "vaapi".into(), ..file("/films/test.mp4") }, film(), &debian),
@@ -309,14 +315,14 @@ fn the_machine_decides_and_says_so() {
     let auto = |_: &mut Request| ();
     assert_eq!(
         on(&auto, 1.1).summary,
-        "in 4 variants with x264, quality fast (about 1.0 of 1.1 free CPUs, balanced 1.1)"
+        "in 4 variants with x264, quality fast (about 1.0 of 1.1 free CPUs, balanced 1.2)"
     );
     assert_eq!(
         (on(&auto, 9.0).quality, on(&auto, 5.0).quality),
         (Some(Quality::Best), Some(Quality::Balanced))
     );
     assert!(
-        on(&auto, 9.0).summary.ends_with("quality best (about 3.3 of 9.0 free CPUs)"),
+        on(&auto, 9.0).summary.ends_with("quality best (about 2.8 of 9.0 free CPUs)"),
         "{}",
         on(&auto, 9.0).summary
     );
@@ -339,7 +345,7 @@ fn the_machine_decides_and_says_so() {
     let asked = on(&|r| r.quality = Quality::Best, 1.0);
     assert_eq!((asked.summary.as_str(), asked.renditions.len()), ("in 4 variants with x264", 4));
     assert!(
-        asked.warnings[0].contains("quality best needs about 3.3 CPUs and 1.0 are free"),
+        asked.warnings[0].contains("quality best needs about 2.8 CPUs and 1.0 are free"),
         "{:?}",
         asked.warnings
     );
