@@ -4,8 +4,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use msconv::ffmpeg::capability::Capability;
-use msconv::ffmpeg::{probe, publish};
-use msconv::model::{LeaveOut, Passthrough, Quality, Source};
+use msconv::ffmpeg::{decodable, probe, publish};
+use msconv::model::{BFrames, LeaveOut, Passthrough, Quality, Source};
 use std::path::Path;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -23,6 +23,7 @@ static CAPABILITY: LazyLock<Capability> = LazyLock::new(|| {
 });
 
 fuzz_target!(|json: &[u8]| {
+    let _ = (decodable::first(json, &[], 0), decodable::Counted::read(json));
     let Ok(report) = probe::parse(json) else { return };
     assert!(!report.summary().contains(|c: char| c.is_control()));
     for (source, original, once) in [
@@ -45,7 +46,7 @@ fuzz_target!(|json: &[u8]| {
             keyframe_interval: Duration::from_secs(2),
             audio_bitrate_bps: 128_000,
             passthrough: Passthrough::Always,
-            b_frames: true,
+            b_frames: BFrames::Auto,
             output_args: Vec::new(),
             endpoint: "rtmp://localhost:1935/live".parse().expect("a URL"),
         };

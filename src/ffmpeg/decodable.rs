@@ -126,9 +126,10 @@ impl Counted {
     pub fn read(answer: &[u8]) -> Option<Counted> {
         let document: Value = serde_json::from_slice(answer).ok()?;
         let stream = document.get("streams")?.get(0)?;
-        let number = |name: &str| stream.get(name).and_then(Value::as_str)?.parse::<u64>().ok();
-        // No frame is no number.
-        Some(Counted { packets: number("nb_read_packets")?, frames: number("nb_read_frames").unwrap_or(0) })
+        // Where there was none, no number stands.
+        let number =
+            |name: &str| stream.get(name).and_then(Value::as_str).and_then(|n| n.parse().ok()).unwrap_or(0);
+        Some(Counted { packets: number("nb_read_packets"), frames: number("nb_read_frames") })
     }
 
     /// Whether enough of it decodes to be shown.
@@ -190,7 +191,10 @@ mod tests {
         assert!(!of("").unwrap().enough() && !of(r#""nb_read_frames":"9","#).unwrap().enough());
         assert!(of(r#""nb_read_frames":"10","#).unwrap().enough());
         assert!(!Counted::default().enough(), "a track without a packet");
-        assert_eq!((read("{}"), read(""), read(r#"{"streams":[{}]}"#)), (None, None, None));
+        assert_eq!(
+            (read("{}"), read(""), read(r#"{"streams":[{}]}"#)),
+            (None, None, Some(Counted::default()))
+        );
     }
 
     #[test]

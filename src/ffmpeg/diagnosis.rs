@@ -39,6 +39,8 @@ pub enum Finding {
     NoPermission,
     /// Not a film, or a broken one.
     InvalidData,
+    /// The key of an encrypted playlist cannot be had.
+    KeyMissing,
     /// A wanted track is not there.
     NoStreams,
     /// The device is not there, or is no such device.
@@ -99,6 +101,7 @@ impl fmt::Display for Finding {
             Finding::NoSuchFile => "there is no such file",
             Finding::NoPermission => "the source may not be read",
             Finding::InvalidData => "it is no film that ffmpeg knows, or it is broken",
+            Finding::KeyMissing => "it is encrypted and its key cannot be had",
             Finding::NoStreams => "a track that was wanted is not there",
             Finding::DeviceMissing => "there is no such device",
             Finding::DeviceBusy => "another program uses the device",
@@ -147,6 +150,9 @@ pub fn diagnose_line(line: &str) -> Option<Finding> {
     }
     if has("No such filter") || has("Error initializing filter") || has("Error reinitializing filters") {
         return Some(Finding::FilterFailed(words()));
+    }
+    if has("Unable to open key file") {
+        return Some(Finding::KeyMissing);
     }
     if has("matches no streams") || has("does not contain any stream") {
         return Some(Finding::NoStreams);
@@ -281,6 +287,18 @@ fn opens_input(line: &LogLine<'_>) -> bool {
     line.message.starts_with("Error opening input")
         || (line.speaker.is_empty() && !line.message.starts_with("Error") && line.message.contains('/'))
         || line.message.starts_with("Impossible to open")
+}
+
+/// Whether ffmpeg complains that frames cannot be decoded. That is no cause of an end by itself: a live source may be
+/// joined between two keyframes, and one that is damaged goes on.
+pub fn cannot_decode(lines: &[String]) -> bool {
+    const WORDS: [&str; 4] = [
+        "Error while decoding stream",
+        "Decoding error:",
+        "Error submitting packet to decoder",
+        "Cannot determine format of input",
+    ];
+    lines.iter().any(|line| WORDS.iter().any(|words| line.contains(words)))
 }
 
 /// What the end of ffmpeg means.
@@ -443,6 +461,16 @@ mod tests {
             panic!("permanent")
         };
         assert_eq!(why, "the encoder does not work here: Cannot load libcuda.so.1");
+    }
+
+    #[test]
+    fn what_is_encrypted_or_broken_is_said_to_be() {
+        let key = "[hls @ 0x5] [error] Unable to open key file http://h/k.key";
+        assert_eq!(diagnose_line(key), Some(Finding::KeyMissing));
+        let of = |line: &str| cannot_decode(&[line.to_string()]);
+        assert!(of("[error] Error while decoding stream #0:0: Invalid data found when processing input"));
+        assert!(of("[vist#0:0/h264 @ 0x1] [dec:h264 @ 0x2] [error] Decoding error: Invalid data found"));
+        assert!(!of("[error] rtmp://h/live/x: Connection refused"));
     }
 
     #[test]

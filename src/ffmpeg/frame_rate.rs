@@ -79,9 +79,10 @@ impl Rate {
         if self.den == 1 { self.num.to_string() } else { format!("{}/{}", self.num, self.den) }
     }
 
-    /// Whether people and cameras mean this rate: what is counted over a few frames seldom hits one by chance.
-    fn usual(self) -> bool {
-        USUAL.iter().chain(&RARER).any(|(num, den)| self.near(Rate { num: *num, den: *den }, 0.0003))
+    /// The usual rate that this is, written exactly: metadata have 989/33 for 30000/1001. What is counted over a few frames
+    /// seldom hits one by chance.
+    fn usual(self) -> Option<Rate> {
+        self.nearest_usual(0.0003)
     }
 
     /// The usual rate nearest to this one, if it is no further than `share` of it. Whole numbers come first: a count over
@@ -155,7 +156,7 @@ impl Timing {
     /// the frames that come before the first packet of audio, which are few where such a packet is long: 179/6 or 76/3
     /// for 30 and 25, or 1000, the clock of the container.
     pub fn told(&self) -> Option<Rate> {
-        let usual = |rate: Option<Rate>| rate.filter(|rate| rate.usual());
+        let usual = |rate: Option<Rate>| rate?.usual();
         match (usual(self.average), usual(self.real)) {
             (Some(average), Some(real)) => (average.near(real, 0.005) || self.interlaced).then_some(average),
             (average, real) => average.or(real),
@@ -174,7 +175,9 @@ impl Timing {
     /// them, which is no variable rate.
     pub fn within_a_look(self) -> Timing {
         match (self.average, self.real) {
-            (Some(average), Some(real)) if !self.interlaced && real.usual() && average.near(real, 0.04) => {
+            (Some(average), Some(real))
+                if !self.interlaced && real.usual().is_some() && average.near(real, 0.04) =>
+            {
                 self.steady(Some(real))
             }
             _ => self,
@@ -281,7 +284,8 @@ mod tests {
             ("30/1", "179/6", Some("30")),
             ("25/1", "1000/1", Some("25")),
             ("30000/1001", "1000/1", Some("30000/1001")),
-            ("2997/100", "1000/1", Some("2997/100")),
+            ("2997/100", "1000/1", Some("30000/1001")),
+            ("989/33", "1000/1", Some("30000/1001")),
             ("25/2", "1000/1", Some("25/2")),
             ("0/0", "25/1", Some("25")),
             ("0/0", "1000/1", None),
@@ -326,6 +330,10 @@ mod tests {
         #[test]
         fn any_fractions_give_a_rate(a in any::<u32>(), b in any::<u32>(), c in any::<u32>(), d in any::<u32>(), interlaced: bool) {
             let timing = Timing { average: Rate::new(a, b), real: Rate::new(c, d), interlaced };
+            for rate in [timing.told(), timing.counted()].into_iter().flatten() {
+                prop_assert!(rate.value() > 0.0);
+            }
+            let _ = timing.within_a_look().variable();
             let rate = wanted(&timing, None);
             prop_assert!(rate.value() > 0.0 && rate.value() <= FAST);
             prop_assert_eq!(Rate::parse(&rate.argument()), Some(rate));

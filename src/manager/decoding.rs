@@ -34,7 +34,7 @@ pub fn checked(
     let firsts: Vec<(TrackKind, u32, First)> =
         tracks.iter().map(|(kind, index)| (*kind, *index, decodable::first(answer, words, *index))).collect();
     if let Some((kind, ..)) = firsts.iter().find(|(.., first)| *first == First::Encrypted) {
-        return Err(encrypted(source, named, *kind));
+        return Err(encrypted(source, named, &report, *kind));
     }
     let mut lost = Vec::new();
     for (kind, index, _) in firsts.into_iter().filter(|(.., first)| *first == First::Doubtful) {
@@ -76,13 +76,15 @@ fn undecodable(source: &Source, ffprobe: &Path, capability: &Capability, index: 
     Some(format!("{} frames in {} packets{}", least.frames, least.packets, said.unwrap_or_default()))
 }
 
-fn encrypted(source: &Source, named: &str, kind: TrackKind) -> Failure {
+fn encrypted(source: &Source, named: &str, report: &Report, kind: TrackKind) -> Failure {
     let failure = Failure::new(Kind::Input, format!("{named} is encrypted"))
         .why(format!("its {} is marked as encrypted, and msconv has no key for it", kind.word()));
     match source {
-        Source::File(_) => {
+        // ffmpeg takes keys for MP4 alone.
+        Source::File(_) if report.is_format(&["mov", "mp4"]) => {
             failure.hint("ffmpeg -decryption_key KEY -i FILE -c copy decrypted.mp4    (if you have the key)")
         }
+        Source::File(_) => failure.hint("decrypt it first"),
         _ => failure.hint("ask for an address of it that is not encrypted"),
     }
 }

@@ -24,6 +24,15 @@ pub(super) fn not_in_time(
         }
         _ => format!("not live within {}", clock::spoken(settings.wait)),
     };
+    let nothing = last.is_none_or(|r| r.renditions.iter().all(|o| o.state != State::Live));
+    if nothing && diagnosis::cannot_decode(words) {
+        let failure = Failure::new(Kind::Input, format!("{what}: its frames cannot be decoded"));
+        let said = diagnosis::last_words(words, 1).into_iter();
+        return said
+            .fold(failure, Failure::why)
+            .hint("check that it plays: it may be encrypted or damaged")
+            .log(shown_log(settings, prepared));
+    }
     let mut failure = Failure::new(Kind::Server, what);
     let reason = last.and_then(|r| r.reason.clone().or(r.last_error.clone()));
     if let Some(reason) = reason {
