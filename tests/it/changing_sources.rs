@@ -136,7 +136,7 @@ fn a_source_that_pauses_goes_on() {
 }
 
 /// Serves the files of a folder until the test ends; HEAD and ranges are not for it.
-fn web(folder: PathBuf) -> u16 {
+pub fn web(folder: PathBuf) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {

@@ -30,6 +30,7 @@ mod playing;
 mod publish_argv;
 mod publishing;
 mod real_mediamtx;
+mod regression;
 mod servers;
 mod service_manager;
 mod serving_rtmp;

@@ -1,8 +1,7 @@
 //! RTMP with the programs that people publish and play with.
 
-use crate::stage::{PATIENCE, Running, Stage, needs, wait_for};
+use crate::stage::{PATIENCE, Running, Stage, enhanced, needs, wait_for};
 use nix::sys::signal::Signal;
-use std::path::Path;
 
 /// `msconv serve` on free ports.
 struct Serve {
@@ -251,15 +250,6 @@ fn ffmpeg_shows_its_password_in_both_ways() {
     }
     assert!(!serve.running.stderr().contains("s3cret"), "the log keeps the password");
     serve.end();
-}
-
-/// Where a newer ffmpeg is, one that speaks enhanced RTMP: `MSCONV_FFMPEG_ENHANCED`.
-fn enhanced() -> Option<String> {
-    let path = std::env::var("MSCONV_FFMPEG_ENHANCED").ok().filter(|p| Path::new(p).exists());
-    if path.is_none() {
-        eprintln!("skipped: MSCONV_FFMPEG_ENHANCED names no ffmpeg");
-    }
-    path
 }
 
 #[test]

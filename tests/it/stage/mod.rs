@@ -21,7 +21,7 @@ pub use film::{Film, bunny, film, made};
 pub use gate::Gate;
 pub use http::http_get;
 pub use mediamtx::{Mediamtx, complaints, mediamtx};
-pub use needs::needs;
+pub use needs::{enhanced, needs};
 pub use nginx::{Nginx, NginxOptions, module};
 pub use ports::Port;
 pub use promtool::checked_metrics;

@@ -20,6 +20,15 @@ pub fn needs(what: &str) -> bool {
     there
 }
 
+/// Where a newer ffmpeg is, one that speaks enhanced RTMP (6.1 and later): `MSCONV_FFMPEG_ENHANCED`.
+pub fn enhanced() -> Option<String> {
+    let path = std::env::var("MSCONV_FFMPEG_ENHANCED").ok().filter(|p| Path::new(p).exists());
+    if path.is_none() {
+        eprintln!("skipped: MSCONV_FFMPEG_ENHANCED names no ffmpeg");
+    }
+    path
+}
+
 fn required() -> bool {
     std::env::var("MSCONV_REQUIRE_REAL").is_ok_and(|v| v == "1")
 }

@@ -1,0 +1,6 @@
+//! What real use showed: one file for each kind of fault, named by what people saw.
+
+mod an_encrypted_file_was_tried_without_end;
+mod once_with_a_picture_never_ended;
+mod recording_over_rtsp_failed_at_once;
+mod steady_sources_were_said_to_vary;
