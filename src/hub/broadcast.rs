@@ -150,10 +150,15 @@ impl Broadcast {
             // Readers that came early get them in their preamble.
             return self.announce();
         }
-        for lane in &mut self.lanes {
-            lane.change(&before, &self.headers.tracks);
+        let Broadcast { lanes, ring, headers: Headers { tracks: after, .. }, .. } = self;
+        for lane in lanes {
+            lane.change(after);
         }
-        self.ring.forget();
+        // What came before is for late readers as long as they can decode it by what they are told now.
+        let same_audio = before.audio.is_none() || before.audio == after.audio;
+        if before.video != after.video || !same_audio {
+            ring.forget();
+        }
         self.announce();
     }
 
@@ -252,7 +257,7 @@ impl Broadcast {
         &mut self,
         client: Arc<Client>,
         key: FormatKey,
-        make: impl FnOnce() -> Box<dyn Format>,
+        make: impl FnOnce(&Tracks) -> Box<dyn Format>,
         outlet: Outlet,
         now: Now,
     ) -> (u64, Arc<tokio::sync::Notify>) {
@@ -260,11 +265,12 @@ impl Broadcast {
         let mut cursor = Cursor::new(self.next_reader, client, outlet, now.mono);
         cursor.place(&self.ring);
         let wake = cursor.wake.clone();
+        let tracks = &self.headers.tracks;
         match self.lanes.iter_mut().find(|lane| lane.key == key) {
-            Some(lane) => lane.cursors.push(cursor),
+            Some(lane) => lane.join(cursor, tracks),
             None => {
-                let mut lane = Lane::new(key, make(), &self.ring, now.mono);
-                lane.cursors.push(cursor);
+                let mut lane = Lane::new(key, make(tracks), &self.ring, now.mono);
+                lane.join(cursor, tracks);
                 self.lanes.push(lane);
             }
         }

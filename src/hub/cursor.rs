@@ -1,12 +1,13 @@
 //! Where one reader stands in a stream, what waits for it, and what is left out when it is too slow.
 
-use super::format::{Outlet, Packed};
+use super::format::{Misfit, Outlet, Packed};
 use super::limits::Limits;
 use super::registry::{Client, add};
 use super::ring::{Entry, Ring};
 use crate::media::{MediaTime, TrackKind};
 use bytes::{Buf, Bytes};
 use std::collections::VecDeque;
+use std::fmt;
 use std::io::{ErrorKind, IoSlice};
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,14 +18,26 @@ use tokio::sync::Notify;
 pub enum Over {
     /// The publisher ended the stream.
     Unpublished,
-    /// The tracks changed in a way that this reader has to ask for anew.
-    Reconfigured,
+    /// A track changed in a way that this reader has to ask for anew.
+    Reconfigured(Misfit),
     /// The publisher's connection broke and did not come back in time.
     Lost,
     /// Its peer took nothing for too long.
     TooSlow,
     /// Its connection failed, or it asked without reading the answers.
     Broken,
+}
+
+impl fmt::Display for Over {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Over::Unpublished => f.write_str("its publisher has ended it"),
+            Over::Reconfigured(misfit) => write!(f, "{misfit}"),
+            Over::Lost => f.write_str("its publisher did not come back"),
+            Over::TooSlow => f.write_str("the reader takes nothing"),
+            Over::Broken => f.write_str("the reader's connection failed"),
+        }
+    }
 }
 
 /// What a reader's own task has to do.
@@ -114,10 +127,9 @@ impl Cursor {
 
     /// Places it where a late reader begins.
     pub fn place(&mut self, ring: &Ring) {
-        match ring.begin() {
-            Some(begin) => (self.next, self.skip) = (begin, Skip::No),
-            None => (self.next, self.skip) = (ring.head(), Skip::All),
-        }
+        let (next, skip) = ring.begin().map_or((ring.head(), Skip::All), |begin| (begin, Skip::No));
+        self.begun &= !ring.changed_within(self.next..next);
+        (self.next, self.skip) = (next, skip);
     }
 
     /// Whether nothing waits to be written.
@@ -170,13 +182,18 @@ impl Cursor {
         self.told = false;
     }
 
+    /// It does not get what stands before `next`. If the headers changed there it is told them anew.
+    fn leave_out(&mut self, next: u64, ring: &Ring) {
+        add(&self.client.counters.frames_dropped, next.saturating_sub(self.next));
+        self.begun &= !ring.changed_within(self.next..next);
+        self.next = next;
+    }
+
     /// The next frame for it out of the ring, passing over what it does not get.
     fn step(&mut self, ring: &Ring) -> Option<u64> {
         if self.next < ring.first() {
             // What it stood at is gone.
-            let gone = ring.first().saturating_sub(self.next);
-            add(&self.client.counters.frames_dropped, gone);
-            self.next = ring.first();
+            self.leave_out(ring.first(), ring);
             if self.skip == Skip::No {
                 self.skip = Skip::Pictures;
             }
@@ -226,8 +243,7 @@ impl Cursor {
         };
         // Sound goes on, but no further back than the window.
         while too_far(self.next) && self.next < ring.head() {
-            add(&self.client.counters.frames_dropped, 1);
-            self.next = self.next.saturating_add(1);
+            self.leave_out(self.next.saturating_add(1), ring);
         }
         if let Skip::PicturesBefore(key) = self.skip
             && self.next > key

@@ -1,8 +1,9 @@
 //! The seam between the hub and a protocol: a frame is packed once for each format and shared by all its readers.
 
 use super::registry::Counters;
-use crate::media::{Frame, MediaTime, Tracks};
+use crate::media::{Coding, Frame, MediaTime, TrackKind, Tracks};
 use bytes::Bytes;
+use std::fmt;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -41,6 +42,28 @@ pub struct Packed {
     pub cuts: Vec<Cut>,
 }
 
+/// A track that is coded in another way than a reader was told, which nothing in the stream can tell it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Misfit {
+    /// Which track.
+    pub track: TrackKind,
+    /// As it was described.
+    pub was: Coding,
+    /// As it is.
+    pub now: Coding,
+}
+
+impl fmt::Display for Misfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let track = match self.track {
+            TrackKind::Video => "video",
+            TrackKind::Audio => "audio",
+            TrackKind::Data => "data",
+        };
+        write!(f, "the {track} is {} now and was described as {}", self.now, self.was)
+    }
+}
+
 /// Turns frames into the bytes of one protocol, in order, each once. It keeps what must go on from frame to frame
 /// (sequence numbers, packet counts). No I/O, no clock: `wall_ms` is the time on the wall, Unix milliseconds.
 pub trait Format: Send {
@@ -54,8 +77,11 @@ pub trait Format: Send {
     /// Empty bytes if readers need not be told.
     fn changed(&mut self, headers: &Headers, at: MediaTime, wall_ms: i64) -> Packed;
 
-    /// Whether readers of this format can go on after such a change, or must be ended so that they ask again.
-    fn survives(&self, before: &Tracks, after: &Tracks) -> bool;
+    /// Whether readers of this format can go on with these tracks, or must be ended so that they ask again.
+    ///
+    /// # Errors
+    /// The track with which they cannot.
+    fn fits(&self, tracks: &Tracks) -> Result<(), Misfit>;
 }
 
 /// A byte stream to one reader that never waits.

@@ -41,6 +41,14 @@ impl Lane {
         Lane { key, cursors: Vec::new(), format, slots: VecDeque::new(), first, bytes: 0, surveyed: now }
     }
 
+    /// Takes a reader in. The stream may have changed since the reader was told of it.
+    pub fn join(&mut self, mut cursor: Cursor, tracks: &Tracks) {
+        if let Err(misfit) = self.format.fits(tracks) {
+            cursor.end(Over::Reconfigured(misfit));
+        }
+        self.cursors.push(cursor);
+    }
+
     /// Packs what has come since the last time.
     pub fn pack(&mut self, ring: &Ring, now: Now) {
         if self.first < ring.first() {
@@ -157,15 +165,13 @@ impl Lane {
         }
     }
 
-    /// The tracks are others from now on: ends the readers that cannot go on. `true` if the others must be told.
-    pub fn change(&mut self, before: &Tracks, after: &Tracks) -> bool {
-        let survives = self.format.survives(before, after);
-        if !survives {
+    /// Ends its readers if they cannot go on with these tracks.
+    pub fn change(&mut self, tracks: &Tracks) {
+        if let Err(misfit) = self.format.fits(tracks) {
             for cursor in &mut self.cursors {
-                cursor.end(Over::Reconfigured);
+                cursor.end(Over::Reconfigured(misfit));
             }
         }
-        survives
     }
 
     /// The oldest entry that a reader of this lane still waits for.

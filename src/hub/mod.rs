@@ -19,7 +19,7 @@ mod tests;
 
 pub use broadcast::Totals;
 pub use cursor::{Event, Over};
-pub use format::{Cut, Datagrams, Format, FormatKey, Headers, Outlet, Packed, Sink, Targets};
+pub use format::{Cut, Datagrams, Format, FormatKey, Headers, Misfit, Outlet, Packed, Sink, Targets};
 pub use limits::Limits;
 pub use publisher::Publisher;
 pub use reader::Reader;
@@ -27,6 +27,7 @@ pub use registry::{Client, Counters, Kind, Registry, Role};
 pub use stream::View;
 
 use crate::base::clock::Now;
+use crate::media::Tracks;
 use broadcast::Broadcast;
 use registry::locked;
 use std::collections::BTreeMap;
@@ -130,7 +131,8 @@ impl Hub {
         tokio::time::timeout(self.0.limits.ready, wait).await.ok().flatten()
     }
 
-    /// Makes `client` a reader of `name` that has not begun yet. Readers with equal keys share what `make` makes.
+    /// Makes `client` a reader of `name` that has not begun yet. Readers with equal keys share what `make` makes of the
+    /// tracks as they are now.
     ///
     /// # Errors
     /// Nobody publishes it.
@@ -139,7 +141,7 @@ impl Hub {
         name: &str,
         client: &Arc<Client>,
         key: FormatKey,
-        make: impl FnOnce() -> Box<dyn Format>,
+        make: impl FnOnce(&Tracks) -> Box<dyn Format>,
         outlet: Outlet,
         now: Now,
     ) -> Result<Reader, NotFound> {

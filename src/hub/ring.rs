@@ -40,6 +40,8 @@ pub struct Ring {
     bytes: u64,
     /// Where a late reader begins.
     begin: Option<u64>,
+    /// The number of the last change of headers.
+    changed: Option<u64>,
     /// Payload bytes from `begin` on.
     gop_bytes: u64,
 }
@@ -63,6 +65,11 @@ impl Ring {
     /// Where a late reader begins: the last keyframe if its group is still whole, the head of a stream of sound alone.
     pub fn begin(&self) -> Option<u64> {
         self.begin
+    }
+
+    /// Whether the headers changed at one of these numbers, as far as the last change tells.
+    pub fn changed_within(&self, numbers: std::ops::Range<u64>) -> bool {
+        self.changed.is_some_and(|changed| numbers.contains(&changed))
     }
 
     /// Bytes of payload held.
@@ -105,6 +112,7 @@ impl Ring {
     /// Marks that the headers are these from here on. If the tracks are others, [`Ring::forget`] comes first; metadata
     /// alone does not spoil the group of pictures.
     pub fn change(&mut self, headers: Headers, at: MediaTime) {
+        self.changed = Some(self.head());
         self.entries.push_back(Entry::Changed(Box::new(headers), at));
     }
 

@@ -1,7 +1,7 @@
 //! The hub with a format and sinks that write down what they get.
 
 use super::*;
-use crate::media::{Frame, MediaTime, TrackKind, Tracks};
+use crate::media::{AudioCodec, AudioTrack, Coding, Frame, MediaTime, TrackKind, Tracks};
 use bytes::Bytes;
 use std::io::{self, IoSlice};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -30,8 +30,13 @@ impl Format for Words {
         Packed { bytes: format!("!{} ", at.millis()).into(), cuts: Vec::new() }
     }
 
-    fn survives(&self, _: &Tracks, after: &Tracks) -> bool {
-        after.audio.is_none()
+    fn fits(&self, tracks: &Tracks) -> Result<(), Misfit> {
+        // As if Opus had been described to them.
+        let (was, mp3) = (Coding::Audio(AudioCodec::Opus), Coding::Audio(AudioCodec::Mp3));
+        match tracks.audio.as_ref().map(AudioTrack::coding) {
+            Some(now) if now == mp3 => Err(Misfit { track: TrackKind::Audio, was, now }),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -107,7 +112,7 @@ fn read(hub: &Hub, now: Now) -> (Reader, Arc<Paper>, Arc<Client>) {
             "s",
             &client,
             FormatKey("w".into()),
-            || Box::new(Words),
+            |_| Box::new(Words),
             Outlet::Stream(paper.clone()),
             now,
         )
@@ -230,10 +235,79 @@ async fn other_tracks_end_only_those_who_cannot_go_on() {
     publisher.frame(video(40, true), now.mono);
     publisher.flush(now);
     assert_eq!(paper.read(), "<1@0> V0 !0 V40 ");
-    // This format does not survive sound.
-    other.audio = Some(crate::media::AudioTrack::plain(crate::media::AudioCodec::G711A, 8000, 1));
+    // Readers of this format cannot go on with MP3.
+    let audio = AudioTrack::plain(AudioCodec::Mp3, 48_000, 2);
+    let misfit =
+        Misfit { track: TrackKind::Audio, was: Coding::Audio(AudioCodec::Opus), now: audio.coding() };
+    other.audio = Some(audio);
     publisher.headers(other);
-    assert_eq!(reader.event().await, Event::Over(Over::Reconfigured));
+    assert_eq!(reader.event().await, Event::Over(Over::Reconfigured(misfit)));
+    // Nor can one that comes with a description of before.
+    let (late, paper, _) = read(&hub, now);
+    assert_eq!(late.event().await, Event::Over(Over::Reconfigured(misfit)));
+    assert_eq!(paper.read(), "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_track_that_joins_leaves_late_readers_the_group_of_pictures() {
+    let hub = hub(Limits::default());
+    let now = Now::read();
+    let publisher = hub.publish("s", &client(&hub), now).unwrap();
+    publisher.headers(pictures());
+    let outlet = |paper: &Arc<Paper>| Outlet::Stream(paper.clone());
+    let read = |name: &str| {
+        let paper = Arc::new(Paper::default());
+        let key = FormatKey(name.into());
+        let reader =
+            hub.subscribe("s", &client(&hub), key, |_| Box::new(Packets), outlet(&paper), now).unwrap();
+        reader.play(now);
+        (reader, paper)
+    };
+    let (_early, early) = read("early");
+    publisher.frame(video(0, true), now.mono);
+    publisher.frame(video(40, false), now.mono);
+    publisher.headers(Tracks { audio: Some(AudioTrack::plain(AudioCodec::Mp3, 48_000, 2)), ..pictures() });
+    publisher.frame(audio(60), now.mono);
+    publisher.flush(now);
+    let (_late, late) = read("late");
+    assert_eq!((early.read(), late.read()), ("<2@0> V0 v40 a60 ".into(), "<2@0> V0 v40 a60 ".into()));
+    // Another size: nobody begins with pictures of before.
+    let mut other = pictures();
+    other.video.as_mut().unwrap().config = Bytes::from_static(b"other");
+    publisher.headers(other);
+    publisher.frame(video(80, false), now.mono);
+    publisher.frame(video(120, true), now.mono);
+    publisher.flush(now);
+    let (_later, later) = read("later");
+    assert_eq!((early.read(), later.read()), ("v80 V120 ".into(), "<1@120> V120 ".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_missed_a_change_is_told_the_headers_anew() {
+    let limits = Limits { lag_frames: 8, ..Limits::default() };
+    let hub = hub(limits);
+    let now = Now::read();
+    let publisher = hub.publish("s", &client(&hub), now).unwrap();
+    publisher.headers(pictures());
+    let (reader, paper, _) = read(&hub, now);
+    publisher.frame(video(0, true), now.mono);
+    publisher.flush(now);
+    assert_eq!(paper.read(), "<1@0> V0 ");
+    paper.closed.store(true, Ordering::Relaxed);
+    let mut other = pictures();
+    other.video.as_mut().unwrap().config = Bytes::from_static(b"other");
+    for i in 1..40 {
+        if i == 10 {
+            publisher.headers(other.clone());
+        }
+        publisher.frame(video(i * 40, i % 10 == 0), now.mono);
+        publisher.flush(now);
+    }
+    paper.closed.store(false, Ordering::Relaxed);
+    reader.flush(now);
+    let text = paper.read();
+    let begin = text.find("<1@1200> V1200 ").unwrap_or_else(|| panic!("{text}"));
+    assert!(!text[begin..].contains('!'), "the change itself lies before: {text}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -302,8 +376,8 @@ impl Format for Packets {
         Packed::default()
     }
 
-    fn survives(&self, before: &Tracks, after: &Tracks) -> bool {
-        before == after
+    fn fits(&self, _: &Tracks) -> Result<(), Misfit> {
+        Ok(())
     }
 }
 
@@ -322,7 +396,7 @@ async fn datagrams_go_out_together_and_late_readers_catch_up() {
     let read = || {
         let outlet = Outlet::Datagrams(post.clone(), Targets::default());
         let key = FormatKey("p".into());
-        let reader = hub.subscribe("s", &client(&hub), key, || Box::new(Packets), outlet, now).unwrap();
+        let reader = hub.subscribe("s", &client(&hub), key, |_| Box::new(Packets), outlet, now).unwrap();
         reader.play(now);
         reader
     };
@@ -373,7 +447,7 @@ async fn byte_streams_and_datagrams_share_a_packing() {
             .map(|outlet| {
                 let key = FormatKey("p".into());
                 let reader =
-                    hub.subscribe("s", &client(&hub), key, || Box::new(Packets), outlet, now).unwrap();
+                    hub.subscribe("s", &client(&hub), key, |_| Box::new(Packets), outlet, now).unwrap();
                 reader.play(now);
                 reader
             })

@@ -9,4 +9,4 @@ pub mod track;
 
 pub use frame::{Frame, TrackKind};
 pub use time::MediaTime;
-pub use track::{AudioCodec, AudioTrack, Tracks, VideoCodec, VideoTrack};
+pub use track::{AudioCodec, AudioTrack, Coding, Tracks, VideoCodec, VideoTrack};

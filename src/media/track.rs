@@ -2,6 +2,7 @@
 
 use super::codec::{self, ConfigError};
 use bytes::Bytes;
+use std::fmt;
 
 /// How pictures are compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -77,7 +78,85 @@ pub struct VideoTrack {
     pub reorder: u8,
 }
 
+/// What a decoder is set up for once and is not told again among the frames. A reader that was given it beforehand
+/// (RTSP's description) can go on only with a track of the same coding; what else changes (parameter sets, sizes,
+/// bitrates) stands in the frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Coding {
+    /// Video: parameter sets come in band.
+    Video(VideoCodec),
+    /// AAC: its AudioSpecificConfig does not come in band.
+    Aac {
+        /// Samples a second, which is also what its times are counted in.
+        sample_rate: u32,
+        /// Channels.
+        channels: u8,
+        /// The object type's name (`LC`), empty if unknown.
+        profile: &'static str,
+        /// Samples in one frame.
+        samples: u32,
+    },
+    /// Samples of G.711, which say nothing themselves.
+    Telephone {
+        /// A-law or µ-law.
+        codec: AudioCodec,
+        /// Samples a second.
+        sample_rate: u32,
+        /// Channels.
+        channels: u8,
+    },
+    /// Audio whose packets say their rate and channels themselves (Opus, MP3).
+    Audio(AudioCodec),
+}
+
+impl Coding {
+    /// Whether a decoder that was set up for this can go on with `now`. AAC's may find mono where stereo was said, and
+    /// the other way round, and SBR or none: libavcodec, which is what nearly all players have, goes by the frames there.
+    /// Other channels it refuses, and another rate plays at a wrong speed (measured with ffmpeg, mpv and GStreamer).
+    pub fn goes_on_as(&self, now: &Coding) -> bool {
+        let narrow = |channels: u8| if channels == 1 { 2 } else { channels };
+        let plain = |profile| if matches!(profile, "HE" | "HEv2") { "LC" } else { profile };
+        let essence = |coding: &Coding| match *coding {
+            Coding::Aac { sample_rate, channels, profile, samples } => {
+                Coding::Aac { sample_rate, channels: narrow(channels), profile: plain(profile), samples }
+            }
+            other => other,
+        };
+        essence(self) == essence(now)
+    }
+}
+
+impl fmt::Display for Coding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Coding::Video(codec) => f.write_str(codec.name()),
+            Coding::Audio(codec) => f.write_str(codec.name()),
+            Coding::Aac { sample_rate, channels, profile, samples } => {
+                let blank = if profile.is_empty() { "" } else { " " };
+                write!(f, "AAC{blank}{profile} of {sample_rate} Hz, {}", spoken(*channels))?;
+                if *samples == 1024 { Ok(()) } else { write!(f, ", {samples} samples a frame") }
+            }
+            Coding::Telephone { codec, sample_rate, channels } => {
+                write!(f, "{} of {sample_rate} Hz, {}", codec.name(), spoken(*channels))
+            }
+        }
+    }
+}
+
+fn spoken(channels: u8) -> String {
+    match channels {
+        1 => "mono".into(),
+        2 => "stereo".into(),
+        many => format!("{many} channels"),
+    }
+}
+
 impl VideoTrack {
+    /// What a decoder is set up for.
+    pub fn coding(&self) -> Coding {
+        Coding::Video(self.codec)
+    }
+
     /// From the decoder configuration record of ISO 14496-15 (or the codec's own).
     ///
     /// # Errors
@@ -108,6 +187,19 @@ pub struct AudioTrack {
 }
 
 impl AudioTrack {
+    /// What a decoder is set up for.
+    pub fn coding(&self) -> Coding {
+        let AudioTrack { codec, sample_rate, channels, profile, .. } = *self;
+        match codec {
+            AudioCodec::Aac => {
+                let samples = codec::aac::samples_per_packet(&self.config);
+                Coding::Aac { sample_rate, channels, profile, samples }
+            }
+            AudioCodec::G711A | AudioCodec::G711U => Coding::Telephone { codec, sample_rate, channels },
+            AudioCodec::Opus | AudioCodec::Mp3 => Coding::Audio(codec),
+        }
+    }
+
     /// From an AudioSpecificConfig (ISO 14496-3, 1.6.2.1).
     ///
     /// # Errors
@@ -139,7 +231,7 @@ impl AudioTrack {
     }
 }
 
-/// The tracks of a stream. Two are equal if a reader of the one can go on with the other.
+/// The tracks of a stream.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tracks {
     /// Pictures.

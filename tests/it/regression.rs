@@ -2,5 +2,6 @@
 
 mod an_encrypted_file_was_tried_without_end;
 mod once_with_a_picture_never_ended;
+mod readers_thrown_out_when_a_track_changes;
 mod recording_over_rtsp_failed_at_once;
 mod steady_sources_were_said_to_vary;

@@ -35,6 +35,12 @@ pub fn audio_format(track: &AudioTrack) -> (u8, u32) {
     }
 }
 
+/// Ticks a second in which the samples of a track are counted: MPEG audio counts its samples and shows them in another
+/// clock; Opus is always counted in 48 kHz.
+fn counted_rate(track: &AudioTrack) -> u32 {
+    if track.codec == AudioCodec::Mp3 { track.sample_rate.max(1) } else { audio_format(track).1 }
+}
+
 #[derive(Clone, Debug)]
 enum Payload {
     Video { codec: VideoCodec, sets: Vec<Bytes> },
@@ -76,9 +82,25 @@ impl Packer {
             }
         };
         let lane = Lane::new(tag, ssrc, payload_type, sequence);
-        // MPEG audio counts its samples and shows them in another clock; Opus is always counted in 48 kHz.
-        let counted = if track.codec == AudioCodec::Mp3 { track.sample_rate.max(1) } else { clock_rate };
-        Packer { lane, clock_rate, offset, sound: SoundClock::new(counted), payload }
+        Packer { lane, clock_rate, offset, sound: SoundClock::new(counted_rate(track)), payload }
+    }
+
+    /// Goes on with a track of the same [`Coding`](crate::media::Coding): new parameter sets stand before the next
+    /// keyframe; numbers and times go on.
+    pub fn follow_video(&mut self, track: &VideoTrack) {
+        if let Payload::Video { codec, sets } = &mut self.payload
+            && *codec == track.codec
+        {
+            *sets = track.parameter_sets();
+        }
+    }
+
+    /// As [`Packer::follow_video`]. What frames say themselves is counted anew; the rest does not change.
+    pub fn follow_audio(&mut self, track: &AudioTrack) {
+        let counted = counted_rate(track);
+        if self.sound.rate() != counted {
+            self.sound = SoundClock::new(counted);
+        }
     }
 
     /// Ticks a second of its RTP time.

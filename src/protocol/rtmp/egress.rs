@@ -3,7 +3,7 @@
 use super::wire::amf0::{self, Value};
 use super::wire::chunk_writer::{self, CHUNK_SIZE};
 use super::wire::message::kind;
-use crate::hub::{Format, FormatKey, Headers, Packed};
+use crate::hub::{Format, FormatKey, Headers, Misfit, Packed};
 use crate::media::flv::{Prefix, header};
 use crate::media::{AudioCodec, AudioTrack, Frame, MediaTime, TrackKind, Tracks, VideoCodec, VideoTrack};
 use bytes::Bytes;
@@ -17,7 +17,8 @@ pub fn key(stream: u32) -> FormatKey {
 #[derive(Debug)]
 pub struct Egress {
     stream: u32,
-    video: Option<VideoCodec>,
+    /// The tracks as readers have been told of them so far.
+    tracks: Tracks,
     /// What stands before every packet of sound.
     audio: Option<Prefix>,
 }
@@ -25,22 +26,15 @@ pub struct Egress {
 impl Egress {
     /// For readers on this message stream, with the tracks as they are now.
     pub fn new(stream: u32, tracks: &Tracks) -> Egress {
-        let mut egress = Egress { stream, video: None, audio: None };
-        egress.learn(tracks);
-        egress
-    }
-
-    fn learn(&mut self, tracks: &Tracks) {
-        self.video = tracks.video.as_ref().map(|track| track.codec);
-        self.audio = tracks.audio.as_ref().map(Prefix::of_audio);
+        Egress { stream, tracks: tracks.clone(), audio: tracks.audio.as_ref().map(Prefix::of_audio) }
     }
 
     fn message(&self, out: &mut Vec<u8>, kind: u8, at: MediaTime, head: &[u8], body: &[u8]) {
         chunk_writer::write(out, CHUNK_SIZE, kind, self.stream, timestamp(at), head, body);
     }
 
-    /// Metadata and codec headers.
-    fn headers(&self, headers: &Headers, at: MediaTime) -> Packed {
+    /// Metadata, and the codec headers of these tracks.
+    fn headers(&self, headers: &Headers, video: bool, audio: bool, at: MediaTime) -> Packed {
         let mut out = Vec::new();
         let made;
         let about = match &headers.metadata {
@@ -52,10 +46,10 @@ impl Egress {
         };
         // At time 0, as from nginx-rtmp: ffmpeg takes metadata with a time for a track of subtitles.
         self.message(&mut out, kind::DATA, MediaTime::ZERO, &[], about);
-        if let Some(track) = &headers.tracks.video {
+        if let Some(track) = headers.tracks.video.as_ref().filter(|_| video) {
             self.message(&mut out, kind::VIDEO, at, &header::video(track), &[]);
         }
-        if let Some(track) = &headers.tracks.audio {
+        if let Some(track) = headers.tracks.audio.as_ref().filter(|_| audio) {
             let tag = header::audio(track);
             if !tag.is_empty() {
                 self.message(&mut out, kind::AUDIO, at, &tag, &[]);
@@ -67,14 +61,14 @@ impl Egress {
 
 impl Format for Egress {
     fn preamble(&mut self, headers: &Headers, at: MediaTime, _: i64) -> Packed {
-        self.headers(headers, at)
+        self.headers(headers, true, true, at)
     }
 
     fn pack(&mut self, frame: &Frame, _: i64) -> Packed {
         let mut out = Vec::new();
-        match (frame.track, self.video, &self.audio) {
-            (TrackKind::Video, Some(codec), _) => {
-                let prefix = Prefix::of_video(codec, frame);
+        match (frame.track, &self.tracks.video, &self.audio) {
+            (TrackKind::Video, Some(track), _) => {
+                let prefix = Prefix::of_video(track.codec, frame);
                 self.message(&mut out, kind::VIDEO, frame.dts, prefix.bytes(), &frame.payload);
             }
             (TrackKind::Audio, _, Some(prefix)) => {
@@ -87,13 +81,15 @@ impl Format for Egress {
     }
 
     fn changed(&mut self, headers: &Headers, at: MediaTime, _: i64) -> Packed {
-        self.learn(&headers.tracks);
-        self.headers(headers, at)
+        // A header of a track that goes on as it was would make players set up its decoder anew.
+        let before = std::mem::replace(self, Egress::new(self.stream, &headers.tracks)).tracks;
+        let Tracks { video, audio } = &headers.tracks;
+        self.headers(headers, before.video != *video, before.audio != *audio, at)
     }
 
-    fn survives(&self, _: &Tracks, _: &Tracks) -> bool {
+    fn fits(&self, _: &Tracks) -> Result<(), Misfit> {
         // Players take new codec headers in mid-stream.
-        true
+        Ok(())
     }
 }
 
@@ -231,5 +227,21 @@ mod tests {
         let opus = read(&[egress.pack(&frame(TrackKind::Audio, 0, vec![1]), 0)]);
         assert_eq!(&opus[0].payload[..], b"\x91Opus\x01");
         assert_eq!(opus[0].stream, 3);
+    }
+
+    #[test]
+    fn only_what_changed_is_told_again() {
+        let video = Tracks { audio: None, ..tracks() };
+        let mut egress = Egress::new(1, &video);
+        let mut told = |tracks: &Tracks| {
+            let headers = Headers { tracks: tracks.clone(), metadata: None };
+            let messages = read(&[egress.changed(&headers, MediaTime::ZERO, 0)]);
+            messages.iter().map(|m| m.kind).collect::<Vec<_>>()
+        };
+        assert_eq!(told(&tracks()), [18, 8], "audio that comes late");
+        assert_eq!(told(&tracks()), [18], "metadata alone");
+        let mut other = tracks();
+        other.video.as_mut().unwrap().config = Bytes::from_static(b"other");
+        assert_eq!(told(&other), [18, 9]);
     }
 }

@@ -123,6 +123,12 @@ impl House {
         House { rtsp, rtmp, rtp, hub: of_house, said, down, thread: Some(thread) }
     }
 
+    /// What the RTSP server said that has all of `words`.
+    pub fn said(&self, words: &[&str]) -> Vec<String> {
+        let lines = self.said.lock().unwrap();
+        lines.iter().filter(|line| words.iter().all(|word| line.contains(word))).cloned().collect()
+    }
+
     /// Ends it and waits.
     pub fn end(&mut self) {
         let _ = self.down.send(true);

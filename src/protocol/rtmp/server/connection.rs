@@ -7,6 +7,7 @@ use super::{Shared, goodbye};
 use crate::base::clock::Now;
 use crate::hub::registry::add;
 use crate::hub::{self, Client, Headers, Outlet, Over, Publisher, Reader, Role};
+use crate::media::Tracks;
 use crate::protocol::access::{Denied, pause};
 use crate::protocol::admission::Place;
 use crate::protocol::connection_sink::ConnectionSink;
@@ -333,9 +334,9 @@ impl Connection {
 
     fn play(&mut self, wish: Wish, headers: Option<Headers>) {
         let now = Now::read();
-        let subscribed = headers.and_then(|headers| {
+        let subscribed = headers.and_then(|_| {
             let outlet = Outlet::Stream(Arc::new(ConnectionSink(self.socket.clone())));
-            let make = || Box::new(Egress::new(wish.stream, &headers.tracks)) as Box<dyn hub::Format>;
+            let make = |tracks: &Tracks| Box::new(Egress::new(wish.stream, tracks)) as Box<dyn hub::Format>;
             let key = egress::key(wish.stream);
             self.shared.hub.subscribe(&wish.name, &self.client, key, make, outlet, now).ok()
         });
@@ -418,7 +419,7 @@ impl Connection {
                 }
             },
             Part::Reads(reader, wish) => {
-                if let End::Over(Over::Unpublished | Over::Lost | Over::Reconfigured)
+                if let End::Over(Over::Unpublished | Over::Lost | Over::Reconfigured(_))
                 | End::Sent(_)
                 | End::Goodbye = &end
                 {

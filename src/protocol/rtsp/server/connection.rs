@@ -92,7 +92,7 @@ pub struct Connection {
     closing: bool,
     /// Since when the begin of a message waits for its end.
     partial: Option<Instant>,
-    /// The last sign of life, and how many reports had come by datagram then.
+    /// The last sign of life, and what a reader had reported (by datagram) or taken (through the connection) then.
     alive: Instant,
     signs: u64,
     reported: Instant,

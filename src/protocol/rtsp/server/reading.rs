@@ -3,9 +3,9 @@
 use super::Shared;
 use crate::base::clock::Now;
 use crate::hub::{Client, Datagrams, Outlet, Packed, Reader, Targets};
-use crate::media::TrackKind;
+use crate::media::{TrackKind, Tracks};
 use crate::protocol::connection_sink::ConnectionSink;
-use crate::protocol::rtsp::egress::{self, Channels, Numbers, Progress, RtpFormat};
+use crate::protocol::rtsp::egress::{self, Channels, Codings, Numbers, Progress, RtpFormat};
 use crate::protocol::rtsp::session::server::{Answer, Reading};
 use crate::protocol::rtsp::udp::{ReaderLink, Registration, Side};
 use crate::protocol::rtsp::wire::{Place, Status, Transport};
@@ -18,7 +18,7 @@ use uuid::Uuid;
 pub struct Reads {
     /// Its place in the stream.
     pub reader: Reader,
-    /// What it plays, to be compared with what it asks for later.
+    /// What it plays.
     channels: Channels,
     ssrc: [u32; 2],
     progress: Progress,
@@ -38,7 +38,8 @@ impl Reads {
     ) -> Result<Reads, Answer> {
         let gone = || Answer::Refused(Status::NOT_FOUND, "nobody publishes this stream".into());
         let channels = Channels::of(&reading.ways);
-        let key = channels.key();
+        let codings = Codings::of(&reading.tracks, &channels);
+        let key = channels.key(&codings);
         let ssrc = shared.ssrc(&place.name, &key.0);
         let (outlet, datagrams) = match reading.ways.interleaved() {
             Some(true) => (Outlet::Stream(Arc::new(ConnectionSink(socket.clone()))), None),
@@ -60,8 +61,8 @@ impl Reads {
         };
         let numbers = Numbers { ssrc, random: Uuid::new_v4().as_u128() };
         let mut made = None;
-        let make = || {
-            let format = RtpFormat::new(channels, &reading.tracks, numbers);
+        let make = |tracks: &Tracks| {
+            let format = RtpFormat::new(channels, codings, tracks, numbers);
             made = Some(format.progress());
             Box::new(format) as Box<_>
         };

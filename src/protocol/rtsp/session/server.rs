@@ -104,9 +104,17 @@ enum State {
     /// No session.
     Idle,
     /// A stream is read.
-    Reading { place: Place, reading: Reading, playing: bool },
+    Reading { place: Place, reading: Reading, stage: Stage },
     /// A stream is published.
     Publishing { place: Place, described: Vec<Described>, ways: Tracked, recording: bool },
+}
+
+/// How far a reader has come. What it has set up stays as it is from its first PLAY on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    SettingUp,
+    Playing,
+    Paused,
 }
 
 /// One connection.
@@ -369,8 +377,8 @@ impl Dialog {
         };
         let recording = match &self.state {
             State::Publishing { recording, .. } => Some(*recording),
-            State::Reading { playing: true, .. } => {
-                let reason = "tracks are set up before PLAY";
+            State::Reading { stage: Stage::Playing | Stage::Paused, .. } => {
+                let reason = "tracks are set up before PLAY; this session goes on with those that it has";
                 return self.refuse(&request, Status::NOT_VALID_IN_THIS_STATE, reason);
             }
             _ => None,
@@ -461,7 +469,7 @@ impl Dialog {
     }
 
     fn play(&mut self, request: Request) {
-        let State::Reading { place, reading, playing } = &self.state else {
+        let State::Reading { place, reading, stage } = &self.state else {
             let reason = "SETUP comes before PLAY";
             return self.refuse(&request, Status::NOT_VALID_IN_THIS_STATE, reason);
         };
@@ -476,7 +484,7 @@ impl Dialog {
             Some(_) if reading.ways.is_empty() => {
                 self.refuse(&request, Status::NOT_VALID_IN_THIS_STATE, "SETUP comes before PLAY");
             }
-            Some(_) if *playing => {
+            Some(_) if *stage == Stage::Playing => {
                 let draft = with_range(self.reply(Status::OK, &request), &request);
                 self.say(draft);
             }
@@ -489,7 +497,7 @@ impl Dialog {
 
     fn pause(&mut self, request: Request) {
         match &self.state {
-            State::Reading { playing: true, .. } => self.ask(request, Ask::Pause),
+            State::Reading { stage: Stage::Playing, .. } => self.ask(request, Ask::Pause),
             State::Reading { .. } => {
                 let draft = self.reply(Status::OK, &request);
                 self.say(draft);
@@ -525,7 +533,7 @@ impl Dialog {
                 self.refuse(&request, Status::SESSION_NOT_FOUND, reason);
             }
             // One track of several may be given up before it plays.
-            State::Reading { place, reading, playing: false }
+            State::Reading { place, reading, stage: Stage::SettingUp }
                 if reading.ways.places().count() > 1
                     && place.inside(&request.uri).is_some_and(|t| !t.is_empty()) =>
             {
@@ -584,8 +592,8 @@ impl Dialog {
     }
 
     fn playing(&mut self, request: &Request, starts: &[(TrackKind, u16, u32)]) {
-        let State::Reading { place, playing, .. } = &mut self.state else { return };
-        *playing = true;
+        let State::Reading { place, stage, .. } = &mut self.state else { return };
+        *stage = Stage::Playing;
         let start = |(kind, sequence, timestamp): &(TrackKind, u16, u32)| Start {
             url: format!("{}/{}", place.base, sdp_write::control(*kind)),
             sequence: *sequence,
@@ -604,7 +612,7 @@ impl Dialog {
             Method::Setup => {
                 let Some((place, tracks)) = self.described.clone() else { return };
                 let reading = Reading { tracks, ways: Tracked::new(2) };
-                self.state = State::Reading { place, reading, playing: false };
+                self.state = State::Reading { place, reading, stage: Stage::SettingUp };
                 let ways = request.headers.get("transport").map(offers).unwrap_or_default();
                 return self.setup_reading(&request, ways.into_iter().map(|o| o.transport));
             }
@@ -615,8 +623,8 @@ impl Dialog {
                 self.state = State::Publishing { place, described, ways, recording: false };
             }
             Method::Pause => {
-                if let State::Reading { playing, .. } = &mut self.state {
-                    *playing = false;
+                if let State::Reading { stage, .. } = &mut self.state {
+                    *stage = Stage::Paused;
                 }
             }
             Method::Record => {

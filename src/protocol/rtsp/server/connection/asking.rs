@@ -5,6 +5,7 @@ use crate::base::clock::Now;
 use crate::hub::{self, Role};
 use crate::protocol::RTSP_SESSION;
 use crate::protocol::access::{Action, Denied, pause};
+use crate::protocol::rtsp::egress::{Channels, Codings};
 use crate::protocol::rtsp::server::publishing::Publishes;
 use crate::protocol::rtsp::server::reading::Reads;
 use crate::protocol::rtsp::session::Tracked;
@@ -178,10 +179,11 @@ impl Connection {
         };
         if !matches!(self.part, Part::Reads(_)) {
             // Tracks that were described long ago may be others by now.
-            if now_tracks(&self.shared.hub, &place.name).is_some_and(|tracks| tracks != reading.tracks) {
+            let codings = Codings::of(&reading.tracks, &Channels::of(&reading.ways));
+            let tracks = now_tracks(&self.shared.hub, &place.name);
+            if let Some(Err(misfit)) = tracks.map(|tracks| codings.fits(&tracks)) {
                 self.end_session();
-                let reason = "the stream has changed since it was described";
-                return Answer::Refused(Status::NOT_VALID_IN_THIS_STATE, reason.into());
+                return Answer::Refused(Status::NOT_VALID_IN_THIS_STATE, misfit.to_string());
             }
             match Reads::begin(&self.shared, &session, &self.socket, place, reading, now) {
                 Ok(reads) => {

@@ -17,20 +17,12 @@ const LINGER: Duration = Duration::from_secs(1);
 impl Connection {
     pub(super) async fn leave(mut self, end: End) {
         let now = Now::read();
-        let remote = self.client.remote;
-        let log = self.shared.log.clone();
-        match &end {
-            End::Gone | End::Goodbye => log.debug(format_args!("rtsp: {remote} has gone")),
-            End::Sent(why) => log.info(format_args!("rtsp: {remote} leaves: {why}")),
-            End::Over(why) => log.info(format_args!("rtsp: {remote} is ended: {why:?}")),
-            End::Silent => log.warn(format_args!("rtsp: {remote} publishes nothing any more")),
-            End::Idle => log.info(format_args!("rtsp: {remote} gave no sign of life")),
-        }
+        self.tell(&end);
         match std::mem::replace(&mut self.part, Part::None) {
             Part::Reads(reads) => {
                 let tells = matches!(
                     end,
-                    End::Sent(_) | End::Over(Over::Unpublished | Over::Reconfigured | Over::Lost)
+                    End::Sent(_) | End::Over(Over::Unpublished | Over::Reconfigured(_) | Over::Lost)
                 );
                 if tells {
                     reads.reader.pause();
@@ -51,6 +43,29 @@ impl Connection {
         }
         if !matches!(end, End::Gone) {
             let _ = timeout(LINGER, self.send_rest()).await;
+        }
+    }
+
+    /// Writes down who ends, what it did with which stream, and why.
+    fn tell(&self, end: &End) {
+        let name = self.session.as_ref().map_or_else(String::new, |s| s.details().name);
+        let remote = self.client.remote;
+        let who = match &self.part {
+            Part::Reads(_) => format!("{remote}, which reads {name},"),
+            Part::Publishes(_) => format!("{remote}, which publishes {name},"),
+            Part::None => remote.to_string(),
+        };
+        let log = &self.shared.log;
+        match end {
+            End::Gone | End::Goodbye => log.debug(format_args!("rtsp: {who} has gone")),
+            End::Sent(why) => log.info(format_args!("rtsp: {who} leaves: {why}")),
+            End::Over(why @ Over::TooSlow) => {
+                self.shared.hub.registry().broke("reader_progress");
+                log.warn(format_args!("rtsp: {who} is ended: {why}"));
+            }
+            End::Over(why) => log.info(format_args!("rtsp: {who} is ended: {why}")),
+            End::Silent => log.warn(format_args!("rtsp: {who} sends nothing any more")),
+            End::Idle => log.info(format_args!("rtsp: {who} gave no sign of life")),
         }
     }
 

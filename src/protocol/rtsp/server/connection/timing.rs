@@ -47,12 +47,17 @@ impl Connection {
                 reads.reader.flush(now);
             }
         }
-        if let Part::Reads(reads) = &self.part
-            && let Some(signs) = reads.link().map(|link| link.signs())
-            && signs != self.signs
-        {
-            // Reports by datagram: the latest of them came since the last look, which is near enough.
-            (self.signs, self.alive) = (signs, now.mono);
+        if let (Part::Reads(reads), Some(session)) = (&self.part, &self.session) {
+            // A reader of datagrams shows by its reports that it is there. One that reads through the connection need
+            // say nothing: what it takes is a sign of life, and the hub ends it soon if it takes nothing. The latest
+            // sign came since the last look, which is near enough.
+            let signs = match reads.link() {
+                Some(link) => link.signs(),
+                None => get(&session.counters.bytes_out),
+            };
+            if signs != self.signs {
+                (self.signs, self.alive) = (signs, now.mono);
+            }
         }
         self.count_carried();
         if let Part::Publishes(publishes) = &mut self.part {
