@@ -52,6 +52,87 @@ pub fn track(config: Bytes) -> Result<AudioTrack, ConfigError> {
     Ok(AudioTrack { codec: AudioCodec::Aac, config, sample_rate, channels, profile })
 }
 
+/// Reads through an AudioSpecificConfig whose length is said nowhere (as in LATM), up to its end. `None` if it is cut
+/// short, and for what is no AAC: object types without a GASpecificConfig (4.4.1).
+pub(super) fn pass(bits: &mut Bits<'_>) -> Option<()> {
+    let begin = bits.position();
+    let mut kind = object_type(bits)?;
+    rate(bits)??;
+    let channels = bits.bits(4)?;
+    if kind == 5 || kind == 29 {
+        rate(bits)??;
+        kind = object_type(bits)?;
+    }
+    let error_resilient = match kind {
+        1..=4 | 6 | 7 => false,
+        17 | 19..=23 => true,
+        _ => return None,
+    };
+    bits.bit()?;
+    if bits.bit()? {
+        bits.skip(14)?;
+    }
+    let extension = bits.bit()?;
+    if channels == 0 {
+        pass_channels(bits, begin)?;
+    }
+    if kind == 6 || kind == 20 {
+        bits.skip(3)?;
+    }
+    if extension {
+        match kind {
+            22 => bits.skip(16)?,
+            17 | 19 | 20 | 23 => bits.skip(3)?,
+            _ => {}
+        }
+        bits.skip(1)?;
+    }
+    // Error protection of its own is nothing that a container carries.
+    if error_resilient && bits.bits(2)? > 1 {
+        return None;
+    }
+    Some(())
+}
+
+/// Reads through the signalling of SBR and PS behind an AudioSpecificConfig (1.6.2.1, syncExtensionType), if it is there.
+pub(super) fn pass_extension(bits: &mut Bits<'_>) -> Option<()> {
+    let mut ahead = bits.clone();
+    if ahead.bits(11)? != 0x2b7 {
+        return None;
+    }
+    if object_type(&mut ahead)? == 5 && ahead.bit()? {
+        rate(&mut ahead)?;
+        let mut further = ahead.clone();
+        if further.bits(11) == Some(0x548) && further.bit().is_some() {
+            ahead = further;
+        }
+    }
+    *bits = ahead;
+    Some(())
+}
+
+/// Reads through a program_config_element (4.4.1.1); its bytes are aligned to the `begin` of what holds it.
+fn pass_channels(bits: &mut Bits<'_>, begin: usize) -> Option<()> {
+    bits.skip(10)?;
+    let mut five_bits = 0_u32;
+    for _ in 0..3 {
+        five_bits = five_bits.checked_add(bits.bits(4)?)?;
+    }
+    let (low, associated, coupled) = (bits.bits(2)?, bits.bits(3)?, bits.bits(4)?);
+    for more in [4, 4, 3] {
+        if bits.bit()? {
+            bits.skip(more)?;
+        }
+    }
+    let five_bits = five_bits.checked_add(coupled)?.checked_mul(5)?;
+    let four_bits = low.checked_add(associated)?.checked_mul(4)?;
+    bits.skip(usize::try_from(five_bits.checked_add(four_bits)?).ok()?)?;
+    let over = bits.position().checked_sub(begin)? % 8;
+    bits.skip(if over == 0 { 0 } else { 8 - over })?;
+    let comment = usize::try_from(bits.bits(8)?).ok()?;
+    bits.skip(comment.checked_mul(8)?)
+}
+
 /// Samples in one packet: 1024, or 960 where frameLengthFlag is set (4.5.1.1).
 pub fn samples_per_packet(config: &[u8]) -> u32 {
     let mut bits = Bits::new(config);

@@ -41,6 +41,30 @@ impl<'a> Bits<'a> {
         Some(())
     }
 
+    /// How many bits have been read.
+    pub fn position(&self) -> usize {
+        self.at
+    }
+
+    /// How many bits are left.
+    pub fn left(&self) -> usize {
+        self.bytes.len().saturating_mul(8).saturating_sub(self.at)
+    }
+
+    /// `count` whole bytes, wherever they begin.
+    pub fn bytes(&mut self, count: usize) -> Option<Vec<u8>> {
+        let (first, shift) = (self.at / 8, (self.at % 8) as u32);
+        let end = first.checked_add(count)?;
+        self.skip(count.checked_mul(8)?)?;
+        let whole = self.bytes.get(first..end)?;
+        if shift == 0 {
+            return Some(whole.to_vec());
+        }
+        let next = self.bytes.iter().skip(first).skip(1);
+        let join = |(high, low): (&u8, &u8)| (u16::from_be_bytes([*high, *low]) << shift).to_be_bytes()[0];
+        Some(whole.iter().zip(next).map(join).collect())
+    }
+
     /// An unsigned Exp-Golomb code.
     pub fn unsigned(&mut self) -> Option<u32> {
         let mut zeros = 0_u32;
@@ -84,6 +108,25 @@ mod tests {
         assert_eq!(Bits::new(&[]).bit(), None);
         assert_eq!(Bits::new(&[1]).skip(9), None);
         assert_eq!(Bits::new(&[0xff, 0xff, 0xff, 0xff]).bits(32), Some(u32::MAX));
+    }
+
+    #[test]
+    fn bytes_begin_anywhere() {
+        let all = [0x12, 0x34, 0x56];
+        for (skip, wanted) in
+            [(0, Some(vec![0x12, 0x34])), (4, Some(vec![0x23, 0x45])), (8, Some(vec![0x34, 0x56])), (9, None)]
+        {
+            let mut bits = Bits::new(&all);
+            bits.skip(skip).unwrap();
+            assert_eq!(bits.bytes(2), wanted, "{skip}");
+        }
+        let mut bits = Bits::new(&all);
+        assert_eq!(bits.bytes(3), Some(all.to_vec()));
+        assert_eq!(
+            (bits.position(), bits.left(), bits.bytes(1), bits.bytes(usize::MAX)),
+            (24, 0, None, None)
+        );
+        assert_eq!(bits.bytes(0), Some(vec![]));
     }
 
     #[test]

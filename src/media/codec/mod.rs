@@ -4,6 +4,7 @@ pub mod aac;
 pub mod bits;
 pub mod h264;
 pub mod h265;
+pub mod latm;
 pub mod opus;
 
 use super::track::{VideoCodec, VideoTrack};

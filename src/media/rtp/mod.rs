@@ -17,6 +17,7 @@
 pub mod decode_times;
 pub mod header;
 pub mod in_order;
+pub mod latm_unpack;
 pub mod line;
 pub mod mpeg_audio;
 pub mod nal_pack;

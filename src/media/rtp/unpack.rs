@@ -1,9 +1,10 @@
 //! RTP packets of one track into coded units with RTP time, by codec.
 
 use super::header::Header;
+use super::latm_unpack::{self, Latm};
 use super::nal_unpack::Pictures;
 use super::sound_unpack::{Aac, AuHeaders, Mpeg};
-use crate::media::track::VideoCodec;
+use crate::media::track::{AudioTrack, VideoCodec};
 use bytes::Bytes;
 
 /// A packet whose payload breaks its format. Its unit is left out.
@@ -31,6 +32,8 @@ pub enum Unpacker {
     Pictures(Pictures),
     /// AAC.
     Aac(Aac),
+    /// AAC in LATM.
+    Latm(Box<Latm>),
     /// MPEG audio.
     Mpeg(Mpeg),
     /// Opus and G.711: one packet is one unit.
@@ -46,6 +49,19 @@ impl Unpacker {
     /// For AAC with units of `samples` samples.
     pub fn aac(headers: AuHeaders, samples: u32) -> Unpacker {
         Unpacker::Aac(Aac::new(headers, samples))
+    }
+
+    /// For AAC in LATM.
+    pub fn latm(described: &latm_unpack::Described) -> Unpacker {
+        Unpacker::Latm(Box::new(Latm::new(described)))
+    }
+
+    /// The audio track, if the packets have said since the last time that it is another.
+    pub fn fresh_audio(&mut self) -> Option<AudioTrack> {
+        match self {
+            Unpacker::Latm(latm) => latm.fresh(),
+            _ => None,
+        }
     }
 
     /// Takes the next packet of the track in order; `missing` if some were lost right before it.
@@ -66,6 +82,7 @@ impl Unpacker {
         match self {
             Unpacker::Pictures(pictures) => pictures.push(header, &payload, missing, out),
             Unpacker::Aac(aac) => aac.push(header, &payload, missing, out),
+            Unpacker::Latm(latm) => latm.push(header, &payload, missing, out),
             Unpacker::Mpeg(mpeg) => mpeg.push(header, &payload, missing, out),
             Unpacker::Plain => {
                 // A copy: the frame outlives what it came in by seconds.
