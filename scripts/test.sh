@@ -30,7 +30,7 @@ need_lints
 if have apt-get; then
   packages shellcheck mpv g++ perl-base util-linux vlc-bin vlc-plugin-base vlc-plugin-video-output \
     gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad \
-    gstreamer1.0-plugins-ugly gstreamer1.0-libav docker-compose
+    gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-rtsp docker-compose
 else
   for program in docker-compose shellcheck mpv c++ perl setsid setpriv vlc gst-launch-1.0; do have "$program" || fail "$program is missing" "$(elsewhere)"; done
 fi

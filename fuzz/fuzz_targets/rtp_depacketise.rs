@@ -4,7 +4,10 @@
 use libfuzzer_sys::fuzz_target;
 use msconv::hub::Counters;
 use msconv::media::codec::aac;
+use msconv::media::codec::bits::Bits;
+use msconv::media::codec::latm::StreamMux;
 use msconv::media::frame::Nals;
+use msconv::media::rtp::latm_unpack;
 use msconv::media::rtp::sound_unpack::AuHeaders;
 use msconv::media::{AudioCodec, AudioTrack, TrackKind, VideoCodec};
 use msconv::protocol::rtsp::ingest::{Ingest, Step};
@@ -15,9 +18,12 @@ fn described(which: u8) -> Vec<Described> {
     let track = |payload_type, clock, format| Described { control: String::new(), payload_type, clock, format };
     let video = if which & 1 == 0 { VideoCodec::H264 } else { VideoCodec::H265 };
     let aac = AudioTrack::aac(aac::lc(48_000, 2).expect("AAC")).expect("AAC");
-    let sound = match which >> 1 & 3 {
+    let mux = || StreamMux::read(&mut Bits::new(&[0x40, 0, 0x26, 0x20, 0x3f, 0xc0])).ok();
+    let sound = match which >> 1 & 7 {
         0 => track(97, 48_000, Format::Aac(aac, AuHeaders::HIGH_RATE)),
         1 => track(97, 90_000, Format::Mpeg),
+        3 => track(97, 24_000, Format::Latm(latm_unpack::Described { mux: mux(), in_band: false })),
+        4 => track(97, 90_000, Format::Latm(latm_unpack::Described { mux: None, in_band: true })),
         2 => track(97, 8_000, Format::Plain(AudioTrack::plain(AudioCodec::G711A, 8_000, 1))),
         _ => track(97, 48_000, Format::Aac(aac, AuHeaders { size: 6, index: 2, index_delta: 2 })),
     };

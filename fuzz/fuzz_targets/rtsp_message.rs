@@ -36,9 +36,10 @@ fuzz_target!(|input: (u8, &[u8])| {
             assert!(Place::of(&place.base).is_ok());
         }
         if let Some(header) = request.headers.get("transport") {
+            assert_ne!(transport::offers(header).is_empty(), transport::why_none(header).is_empty());
             for offer in transport::offers(header) {
-                let again = transport::offers(&transport::answer(offer.transport, Some((2, 3)), offer.record));
-                assert_eq!(again.len(), 1);
+                let answer = transport::answer(offer.transport, Some((2, 3)), offer.record, offer.feedback);
+                assert_eq!(transport::offers(&answer).len(), 1);
             }
         }
         let written = Draft::request(&request.method, &request.uri, request.cseq).body("a/b", request.body.clone());

@@ -42,7 +42,7 @@ fuzz_target!(|input: (u8, bool, &[u8], &[u8])| {
                         _ => Answer::Done,
                     });
                 }
-                Step::Packet(..) | Step::Stray => {}
+                Step::Packet(..) | Step::Stray | Step::Refused { .. } => {}
                 Step::Close(_) => {
                     assert!(dialog.step().is_none());
                     dialog.buffer().extend_from_slice(b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n");

@@ -100,6 +100,9 @@ impl Exchange {
     /// Takes bytes of the server.
     pub fn feed(&mut self, bytes: &[u8]) -> Step {
         self.received.extend_from_slice(bytes);
+        // Blank lines and zeros between answers say nothing.
+        let blank = self.received.iter().take_while(|b| matches!(b, b'\r' | b'\n' | 0)).count();
+        self.received.drain(..blank);
         if let Some(words) = foreign(&self.received) {
             return Step::Done(Verdict::Foreign(words));
         }
@@ -154,7 +157,7 @@ fn verdict(answer: &Answer) -> Verdict {
 /// The first words of something that is not RTSP; `None` while it may still be.
 fn foreign(received: &[u8]) -> Option<String> {
     let start = b"RTSP/";
-    if received.iter().zip(start).all(|(a, b)| a == b) {
+    if received.iter().zip(start).all(|(a, b)| a.eq_ignore_ascii_case(b)) {
         return None;
     }
     let first: Vec<u8> =
@@ -168,13 +171,13 @@ fn foreign(received: &[u8]) -> Option<String> {
 
 /// A complete answer at the start of `received` and its length; `None` if more must come.
 fn parse(received: &[u8]) -> Option<(Answer, usize)> {
-    let end = received.windows(4).position(|w| w == b"\r\n\r\n")?;
+    let end = head_length(received)?;
     let head = String::from_utf8_lossy(received.get(..end)?).into_owned();
-    let mut lines = head.split("\r\n");
-    let mut words = lines.next().unwrap_or_default().splitn(3, ' ');
+    let mut lines = head.lines();
+    let mut words = lines.next().unwrap_or_default().split_whitespace();
     let _version = words.next();
     let status = words.next().and_then(|s| s.parse().ok()).unwrap_or(0);
-    let reason = words.next().unwrap_or_default().to_string();
+    let reason = words.collect::<Vec<_>>().join(" ");
     let mut length = 0usize;
     let mut challenges = Vec::new();
     for line in lines.take(100) {
@@ -186,7 +189,7 @@ fn parse(received: &[u8]) -> Option<(Answer, usize)> {
             _ => {}
         }
     }
-    let whole = end.checked_add(4)?.checked_add(length)?;
+    let whole = end.checked_add(length)?;
     // The session description itself is of no interest, but it must not be taken for the next answer.
     let used = if received.len() >= whole {
         whole
@@ -196,6 +199,18 @@ fn parse(received: &[u8]) -> Option<(Answer, usize)> {
         return None;
     };
     Some((Answer { status, reason, challenges }, used))
+}
+
+/// Bytes of a head with the blank line at its end; lines may end without a carriage return.
+fn head_length(received: &[u8]) -> Option<usize> {
+    let mut at = 0_usize;
+    for line in received.split_inclusive(|b| *b == b'\n') {
+        at = at.checked_add(line.len())?;
+        if matches!(line, b"\n" | b"\r\n") {
+            return Some(at);
+        }
+    }
+    None
 }
 
 fn base64(bytes: &[u8]) -> String {
@@ -316,6 +331,25 @@ mod tests {
             after_options(busy, None),
             Step::Done(Verdict::Refused(503, "Service Unavailable".into()))
         );
+    }
+
+    #[test]
+    fn answers_in_all_spellings() {
+        for plays in [
+            &b"RTSP/1.0 200 OK\nCSeq: 2\nContent-Length: 3\n\nv=0"[..],
+            b"\r\n\0RTSP/1.0  200\r\ncseq:2\r\ncontent-length :3\n\r\nv=0",
+            b"rtsp/1.0 200 OK\r\nContent-Length:\r\nServer: \xff\r\n folded\r\n\r\n",
+        ] {
+            assert_eq!(
+                after_options(plays, None),
+                Step::Done(Verdict::Plays),
+                "{:?}",
+                String::from_utf8_lossy(plays)
+            );
+        }
+        let asks = b"RTSP/1.0 401 \nwww-authenticate :Basic realm=x\n\n";
+        assert!(matches!(after_options(asks, Some("a:b")), Step::Send(_)));
+        assert_eq!(after_options(b"RTSP/1.0 200 OK\r\nCSeq: 2\r\n", None), Step::More);
     }
 
     #[test]

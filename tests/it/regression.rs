@@ -1,6 +1,9 @@
 //! What real use showed: one file for each kind of fault, named by what people saw.
 
+mod aac_in_latm_was_unsupported_media;
 mod an_encrypted_file_was_tried_without_end;
+mod descriptions_of_cameras_refused_whole;
+mod field_devices_refused_over_rtsp;
 mod once_with_a_picture_never_ended;
 mod readers_thrown_out_when_a_track_changes;
 mod recording_over_rtsp_failed_at_once;

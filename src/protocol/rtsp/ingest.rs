@@ -7,6 +7,7 @@ use super::wire::sdp_read::{Described, Format};
 use crate::hub::Counters;
 use crate::hub::registry::add;
 use crate::media::rtp::decode_times::DecodeTimes;
+use crate::media::rtp::header::looks_like_rtcp;
 use crate::media::rtp::in_order::{InOrder, Next};
 use crate::media::rtp::line::Line;
 use crate::media::rtp::mpeg_audio;
@@ -35,12 +36,25 @@ pub enum Step {
     Ready,
     /// A frame.
     Frame(Frame),
+    /// A track sends packets that it has not announced; they are dropped. Told once for each track.
+    Unannounced {
+        /// Its place in the description, from 0.
+        track: usize,
+        /// What it sends.
+        payload_type: u8,
+        /// What it announced.
+        announced: u8,
+    },
 }
 
 /// One track.
 struct Track {
     kind: TrackKind,
     payload_type: u8,
+    /// Whether it has been told that packets are dropped.
+    told: bool,
+    /// Packets are missing before the next one.
+    hole: bool,
     clock: u32,
     /// Samples a second, which for MPEG audio is not the clock.
     rate: u32,
@@ -79,7 +93,8 @@ impl Ingest {
             match &one.format {
                 Format::Video(_, video) => known.video = video.clone(),
                 Format::Aac(audio, _) | Format::Plain(audio) => known.audio = Some(audio.clone()),
-                Format::Mpeg | Format::Ignored => {}
+                Format::Latm(latm) => known.audio = latm.track(),
+                Format::Mpeg | Format::LeftOut(_) => {}
             }
             Some(track)
         };
@@ -138,13 +153,25 @@ impl Ingest {
         counters: &Counters,
         steps: &mut Vec<Step>,
     ) {
+        if looks_like_rtcp(packet) {
+            // Some send both on one channel (RFC 5761).
+            return self.rtcp(place, packet, arrival, counters);
+        }
         add(&counters.packets_in, 1);
         let arrival = arrival.saturating_add(BEGIN);
         let began = *self.begun.get_or_insert(arrival);
         let Some(Some(track)) = self.tracks.get_mut(place) else { return };
         let Some((header, payload)) = Header::read(packet) else { return add(&counters.packets_in_error, 1) };
-        if header.payload_type != track.payload_type {
-            return add(&counters.packets_in_error, 1);
+        let (payload_type, announced) = (header.payload_type, track.payload_type);
+        if payload_type != announced {
+            add(&counters.packets_in_error, 1);
+            if !std::mem::replace(&mut track.told, true) {
+                steps.push(Step::Unannounced { track: place, payload_type, announced });
+            }
+            // What counts on in the numbers of the track (telephone events) keeps its place in them: it is no loss.
+            if track.ssrc != Some(header.ssrc) {
+                return;
+            }
         }
         track.take(header, packet.slice(payload), arrival, &mut self.ordered);
         if track.kind == TrackKind::Video || self.known.video.is_none() {
@@ -174,9 +201,19 @@ impl Ingest {
         }
         add(&counters.packets_lost, next.missing);
         let (header, payload) = next.item;
-        let hole = next.missing > 0 || next.restart;
+        track.hole |= next.missing > 0 || next.restart;
+        if header.payload_type != track.payload_type {
+            return;
+        }
+        let hole = std::mem::take(&mut track.hole);
         if track.unpacker.push(&header, payload, hole, &mut self.units).is_err() {
             add(&counters.packets_in_error, 1);
+        }
+        if let Some(audio) =
+            track.unpacker.fresh_audio().filter(|audio| self.known.audio.as_ref() != Some(audio))
+        {
+            self.known.audio = Some(audio);
+            self.changed(steps);
         }
         let mut units = std::mem::take(&mut self.units);
         for unit in units.drain(..) {
@@ -274,16 +311,19 @@ impl Track {
                 let unpacker = Unpacker::aac(*headers, track.samples_per_packet().unwrap_or(1024));
                 (TrackKind::Audio, unpacker, None, DecodeTimes::new(0, None))
             }
+            Format::Latm(latm) => (TrackKind::Audio, Unpacker::latm(latm), None, DecodeTimes::new(0, None)),
             Format::Mpeg => {
                 let unpacker = Unpacker::Mpeg(Default::default());
                 (TrackKind::Audio, unpacker, None, DecodeTimes::new(0, None))
             }
             Format::Plain(_) => (TrackKind::Audio, Unpacker::Plain, None, DecodeTimes::new(0, None)),
-            Format::Ignored => return None,
+            Format::LeftOut(_) => return None,
         };
         Some(Track {
             kind,
             payload_type: described.payload_type,
+            told: false,
+            hole: false,
             clock: described.clock,
             rate: described.clock,
             ssrc: None,

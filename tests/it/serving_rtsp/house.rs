@@ -325,6 +325,11 @@ impl Peer {
         Ok(())
     }
 
+    /// Sends a track's packets with another payload type from now on.
+    pub fn payload_type(&mut self, track: usize, payload_type: u8) {
+        self.packers[track].as_mut().expect("the track").lane.payload_type = payload_type;
+    }
+
     /// A picture with a number, and `more` bytes.
     pub fn picture(&mut self, ms: i64, number: u32, keyframe: bool, more: usize) -> std::io::Result<()> {
         self.send(&picture(ms, number, keyframe, more))
@@ -463,6 +468,109 @@ impl Drop for Canary {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
     }
+}
+
+/// A client that says what it is told to, word by word.
+pub struct Raw {
+    pub socket: TcpStream,
+    heard: Vec<u8>,
+}
+
+impl Raw {
+    pub fn new(house: &House) -> Raw {
+        Raw { socket: house.raw(), heard: Vec::new() }
+    }
+
+    /// Sends bytes as they are and waits for the next answer: its head and its body.
+    #[track_caller]
+    pub fn ask(&mut self, bytes: impl AsRef<[u8]>) -> String {
+        self.socket.write_all(bytes.as_ref()).unwrap();
+        self.answer()
+    }
+
+    /// The next answer, behind packets.
+    #[track_caller]
+    pub fn answer(&mut self) -> String {
+        loop {
+            let packet = match &self.heard[..] {
+                [b'$', _, high, low, ..] => 4 + usize::from(u16::from_be_bytes([*high, *low])),
+                _ => 0,
+            };
+            if packet > 0 && self.heard.len() >= packet {
+                self.heard.drain(..packet);
+                continue;
+            }
+            let head = self.heard.windows(4).position(|w| w == b"\r\n\r\n").map(|at| at + 4);
+            if let Some(head) = head.filter(|_| packet == 0) {
+                let text = String::from_utf8_lossy(&self.heard[..head]).into_owned();
+                let length =
+                    text.split("Content-Length: ").nth(1).and_then(|t| t.lines().next()?.parse().ok());
+                let whole = head + length.unwrap_or(0);
+                if self.heard.len() >= whole {
+                    return String::from_utf8_lossy(&self.heard.drain(..whole).collect::<Vec<_>>())
+                        .into_owned();
+                }
+            }
+            let mut more = [0; 65_536];
+            let read = self.socket.read(&mut more).expect("the server says something");
+            assert!(read > 0, "the connection ended: {}", String::from_utf8_lossy(&self.heard));
+            self.heard.extend_from_slice(&more[..read]);
+        }
+    }
+
+    /// Announces, sets up every track by its whole control URL over this connection, and records; the answer to ANNOUNCE.
+    /// Lines end without a carriage return.
+    #[track_caller]
+    pub fn publish(&mut self, name: &str, sdp: &[u8], controls: &[&str]) -> String {
+        let uri = format!("rtsp://h/live/{name}");
+        let announce = format!("ANNOUNCE {uri} RTSP/1.0\nCSeq: 1\nContent-Length: {}\n\n", sdp.len());
+        let announced = self.ask([announce.as_bytes(), sdp].concat());
+        assert!(announced.starts_with("RTSP/1.0 200 "), "{announced}\n{}", String::from_utf8_lossy(sdp));
+        let session = announced.split("Session: ").nth(1).and_then(|s| s.split([';', '\r']).next());
+        let mut session = session.unwrap_or_default().to_string();
+        for (n, control) in controls.iter().enumerate() {
+            let channels = format!("{}-{}", n * 2, n * 2 + 1);
+            let head = format!("SETUP {control} RTSP/1.0\nCSeq: 2\n");
+            let transport = format!("Transport: RTP/AVP;unicast;interleaved={channels};mode=record\n\n");
+            let answer = self.ask(head + &transport);
+            assert!(answer.starts_with("RTSP/1.0 200 ") && answer.contains(&channels), "{control}: {answer}");
+            session = answer.split("Session: ").nth(1).and_then(|s| s.split(';').next()).unwrap().to_string();
+        }
+        let answer = self.ask(format!("RECORD {uri} RTSP/1.0\nCSeq: 3\nSession: {session}\n\n"));
+        assert!(answer.starts_with("RTSP/1.0 200 "), "{answer}");
+        announced
+    }
+
+    /// Sends an RTP packet.
+    pub fn packet(
+        &mut self,
+        channel: u8,
+        payload_type: u8,
+        n: u16,
+        timestamp: u32,
+        end: bool,
+        payload: &[u8],
+    ) {
+        self.socket.write_all(&interleaved(channel, payload_type, n, timestamp, end, payload)).unwrap();
+    }
+}
+
+/// An RTP packet as it stands between messages; `end` is the marker.
+pub fn interleaved(
+    channel: u8,
+    payload_type: u8,
+    n: u16,
+    timestamp: u32,
+    end: bool,
+    payload: &[u8],
+) -> Vec<u8> {
+    let mut packet = vec![0x80, if end { 0x80 } else { 0 } | payload_type];
+    packet.extend(n.to_be_bytes());
+    packet.extend(timestamp.to_be_bytes());
+    packet.extend([0, 0, 0, 5]);
+    packet.extend(payload);
+    let [high, low] = u16::try_from(packet.len()).unwrap().to_be_bytes();
+    [&[b'$', channel, high, low][..], &packet].concat()
 }
 
 /// All that the server says until it closes, within the deadline.

@@ -411,7 +411,6 @@ fn a_source_that_starts_again_with_another_size() {
 
 #[test]
 fn gstreamer_publishes_what_rtsp_reads() {
-    // GStreamer's own publisher (rtspclientsink) is seldom installed; rtmp2sink is, and ends in the same hub.
     if !needs("gst-launch-1.0") || !needs("ffmpeg") {
         return;
     }

@@ -4,11 +4,13 @@
 use std::path::Path;
 
 /// Whether the real parts are here: a program by name, `nginx-rtmp` for nginx with its module, `bunny` for the film,
-/// or `root`.
+/// `rtspclientsink` for that element of GStreamer, or `root`.
 pub fn needs(what: &str) -> bool {
     let there = match what {
         "nginx-rtmp" => program("nginx") && super::nginx::module().is_some(),
         "bunny" => super::film::bunny_path().is_some(),
+        // Its publisher over RTSP is a package of its own.
+        "rtspclientsink" => program("gst-launch-1.0") && gstreamer_has("rtspclientsink"),
         "root" => nix::unistd::geteuid().is_root(),
         name => program(name),
     };
@@ -27,6 +29,11 @@ pub fn enhanced() -> Option<String> {
         eprintln!("skipped: MSCONV_FFMPEG_ENHANCED names no ffmpeg");
     }
     path
+}
+
+fn gstreamer_has(element: &str) -> bool {
+    let inspect = std::process::Command::new("gst-inspect-1.0").args(["--exists", element]).status();
+    inspect.is_ok_and(|status| status.success())
 }
 
 fn required() -> bool {

@@ -161,7 +161,7 @@ fn losses_are_counted_and_strangers_too() {
     }
     assert_eq!(get(&counters.packets_lost), 10);
     let before = get(&counters.packets_in_error);
-    for bad in [&[][..], &[0x80; 11], &[0x80, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 6, 1]] {
+    for bad in [&[][..], &[0x80; 11], &[0x80, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 1]] {
         ingest.rtp(0, &Bytes::copy_from_slice(bad), ms(9000), &counters, &mut steps);
         ingest.rtcp(0, bad, ms(9000), &counters);
     }
@@ -170,6 +170,37 @@ fn losses_are_counted_and_strangers_too() {
     let [(0, report)] = &ingest.reports(ms(9000))[..] else { panic!() };
     let Some(&[Packet::Received(block)]) = rtcp::read(report).as_deref() else { panic!() };
     assert_eq!((block.ssrc, block.summary.lost), (6, 10));
+}
+
+#[test]
+fn packets_that_were_not_announced_are_told_once_and_are_no_loss() {
+    let counters = Counters::default();
+    let (mut ingest, mut steps) = (Ingest::new(&described(true)[1..], |_| true, true), Vec::new());
+    ingest.begin(&mut steps);
+    steps.clear();
+    let mut audio = Packer::audio(&sound(), 0, 6, 0, 77);
+    for n in 0..60_u64 {
+        // Telephone events among the audio; they count on in its numbers.
+        audio.lane.payload_type = if n % 3 == 1 { 101 } else { 97 };
+        let packet = &packets(&mut audio, &frame(TrackKind::Audio, n as i64 * 21, true))[0];
+        ingest.rtp(0, packet, ms(n), &counters, &mut steps);
+    }
+    let told = |step: &&Step| !matches!(step, Step::Frame(_));
+    let unannounced = Step::Unannounced { track: 0, payload_type: 101, announced: 97 };
+    assert_eq!(steps.iter().filter(told).collect::<Vec<_>>(), [&unannounced]);
+    assert_eq!(
+        (frames(&steps).len(), get(&counters.packets_lost), get(&counters.packets_in_error)),
+        (40, 0, 20)
+    );
+    // Reports between the packets of one channel are reports.
+    let report = SenderReport { ssrc: 6, ntp: ntp_of(9_000, 0), timestamp: 77, packets: 0, octets: 0 };
+    let mut out = BytesMut::new();
+    rtcp::write_sender(&report, "x", &mut out);
+    ingest.rtp(0, &out.freeze(), ms(90), &counters, &mut steps);
+    assert_eq!(
+        (get(&counters.rtcp_in), get(&counters.packets_in), get(&counters.packets_in_error)),
+        (1, 60, 20)
+    );
 }
 
 #[test]

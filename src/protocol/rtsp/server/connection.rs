@@ -200,6 +200,12 @@ impl Connection {
                     self.packet(channel.track, channel.rtcp, &packet, now);
                 }
                 Step::Stray => add(&self.client.counters.packets_in_error, 1),
+                Step::Refused { what, status, reason } => {
+                    let remote = self.client.remote;
+                    self.shared
+                        .log
+                        .info(format_args!("rtsp: {remote} was refused {what}: {status}: {reason}"));
+                }
                 Step::Close(limit) => {
                     self.closing = true;
                     if let Some(limit) = limit {

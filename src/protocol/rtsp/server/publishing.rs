@@ -8,6 +8,7 @@ use crate::protocol::rtsp::session::Tracked;
 use crate::protocol::rtsp::udp::{Datagram, Registration, Side};
 use crate::protocol::rtsp::wire::Transport;
 use crate::protocol::rtsp::wire::sdp_read::Described;
+use crate::telemetry::Log;
 use bytes::{BufMut, Bytes, BytesMut};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -30,12 +31,23 @@ pub struct Publishes {
     /// Datagrams for it.
     pub mailbox: Option<mpsc::Receiver<Datagram>>,
     registration: Option<Registration>,
+    log: Log,
+    /// Who publishes what, for the log.
+    who: String,
 }
 
 impl Publishes {
     /// Has announced its tracks.
-    pub fn new(publisher: Publisher, described: Vec<Described>, now: Now) -> Publishes {
+    pub fn new(
+        publisher: Publisher,
+        described: Vec<Described>,
+        log: Log,
+        who: String,
+        now: Now,
+    ) -> Publishes {
         Publishes {
+            log,
+            who,
             publisher,
             described,
             ways: Tracked::default(),
@@ -100,6 +112,11 @@ impl Publishes {
                 Step::Headers(tracks) => self.publisher.headers(tracks),
                 Step::Ready => self.publisher.ready(now),
                 Step::Frame(frame) => self.publisher.frame(frame, now.mono),
+                Step::Unannounced { track, payload_type, announced } => self.log.warn(format_args!(
+                    "rtsp: {}: packets of payload type {payload_type} are dropped; track {} announced {announced}",
+                    self.who,
+                    track.saturating_add(1)
+                )),
             }
         }
         self.publisher.flush(now);

@@ -9,7 +9,7 @@ use crate::protocol::rtsp::wire::message::Draft;
 use crate::protocol::rtsp::wire::play_head::{Start, read_rtp_info, session_id};
 use crate::protocol::rtsp::wire::sdp_read::{self, Described};
 use crate::protocol::rtsp::wire::sdp_write;
-use crate::protocol::rtsp::wire::transport::{offers, request};
+use crate::protocol::rtsp::wire::transport::{Offer, offers, request};
 use crate::protocol::rtsp::wire::{Incoming, Input, Method, Response, Status, Transport};
 use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
@@ -139,6 +139,7 @@ impl Caller {
                 }
                 // Servers may ask for signs of life; none of those that we talk to insists.
                 Ok(Some(Incoming::Request(_))) => {}
+                Ok(Some(Incoming::Http(_))) => self.fail("the server speaks HTTP"),
                 Err(broken) => self.fail(broken.reason),
             }
         }
@@ -169,17 +170,7 @@ impl Caller {
             }
             (Method::Setup, _) => {
                 let track = self.to_set_up.front().map_or(0, |(track, _)| *track);
-                let way = match &self.way {
-                    Way::Interleaved => {
-                        let first = u8::try_from(track.saturating_mul(2)).unwrap_or(0);
-                        Transport::Interleaved(Some((first, first.saturating_add(1))))
-                    }
-                    Way::Datagrams(ports) => {
-                        let (rtp, rtcp) = ports.get(track).copied().unwrap_or_default();
-                        Transport::Datagrams { rtp, rtcp }
-                    }
-                };
-                draft = draft.header("Transport", request(way, record));
+                draft = draft.header("Transport", request(self.wanted(track), record));
             }
             (Method::Play, _) => draft = draft.header("Range", "npt=0.000-"),
             _ => {}
@@ -188,14 +179,31 @@ impl Caller {
         self.open = Some((method, uri));
     }
 
+    /// The way of a track that is asked for.
+    fn wanted(&self, track: usize) -> Transport {
+        match &self.way {
+            Way::Interleaved => {
+                let first = u8::try_from(track.saturating_mul(2)).unwrap_or(0);
+                Transport::Interleaved(Some((first, first.saturating_add(1))))
+            }
+            Way::Datagrams(ports) => {
+                let (rtp, rtcp) = ports.get(track).copied().unwrap_or_default();
+                Transport::Datagrams { rtp, rtcp }
+            }
+        }
+    }
+
     fn response(&mut self, response: &Response) {
-        let Some((method, uri)) = self.open.take_if(|_| response.cseq == self.cseq) else { return };
+        let Some((method, uri)) = self.open.take_if(|_| response.cseq.is_none_or(|cseq| cseq == self.cseq))
+        else {
+            return;
+        };
         if response.status == Status::UNAUTHORIZED && !self.tried && self.credentials.is_some() {
             self.challenge = response.headers.get("www-authenticate").map(str::to_string);
             self.tried = true;
             return self.send(method, uri);
         }
-        if response.status != Status::OK {
+        if !(200..300).contains(&response.status.0) {
             self.closed = true;
             let reason = String::from_utf8_lossy(&response.body).trim().to_string();
             let reason = if reason.is_empty() { response.phrase.clone() } else { reason };
@@ -230,7 +238,9 @@ impl Caller {
     }
 
     fn described(&mut self, response: &Response) {
-        if let Some(base) = response.headers.get("content-base") {
+        let base = response.headers.get("content-base").or_else(|| response.headers.get("content-location"));
+        // Some name no scheme, or two; then the URL that was asked for is as good.
+        if let Some(base) = base.filter(|base| base.matches("://").count() == 1) {
             self.base = base.trim_end_matches('/').to_string();
         }
         match sdp_read::read(&response.body) {
@@ -244,7 +254,8 @@ impl Caller {
 
     fn set_all_up(&mut self, described: &[Described]) {
         self.ways = Tracked::new(described.len());
-        let carried = described.iter().enumerate().filter(|(_, d)| d.format != sdp_read::Format::Ignored);
+        let is_carried = |d: &Described| !matches!(d.format, sdp_read::Format::LeftOut(_));
+        let carried = described.iter().enumerate().filter(|(_, d)| is_carried(d));
         let url = |d: &Described| match d.control.as_str() {
             "" | "*" => self.base.clone(),
             whole if whole.contains("://") => whole.to_string(),
@@ -271,11 +282,15 @@ impl Caller {
     fn one_set_up(&mut self, response: &Response) {
         let Some((track, _)) = self.to_set_up.pop_front() else { return };
         let offer = response.headers.get("transport").map(offers).unwrap_or_default().into_iter().next();
-        let Some(offer) = offer else { return self.fail("the answer to SETUP has no transport") };
-        if self.ways.set_up(track, [offer.transport], true) != Some(offer.transport) {
+        // Without a word it is the way that was asked for.
+        let (way, server) = match offer {
+            Some(Offer { transport: Transport::Interleaved(None), .. }) | None => (self.wanted(track), None),
+            Some(offer) => (offer.transport, offer.server),
+        };
+        if self.ways.set_up(track, [way], true) != Some(way) {
             return self.fail("the answer to SETUP has a transport that cannot be");
         }
-        if let Some(ports) = offer.server {
+        if let Some(ports) = server {
             self.out.push_back(Event::ServerPorts(track, ports));
         }
         self.next_set_up();

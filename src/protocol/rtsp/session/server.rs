@@ -1,15 +1,17 @@
 //! The server's side of one RTSP connection. One connection carries at most one session: a stream that is read or one
 //! that is published. Bytes go in; out come answers, packets, and questions that only the server can decide.
 
+mod setup;
+
 use super::tracks::{Channel, Tracked};
 use crate::media::{TrackKind, Tracks};
 use crate::protocol::rtsp::wire::authorization::{Shown, challenges};
 use crate::protocol::rtsp::wire::message::{Broken, Draft};
-use crate::protocol::rtsp::wire::play_head::{Start, range_is_readable, rtp_info, session_id};
+use crate::protocol::rtsp::wire::play_head::{Start, rtp_info, session_id};
 use crate::protocol::rtsp::wire::sdp_read::{self, Described};
 use crate::protocol::rtsp::wire::sdp_write;
-use crate::protocol::rtsp::wire::transport::{answer, offers};
-use crate::protocol::rtsp::wire::{Incoming, Input, Method, Place, Request, Status, Transport};
+use crate::protocol::rtsp::wire::transport::offers;
+use crate::protocol::rtsp::wire::{Incoming, Input, Method, Place, Request, Status};
 use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -43,6 +45,15 @@ pub enum Step {
     Packet(Channel, Bytes),
     /// A packet that belongs to nothing.
     Stray,
+    /// Somebody could not publish, or not read, as it wanted: the log says so, since many programs show no reason.
+    Refused {
+        /// `ANNOUNCE` or `SETUP`, with the name of the stream if there is one.
+        what: String,
+        /// The status that was answered.
+        status: Status,
+        /// The reason beside it.
+        reason: String,
+    },
     /// The last answer has been said: close. The limit that was broken, if it was one.
     Close(Option<&'static str>),
 }
@@ -191,6 +202,9 @@ impl Dialog {
                 Ok(Some(Incoming::Packet { channel, payload })) => {
                     return Some(self.packet(channel, payload));
                 }
+                Ok(Some(Incoming::Http(_))) => {
+                    self.dismiss(Status::BAD_REQUEST, "this port speaks RTSP, not HTTP", None);
+                }
                 // We ask nothing that would be answered.
                 Ok(Some(Incoming::Response(_))) => {}
                 Err(broken) => self.broken(&broken),
@@ -272,6 +286,11 @@ impl Dialog {
             draft = draft.body("text/plain", format!("{reason}\n").into());
         }
         self.say(draft);
+        if matches!(request.method, Method::Announce | Method::Setup) && status != Status::UNAUTHORIZED {
+            let name = Place::of(&request.uri).map(|(place, _)| place.name).unwrap_or_default();
+            let what = format!("{} {name}", request.method.name());
+            self.out.push_back(Step::Refused { what, status, reason: reason.to_string() });
+        }
     }
 
     fn ask(&mut self, request: Request, ask: Ask) {
@@ -283,14 +302,16 @@ impl Dialog {
         if let Some(agent) = request.headers.get("user-agent") {
             self.agent = crate::base::printable::bounded(agent, 200);
         }
-        if let Some(required) = request.headers.get("require").filter(|r| !r.is_empty()) {
+        if let Some(required) = request.headers.get("require") {
             let draft = self.reply(Status::OPTION_NOT_SUPPORTED, &request);
             return self.say(draft.header("Unsupported", required));
         }
-        let names_other =
-            request.headers.get("session").is_some_and(|s| session_id(s) != self.around.session);
-        let has_session = !matches!(self.state, State::Idle);
-        if request.headers.get("session").is_some() && (names_other || !has_session) {
+        let idle = matches!(self.state, State::Idle);
+        // What begins anew needs none: some still name their last one.
+        let begins = matches!(request.method, Method::Options | Method::Describe | Method::Announce);
+        let other =
+            request.headers.get("session").is_some_and(|s| idle || session_id(s) != self.around.session);
+        if other && !(begins && idle) {
             return self.refuse(&request, Status::SESSION_NOT_FOUND, "there is no such session");
         }
         match &request.method {
@@ -337,7 +358,7 @@ impl Dialog {
     fn describe(&mut self, request: Request) {
         let accepts = request.headers.get("accept").is_none_or(|a| {
             let a = a.to_ascii_lowercase();
-            a.contains("application/sdp") || a.contains("*/*") || a.contains("application/*")
+            a.contains("sdp") || a.contains('*')
         });
         if !accepts {
             return self.refuse(&request, Status::NOT_ACCEPTABLE, "descriptions come as application/sdp");
@@ -353,119 +374,22 @@ impl Dialog {
             let reason = "this connection carries a session already";
             return self.refuse(&request, Status::NOT_VALID_IN_THIS_STATE, reason);
         }
-        let kind = request.headers.get("content-type").unwrap_or("application/sdp");
-        if !kind.trim().to_ascii_lowercase().starts_with("application/sdp") {
-            let reason = "descriptions come as application/sdp";
-            return self.refuse(&request, Status::UNSUPPORTED_MEDIA, reason);
-        }
         let Some((place, _)) = self.place(&request) else { return };
         match sdp_read::read(&request.body) {
             Ok(described) => {
                 let login = login(&request);
                 self.ask(request, Ask::Publish(place, login, described));
             }
-            Err(sdp_read::Refused::Unreadable) => {
-                self.refuse(&request, Status::BAD_REQUEST, &sdp_read::Refused::Unreadable.to_string());
+            Err(refused @ sdp_read::Refused::Unreadable) => {
+                // What it is called matters only where it cannot be read.
+                let kind =
+                    request.headers.get("content-type").unwrap_or("application/sdp").to_ascii_lowercase();
+                let status =
+                    if kind.contains("sdp") { Status::BAD_REQUEST } else { Status::UNSUPPORTED_MEDIA };
+                self.refuse(&request, status, &refused.to_string());
             }
             Err(refused) => self.refuse(&request, Status::UNSUPPORTED_MEDIA, &refused.to_string()),
         }
-    }
-
-    fn setup(&mut self, request: Request) {
-        let Some(ways) = request.headers.get("transport").map(offers) else {
-            return self.refuse(&request, Status::BAD_REQUEST, "SETUP has no Transport");
-        };
-        let recording = match &self.state {
-            State::Publishing { recording, .. } => Some(*recording),
-            State::Reading { stage: Stage::Playing | Stage::Paused, .. } => {
-                let reason = "tracks are set up before PLAY; this session goes on with those that it has";
-                return self.refuse(&request, Status::NOT_VALID_IN_THIS_STATE, reason);
-            }
-            _ => None,
-        };
-        if let Some(recording) = recording {
-            if recording {
-                let reason = "tracks are set up before RECORD";
-                return self.refuse(&request, Status::NOT_VALID_IN_THIS_STATE, reason);
-            }
-            return self.setup_publishing(&request, ways.iter().map(|o| o.transport));
-        }
-        if ways.iter().any(|o| o.record) {
-            let reason = "ANNOUNCE comes before a SETUP to record";
-            return self.refuse(&request, Status::NOT_VALID_IN_THIS_STATE, reason);
-        }
-        let place = match &self.state {
-            State::Reading { place, .. } => place.clone(),
-            _ => match self.described.as_ref().filter(|(p, _)| p.inside(&request.uri).is_some()) {
-                Some((place, _)) => place.clone(),
-                None => match self.place(&request) {
-                    Some((place, _)) => {
-                        // SETUP without DESCRIBE: its tracks have to be asked for.
-                        let login = login(&request);
-                        return self.ask(request, Ask::Read(place, login));
-                    }
-                    None => return,
-                },
-            },
-        };
-        if matches!(self.state, State::Idle) {
-            return self.ask(request, Ask::Open(place));
-        }
-        self.setup_reading(&request, ways.iter().map(|o| o.transport));
-    }
-
-    fn setup_reading(&mut self, request: &Request, ways: impl Iterator<Item = Transport>) {
-        let datagrams = self.around.ports.is_some();
-        let State::Reading { place, reading, .. } = &mut self.state else { return };
-        let video = sdp_write::carries_video(&reading.tracks);
-        let audio = reading.tracks.audio.is_some();
-        let track = match place.inside(&request.uri) {
-            None => {
-                let reason = "this session reads another stream";
-                return self.refuse(request, Status::BAD_REQUEST, reason);
-            }
-            Some("") if video && audio => {
-                let reason = "SETUP names one of the tracks";
-                return self.refuse(request, Status::AGGREGATE_NOT_ALLOWED, reason);
-            }
-            Some("") => usize::from(audio),
-            Some(track) if video && track == sdp_write::control(TrackKind::Video) => 0,
-            Some(track) if audio && track == sdp_write::control(TrackKind::Audio) => 1,
-            Some(_) => {
-                return self.refuse(request, Status::NOT_FOUND, "the stream has no such track");
-            }
-        };
-        match reading.ways.set_up(track, ways, datagrams) {
-            Some(way) => self.set_up(request, way, false),
-            None => self.no_transport(request),
-        }
-    }
-
-    fn setup_publishing(&mut self, request: &Request, ways: impl Iterator<Item = Transport>) {
-        let datagrams = self.around.ports.is_some();
-        let State::Publishing { place, described, ways: tracked, .. } = &mut self.state else { return };
-        let Some(track) = announced_track(place, described, &request.uri) else {
-            return self.refuse(request, Status::NOT_FOUND, "no such track was announced");
-        };
-        match tracked.set_up(track, ways, datagrams) {
-            Some(way) => self.set_up(request, way, true),
-            None => self.no_transport(request),
-        }
-    }
-
-    fn no_transport(&mut self, request: &Request) {
-        // A first SETUP that fails leaves no session behind.
-        if let State::Reading { reading, .. } = &self.state
-            && reading.ways.is_empty()
-        {
-            self.state = State::Idle;
-        }
-        self.refuse(request, Status::UNSUPPORTED_TRANSPORT, "none of these transports can be used here");
-    }
-
-    fn set_up(&mut self, request: &Request, way: Transport, record: bool) {
-        let draft = self.reply(Status::OK, request);
-        self.say(draft.header("Transport", answer(way, self.around.ports, record)));
     }
 
     fn play(&mut self, request: Request) {
@@ -473,9 +397,6 @@ impl Dialog {
             let reason = "SETUP comes before PLAY";
             return self.refuse(&request, Status::NOT_VALID_IN_THIS_STATE, reason);
         };
-        if request.headers.get("range").is_some_and(|r| !range_is_readable(r)) {
-            return self.refuse(&request, Status::INVALID_RANGE, "the range cannot be read");
-        }
         match place.inside(&request.uri) {
             None => self.refuse(&request, Status::NOT_FOUND, "this session reads another stream"),
             Some(track) if !track.is_empty() && reading.ways.places().count() > 1 => {
@@ -614,14 +535,9 @@ impl Dialog {
                 let reading = Reading { tracks, ways: Tracked::new(2) };
                 self.state = State::Reading { place, reading, stage: Stage::SettingUp };
                 let ways = request.headers.get("transport").map(offers).unwrap_or_default();
-                return self.setup_reading(&request, ways.into_iter().map(|o| o.transport));
+                return self.setup_reading(&request, &ways);
             }
-            Method::Announce => {
-                let Ok((place, _)) = Place::of(&request.uri) else { return };
-                let Ok(described) = sdp_read::read(&request.body) else { return };
-                let ways = Tracked::new(described.len());
-                self.state = State::Publishing { place, described, ways, recording: false };
-            }
+            Method::Announce => return self.announced(&request),
             Method::Pause => {
                 if let State::Reading { stage, .. } = &mut self.state {
                     *stage = Stage::Paused;
@@ -639,6 +555,21 @@ impl Dialog {
         self.say(draft);
     }
 
+    /// The name is its publisher's. What of its tracks is left out stands beside the answer (`Warning`, as in HTTP).
+    fn announced(&mut self, request: &Request) {
+        let Ok((place, _)) = Place::of(&request.uri) else { return };
+        let Ok(described) = sdp_read::read(&request.body) else { return };
+        let left_out = sdp_read::left_out(&described);
+        let ways = Tracked::new(described.len());
+        self.state = State::Publishing { place, described, ways, recording: false };
+        let mut draft = self.reply(Status::OK, request);
+        if !left_out.is_empty() {
+            let list = sdp_read::list(&left_out).replace(['"', '\\'], "'");
+            draft = draft.header("Warning", format!("199 msconv \"left out: {list}\""));
+        }
+        self.say(draft);
+    }
+
     fn leave(&mut self) {
         self.left_interleaved = self.interleaved() == Some(true);
         self.state = State::Idle;
@@ -650,28 +581,12 @@ fn login(request: &Request) -> Login {
     Login { shown, method: request.method.name().to_string() }
 }
 
-/// What is live begins now, whatever the range asked for.
+/// What is live begins now, whatever the range asks for, and whether or not that can be read.
 fn with_range(draft: Draft, request: &Request) -> Draft {
     match request.headers.get("range") {
         Some(_) => draft.header("Range", "npt=now-"),
         None => draft,
     }
-}
-
-/// Which of the announced tracks a SETUP means: by its control URL, relative or whole; a single track by the whole
-/// stream's URL too.
-fn announced_track(place: &Place, described: &[Described], uri: &str) -> Option<usize> {
-    let whole = described.iter().position(|d| !d.control.is_empty() && d.control == uri);
-    let inside = place.inside(uri)?;
-    let relative = |d: &Described| {
-        let control = d.control.trim_matches('/');
-        !control.is_empty() && (control == inside || place.inside(control) == Some(inside))
-    };
-    whole.or_else(|| match inside {
-        "" if described.len() == 1 => Some(0),
-        "" => None,
-        _ => described.iter().position(relative),
-    })
 }
 
 #[cfg(test)]

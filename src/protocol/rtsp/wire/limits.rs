@@ -9,5 +9,5 @@ pub const HEADER: usize = 8 << 10;
 pub const HEADERS: usize = 64;
 /// Longest body, in bytes.
 pub const BODY: usize = 64 << 10;
-/// Most blank lines before a message.
-pub const BLANK_LINES: usize = 16;
+/// Most bytes of blank lines, and of zeros, before a message.
+pub const BLANKS: usize = 32;

@@ -1,10 +1,10 @@
 //! Messages out of a stream of bytes, and into one. The limits stand before the parser: what reaches it is a whole
-//! message of bounded size whose lengths have been checked.
+//! head of bounded size.
 
+use super::head::{First, Head, Headers};
 use super::limits;
 use super::status::Status;
 use bytes::{Buf, Bytes, BytesMut};
-use std::collections::BTreeMap;
 
 /// What a request asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl Method {
     pub const PUBLIC: &'static str =
         "OPTIONS, DESCRIBE, ANNOUNCE, SETUP, PLAY, PAUSE, RECORD, TEARDOWN, GET_PARAMETER, SET_PARAMETER";
 
-    fn of(name: &str) -> Method {
+    pub(super) fn of(name: &str) -> Method {
         match name {
             "OPTIONS" => Method::Options,
             "DESCRIBE" => Method::Describe,
@@ -72,17 +72,6 @@ impl Method {
     }
 }
 
-/// Headers by their names in small letters; several of one name are joined by commas.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Headers(BTreeMap<String, String>);
-
-impl Headers {
-    /// The value of a header, named in small letters.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
-    }
-}
-
 /// A request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
@@ -105,12 +94,21 @@ pub struct Response {
     pub status: Status,
     /// The words beside it.
     pub phrase: String,
-    /// The request that it answers.
-    pub cseq: u32,
+    /// The request that it answers, if it says so.
+    pub cseq: Option<u32>,
     /// Its headers.
     pub headers: Headers,
     /// Its body.
     pub body: Bytes,
+}
+
+/// The head of an HTTP request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Http {
+    /// Its method as it came.
+    pub method: String,
+    /// Its headers.
+    pub headers: Headers,
 }
 
 /// One thing out of the stream.
@@ -120,6 +118,8 @@ pub enum Incoming {
     Request(Request),
     /// A response.
     Response(Response),
+    /// The head of an HTTP request, which may begin a tunnel. What follows is its body.
+    Http(Http),
     /// A packet between the messages (RFC 2326, 10.12).
     Packet {
         /// Its channel.
@@ -144,11 +144,11 @@ pub struct Broken {
 }
 
 impl Broken {
-    fn bad(reason: &'static str) -> Broken {
+    pub(super) fn bad(reason: &'static str) -> Broken {
         Broken { status: Status::BAD_REQUEST, reason, cseq: None, limit: None }
     }
 
-    fn over(status: Status, limit: &'static str, reason: &'static str) -> Broken {
+    pub(super) fn over(status: Status, limit: &'static str, reason: &'static str) -> Broken {
         Broken { status, reason, cseq: None, limit: Some(limit) }
     }
 }
@@ -163,10 +163,10 @@ pub struct Input {
     line: usize,
     seen: usize,
     lines: usize,
-    /// Blank lines since the last message or packet.
+    /// Bytes without meaning since the last message or packet.
     blanks: usize,
     /// Length of the head, once it is there, and what it says.
-    head: Option<(usize, Facts)>,
+    head: Option<(usize, Head)>,
 }
 
 impl Input {
@@ -180,39 +180,45 @@ impl Input {
     /// # Errors
     /// What is no RTSP, or over a limit. There is nothing to read behind that.
     pub fn take(&mut self) -> Result<Option<Incoming>, Broken> {
-        self.skip_blank_lines()?;
+        self.skip_blanks()?;
         match self.buffer.first() {
             None => return Ok(None),
-            Some(b'\r') => return Ok(None),
             Some(b'$') => return Ok(self.packet()),
             Some(first) if first.is_ascii_uppercase() => {}
             Some(_) => return Err(Broken::bad("neither a message nor a packet begins here")),
         }
         if self.head.is_none() {
             let Some(length) = self.find_head()? else { return Ok(None) };
-            self.head = Some((length, Facts::read(self.buffer.get(..length).unwrap_or(&[]))?));
+            self.head = Some((length, Head::read(self.buffer.get(..length).unwrap_or(&[]))?));
         }
         let there = self.buffer.len();
-        let whole = |(length, facts): &mut (usize, Facts)| length.saturating_add(facts.body) <= there;
-        let Some((length, facts)) = self.head.take_if(whole) else { return Ok(None) };
-        let message = self.buffer.split_to(length.saturating_add(facts.body)).freeze();
+        let whole = |(length, head): &mut (usize, Head)| length.saturating_add(head.body) <= there;
+        let Some((length, head)) = self.head.take_if(whole) else { return Ok(None) };
+        self.buffer.advance(length);
+        let body = self.buffer.split_to(head.body).freeze();
         (self.line, self.seen, self.lines, self.blanks) = (0, 0, 0, 0);
-        parsed(&message, length, &facts).map(Some).map_err(|e| Broken { cseq: Some(facts.cseq), ..e })
+        let Head { first, headers, cseq, .. } = head;
+        Ok(Some(match first {
+            First::Request { method, uri } => {
+                Incoming::Request(Request { method, uri, cseq: cseq.unwrap_or(0), headers, body })
+            }
+            First::Response { status, phrase } => {
+                Incoming::Response(Response { status, phrase, cseq, headers, body })
+            }
+            First::Http { method } => Incoming::Http(Http { method, headers }),
+        }))
     }
 
-    fn skip_blank_lines(&mut self) -> Result<(), Broken> {
+    /// Passes over blank lines between messages, and zeros, which some devices send behind theirs.
+    fn skip_blanks(&mut self) -> Result<(), Broken> {
         if self.seen > 0 {
             return Ok(());
         }
-        while self.buffer.starts_with(b"\r\n") {
-            self.buffer.advance(2);
-            self.blanks = self.blanks.saturating_add(1);
-            if self.blanks > limits::BLANK_LINES {
-                return Err(Broken::bad("nothing but blank lines"));
-            }
-        }
-        if self.buffer.len() > 1 && self.buffer.first() == Some(&b'\r') {
-            return Err(Broken::bad("a carriage return without its line feed"));
+        let count = self.buffer.iter().take_while(|b| matches!(b, b'\r' | b'\n' | 0)).count();
+        self.buffer.advance(count);
+        self.blanks = self.blanks.saturating_add(count);
+        if self.blanks > limits::BLANKS {
+            return Err(Broken::bad("nothing but blank lines"));
         }
         Ok(())
     }
@@ -240,10 +246,7 @@ impl Input {
                 self.seen = end;
                 return Ok(None);
             }
-            if line.last() != Some(&b'\r') {
-                return Err(Broken::bad("a line ends without a carriage return"));
-            }
-            let blank = line.len() == 1;
+            let blank = line.iter().all(|b| *b == b'\r');
             self.seen = end.saturating_add(1);
             self.line = self.seen;
             self.lines = self.lines.saturating_add(1);
@@ -267,112 +270,6 @@ impl Input {
             return Err(Broken::over(Status::BAD_REQUEST, "rtsp_headers", "there are too many headers"));
         }
         Ok(())
-    }
-}
-
-/// What must be known of a head before it is parsed.
-#[derive(Debug)]
-struct Facts {
-    /// A request's URL as it stands there.
-    uri: Option<String>,
-    cseq: u32,
-    body: usize,
-}
-
-impl Facts {
-    fn read(head: &[u8]) -> Result<Facts, Broken> {
-        let text = std::str::from_utf8(head).map_err(|_| Broken::bad("the head is no UTF-8"))?;
-        let mut lines = text.split("\r\n");
-        let uri = first_line(lines.next().unwrap_or_default())?;
-        let (mut cseq, mut body) = (None, None);
-        for line in lines.filter(|line| !line.is_empty()) {
-            if line.starts_with([' ', '\t']) {
-                return Err(Broken::bad("a header goes on over a second line"));
-            }
-            let (name, value) = line.split_once(':').ok_or(Broken::bad("a header without a colon"))?;
-            let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-            if name.is_empty() || !name.bytes().all(token) {
-                return Err(Broken::bad("a header with a strange name"));
-            }
-            if value.chars().any(|c| c.is_control() && c != '\t') {
-                return Err(Broken::bad("a header with a control character"));
-            }
-            let value = value.trim();
-            if name.eq_ignore_ascii_case("cseq") {
-                let number = number(value).ok_or(Broken::bad("CSeq is no number"))?;
-                if cseq.replace(number).is_some() {
-                    return Err(Broken::bad("CSeq comes twice"));
-                }
-            } else if name.eq_ignore_ascii_case("content-length") {
-                let number = number(value).ok_or(Broken::bad("Content-Length is no number"))?;
-                if body.replace(number).is_some() {
-                    return Err(Broken::bad("Content-Length comes twice"));
-                }
-            } else if name.eq_ignore_ascii_case("transfer-encoding") {
-                return Err(Broken::bad("a body without a length"));
-            }
-        }
-        let cseq = cseq.ok_or(Broken::bad("CSeq is missing"))?;
-        let body = usize::try_from(body.unwrap_or(0)).unwrap_or(usize::MAX);
-        if body > limits::BODY {
-            let over = Broken::over(Status::TOO_LARGE, "rtsp_body", "the body is too large");
-            return Err(Broken { cseq: Some(cseq), ..over });
-        }
-        Ok(Facts { uri, cseq, body })
-    }
-}
-
-/// The URL of a request line, none of a status line.
-fn first_line(line: &str) -> Result<Option<String>, Broken> {
-    if let Some(rest) = line.strip_prefix("RTSP/1.0 ") {
-        let plain = !rest.chars().any(char::is_control);
-        return if plain { Ok(None) } else { Err(Broken::bad("the status line has a control character")) };
-    }
-    let mut words = line.split(' ');
-    let (Some(_), Some(uri), Some(version), None) = (words.next(), words.next(), words.next(), words.next())
-    else {
-        return Err(Broken::bad("the first line is no request"));
-    };
-    if !uri.bytes().all(|b| b.is_ascii_graphic()) || uri.is_empty() {
-        return Err(Broken::bad("the URL has a strange character"));
-    }
-    match version {
-        "RTSP/1.0" => Ok(Some(uri.to_string())),
-        _ if version.starts_with("RTSP/") => Err(Broken {
-            status: Status::VERSION_NOT_SUPPORTED,
-            ..Broken::bad("this server speaks RTSP/1.0")
-        }),
-        _ => Err(Broken::bad("the first line is no RTSP request")),
-    }
-}
-
-/// Digits only, at most 2^32 - 1.
-fn number(text: &str) -> Option<u32> {
-    (!text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
-}
-
-fn parsed(message: &Bytes, head: usize, facts: &Facts) -> Result<Incoming, Broken> {
-    let unreadable = || Broken::bad("the message cannot be read");
-    let body = message.slice(head.min(message.len())..);
-    let headers = |all: &mut dyn Iterator<Item = (&rtsp_types::HeaderName, &rtsp_types::HeaderValue)>| {
-        Headers(all.map(|(n, v)| (n.as_str().to_ascii_lowercase(), v.as_str().to_string())).collect())
-    };
-    match rtsp_types::Message::<Vec<u8>>::parse(&message[..]) {
-        Ok((rtsp_types::Message::Request(request), _)) => Ok(Incoming::Request(Request {
-            method: Method::of(request.method().into()),
-            uri: facts.uri.clone().unwrap_or_default(),
-            cseq: facts.cseq,
-            headers: headers(&mut request.headers()),
-            body,
-        })),
-        Ok((rtsp_types::Message::Response(response), _)) => Ok(Incoming::Response(Response {
-            status: Status(response.status().into()),
-            phrase: response.reason_phrase().to_string(),
-            cseq: facts.cseq,
-            headers: headers(&mut response.headers()),
-            body,
-        })),
-        _ => Err(unreadable()),
     }
 }
 

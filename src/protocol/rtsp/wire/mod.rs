@@ -14,16 +14,18 @@
 )]
 
 pub mod authorization;
+pub mod head;
 pub mod limits;
 pub mod message;
 pub mod place;
 pub mod play_head;
+pub mod sdp_lines;
 pub mod sdp_read;
 pub mod sdp_write;
 pub mod status;
 pub mod transport;
 
-pub use message::{Incoming, Input, Method, Request, Response};
+pub use message::{Http, Incoming, Input, Method, Request, Response};
 pub use place::Place;
 pub use status::Status;
 pub use transport::Transport;

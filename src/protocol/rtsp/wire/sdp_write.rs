@@ -6,7 +6,6 @@ use crate::media::{AudioCodec, AudioTrack, TrackKind, Tracks, VideoCodec, VideoT
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use sdp_types::{Attribute, Connection, Media, Origin, Session, Time};
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -24,59 +23,39 @@ pub fn carries_video(tracks: &Tracks) -> bool {
 }
 
 /// The description of a stream as the server at `local` offers it; `number` names this state of it. Tracks without a
-/// payload format are left out.
+/// payload format are left out. `name` is a stream's name, which has no line ends.
 pub fn describe(name: &str, tracks: &Tracks, local: IpAddr, number: u64) -> Bytes {
-    let mut session = Session::new(Origin::with_ip_addr(number, 1, local.to_canonical()), name);
-    let anywhere: IpAddr = match local.to_canonical() {
-        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    let (local, family, anywhere) = match local.to_canonical() {
+        IpAddr::V4(v4) => (IpAddr::V4(v4), "IP4", IpAddr::from(Ipv4Addr::UNSPECIFIED)),
+        IpAddr::V6(v6) => (IpAddr::V6(v6), "IP6", IpAddr::from(Ipv6Addr::UNSPECIFIED)),
     };
-    session.connection = Some(Connection::from_ip_addr(anywhere));
-    session.times = vec![Time { start_time: 0, stop_time: 0, repeats: Vec::new() }];
-    session.attributes = vec![attribute("tool", "msconv"), attribute("control", "*")];
-    if let Some((payload_type, clock, video)) =
-        tracks.video.as_ref().and_then(|v| pack::video_format(v).map(|(p, c)| (p, c, v)))
+    let mut out = format!(
+        "v=0\r\no=- {number} 1 IN {family} {local}\r\ns={name}\r\nc=IN {family} {anywhere}\r\nt=0 0\r\n\
+         a=tool:msconv\r\na=control:*\r\n"
+    );
+    if let Some((video, (payload_type, clock))) =
+        tracks.video.as_ref().and_then(|video| Some((video, pack::video_format(video)?)))
     {
         let name = if video.codec == VideoCodec::H265 { "H265" } else { "H264" };
-        let lines = vec![
-            attribute("rtpmap", format!("{payload_type} {name}/{clock}")),
-            attribute("fmtp", format!("{payload_type} {}", video_parameters(video))),
-            attribute("control", control(TrackKind::Video)),
-        ];
-        session.medias.push(media("video", payload_type, lines));
+        let map = format!("{name}/{clock}");
+        media(&mut out, TrackKind::Video, payload_type, &map, Some(&video_parameters(video)));
     }
     if let Some(audio) = &tracks.audio {
         let (payload_type, clock) = pack::audio_format(audio);
-        let mut lines = vec![attribute("rtpmap", format!("{payload_type} {}", audio_map(audio, clock)))];
-        if let Some(parameters) = audio_parameters(audio) {
-            lines.push(attribute("fmtp", format!("{payload_type} {parameters}")));
-        }
-        lines.push(attribute("control", control(TrackKind::Audio)));
-        session.medias.push(media("audio", payload_type, lines));
+        let map = audio_map(audio, clock);
+        media(&mut out, TrackKind::Audio, payload_type, &map, audio_parameters(audio).as_deref());
     }
-    let mut out = Vec::new();
-    // Writing into memory does not fail.
-    let _ = session.write(&mut out);
     out.into()
 }
 
-fn attribute(name: &str, value: impl Into<String>) -> Attribute {
-    Attribute { attribute: name.into(), value: Some(value.into()) }
-}
-
-fn media(kind: &str, payload_type: u8, attributes: Vec<Attribute>) -> Media {
-    Media {
-        media: kind.into(),
-        port: 0,
-        num_ports: None,
-        proto: "RTP/AVP".into(),
-        fmt: payload_type.to_string(),
-        media_title: None,
-        connections: Vec::new(),
-        bandwidths: Vec::new(),
-        key: None,
-        attributes,
+fn media(out: &mut String, kind: TrackKind, payload_type: u8, map: &str, parameters: Option<&str>) {
+    let word = if kind == TrackKind::Audio { "audio" } else { "video" };
+    // Writing into memory does not fail.
+    let _ = write!(out, "m={word} 0 RTP/AVP {payload_type}\r\na=rtpmap:{payload_type} {map}\r\n");
+    if let Some(parameters) = parameters {
+        let _ = write!(out, "a=fmtp:{payload_type} {parameters}\r\n");
     }
+    let _ = write!(out, "a=control:{}\r\n", control(kind));
 }
 
 fn video_parameters(video: &VideoTrack) -> String {

@@ -37,8 +37,6 @@ impl Status {
     pub const SESSION_NOT_FOUND: Status = Status(454);
     /// Not now.
     pub const NOT_VALID_IN_THIS_STATE: Status = Status(455);
-    /// A range that cannot be read.
-    pub const INVALID_RANGE: Status = Status(457);
     /// Only on a single track.
     pub const AGGREGATE_NOT_ALLOWED: Status = Status(459);
     /// Only on the whole.
@@ -74,7 +72,6 @@ impl Status {
             453 => "Not Enough Bandwidth",
             454 => "Session Not Found",
             455 => "Method Not Valid in This State",
-            457 => "Invalid Range",
             459 => "Aggregate Operation Not Allowed",
             460 => "Only Aggregate Operation Allowed",
             461 => "Unsupported Transport",

@@ -24,6 +24,8 @@ pub enum Transport {
 pub struct Offer {
     /// The way.
     pub transport: Transport,
+    /// Whether it is offered with feedback (RTP/AVPF, RFC 4585). None is sent, which the profile allows.
+    pub feedback: bool,
     /// Whether the client wants to send (`mode=record`).
     pub record: bool,
     /// The server's ports, in an answer.
@@ -32,28 +34,61 @@ pub struct Offer {
     pub ssrc: Option<u32>,
 }
 
-/// The ways of a header that can be used, in the client's order. Multicast, SRTP and what cannot be read are left out.
-pub fn offers(header: &str) -> Vec<Offer> {
-    split_outside_quotes(header, ',').take(MOST_WAYS).filter_map(offer).collect()
+/// Why an offered way cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unusable {
+    /// It would be encrypted.
+    #[error("{0} is SRTP, which is not carried; use RTP/AVP")]
+    Encrypted(String),
+    /// It goes to many at once.
+    #[error("multicast is not carried")]
+    Multicast,
+    /// It has no usable ports.
+    #[error("{0} has neither interleaved channels nor readable client ports")]
+    Ports(String),
+    /// Whatever else.
+    #[error("{0} is no transport that is carried")]
+    Unknown(String),
 }
 
-fn offer(text: &str) -> Option<Offer> {
+/// The ways of a header that can be used, in the client's order.
+pub fn offers(header: &str) -> Vec<Offer> {
+    split_outside_quotes(header, ',').take(MOST_WAYS).filter_map(|text| offer(text).ok()).collect()
+}
+
+/// Why none of the ways of a header can be used, in one line; empty if one can.
+pub fn why_none(header: &str) -> String {
+    let ways = split_outside_quotes(header, ',').take(MOST_WAYS).map(offer);
+    match ways.collect::<Vec<_>>() {
+        all if all.iter().any(Result::is_ok) => String::new(),
+        all => all.into_iter().filter_map(Result::err).map(|e| e.to_string()).collect::<Vec<_>>().join("; "),
+    }
+}
+
+fn offer(text: &str) -> Result<Offer, Unusable> {
     let mut parameters = split_outside_quotes(text, ';').take(MOST_PARAMETERS).map(str::trim);
-    let profile = parameters.next()?;
-    let tcp = match profile.to_ascii_uppercase().as_str() {
-        "RTP/AVP/TCP" => true,
-        "RTP/AVP" | "RTP/AVP/UDP" => false,
-        _ => return None,
+    let profile = parameters.next().unwrap_or_default().to_ascii_uppercase();
+    let shown = || crate::base::printable::bounded(&profile, 40);
+    let (feedback, lower) = match profile.as_str() {
+        "RTP/AVP" => (false, None),
+        "RTP/AVP/TCP" => (false, Some(true)),
+        "RTP/AVP/UDP" => (false, Some(false)),
+        "RTP/AVPF" => (true, None),
+        "RTP/AVPF/TCP" => (true, Some(true)),
+        "RTP/AVPF/UDP" => (true, Some(false)),
+        other if other.starts_with("RTP/SAVP") => return Err(Unusable::Encrypted(shown())),
+        _ => return Err(Unusable::Unknown(shown())),
     };
     let (mut channels, mut client, mut server, mut record, mut ssrc) = (None, None, None, false, None);
     for parameter in parameters {
         let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
         let value = value.trim().trim_matches('"');
         match name.trim().to_ascii_lowercase().as_str() {
-            "multicast" => return None,
-            "interleaved" => channels = Some(pair::<u8>(value)?),
-            "client_port" => client = Some(pair::<u16>(value)?),
-            "server_port" => server = Some(pair::<u16>(value)?),
+            "multicast" => return Err(Unusable::Multicast),
+            // Channels that cannot be read are ours to choose; the answer says which.
+            "interleaved" => channels = Some(pair::<u8>(value)),
+            "client_port" => client = pair::<u16>(value),
+            "server_port" => server = pair::<u16>(value),
             "mode" => {
                 record = value.split(',').any(|m| {
                     let mode = m.trim().trim_matches('"');
@@ -64,13 +99,15 @@ fn offer(text: &str) -> Option<Offer> {
             _ => {}
         }
     }
-    let transport = if tcp {
-        Transport::Interleaved(channels)
+    // Who asks for channels means the connection, also where the profile does not say so.
+    let transport = if lower.unwrap_or(channels.is_some()) {
+        Transport::Interleaved(channels.flatten())
     } else {
-        let (rtp, rtcp) = client.filter(|(rtp, rtcp)| *rtp > 0 && *rtcp > 0 && rtp != rtcp)?;
+        let usable = client.filter(|(rtp, rtcp)| *rtp > 0 && *rtcp > 0 && rtp != rtcp);
+        let (rtp, rtcp) = usable.ok_or_else(|| Unusable::Ports(shown()))?;
         Transport::Datagrams { rtp, rtcp }
     };
-    Some(Offer { transport, record, server, ssrc })
+    Ok(Offer { transport, feedback, record, server, ssrc })
 }
 
 /// `4-5`, or `4` for that and the next. Nothing if the second is missing and there is no next.
@@ -98,17 +135,18 @@ fn split_outside_quotes(text: &str, at: char) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The answer to a SETUP.
-pub fn answer(transport: Transport, server: Option<(u16, u16)>, record: bool) -> String {
+/// The answer to a SETUP, in the profile that was offered.
+pub fn answer(transport: Transport, server: Option<(u16, u16)>, record: bool, feedback: bool) -> String {
     let mode = if record { "record" } else { "play" };
+    let profile = if feedback { "RTP/AVPF" } else { "RTP/AVP" };
     match transport {
         Transport::Interleaved(channels) => {
             let (rtp, rtcp) = channels.unwrap_or((0, 1));
-            format!("RTP/AVP/TCP;unicast;interleaved={rtp}-{rtcp};mode={mode}")
+            format!("{profile}/TCP;unicast;interleaved={rtp}-{rtcp};mode={mode}")
         }
         Transport::Datagrams { rtp, rtcp } => {
             let own = server.map(|(a, b)| format!(";server_port={a}-{b}")).unwrap_or_default();
-            format!("RTP/AVP/UDP;unicast;client_port={rtp}-{rtcp}{own};mode={mode}")
+            format!("{profile}/UDP;unicast;client_port={rtp}-{rtcp}{own};mode={mode}")
         }
     }
 }
@@ -156,6 +194,58 @@ mod tests {
     }
 
     #[test]
+    fn what_devices_send() {
+        let here = [Transport::Interleaved(Some((0, 1)))];
+        for header in [
+            "RTP/AVP;unicast;interleaved=0-1",
+            "rtp/avp ; unicast ; interleaved = 0 - 1 ;",
+            "RTP/AVP;interleaved=0-1;client_port=4-5",
+            "RTP/AVP/TCP;interleaved=\"0-1\"",
+            "RTP/AVPF/TCP;unicast;interleaved=0-1",
+            "RTP/AVPF;unicast;interleaved=0",
+            "RTP/SAVP;client_port=4-5,RTP/AVP;interleaved=0-1",
+        ] {
+            assert_eq!(ways(header), here, "{header}");
+        }
+        for header in [
+            "RTP/AVP/TCP;unicast",
+            "RTP/AVP/TCP;interleaved=",
+            "RTP/AVP/TCP;interleaved=255",
+            "RTP/AVP;interleaved=256-257",
+        ] {
+            assert_eq!(ways(header), [Transport::Interleaved(None)], "{header}");
+        }
+        let ports = [Transport::Datagrams { rtp: 4, rtcp: 5 }];
+        for header in [
+            "RTP/AVPF;unicast;client_port=4-5",
+            "RTP/AVP/UDP;client_port=4;interleaved=0-1",
+            " RTP/AVP;Client_Port= 4 - 5;ssrc= d6d6627;server_port=x",
+        ] {
+            assert_eq!(ways(header), ports, "{header}");
+        }
+        assert!(offers("RTP/AVPF;unicast;client_port=4-5")[0].feedback && !offers("RTP/AVP/TCP")[0].feedback);
+    }
+
+    #[test]
+    fn what_is_refused_is_named() {
+        for (header, why) in [
+            ("RTP/SAVPF;client_port=4-5", "RTP/SAVPF is SRTP, which is not carried; use RTP/AVP"),
+            ("RTP/AVP;multicast", "multicast is not carried"),
+            (
+                "RTP/AVP;unicast;client_port=x",
+                "RTP/AVP has neither interleaved channels nor readable client ports",
+            ),
+            (
+                "x-real-rdt/tcp,RTP/SAVP/TCP",
+                "X-REAL-RDT/TCP is no transport that is carried; RTP/SAVP/TCP is SRTP, which is not carried; use RTP/AVP",
+            ),
+            ("RTP/SAVP,RTP/AVP/TCP", ""),
+        ] {
+            assert_eq!(why_none(header), why, "{header}");
+        }
+    }
+
+    #[test]
     fn what_is_not_taken() {
         for bad in [
             "",
@@ -169,9 +259,6 @@ mod tests {
             "RTP/AVP;client_port=70000-70001",
             "RTP/AVP;client_port=-1-2",
             "raw/raw",
-            "RTP/AVP/TCP;interleaved=255",
-            "RTP/AVP/TCP;interleaved=256-257",
-            "RTP/AVP/TCP;interleaved=",
             "RTP/AVP/TCP;multicast",
             "mode=\"",
             "RTP/AVP;client_port=\"4-5",
@@ -186,8 +273,9 @@ mod tests {
     fn what_is_written_is_read() {
         for transport in [Transport::Interleaved(Some((6, 9))), Transport::Datagrams { rtp: 1, rtcp: 65_535 }]
         {
-            for record in [false, true] {
-                assert_eq!(ways(&answer(transport, Some((8, 9)), record)), [transport]);
+            for (record, feedback) in [(false, false), (true, false), (false, true)] {
+                let answer = offers(&answer(transport, Some((8, 9)), record, feedback));
+                assert_eq!((answer.len(), answer[0].transport, answer[0].feedback), (1, transport, feedback));
                 assert_eq!(offers(&request(transport, record))[0].record, record);
             }
         }

@@ -10,7 +10,7 @@ use crate::protocol::rtsp::server::publishing::Publishes;
 use crate::protocol::rtsp::server::reading::Reads;
 use crate::protocol::rtsp::session::Tracked;
 use crate::protocol::rtsp::session::server::{Answer, Ask, Login, Reading};
-use crate::protocol::rtsp::wire::sdp_read::Described;
+use crate::protocol::rtsp::wire::sdp_read::{self, Described};
 use crate::protocol::rtsp::wire::{Place, Status};
 use std::future::Future;
 use std::task::{Context, Poll, Waker};
@@ -137,6 +137,7 @@ impl Connection {
         now: Now,
     ) -> Answer {
         let user = login.shown.as_ref().map_or("", |s| s.user()).to_string();
+        let left_out = sdp_read::left_out(&described);
         match self.open(place, Role::Publish, &user, now) {
             Answer::Done => {}
             refused => return refused,
@@ -144,10 +145,15 @@ impl Connection {
         let Some(session) = self.session.clone() else { return Answer::Done };
         match self.shared.hub.publish(&place.name, &session, now) {
             Ok(publisher) => {
-                self.part = Part::Publishes(Box::new(Publishes::new(publisher, described, now)));
+                let (log, who) =
+                    (&self.shared.log, format!("{} publishes {}", self.client.remote, place.name));
+                log.info(format_args!("rtsp: {who}"));
+                if !left_out.is_empty() {
+                    log.warn(format_args!("rtsp: {who} without {}", sdp_read::list(&left_out)));
+                }
+                let publishes = Publishes::new(publisher, described, log.clone(), who, now);
+                self.part = Part::Publishes(Box::new(publishes));
                 self.seat.settle();
-                let (remote, name) = (self.client.remote, &place.name);
-                self.shared.log.info(format_args!("rtsp: {remote} publishes {name}"));
                 Answer::Done
             }
             Err(refused) => {

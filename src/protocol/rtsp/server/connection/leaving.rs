@@ -71,7 +71,7 @@ impl Connection {
 
     /// Sends what waits, tells the peer that there is no more, and lets it take it: a socket closed over bytes that it
     /// has not read would take back what was sent.
-    pub(super) async fn send_rest(&mut self) {
+    async fn send_rest(&mut self) {
         while !self.out.is_empty() {
             if self.socket.writable().await.is_err() || self.send().is_err() {
                 return;

@@ -1,10 +1,12 @@
 //! The dialog of the server, alone and with our client, with bytes split at every place.
 
 use super::super::client::{Caller, Event, Way, Wish};
+use super::setup::ends_with;
 use super::*;
 use crate::media::AudioTrack;
 use crate::media::codec::{aac, h264};
 use crate::protocol::access::Credentials;
+use crate::protocol::rtsp::wire::Transport;
 use proptest::prelude::*;
 
 fn around(ports: bool) -> Surroundings {
@@ -157,6 +159,9 @@ fn wrong_requests_get_the_fitting_answer() {
         ("SETUP rtsp://h/cam", TCP, 459),
         ("SETUP rtsp://h/cam/trackID=0", "Transport: RTP/AVP/TCP;interleaved=0-1;mode=record\r\n", 455),
         ("SETUP rtsp://h/cam/trackID=0", "Session: s1\r\nTransport: RTP/AVP/TCP\r\n", 454),
+        ("SETUP rtsp://h/cam/trackID=0", "Session:\r\nTransport: RTP/AVP;interleaved=0-1\r\n", 200),
+        ("DESCRIBE rtsp://h/cam", "Session: of-yesterday\r\n", 200),
+        ("OPTIONS rtsp://h/cam", "Session: of-yesterday\r\n", 200),
         ("PLAY rtsp://h/cam", "", 455),
         ("PLAY rtsp://h/cam", "Session: s1\r\n", 454),
         ("PAUSE rtsp://h/cam", "", 455),
@@ -188,13 +193,129 @@ fn the_state_decides() {
     assert_eq!(one(&mut d, "SETUP rtsp://h/cam/trackID=1", taken), 200, "on channels of our choice");
     assert_eq!(one(&mut d, "PLAY rtsp://h/cam/trackID=1", SESSION), 460);
     assert_eq!(one(&mut d, "PLAY rtsp://h/other", SESSION), 404);
-    assert_eq!(one(&mut d, "PLAY rtsp://h/cam", "Session: s1\r\nRange: bytes=1-2\r\n"), 457);
     assert_eq!(one(&mut d, "PLAY rtsp://h/cam", "Session: other\r\n"), 454);
     assert_eq!(one(&mut d, "TEARDOWN rtsp://h/cam/trackID=1", SESSION), 200, "one of two");
     assert_eq!(one(&mut d, "PLAY rtsp://h/cam/trackID=0", SESSION), 200, "the only one");
-    assert_eq!(one(&mut d, "PLAY rtsp://h/cam", SESSION), 200, "again");
-    assert_eq!(one(&mut d, "SETUP rtsp://h/cam/trackID=1", TCP), 455);
+    for range in ["", "Range:\r\n", "Range: npt=now-\r\n", "Range: npt:0 -\r\n", "Range: bytes=1-2\r\n"] {
+        assert_eq!(one(&mut d, "PLAY rtsp://h/cam", &format!("{SESSION}{range}")), 200, "live: {range}");
+    }
+    // A further track is refused with its reason, now and during a pause; the session goes on.
+    for method in ["PAUSE", "PLAY", "TEARDOWN"] {
+        let (text, ..) = talk_text(
+            &mut d,
+            format!("SETUP rtsp://h/cam/trackID=1 RTSP/1.0\r\nCSeq: 3\r\n{TCP}\r\n").as_bytes(),
+        );
+        assert!(text[0].starts_with("RTSP/1.0 455 ") && text[0].contains("\r\nSession: s1;"), "{}", text[0]);
+        assert!(
+            text[0].ends_with(
+                "\r\n\r\ntracks are set up before PLAY; this session goes on with those that it has\n"
+            ),
+            "{}",
+            text[0]
+        );
+        assert_eq!(one(&mut d, &format!("{method} rtsp://h/cam/trackID=0"), SESSION), 200, "{method}");
+    }
+    assert_eq!(announce(&mut d, "rtsp://h/cam", SDP), 200, "and ends when it is told to");
     assert_eq!(announce(&mut d, "rtsp://h/cam", SDP), 455);
+}
+
+#[test]
+fn transports_are_answered_as_they_were_offered_or_refused_by_name() {
+    let setup = |ports, transport: &str| {
+        let mut d = Dialog::new(around(ports));
+        let request =
+            format!("SETUP rtsp://h/cam/trackID=0 RTSP/1.0\r\nCSeq: 3\r\nTransport: {transport}\r\n\r\n");
+        talk_text(&mut d, request.as_bytes()).0.remove(0)
+    };
+    for (transport, answer) in [
+        ("RTP/AVP;unicast;interleaved=0-1", "RTP/AVP/TCP;unicast;interleaved=0-1;mode=play"),
+        ("RTP/AVP/TCP;unicast", "RTP/AVP/TCP;unicast;interleaved=0-1;mode=play"),
+        ("RTP/AVPF/TCP;interleaved=4-5", "RTP/AVPF/TCP;unicast;interleaved=4-5;mode=play"),
+        (
+            "RTP/SAVP;client_port=4-5,RTP/AVPF;client_port=6-7",
+            "RTP/AVPF/UDP;unicast;client_port=6-7;server_port=8000-8001;mode=play",
+        ),
+    ] {
+        let said = setup(true, transport);
+        assert!(said.contains(&format!("\r\nTransport: {answer}\r\n")), "{transport}: {said}");
+    }
+    for (ports, transport, why) in [
+        (true, "RTP/SAVP/TCP;interleaved=0-1", "RTP/SAVP/TCP is SRTP, which is not carried; use RTP/AVP"),
+        (true, "RTP/AVP;multicast", "multicast is not carried"),
+        (false, "RTP/AVP;client_port=4-5", "only RTP/AVP/TCP can be used here"),
+    ] {
+        let said = setup(ports, transport);
+        assert!(said.starts_with("RTSP/1.0 461 ") && said.ends_with(&format!("\r\n\r\n{why}\n")), "{said}");
+    }
+}
+
+#[test]
+fn a_publisher_hears_what_is_left_out_and_may_send_it() {
+    let mut d = Dialog::new(around(true));
+    let sdp = "v=0\r\nm=audio 0 RTP/AVP 11\r\na=control:pcm\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n\
+        a=control:rtsp://10.0.0.1/media/video?profile=1\r\nm=application 0 RTP/AVP 107\r\na=rtpmap:107 \"x\"/90000\r\na=control:?ctype=app107\r\n";
+    let text = format!(
+        "ANNOUNCE rtsp://h/live/cam RTSP/1.0\r\nCSeq: 1\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{sdp}",
+        sdp.len()
+    );
+    let (said, asks, _) = talk_text(&mut d, text.as_bytes());
+    let warning = "\r\nWarning: 199 msconv \"left out: track 1 (audio): L16 is not carried; \
+        track 3 (application): 'x' is not carried, only video and audio\"\r\n";
+    assert!(said[0].starts_with("RTSP/1.0 200 ") && said[0].contains(warning), "{}", said[0]);
+    assert!(matches!(&asks[0], Ask::Publish(_, _, described) if described.len() == 3));
+    // Whatever stands before what the control URLs end with.
+    for uri in
+        ["rtsp://h/live/cam/pcm/", "rtsp://10.0.0.1/media/video?profile=1", "rtsp://h/live/cam/?ctype=app107"]
+    {
+        assert_eq!(
+            one(&mut d, &format!("SETUP {uri}"), "Transport: RTP/AVP/TCP;unicast;mode=record\r\n"),
+            200,
+            "{uri}"
+        );
+    }
+    assert_eq!(
+        one(&mut d, "SETUP rtsp://h/live/cam/other", "Transport: RTP/AVP/TCP;unicast;mode=record\r\n"),
+        404
+    );
+    let (_, asks) = talk(&mut d, b"RECORD rtsp://h/live/cam RTSP/1.0\r\nCSeq: 9\r\nSession: s1\r\n\r\n");
+    assert!(matches!(&asks[0], Ask::Record(ways) if ways.places().count() == 3), "{asks:?}");
+}
+
+#[test]
+fn tracks_without_control_urls_are_set_up_in_order() {
+    let mut d = Dialog::new(around(true));
+    let sdp = "v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\nm=audio 0 RTP/AVP 8\r\n";
+    assert_eq!(announce(&mut d, "rtsp://h/cam", sdp), 200);
+    for track in 0..2_u8 {
+        assert_eq!(
+            one(&mut d, "SETUP rtsp://h/cam", "Transport: RTP/AVP;interleaved=0-1;mode=record\r\n"),
+            200
+        );
+        let State::Publishing { ways, .. } = &d.state else { panic!() };
+        let channels = Transport::Interleaved(Some((track * 2, track * 2 + 1)));
+        assert_eq!(ways.way(track.into()), Some(channels), "channels that are taken are chosen anew");
+    }
+    assert_eq!(one(&mut d, "SETUP rtsp://h/cam", TCP), 404);
+}
+
+#[test]
+fn what_control_urls_end_with() {
+    for (uri, control, ends) in [
+        ("rtsp://h/cam/track1", "track1", true),
+        ("rtsp://h/cam/track1/", "/track1", true),
+        ("rtsp://h/cam/track1?token=x", "track1", true),
+        ("rtsp://h/cam?token=x/track1", "track1", true),
+        ("rtsp://h/cam/track11", "track1", false),
+        ("rtsp://h/cam/xtrack1", "track1", false),
+        ("rtsp://h/cam", "rtsp://10.0.0.1/cam", true),
+        ("rtsp://h:554/a/b/trackID=1?mode=x&y", "rtsp://other/a/b/trackID=1?mode=x&y", true),
+        ("rtsp://h/cam/?ctype=video", "?ctype=video", true),
+        ("rtsp://h/cam", "", false),
+        ("rtsp://h/cam/*", "*", false),
+        ("rtsp://h", "rtsp://h", false),
+    ] {
+        assert_eq!(ends_with(uri, control), ends, "{uri} {control}");
+    }
 }
 
 #[test]

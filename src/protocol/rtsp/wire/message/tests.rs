@@ -47,7 +47,7 @@ fn reads_messages_and_packets() {
     assert_eq!((&announce.method, announce.uri.as_str()), (&Method::Announce, "rtsp://h/x?a=b"));
     assert_eq!((&announce.body[..], announce.headers.get("transport")), (&b"v=0"[..], Some("a, b")));
     let Incoming::Response(response) = last else { panic!("{last:?}") };
-    assert_eq!((response.status.0, response.phrase.as_str(), response.cseq), (404, "Gone fishing", 9));
+    assert_eq!((response.status.0, response.phrase.as_str(), response.cseq), (404, "Gone fishing", Some(9)));
 }
 
 #[test]
@@ -72,7 +72,8 @@ fn rules_are_kept() {
     let head = |lines: &str| format!("OPTIONS * RTSP/1.0\r\n{lines}\r\n");
     for lines in [
         "",
-        "CSeq: 1\r\nCSeq: 1\r\n",
+        "CSeq: 1\r\nCSeq: 2\r\n",
+        "CSeq:\r\n",
         "CSeq: -1\r\n",
         "CSeq: 1x\r\n",
         "CSeq: 99999999999\r\n",
@@ -80,23 +81,53 @@ fn rules_are_kept() {
         "CSeq: 1\r\nContent-Length: +1\r\n",
         "CSeq: 1\r\nContent-Length: 99999999999999999999\r\n",
         "CSeq: 1\r\nTransfer-Encoding: chunked\r\n",
-        "CSeq: 1\r\n folded\r\n",
-        "CSeq: 1\r\nno colon\r\n",
-        "CSeq: 1\r\n: no name\r\n",
-        "CSeq: 1\r\nA B: blank in name\r\n",
-        "CSeq: 1\r\nA: \u{1}\r\n",
     ] {
         assert_eq!(status(head(lines).as_bytes()), 400, "{lines:?}");
     }
-    assert_eq!(status(b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\nA: \xff\r\n\r\n"), 400);
-    assert_eq!(status(b"OPTIONS * RTSP/1.0\nCSeq: 1\n\n"), 400);
     assert_eq!(status(b"OPTIONS * RTSP/2.0\r\nCSeq: 1\r\n\r\n"), 505);
-    assert_eq!(status(b"GET / HTTP/1.1\r\nCSeq: 1\r\n\r\n"), 400);
-    assert_eq!(status(b"OPTIONS  * RTSP/1.0\r\nCSeq: 1\r\n\r\n"), 400);
-    assert_eq!(status(b"OPTIONS * RTSP/1.0 \r\nCSeq: 1\r\n\r\n"), 400);
+    assert_eq!(status(b"OPTIONS RTSP/1.0\r\nCSeq: 1\r\n\r\n"), 400);
+    assert_eq!(status(b"OPTIONS rtsp://h/a b RTSP/1.0\r\nCSeq: 1\r\n\r\n"), 400);
+    assert_eq!(status(b"OPTIONS * SIP/2.0\r\nCSeq: 1\r\n\r\n"), 400);
+    assert_eq!(status(b"RTSP/1.0 OK\r\nCSeq: 1\r\n\r\n"), 400);
     assert_eq!(status(b"\x16\x03\x01\x02\x00\x01"), 400);
     assert_eq!(status(&b"\r\n".repeat(100)), 400);
     assert_eq!(status(b"\rx"), 400);
+}
+
+/// Heads as devices write them: each says the same.
+#[test]
+fn heads_in_all_spellings() {
+    let wanted =
+        b"SETUP rtsp://h/x RTSP/1.0\r\nCSeq: 7\r\nTransport: RTP/AVP;client_port=4-5\r\nSession: s1\r\n\r\n";
+    let [Incoming::Request(wanted)] = &all(wanted).unwrap()[..] else { panic!() };
+    for head in [
+        &b"SETUP rtsp://h/x RTSP/1.0\nCSeq: 7\nTransport: RTP/AVP;client_port=4-5\nSession: s1\n\n"[..],
+        b"SETUP rtsp://h/x RTSP/1.0\r\nCSeq: 7\nTransport: RTP/AVP;client_port=4-5\r\nSession: s1\n\r\n",
+        b"\n\0\r\n\0SETUP  rtsp://h/x\trtsp/1.0 \r\ncseq :7\r\nTRANSPORT:RTP/AVP;client_port=4-5 \r\nsession:\ts1\r\n\r\n",
+        b"SETUP rtsp://h/x RTSP/1.0\r\nCSeq: 007 SETUP\r\nCSeq: 7\r\nTransport:\r\n RTP/AVP;client_port=4-5\r\nSession: s1\r\n\r\n",
+        b"SETUP rtsp://h/x RTSP/1.1\r\nCSeq: 7\r\nno colon\r\n: no name\r\nA B: c\r\nTransport: RTP/AVP;client_port=4-5\r\nSession: \x01s1\x02\r\nContent-Length:\r\n\r\n",
+    ] {
+        let all = all(head).unwrap_or_else(|e| panic!("{e}: {:?}", String::from_utf8_lossy(head)));
+        let [Incoming::Request(read)] = &all[..] else { panic!("{all:?}") };
+        let fields = |r: &Request| (r.method.clone(), r.uri.clone(), r.cseq, ["transport", "session"].map(|n| r.headers.get(n).map(str::to_string)));
+        assert_eq!(fields(read), fields(wanted), "{:?}", String::from_utf8_lossy(head));
+    }
+    // Any character set, and a header that goes on over lines.
+    let strange = b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\nUser-Agent: K\xf6ln\r\n  and \x00\r\n\tmore\r\n\r\n";
+    let [Incoming::Request(strange)] = &all(strange).unwrap()[..] else { panic!() };
+    assert_eq!(strange.headers.get("user-agent"), Some("K\u{fffd}ln and   more"));
+    // Responses without a number or a phrase.
+    let answers = all(b"RTSP/1.0 200\r\n\r\nRTSP/1.0  404  Not  Found \r\nCSeq: 2\r\n\r\n").unwrap();
+    let [Incoming::Response(one), Incoming::Response(two)] = &answers[..] else { panic!("{answers:?}") };
+    assert_eq!((one.status.0, one.cseq, one.phrase.as_str()), (200, None, ""));
+    assert_eq!((two.status.0, two.cseq, two.phrase.as_str()), (404, Some(2), "Not Found"));
+}
+
+#[test]
+fn http_is_told_apart() {
+    let all = all(b"GET /x HTTP/1.0\r\nX-SessionCookie: a\r\nContent-Length: 99999\r\n\r\n").unwrap();
+    let [Incoming::Http(http)] = &all[..] else { panic!("{all:?}") };
+    assert_eq!((http.method.as_str(), http.headers.get("x-sessioncookie")), ("GET", Some("a")));
 }
 
 #[test]
@@ -122,7 +153,10 @@ fn what_is_written_is_read() {
         .bytes();
     let all = all(&sent).unwrap();
     let [Incoming::Response(response)] = &all[..] else { panic!("{all:?}") };
-    assert_eq!((response.status, response.cseq, &response.body[..]), (Status::NOT_FOUND, 5, &b"v=0"[..]));
+    assert_eq!(
+        (response.status, response.cseq, &response.body[..]),
+        (Status::NOT_FOUND, Some(5), &b"v=0"[..])
+    );
     assert_eq!(response.headers.get("x"), Some("a  Injected: b"));
     assert_eq!(response.headers.get("injected"), None);
 }
@@ -132,7 +166,7 @@ proptest! {
     fn any_bytes_in_any_pieces_give_the_same(
         bytes in proptest::collection::vec(any::<u8>(), 0..200), begin in 0usize..4, cut in 1usize..50,
     ) {
-        let begin: &[u8] = [&b""[..], b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n", b"$\0\0\x02", b"RTSP/1.0 200 OK\r\n"][begin];
+        let begin: &[u8] = [&b""[..], b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n", b"$\0\0\x02", b"RTSP/1.0 200 OK\n"][begin];
         let bytes = [begin, &bytes].concat();
         let mut input = Input::default();
         let mut out = Ok(Vec::new());
