@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use msconv::protocol::rtsp::wire::message::Draft;
-use msconv::protocol::rtsp::wire::{Incoming, Input, Place, transport};
+use msconv::protocol::rtsp::wire::{Incoming, Input, Place, transport, tunnel};
 
 fn all(bytes: &[u8], piece: usize) -> (Vec<Incoming>, bool) {
     let mut input = Input::default();
@@ -25,6 +25,16 @@ fn all(bytes: &[u8], piece: usize) -> (Vec<Incoming>, bool) {
 
 fuzz_target!(|input: (u8, &[u8])| {
     let (piece, bytes) = input;
+    // The same as it would come up a tunnel: decoded, or the end.
+    let mut decoder = tunnel::Decoder::default();
+    let mut decoded = 0;
+    for some in bytes.chunks(usize::from(piece).max(1)) {
+        match decoder.take(some) {
+            Ok(some) => decoded += some.len(),
+            Err(_) => break,
+        }
+    }
+    assert!(decoded <= bytes.len());
     let (whole, broken) = all(bytes, usize::MAX);
     let (pieces, also) = all(bytes, usize::from(piece));
     assert_eq!(broken, also);

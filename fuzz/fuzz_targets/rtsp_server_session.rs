@@ -6,6 +6,7 @@ use msconv::media::codec::{aac, opus};
 use msconv::media::{AudioTrack, TrackKind, Tracks};
 use msconv::protocol::rtsp::session::server::{Answer, Ask, Dialog, Step, Surroundings};
 use msconv::protocol::rtsp::wire::Status;
+use msconv::protocol::rtsp::wire::tunnel::Tunnel;
 
 fn tracks(which: u8) -> Tracks {
     let audio = match which % 3 {
@@ -42,7 +43,11 @@ fuzz_target!(|input: (u8, bool, &[u8], &[u8])| {
                         _ => Answer::Done,
                     });
                 }
-                Step::Packet(..) | Step::Stray | Step::Refused { .. } => {}
+                Step::Packet(..) | Step::Stray | Step::Refused { .. } | Step::Tunnel(Tunnel::Down(_)) => {}
+                Step::Tunnel(Tunnel::Up(_)) => {
+                    assert!(dialog.step().is_none(), "what follows is no message");
+                    return;
+                }
                 Step::Close(_) => {
                     assert!(dialog.step().is_none());
                     dialog.buffer().extend_from_slice(b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n");

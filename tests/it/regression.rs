@@ -7,4 +7,5 @@ mod field_devices_refused_over_rtsp;
 mod once_with_a_picture_never_ended;
 mod readers_thrown_out_when_a_track_changes;
 mod recording_over_rtsp_failed_at_once;
+mod rtsp_through_http_was_a_bad_request;
 mod steady_sources_were_said_to_vary;

@@ -3,6 +3,7 @@
 mod connection;
 mod publishing;
 mod reading;
+mod tunnels;
 
 use super::egress::Progress;
 use super::udp::Udp;
@@ -21,6 +22,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tunnels::Tunnels;
 
 /// The server's bounds in time and number. Values, so that tests can shorten them.
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +77,7 @@ pub struct Shared {
     sources: RandomState,
     /// How far packings have come, by stream and key.
     packings: Mutex<HashMap<(String, String), Progress>>,
+    tunnels: Tunnels,
 }
 
 impl Shared {
@@ -99,6 +102,7 @@ impl Shared {
             started,
             sources: RandomState::new(),
             packings: Mutex::default(),
+            tunnels: Tunnels::default(),
         }
     }
 

@@ -6,10 +6,12 @@
 mod asking;
 mod leaving;
 mod timing;
+mod tunnel;
 
 use super::Shared;
 use super::publishing::{Publishes, datagram};
 use super::reading::Reads;
+use super::tunnels::Lower;
 use crate::base::clock::Now;
 use crate::hub::registry::add;
 use crate::hub::{self, Client, Over};
@@ -60,6 +62,8 @@ enum End {
     Silent,
     /// Nobody said anything for too long.
     Idle,
+    /// It carries what another connection's client says, by this cookie.
+    Up(String),
 }
 
 type Pending = Pin<Box<dyn Future<Output = Answer> + Send>>;
@@ -72,6 +76,8 @@ pub struct Connection {
     session: Option<Arc<Client>>,
     seat: Seat,
     dialog: Dialog,
+    /// What the client says comes through a tunnel, not by this socket.
+    lower: Option<Lower>,
     nonce: String,
     /// The user that was allowed to read, empty where nobody was asked.
     user: String,
@@ -118,6 +124,7 @@ impl Connection {
             session: None,
             seat,
             dialog: Dialog::new(around),
+            lower: None,
             nonce,
             user: String::new(),
             part: Part::None,
@@ -139,8 +146,10 @@ impl Connection {
 
     /// Serves it to its end.
     pub async fn run(mut self, mut shutdown: watch::Receiver<bool>) {
-        let end = self.converse(&mut shutdown).await;
-        self.leave(end).await;
+        match self.converse(&mut shutdown).await {
+            End::Up(cookie) => self.carry(cookie, shutdown).await,
+            end => self.leave(end).await,
+        }
     }
 
     async fn converse(&mut self, shutdown: &mut watch::Receiver<bool>) -> End {
@@ -157,11 +166,13 @@ impl Connection {
                 Part::None => (None, None),
             };
             let link = reads.and_then(|r| r.link().cloned());
+            let answers = self.pending.is_none();
             let step = tokio::select! {
-                ready = self.socket.readable(), if self.pending.is_none() => match ready {
+                ready = self.socket.readable(), if answers => match ready {
                     Ok(()) => self.read(),
                     Err(_) => Err(End::Gone),
                 },
+                piece = tunnel::heard(self.lower.as_mut()), if answers => self.heard(&piece),
                 ready = self.socket.writable(), if full => match ready {
                     Ok(()) => self.unblock(),
                     Err(_) => Err(End::Gone),
@@ -200,6 +211,7 @@ impl Connection {
                     self.packet(channel.track, channel.rtcp, &packet, now);
                 }
                 Step::Stray => add(&self.client.counters.packets_in_error, 1),
+                Step::Tunnel(tunnel) => self.tunnel(tunnel)?,
                 Step::Refused { what, status, reason } => {
                     let remote = self.client.remote;
                     self.shared
@@ -273,15 +285,14 @@ impl Connection {
 
     fn read(&mut self) -> Result<(), End> {
         let room = if matches!(self.part, Part::Publishes(_)) { PUBLISHER_READ } else { READ };
-        let buffer = self.dialog.buffer();
+        // The client of a tunnel says nothing here but that it goes.
+        let mut nothing = BytesMut::new();
+        let buffer = if self.lower.is_some() { &mut nothing } else { self.dialog.buffer() };
         buffer.reserve(room);
         match self.socket.try_read_buf(buffer) {
             Ok(0) => Err(End::Gone),
             Ok(read) => {
-                add(&self.client.counters.bytes_in, read as u64);
-                if let (Some(session), Part::Publishes(_)) = (&self.session, &self.part) {
-                    add(&session.counters.bytes_in, read as u64);
-                }
+                self.took(read);
                 Ok(())
             }
             Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(()),

@@ -11,7 +11,8 @@ use crate::protocol::rtsp::wire::play_head::{Start, rtp_info, session_id};
 use crate::protocol::rtsp::wire::sdp_read::{self, Described};
 use crate::protocol::rtsp::wire::sdp_write;
 use crate::protocol::rtsp::wire::transport::offers;
-use crate::protocol::rtsp::wire::{Incoming, Input, Method, Place, Request, Status};
+use crate::protocol::rtsp::wire::tunnel::{self, Tunnel};
+use crate::protocol::rtsp::wire::{Http, Incoming, Input, Method, Place, Request, Status};
 use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -45,6 +46,9 @@ pub enum Step {
     Packet(Channel, Bytes),
     /// A packet that belongs to nothing.
     Stray,
+    /// The connection is one side of a tunnel through HTTP. What goes down it is said as always, behind the answer to the
+    /// GET; what the client says comes on another connection.
+    Tunnel(Tunnel),
     /// Somebody could not publish, or not read, as it wanted: the log says so, since many programs show no reason.
     Refused {
         /// `ANNOUNCE` or `SETUP`, with the name of the stream if there is one.
@@ -140,6 +144,8 @@ pub struct Dialog {
     /// The request whose question is open.
     open: Option<Request>,
     strays: u32,
+    /// Whether a message has come.
+    begun: bool,
     /// The last session's packets went between the messages; a few may still come.
     left_interleaved: bool,
     agent: String,
@@ -157,6 +163,7 @@ impl Dialog {
             described: None,
             open: None,
             strays: 0,
+            begun: false,
             left_interleaved: false,
             agent: String::new(),
             closed: false,
@@ -202,9 +209,7 @@ impl Dialog {
                 Ok(Some(Incoming::Packet { channel, payload })) => {
                     return Some(self.packet(channel, payload));
                 }
-                Ok(Some(Incoming::Http(_))) => {
-                    self.dismiss(Status::BAD_REQUEST, "this port speaks RTSP, not HTTP", None);
-                }
+                Ok(Some(Incoming::Http(http))) => self.http(&http),
                 // We ask nothing that would be answered.
                 Ok(Some(Incoming::Response(_))) => {}
                 Err(broken) => self.broken(&broken),
@@ -225,6 +230,28 @@ impl Dialog {
             .body("text/plain", format!("{}\n", broken.reason).into());
         self.out.push_back(Step::Say(draft.bytes()));
         self.out.push_back(Step::Close(broken.limit));
+    }
+
+    /// HTTP on a port of RTSP: one half of a tunnel, or somebody who is wrong here.
+    fn http(&mut self, http: &Http) {
+        match tunnel::half(http).filter(|_| !self.begun) {
+            Some(tunnel) => {
+                self.begun = true;
+                // What follows on the way up is no message.
+                self.closed = matches!(tunnel, Tunnel::Up(_));
+                self.out.push_back(Step::Tunnel(tunnel));
+            }
+            None => {
+                let reason =
+                    "this port speaks RTSP; HTTP only carries it, by GET and POST with an x-sessioncookie";
+                self.dismiss(Status::BAD_REQUEST, reason, None);
+            }
+        }
+    }
+
+    /// What has come and is no message: the begin of what comes up a tunnel.
+    pub fn rest(&mut self) -> BytesMut {
+        self.input.buffer.split()
     }
 
     fn packet(&mut self, channel: u8, payload: Bytes) -> Step {
@@ -299,6 +326,7 @@ impl Dialog {
     }
 
     fn request(&mut self, request: Request) {
+        self.begun = true;
         if let Some(agent) = request.headers.get("user-agent") {
             self.agent = crate::base::printable::bounded(agent, 200);
         }

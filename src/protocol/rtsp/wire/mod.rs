@@ -24,6 +24,7 @@ pub mod sdp_read;
 pub mod sdp_write;
 pub mod status;
 pub mod transport;
+pub mod tunnel;
 
 pub use message::{Http, Incoming, Input, Method, Request, Response};
 pub use place::Place;

@@ -42,8 +42,13 @@ impl Connection {
             Part::None => {}
         }
         if !matches!(end, End::Gone) {
-            let _ = timeout(LINGER, self.send_rest()).await;
+            self.finish().await;
         }
+    }
+
+    /// Gives the last words some time.
+    pub(super) async fn finish(&mut self) {
+        let _ = timeout(LINGER, self.send_rest()).await;
     }
 
     /// Writes down who ends, what it did with which stream, and why.
@@ -57,7 +62,7 @@ impl Connection {
         };
         let log = &self.shared.log;
         match end {
-            End::Gone | End::Goodbye => log.debug(format_args!("rtsp: {who} has gone")),
+            End::Gone | End::Goodbye | End::Up(_) => log.debug(format_args!("rtsp: {who} has gone")),
             End::Sent(why) => log.info(format_args!("rtsp: {who} leaves: {why}")),
             End::Over(why @ Over::TooSlow) => {
                 self.shared.hub.registry().broke("reader_progress");

@@ -319,6 +319,33 @@ fn what_control_urls_end_with() {
 }
 
 #[test]
+fn tunnels_through_http_begin_a_connection_and_nothing_else() {
+    let get = b"GET /cam HTTP/1.0\r\nx-sessioncookie: abc\r\n\r\n";
+    let mut d = Dialog::new(around(true));
+    let (said, _, steps) = talk_text(&mut d, get);
+    assert_eq!((said.len(), &steps[..]), (0, &[Step::Tunnel(Tunnel::Down("abc".into()))][..]));
+    assert_eq!(one(&mut d, "OPTIONS *", ""), 200, "it goes on with what comes by the other connection");
+    let (said, _, steps) = talk_text(&mut d, get);
+    assert!(said[0].starts_with("RTSP/1.0 400 ") && matches!(steps[..], [Step::Close(None)]), "{said:?}");
+    let mut d = Dialog::new(around(true));
+    let (said, _, steps) =
+        talk_text(&mut d, b"POST /cam HTTP/1.1\r\nx-sessioncookie: abc\r\nContent-Length: 32767\r\n\r\nT1BU");
+    assert_eq!(
+        (said.len(), &steps[..]),
+        (0, &[Step::Tunnel(Tunnel::Up("abc".into()))][..]),
+        "a POST gets no answer"
+    );
+    assert_eq!(&d.rest()[..], b"T1BU");
+    let (said, _, _) = talk_text(&mut Dialog::new(around(true)), b"GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert!(
+        said[0].starts_with("RTSP/1.0 400 ")
+            && said[0].contains("this port speaks RTSP; HTTP only carries it"),
+        "{}",
+        said[0]
+    );
+}
+
+#[test]
 fn refusals_come_with_their_reason() {
     let mut d = Dialog::new(around(true));
     d.buffer().extend_from_slice(
