@@ -6,8 +6,9 @@ use bytes::Bytes;
 
 /// The chunk size before anybody sets one.
 pub const FIRST_CHUNK_SIZE: usize = 128;
-/// The largest chunk size that is taken.
-pub const MOST_CHUNK_SIZE: usize = 65_536;
+/// The largest chunk size that there is: 31 bits (section 5.4.1). It costs nothing: no message is longer than
+/// [`longest`], and a chunk's bytes are kept as they come. Field devices announce 131,072 and 134,217,728.
+pub const MOST_CHUNK_SIZE: u32 = 0x7fff_ffff;
 /// Chunk streams on one connection.
 pub const MOST_STREAMS: usize = 32;
 /// Messages of which a part has come.
@@ -24,8 +25,8 @@ const EXTENDED: u32 = 0x00ff_ffff;
 /// Why the connection cannot be read any further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChunkError {
-    /// 0, or more than [`MOST_CHUNK_SIZE`].
-    #[error("a chunk size of {0} is refused; it must be from 1 to 65536")]
+    /// 0, or more than [`MOST_CHUNK_SIZE`], whose top bit would make it negative.
+    #[error("a chunk size of {} is refused; it must be from 1 to {MOST_CHUNK_SIZE}", .0.cast_signed())]
     ChunkSize(u32),
     /// More than [`MOST_STREAMS`].
     #[error("too many chunk streams")]
@@ -326,12 +327,10 @@ impl ChunkReader {
     /// Does what a message asks of the reader itself.
     fn obey(&mut self, message: &Message) -> Result<(), ChunkError> {
         match (message.kind, number(&message.payload)) {
-            (kind::SET_CHUNK_SIZE, Some(size)) => {
-                self.chunk_size = usize::try_from(size)
-                    .ok()
-                    .filter(|size| (1..=MOST_CHUNK_SIZE).contains(size))
-                    .ok_or(ChunkError::ChunkSize(size))?;
-            }
+            (kind::SET_CHUNK_SIZE, Some(size)) => match usize::try_from(size) {
+                Ok(bytes) if (1..=MOST_CHUNK_SIZE).contains(&size) => self.chunk_size = bytes,
+                _ => return Err(ChunkError::ChunkSize(size)),
+            },
             (kind::ABORT, Some(id)) => {
                 if let Some(stream) = self.streams.iter_mut().find(|stream| stream.id == id) {
                     let gone = stream.body.take().map_or(0, |body| body.len());
@@ -421,7 +420,7 @@ mod tests {
         fn what_is_cut_comes_together(
             messages in prop::collection::vec(
                 (prop_oneof![Just(8_u8), Just(9), Just(18), Just(20)], any::<u32>(), 0..300_usize, any::<u32>()), 1..8),
-            chunk in 1..200_usize,
+            chunk in prop_oneof![1..200_usize, 65_530..140_000_usize, Just(MOST_CHUNK_SIZE as usize)],
             splits in prop::collection::vec(1..40_usize, 1..50),
         ) {
             let mut bytes = Vec::new();
@@ -554,10 +553,38 @@ mod tests {
             chunk_writer::write_number(&mut bytes, kind::SET_CHUNK_SIZE, size);
             read(&bytes).map(|m| m.len())
         };
-        assert_eq!(with(1), Ok(1));
-        assert_eq!(with(65_536), Ok(1));
-        for bad in [0, 65_537, 1 << 31, u32::MAX] {
+        for good in [1, 65_536, 65_537, 131_072, 0x00ff_ffff, 134_217_728, MOST_CHUNK_SIZE] {
+            assert_eq!(with(good), Ok(1), "{good}");
+        }
+        for bad in [0, 1 << 31, u32::MAX] {
             assert_eq!(with(bad), Err(ChunkError::ChunkSize(bad)));
+        }
+        let said = ChunkError::ChunkSize(u32::MAX).to_string();
+        assert!(said.starts_with("a chunk size of -1 is refused"), "{said}");
+    }
+
+    #[test]
+    fn large_chunks_cost_what_has_come() {
+        for size in [131_072, 134_217_728, MOST_CHUNK_SIZE] {
+            let mut reader = ChunkReader::default();
+            let mut setup = Vec::new();
+            chunk_writer::write_number(&mut setup, kind::SET_CHUNK_SIZE, size);
+            read_all(&mut reader, &setup).unwrap();
+            // 8 MB in one chunk where the size allows that, byte by byte at first.
+            let body = vec![7; 8 << 20];
+            let mut bytes = Vec::new();
+            chunk_writer::write(&mut bytes, size as usize, kind::VIDEO, 1, 0, &[], &body);
+            let (slowly, quickly) = bytes.split_at(5000);
+            for byte in slowly.chunks(1) {
+                assert_eq!(read_all(&mut reader, byte), Ok(vec![]));
+                let held: usize = reader.streams.iter().flat_map(|s| &s.body).map(Vec::capacity).sum();
+                assert!(held <= 2 * reader.half_read() + FIRST_PIECE, "{held}");
+            }
+            let messages: Vec<_> =
+                quickly.chunks(65_536).flat_map(|part| read_all(&mut reader, part).unwrap()).collect();
+            assert_eq!(messages.len(), 1);
+            assert_eq!(messages[0].payload, body);
+            assert_eq!(reader.half_read(), 0);
         }
     }
 
