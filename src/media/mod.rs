@@ -1,8 +1,10 @@
 //! Coded media as the hub carries it: tracks, frames, times, and the ways they are packed. Pure: bytes in, values out.
 
+pub mod access_units;
 pub mod codec;
 pub mod flv;
 pub mod frame;
+pub mod joining;
 pub mod rtp;
 pub mod time;
 pub mod track;

@@ -61,27 +61,47 @@ pub fn track(record: Bytes) -> Result<VideoTrack, ConfigError> {
 /// # Errors
 /// An SPS that cannot be read.
 pub fn track_of_sets(sps: &[u8], pps: &[u8]) -> Result<VideoTrack, ConfigError> {
-    track(record(sps, pps)?)
+    track_of(&[Bytes::copy_from_slice(sps), Bytes::copy_from_slice(pps)])
 }
 
-/// The record of one SPS and one PPS.
-fn record(sps: &[u8], pps: &[u8]) -> Result<Bytes, ConfigError> {
-    let [_, profile, compatible, level, ..] = *sps else { return Err(ConfigError::Short(NAME)) };
-    let length =
-        |set: &[u8]| u16::try_from(set.len()).map_err(|_| ConfigError::Reserved(NAME, "a set's length"));
+/// A track from all its parameter sets; the first SPS describes it.
+///
+/// # Errors
+/// No SPS or no PPS, or an SPS that cannot be read.
+pub fn track_of(sets: &[Bytes]) -> Result<VideoTrack, ConfigError> {
+    track(record(sets)?)
+}
+
+/// The record of these sets.
+fn record(sets: &[Bytes]) -> Result<Bytes, ConfigError> {
+    let of = |kind| sets.iter().filter(move |set| nal::kind(set) == kind);
+    let first = of(nal::SPS).next().ok_or(ConfigError::Missing(NAME, "sequence parameter set"))?;
+    let [_, profile, compatible, level, ..] = first[..] else { return Err(ConfigError::Short(NAME)) };
     let mut out = BytesMut::new();
-    out.put_slice(&[1, profile, compatible, level, 0xff, 0xe1]);
-    out.put_u16(length(sps)?);
-    out.put_slice(sps);
-    out.put_u8(1);
-    out.put_u16(length(pps)?);
-    out.put_slice(pps);
+    out.put_slice(&[1, profile, compatible, level, 0xff]);
+    put_sets(&mut out, 0xe0, of(nal::SPS).take(31))?;
+    put_sets(&mut out, 0, of(nal::PPS).take(255))?;
     // High profiles say their chroma format and depth (5.3.3.1.2); 4:2:0 with 8 bits is what goes unsaid elsewhere.
     if matches!(profile, 100 | 110 | 122 | 144) {
-        let (chroma, luma_depth, chroma_depth) = depths(sps);
+        let (chroma, luma_depth, chroma_depth) = depths(first);
         out.put_slice(&[0xfc | (chroma & 3), 0xf8 | (luma_depth & 7), 0xf8 | (chroma_depth & 7), 0]);
     }
     Ok(out.freeze())
+}
+
+/// A count, with `bits` above it, and as many sets behind their lengths.
+fn put_sets<'a>(
+    out: &mut BytesMut,
+    bits: u8,
+    sets: impl Iterator<Item = &'a Bytes> + Clone,
+) -> Result<(), ConfigError> {
+    out.put_u8(bits | u8::try_from(sets.clone().count()).unwrap_or(u8::MAX));
+    for set in sets {
+        let length = u16::try_from(set.len()).map_err(|_| ConfigError::Reserved(NAME, "a set's length"))?;
+        out.put_u16(length);
+        out.put_slice(set);
+    }
+    Ok(())
 }
 
 /// chroma_format_idc and the two bit depths less 8 of an SPS with one of the high profiles.
@@ -205,6 +225,10 @@ mod tests {
     ];
     const PPS: &[u8] = &[0x68, 0xeb, 0xe3, 0xcb, 0x22, 0xc0];
 
+    fn sets() -> [Bytes; 2] {
+        [Bytes::from_static(SPS), Bytes::from_static(PPS)]
+    }
+
     #[test]
     fn reads_what_x264_writes() {
         let track = track_of_sets(SPS, PPS).unwrap();
@@ -220,7 +244,7 @@ mod tests {
 
     #[test]
     fn short_lengths_become_long_ones() {
-        let mut record = BytesMut::from(&record(SPS, PPS).unwrap()[..]);
+        let mut record = BytesMut::from(&record(&sets()).unwrap()[..]);
         record[4] = 0xfd;
         assert_eq!(length_size(&record), Ok(2));
         assert_eq!(length_size(&track(record.freeze()).unwrap().config), Ok(4));
@@ -229,7 +253,7 @@ mod tests {
 
     #[test]
     fn broken_records_are_refused() {
-        let whole = record(SPS, PPS).unwrap();
+        let whole = record(&sets()).unwrap();
         for end in 0..whole.len().saturating_sub(4) {
             assert!(track(whole.slice(..end)).is_err(), "{end} bytes");
         }

@@ -25,6 +25,13 @@ pub mod nal {
     pub fn kind(nal: &[u8]) -> u8 {
         nal.first().map_or(63, |b| (b >> 1) & 0x3f)
     }
+    /// The layer that a unit belongs to; 0 is the one that every decoder shows.
+    pub fn layer(nal: &[u8]) -> u8 {
+        match nal {
+            [first, second, ..] => ((first & 1) << 5) | (second >> 3),
+            _ => 0,
+        }
+    }
     /// Whether decoding can begin at a unit of this type (IRAP: 16 to 23).
     pub fn is_irap(kind: u8) -> bool {
         (16..=23).contains(&kind)
@@ -87,7 +94,17 @@ pub fn track(record: Bytes) -> Result<VideoTrack, ConfigError> {
 /// # Errors
 /// An SPS that cannot be read.
 pub fn track_of_sets(vps: &[u8], sps: &[u8], pps: &[u8]) -> Result<VideoTrack, ConfigError> {
-    let said = describe(sps).ok_or_else(|| {
+    track_of(&[vps, sps, pps].map(Bytes::copy_from_slice))
+}
+
+/// A track from all its parameter sets; the first SPS describes it.
+///
+/// # Errors
+/// A kind that is missing, or an SPS that cannot be read.
+pub fn track_of(sets: &[Bytes]) -> Result<VideoTrack, ConfigError> {
+    let of = |kind| sets.iter().filter(move |set| nal::kind(set) == kind);
+    let first = of(nal::SPS).next().ok_or(ConfigError::Missing(NAME, "sequence parameter set"))?;
+    let said = describe(first).ok_or_else(|| {
         ConfigError::Unreadable("sequence parameter set", NAME, "it is cut short or out of range".into())
     })?;
     let mut out = BytesMut::new();
@@ -105,12 +122,15 @@ pub fn track_of_sets(vps: &[u8], sps: &[u8], pps: &[u8]) -> Result<VideoTrack, C
     out.put_u16(0);
     // One temporal layer, NAL lengths of 4 bytes, three arrays.
     out.put_slice(&[0x0f, 3]);
-    for (kind, set) in [(nal::VPS, vps), (nal::SPS, sps), (nal::PPS, pps)] {
-        let length =
-            u16::try_from(set.len()).map_err(|_| ConfigError::Reserved(NAME, "a parameter set's length"))?;
-        out.put_slice(&[0x80 | kind, 0, 1]);
-        out.put_u16(length);
-        out.put_slice(set);
+    for kind in [nal::VPS, nal::SPS, nal::PPS] {
+        out.put_slice(&[0x80 | kind]);
+        out.put_u16(u16::try_from(of(kind).count()).unwrap_or(u16::MAX));
+        for set in of(kind) {
+            let length = u16::try_from(set.len())
+                .map_err(|_| ConfigError::Reserved(NAME, "a parameter set's length"))?;
+            out.put_u16(length);
+            out.put_slice(set);
+        }
     }
     track(out.freeze())
 }
@@ -160,12 +180,8 @@ struct Said {
 fn describe(sps: &[u8]) -> Option<Said> {
     let bytes = unescaped(sps, SPS_HEAD);
     let mut bits = Bits::new(&bytes);
-    bits.skip(16 + 4)?;
-    let sub_layers = bits.bits(3)?;
-    bits.skip(1)?;
     let profile_tier_level: [u8; 12] = word(&bytes, 3)?;
-    bits.skip(96)?;
-    sub_layer_levels(&mut bits, sub_layers)?;
+    let sub_layers = pass_profile_tier_level(&mut bits)?;
     bits.unsigned()?;
     let chroma = bits.unsigned().filter(|c| *c <= 3)?;
     if chroma == 3 {
@@ -205,6 +221,15 @@ fn describe(sps: &[u8]) -> Option<Said> {
         chroma_depth: small(chroma_depth),
         reorder: u8::try_from(reorder.min(16)).unwrap_or(16),
     })
+}
+
+/// Passes over an SPS up to its own number; how many temporal sub-layers it has beside the first.
+pub(super) fn pass_profile_tier_level(bits: &mut Bits<'_>) -> Option<u32> {
+    bits.skip(16 + 4)?;
+    let sub_layers = bits.bits(3)?;
+    bits.skip(1 + 96)?;
+    sub_layer_levels(bits, sub_layers)?;
+    Some(sub_layers)
 }
 
 /// Passes over the sub-layers' part of profile_tier_level (7.3.3).

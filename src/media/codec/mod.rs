@@ -1,11 +1,16 @@
 //! What decoders need before the first frame: the configuration records of containers, read and written.
 
 pub mod aac;
+pub mod av1;
 pub mod bits;
+pub mod framing;
 pub mod h264;
 pub mod h265;
 pub mod latm;
+pub mod nal;
 pub mod opus;
+pub mod sets;
+pub mod vp9;
 
 use super::track::{VideoCodec, VideoTrack};
 use bytes::Bytes;
@@ -32,18 +37,8 @@ pub(super) fn video_track(codec: VideoCodec, config: Bytes) -> Result<VideoTrack
     match codec {
         VideoCodec::H264 => h264::track(config),
         VideoCodec::H265 => h265::track(config),
-        // Carried as they are: their frames say the rest.
-        VideoCodec::Av1 | VideoCodec::Vp9 if config.is_empty() => Err(ConfigError::Short(codec.name())),
-        VideoCodec::Av1 | VideoCodec::Vp9 => Ok(VideoTrack {
-            codec,
-            config,
-            width: 0,
-            height: 0,
-            profile: "",
-            level: String::new(),
-            frame_rate: None,
-            reorder: 0,
-        }),
+        VideoCodec::Av1 => av1::track(config),
+        VideoCodec::Vp9 => vp9::track(config),
     }
 }
 

@@ -4,11 +4,10 @@
 use super::header::Header;
 use super::unpack::{Unit, Unreadable};
 use crate::media::codec::{h264, h265};
+use crate::media::joining::LONGEST_PICTURE;
 use crate::media::track::VideoCodec;
 use bytes::{BufMut, BytesMut};
 
-/// Longest picture that is put together, in bytes.
-pub const LONGEST_PICTURE: usize = 8 << 20;
 /// Most units of one picture.
 const MOST_UNITS: usize = 2048;
 const LENGTH: usize = 4;

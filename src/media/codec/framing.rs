@@ -1,0 +1,203 @@
+//! How NAL units are told apart in a frame: by lengths in front of them (ISO 14496-15), as containers want it, or by
+//! start codes (H.264 and H.265, annex B), as some publishers send them where lengths should be. What comes in is
+//! looked at, because what a configuration says about it may be wrong, missing or late; what goes on has lengths of 4
+//! bytes.
+
+use crate::media::frame::Nals;
+use bytes::{BufMut, Bytes, BytesMut};
+
+/// Most units of one frame that are taken out of annex B.
+const MOST_UNITS: usize = 2048;
+
+/// The ways to tell units apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// Lengths of so many bytes: 1, 2 or 4.
+    Lengths(usize),
+    /// Start codes.
+    StartCodes,
+}
+
+/// A frame with lengths of 4 bytes, and how it came. `expected`, if it fits, is taken before the others; without it
+/// lengths of 4 bytes are. A frame that fits nothing is cut where the expected lengths no longer fit; `None` if not
+/// even one unit is whole then.
+pub fn to_lengths(frame: &Bytes, expected: Option<Framing>) -> Option<(Bytes, Framing)> {
+    let usual = Framing::Lengths(4);
+    let first = expected.unwrap_or(usual);
+    let others = [usual, Framing::StartCodes, Framing::Lengths(2), Framing::Lengths(1)];
+    let ways = || std::iter::once(first).chain(others.into_iter().filter(move |way| *way != first));
+    let fitting = ways().find(|way| fits(frame, *way));
+    let (framing, frame) = match fitting.unwrap_or(first) {
+        Framing::Lengths(4) if fitting.is_some() => (usual, frame.clone()),
+        Framing::Lengths(size) => (Framing::Lengths(size), with_long_lengths(frame, size)),
+        Framing::StartCodes => (Framing::StartCodes, joined(start_coded(frame))),
+    };
+    Nals::of(&frame).next().is_some().then_some((frame, framing))
+}
+
+/// The units of bytes that begin with a start code.
+pub fn start_coded(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = behind_start_code(bytes);
+    std::iter::from_fn(move || {
+        let unit = rest?;
+        let (unit, next) = match unit.windows(3).position(|three| three == [0, 0, 1]) {
+            Some(end) => unit.split_at_checked(end)?,
+            None => (unit, &[][..]),
+        };
+        rest = next.get(3..);
+        let end = unit.iter().rposition(|byte| *byte != 0).map_or(0, |last| last.saturating_add(1));
+        unit.get(..end)
+    })
+    .filter(|unit| !unit.is_empty())
+    .take(MOST_UNITS)
+}
+
+/// What stands behind the start code that `bytes` begin with, if they do.
+fn behind_start_code(bytes: &[u8]) -> Option<&[u8]> {
+    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+    bytes.get(zeros..).filter(|_| zeros >= 2)?.strip_prefix(&[1])
+}
+
+/// Units behind lengths of 4 bytes.
+pub fn joined<'a>(units: impl Iterator<Item = &'a [u8]>) -> Bytes {
+    let mut out = BytesMut::new();
+    units.for_each(|unit| put(&mut out, unit));
+    out.freeze()
+}
+
+/// Appends a unit behind its length in 4 bytes.
+pub fn put(out: &mut BytesMut, unit: &[u8]) {
+    out.put_u32(u32::try_from(unit.len()).unwrap_or(0));
+    out.put_slice(unit);
+}
+
+/// Whether a frame is whole units told apart in this way. No unit has its highest bit set (forbidden_zero_bit).
+fn fits(frame: &[u8], framing: Framing) -> bool {
+    let sound = |unit: &[u8]| unit.first().is_none_or(|byte| byte & 0x80 == 0);
+    match framing {
+        Framing::Lengths(size) => {
+            let mut rest = frame;
+            let mut some = false;
+            while let Some((unit, behind)) = split(rest, size) {
+                // Lengths of four bytes would read as ones of two with an empty unit before each.
+                if !sound(unit) || (unit.is_empty() && size < 4) {
+                    return false;
+                }
+                some |= !unit.is_empty();
+                rest = behind;
+            }
+            some && rest.is_empty()
+        }
+        Framing::StartCodes => {
+            behind_start_code(frame).is_some_and(|unit| !unit.is_empty()) && start_coded(frame).all(sound)
+        }
+    }
+}
+
+/// The first unit behind a length of `size` bytes, and what follows it.
+fn split(bytes: &[u8], size: usize) -> Option<(&[u8], &[u8])> {
+    let (head, behind) = bytes.split_at_checked(size)?;
+    let length = head.iter().fold(0_usize, |length, byte| (length << 8) | usize::from(*byte));
+    behind.split_at_checked(length)
+}
+
+/// Units behind lengths of 4 bytes, from lengths of `size`. Ends at a length that does not fit.
+fn with_long_lengths(frame: &[u8], size: usize) -> Bytes {
+    let mut rest = frame;
+    joined(
+        std::iter::from_fn(|| {
+            let (unit, behind) = split(rest, size)?;
+            rest = behind;
+            Some(unit)
+        })
+        .filter(|unit| !unit.is_empty()),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const CODES: Framing = Framing::StartCodes;
+
+    fn lengths(size: usize, units: &[&[u8]]) -> Bytes {
+        let one = |unit: &&[u8]| [&(unit.len() as u32).to_be_bytes()[4 - size..], unit].concat();
+        units.iter().flat_map(one).collect()
+    }
+
+    fn codes(units: &[&[u8]]) -> Bytes {
+        let one = |(at, unit): (usize, &&[u8])| {
+            [if at % 2 == 0 { &[0, 0, 0, 1][..] } else { &[0, 0, 1] }, unit].concat()
+        };
+        units.iter().enumerate().flat_map(one).collect()
+    }
+
+    fn of(frame: &Bytes, expected: Option<Framing>) -> Option<(Vec<u8>, Framing)> {
+        to_lengths(frame, expected).map(|(frame, framing)| (frame.to_vec(), framing))
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_expected_the_units_are_found(
+            units in prop::collection::vec(prop::collection::vec(1_u8..0x7f, 2..250), 1..8),
+            size in prop_oneof![Just(1_usize), Just(2), Just(4)],
+            expected in prop_oneof![Just(None), Just(Some(CODES)), Just(Some(Framing::Lengths(4)))],
+        ) {
+            let units: Vec<&[u8]> = units.iter().map(|unit| &unit[..]).collect();
+            let wanted = lengths(4, &units).to_vec();
+            prop_assert_eq!(of(&codes(&units), expected).map(|f| f.0), Some(wanted.clone()));
+            // Lengths of 1 and 2 bytes may by chance read as others: a configuration that says them is believed.
+            let right = Some(Framing::Lengths(size));
+            prop_assert_eq!(of(&lengths(size, &units), right), Some((wanted.clone(), Framing::Lengths(size))));
+            prop_assert_eq!(of(&lengths(4, &units), expected), Some((wanted, Framing::Lengths(4))));
+        }
+
+        #[test]
+        fn any_bytes_are_whole_units_or_nothing(bytes in prop::collection::vec(any::<u8>(), 0..300), codes: bool) {
+            let bytes = Bytes::from(if codes { [&[0, 0, 1], &bytes[..]].concat() } else { bytes });
+            for expected in [None, Some(CODES), Some(Framing::Lengths(1)), Some(Framing::Lengths(2))] {
+                if let Some((frame, _)) = to_lengths(&bytes, expected) {
+                    let whole: usize = Nals::of(&frame).map(|unit| unit.len() + 4).sum();
+                    let empty = frame.len() - whole;
+                    prop_assert!(whole > 0 && empty.is_multiple_of(4));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_wrong_word_about_the_lengths_is_seen_through() {
+        let units: [&[u8]; 3] = [&[0x67, 1, 2], &[0x68, 3], &[0x65; 40]];
+        for size in [1, 2, 4] {
+            for said in [None, Some(Framing::Lengths(4)), Some(Framing::Lengths(2)), Some(CODES)] {
+                let found = of(&lengths(size, &units), said);
+                assert_eq!(found, Some((lengths(4, &units).to_vec(), Framing::Lengths(size))), "{said:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn start_codes_of_both_lengths_padding_and_empty_units() {
+        let bytes = [0, 0, 0, 0, 1, 0x67, 9, 0, 0, 0, 1, 0, 0, 1, 0x68, 0, 0, 1, 0x65, 1, 0, 0, 0];
+        let units: Vec<_> = start_coded(&bytes).collect();
+        assert_eq!(units, [&[0x67, 9][..], &[0x68], &[0x65, 1]]);
+        for none in [&[][..], &[1], &[0, 1, 5], &[0, 0, 2, 5], &[0, 0, 0]] {
+            assert_eq!(start_coded(none).count(), 0, "{none:?}");
+        }
+        // 325 bytes with a start code of three: they would also fit one length of four bytes.
+        let ambiguous = Bytes::from([&[0, 0, 1, 0x41][..], &[7; 321]].concat());
+        assert_eq!(of(&ambiguous, None).map(|f| f.1), Some(Framing::Lengths(4)));
+        assert_eq!(of(&ambiguous, Some(CODES)).map(|f| f.1), Some(CODES), "who sends start codes goes on so");
+    }
+
+    #[test]
+    fn a_frame_that_is_cut_short_keeps_its_whole_units() {
+        let whole = lengths(4, &[&[0x41, 1, 2], &[0x41, 3, 4]]);
+        let cut = whole.slice(..whole.len() - 1);
+        assert_eq!(of(&cut, None), Some((lengths(4, &[&[0x41, 1, 2]]).to_vec(), Framing::Lengths(4))));
+        for nothing in [&[][..], &[0], &[0, 0, 0, 9, 1], &[0; 8], &[0xff; 40], &[0, 0, 0, 1]] {
+            assert_eq!(of(&Bytes::copy_from_slice(nothing), None), None, "{nothing:?}");
+        }
+    }
+}
