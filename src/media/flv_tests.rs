@@ -1,7 +1,9 @@
 //! Tests of FLV tags: read as real programs write them, written so that they read the same.
 
 use super::*;
-use crate::media::codec::opus;
+use crate::media::codec::{h264, opus};
+use crate::media::frame::Frame;
+use crate::media::track::{AudioCodec, VideoTrack};
 use proptest::prelude::*;
 
 /// x264, 1280x720, High, with B-frames.
@@ -19,30 +21,30 @@ fn bytes(parts: &[&[u8]]) -> Bytes {
     Bytes::from(parts.concat())
 }
 
-fn with_avc() -> TagReader {
-    let mut reader = TagReader::default();
-    assert_eq!(reader.video(&Bytes::from(header::video(&avc()))), Ok(Tag::Video(avc())));
-    reader
+fn video(body: &[&[u8]]) -> Result<Tag, TagError> {
+    TagReader::default().video(&bytes(body))
 }
 
 fn coded(tag: Result<Tag, TagError>) -> Coded {
     match tag {
-        Ok(Tag::Frame(coded)) => coded,
+        Ok(Tag::Video(_, coded)) => coded,
+        Ok(Tag::Packets(packets)) => packets.first,
         other => panic!("no frame: {other:?}"),
     }
 }
 
 #[test]
 fn plain_h264() {
-    let mut reader = with_avc();
+    let header = header::video(&avc());
+    assert_eq!(video(&[&header]), Ok(Tag::Configuration(VideoCodec::H264, avc().config)));
     let nal = [0, 0, 0, 2, 0x65, 1];
-    let key = coded(reader.video(&bytes(&[&[0x17, 1, 0, 0, 80], &nal])));
+    let key = coded(video(&[&[0x17, 1, 0, 0, 80], &nal]));
     assert!(key.keyframe);
     assert_eq!((key.composition, &key.payload[..]), (MediaTime::from_millis(80), &nal[..]));
-    let late = coded(reader.video(&bytes(&[&[0x27, 1, 0xff, 0xff, 0xd8], &nal])));
+    let late = coded(video(&[&[0x27, 1, 0xff, 0xff, 0xd8], &nal]));
     assert!(!late.keyframe);
     assert_eq!(late.composition, MediaTime::from_millis(-40));
-    assert_eq!(reader.video(&bytes(&[&[0x17, 2, 0, 0, 0]])), Ok(Tag::End(TrackKind::Video)));
+    assert_eq!(video(&[&[0x17, 2, 0, 0, 0]]), Ok(Tag::End(TrackKind::Video)));
     for nothing in [
         &[][..],
         &[0x17],
@@ -52,85 +54,61 @@ fn plain_h264() {
         &[0x17, 1, 0, 0, 0],
         &[0x17, 9, 0, 0, 0, 1],
     ] {
-        assert_eq!(reader.video(&bytes(&[nothing])), Ok(Tag::Nothing), "{nothing:?}");
+        assert_eq!(video(&[nothing]), Ok(Tag::Nothing), "{nothing:?}");
     }
-    // Before its configuration a frame says nothing.
-    assert_eq!(TagReader::default().video(&bytes(&[&[0x17, 1, 0, 0, 0], &nal])), Ok(Tag::Nothing));
-}
-
-#[test]
-fn nal_lengths_become_four_bytes() {
-    for (length, body) in [(1, vec![2, 0x65, 1, 1, 0x41]), (2, vec![0, 2, 0x65, 1, 0, 1, 0x41])] {
-        let mut tag = header::video(&avc());
-        tag[5 + 4] = 0xfc | (length - 1);
-        let mut reader = TagReader::default();
-        assert_eq!(reader.video(&Bytes::from(tag)), Ok(Tag::Video(avc())), "the track says 4");
-        let frame = coded(reader.video(&bytes(&[&[0x17, 1, 0, 0, 0], &body])));
-        assert_eq!(&frame.payload[..], [0, 0, 0, 2, 0x65, 1, 0, 0, 0, 1, 0x41]);
-        let cut = coded(reader.video(&bytes(&[&[0x17, 1, 0, 0, 0], &body[..body.len() - 1]])));
-        assert_eq!(&cut.payload[..], [0, 0, 0, 2, 0x65, 1]);
-    }
-    let mut tag = header::video(&avc());
-    tag[5 + 4] = 0xfe;
-    assert!(matches!(TagReader::default().video(&Bytes::from(tag)), Err(TagError::Config(_))));
 }
 
 #[test]
 fn enhanced_video() {
-    let mut reader = TagReader::default();
     let config = avc().config;
-    let start = reader.video(&bytes(&[&[0x90], b"avc1", &config]));
-    assert_eq!(start, Ok(Tag::Video(avc())));
-    let frame = coded(reader.video(&bytes(&[&[0x91], b"avc1", &[0, 0, 33], &[0, 0, 0, 1, 0x65]])));
+    assert_eq!(video(&[&[0x90], b"avc1", &config]), Ok(Tag::Configuration(VideoCodec::H264, config.clone())));
+    let frame = coded(video(&[&[0x91], b"avc1", &[0, 0, 33], &[0, 0, 0, 1, 0x65]]));
     assert_eq!((frame.composition, frame.keyframe), (MediaTime::from_millis(33), true));
-    let frame = coded(reader.video(&bytes(&[&[0xa3], b"avc1", &[0, 0, 0, 1, 0x41]])));
+    let frame = coded(video(&[&[0xa3], b"avc1", &[0, 0, 0, 1, 0x41]]));
     assert_eq!((frame.composition, frame.keyframe, frame.payload.len()), (MediaTime::ZERO, false, 5));
-    assert_eq!(reader.video(&bytes(&[&[0x92], b"avc1"])), Ok(Tag::End(TrackKind::Video)));
-    assert_eq!(reader.video(&bytes(&[&[0x94], b"avc1", &[2, 0, 9]])), Ok(Tag::Nothing));
-    // A command frame has no FourCC.
-    assert_eq!(reader.video(&bytes(&[&[0xd1, 0]])), Ok(Tag::Nothing));
-    assert_eq!(reader.video(&bytes(&[&[0x96], b"avc1"])), Err(TagError::Multitrack));
-    assert_eq!(reader.video(&bytes(&[&[0x91], b"vp08", &[0]])), Err(TagError::FourCc("vp08".into())));
-    assert_eq!(reader.video(&bytes(&[&[0x91], &[0x1b, 1, 2, 3]])), Err(TagError::FourCc("????".into())));
-    assert_eq!(reader.video(&bytes(&[&[0x91], b"av"])), Err(TagError::Short));
+    assert_eq!(video(&[&[0x92], b"avc1"]), Ok(Tag::End(TrackKind::Video)));
+    assert_eq!(video(&[&[0x94], b"avc1", &[2, 0, 9]]), Ok(Tag::Nothing));
+    // libaom's first one is empty. A command frame has no FourCC.
+    assert_eq!(video(&[&[0x90], b"av01"]), Ok(Tag::Nothing));
+    assert_eq!(video(&[&[0xd1, 0]]), Ok(Tag::Nothing));
+    assert_eq!(video(&[&[0x96], b"avc1"]), Err(TagError::Multitrack));
+    assert_eq!(video(&[&[0x91], b"vp08", &[0]]), Err(TagError::FourCc("vp08".into())));
+    assert_eq!(video(&[&[0x91], &[0x1b, 1, 2, 3]]), Err(TagError::FourCc("????".into())));
+    assert_eq!(video(&[&[0x91], b"av"]), Err(TagError::Short));
     // AV1 and VP9 have no composition time.
-    reader.video(&bytes(&[&[0x90], b"av01", &[0x81, 0, 0, 0]])).unwrap();
-    let frame = coded(reader.video(&bytes(&[&[0x91], b"av01", &[1, 2, 3, 4]])));
-    assert_eq!(&frame.payload[..], [1, 2, 3, 4]);
+    assert_eq!(&coded(video(&[&[0x91], b"av01", &[1, 2, 3, 4]])).payload[..], [1, 2, 3, 4]);
 }
 
 #[test]
 fn mod_ex_adds_nanoseconds() {
-    let mut reader = with_avc();
     let nal = [0, 0, 0, 1, 0x65];
     // Three bytes of data (size less one first), then kind 0 and the packet type that follows.
-    let tag = bytes(&[&[0x97, 2, 0x01, 0x86, 0xa0, 0x03], b"avc1", &nal]);
-    let frame = coded(reader.video(&tag));
+    let frame = coded(video(&[&[0x97, 2, 0x01, 0x86, 0xa0, 0x03], b"avc1", &nal]));
     assert_eq!((frame.offset, &frame.payload[..]), (MediaTime::from_nanos(100_000), &nal[..]));
     // A long one of an unknown kind, and one behind it.
     let long = [0u8; 300];
-    let tag = bytes(&[&[0x97, 255, 0x01, 0x2b], &long, &[0x57, 2, 0, 0, 1, 0x03], b"avc1", &nal]);
-    assert_eq!(coded(reader.video(&tag)).offset, MediaTime::from_nanos(1));
+    let frame = coded(video(&[&[0x97, 255, 0x01, 0x2b], &long, &[0x57, 2, 0, 0, 1, 0x03], b"avc1", &nal]));
+    assert_eq!(frame.offset, MediaTime::from_nanos(1));
     let endless: Vec<u8> = [&[0x97][..], &[0, 0, 0x17].repeat(50)].concat();
-    assert_eq!(reader.video(&Bytes::from(endless)), Err(TagError::Short));
+    assert_eq!(video(&[&endless]), Err(TagError::Short));
     for cut in 1..6 {
-        let tag = bytes(&[&[0x97, 2, 0x01, 0x86, 0xa0, 0x03]]).slice(..cut);
-        assert_eq!(reader.video(&tag), Err(TagError::Short), "{cut}");
+        assert_eq!(video(&[&[0x97, 2, 0x01, 0x86, 0xa0, 0x03][..cut]]), Err(TagError::Short), "{cut}");
     }
 }
 
 #[test]
-fn sound() {
+fn audio() {
     let mut reader = TagReader::default();
     let aac = AudioTrack::aac(Bytes::from_static(&[0x12, 0x10])).unwrap();
-    assert_eq!(reader.audio(&bytes(&[&[0xaf, 1, 1, 2]])), Ok(Tag::Nothing));
-    assert_eq!(reader.audio(&bytes(&[&header::audio(&aac)])), Ok(Tag::Audio(aac, None)));
+    assert_eq!(reader.audio(&bytes(&[&[0xaf, 1, 1, 2]])), Ok(Tag::Early));
+    assert_eq!(reader.audio(&bytes(&[&header::audio(&aac)])), Ok(Tag::Audio(aac)));
     assert_eq!(&coded(reader.audio(&bytes(&[&[0xaf, 1, 1, 2]]))).payload[..], [1, 2]);
     for nothing in [&[][..], &[0xaf], &[0xaf, 0], &[0xaf, 1], &[0xaf, 7, 1]] {
         assert_eq!(reader.audio(&bytes(&[nothing])), Ok(Tag::Nothing), "{nothing:?}");
     }
+    assert!(matches!(reader.audio(&bytes(&[&[0xaf, 0, 0x16, 0x88]])), Err(TagError::Config(_))));
     let opus = AudioTrack::opus(opus::head(2)).unwrap();
-    assert_eq!(reader.audio(&bytes(&[&header::audio(&opus)])), Ok(Tag::Audio(opus, None)));
+    assert_eq!(reader.audio(&bytes(&[&header::audio(&opus)])), Ok(Tag::Audio(opus)));
     assert_eq!(&coded(reader.audio(&bytes(&[&[0x91], b"Opus", &[0xfc, 5]]))).payload[..], [0xfc, 5]);
     assert_eq!(reader.audio(&bytes(&[&[0x92], b"Opus"])), Ok(Tag::End(TrackKind::Audio)));
     assert_eq!(reader.audio(&bytes(&[&[0x94], b"Opus", &[1, 2]])), Ok(Tag::Nothing));
@@ -138,30 +116,54 @@ fn sound() {
     assert_eq!(reader.audio(&bytes(&[&[0x91], b"fLaC", &[1]])), Err(TagError::FourCc("fLaC".into())));
 }
 
+/// The track that a tag's packets describe.
+fn described(tag: Result<Tag, TagError>) -> Option<AudioTrack> {
+    match tag {
+        Ok(Tag::Packets(packets)) => packets.track,
+        other => panic!("no packets: {other:?}"),
+    }
+}
+
 #[test]
-fn sound_without_configuration_announces_itself() {
+fn audio_without_configuration_announces_itself() {
     let mut reader = TagReader::default();
     // MPEG-1 layer III, 48 kHz, joint stereo.
     let mp3 = [0xff, 0xfb, 0x94, 0x44, 9];
-    match reader.audio(&bytes(&[&[0x2f], &mp3])) {
-        Ok(Tag::Audio(track, Some(first))) => {
-            assert_eq!((track.codec, track.sample_rate, track.channels), (AudioCodec::Mp3, 48_000, 2));
-            assert_eq!(&first.payload[..], mp3);
-        }
-        other => panic!("{other:?}"),
-    }
-    assert_eq!(&coded(reader.audio(&bytes(&[&[0x2f], &mp3]))).payload[..], mp3);
+    let track = described(reader.audio(&bytes(&[&[0x2f], &mp3])));
+    assert_eq!(track, Some(AudioTrack::plain(AudioCodec::Mp3, 48_000, 2)));
+    assert_eq!(described(reader.audio(&bytes(&[&[0x2f], &mp3]))), None, "once");
     for (first, codec, channels) in [(0x72, AudioCodec::G711A, 1), (0x83, AudioCodec::G711U, 2)] {
-        match reader.audio(&bytes(&[&[first], &[1; 160]])) {
-            Ok(Tag::Audio(track, Some(_))) => {
-                assert_eq!((track.codec, track.sample_rate, track.channels), (codec, 8_000, channels));
-            }
-            other => panic!("{other:?}"),
-        }
+        let track = described(reader.audio(&bytes(&[&[first], &[1; 160]])));
+        assert_eq!(track, Some(AudioTrack::plain(codec, 8_000, channels)));
+    }
+    // Opus says in each packet whether it is stereo.
+    for (toc, channels) in [(0xfc, 2), (0xf8, 1)] {
+        let track = described(TagReader::default().audio(&bytes(&[&[0x91], b"Opus", &[toc, 5]])));
+        assert_eq!(track, Some(AudioTrack::opus(opus::head(channels)).unwrap()));
     }
     assert_eq!(TagReader::default().audio(&bytes(&[&[0x2f], &[1, 2, 3, 4]])), Ok(Tag::Nothing));
-    assert_eq!(mp3_header(&[0xff, 0xe3, 0x18, 0xc4]), Some((8_000, 1)), "MPEG-2.5");
-    assert_eq!(mp3_header(&[0xff, 0xfb, 0x9c, 0x44]), None, "a reserved rate");
+    assert_eq!(reading::mp3_header(&[0xff, 0xe3, 0x18, 0xc4]), Some((8_000, 1)), "MPEG-2.5");
+    assert_eq!(reading::mp3_header(&[0xff, 0xfb, 0x9c, 0x44]), None, "a reserved rate");
+}
+
+#[test]
+fn adts_in_place_of_raw_aac() {
+    // LC, 44.1 kHz, stereo, 9 bytes with the header; and 48 kHz.
+    let frame = |rate: u8| [0xff, 0xf1, 0x40 | (rate << 2), 0x80, 0x01, 0x3f, 0xfc, 0x21, 5];
+    let mut reader = TagReader::default();
+    let sent = bytes(&[&[0xaf, 1], &frame(4), &frame(4)]);
+    let Ok(Tag::Packets(packets)) = reader.audio(&sent) else { panic!("no packets") };
+    assert_eq!(packets.track.map(|track| (track.sample_rate, track.channels)), Some((44_100, 2)));
+    assert!(packets.adts);
+    let more: Vec<_> =
+        packets.more.iter().map(|coded| (coded.offset.millis(), coded.payload.len())).collect();
+    assert_eq!((packets.first.payload.len(), more), (2, vec![(23, 2)]));
+    assert_eq!(described(reader.audio(&sent)), None, "the same is no news");
+    assert_eq!(described(reader.audio(&bytes(&[&[0xaf, 1], &frame(3)]))).unwrap().sample_rate, 48_000);
+    // A configuration that came by itself knows better: HE-AAC does not fit into ADTS.
+    let track = AudioTrack::aac(Bytes::from_static(&[0x12, 0x10])).unwrap();
+    reader.audio(&bytes(&[&header::audio(&track)])).unwrap();
+    assert_eq!(described(reader.audio(&bytes(&[&[0xaf, 1], &frame(3)]))), None);
 }
 
 #[test]
@@ -179,9 +181,10 @@ fn what_is_not_carried_is_refused_by_name() {
 
 #[test]
 fn the_old_dialect_of_h265_is_understood() {
-    let mut reader = TagReader { video: Some((VideoCodec::H265, 4)), audio: None };
-    let frame = coded(reader.video(&bytes(&[&[0x1c, 1, 0, 0, 40], &[0, 0, 0, 1, 0x26]])));
+    let frame = coded(video(&[&[0x1c, 1, 0, 0, 40], &[0, 0, 0, 1, 0x26]]));
     assert_eq!((frame.keyframe, frame.composition), (true, MediaTime::from_millis(40)));
+    let record = Ok(Tag::Configuration(VideoCodec::H265, Bytes::from_static(&[1, 2])));
+    assert_eq!(video(&[&[0x1c, 0, 0, 0, 0], &[1, 2]]), record);
 }
 
 fn frame(track: TrackKind, dts: i64, composition: i64, keyframe: bool, payload: &[u8]) -> Frame {
@@ -207,14 +210,15 @@ proptest! {
         let composition = if reorders { composition } else { 0 };
         let frame = frame(TrackKind::Video, 5000, composition, keyframe, &payload);
         let tag = bytes(&[Prefix::of_video(codec, &frame).bytes(), &payload]);
-        let read = coded(TagReader { video: Some((codec, 4)), audio: None }.video(&tag));
+        let Ok(Tag::Video(of, read)) = TagReader::default().video(&tag) else { panic!("no frame") };
+        prop_assert_eq!(of, codec);
         prop_assert_eq!(read.composition, MediaTime::from_millis(composition));
         prop_assert_eq!((read.keyframe, &read.payload[..]), (keyframe, &payload[..]));
     }
 
     #[test]
     fn any_bytes_are_a_tag_or_an_error(tags in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 0..6)) {
-        let mut reader = with_avc();
+        let mut reader = TagReader::default();
         for tag in tags {
             let _ = reader.video(&Bytes::from(tag.clone()));
             let _ = reader.audio(&Bytes::from(tag));

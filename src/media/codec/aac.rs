@@ -166,9 +166,85 @@ pub fn lc(sample_rate: u32, channels: u8) -> Result<Bytes, ConfigError> {
     Ok(Bytes::copy_from_slice(&word.to_be_bytes()))
 }
 
+/// Packets behind ADTS headers (ISO 14496-3, 1.A.2.2), and what the headers say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Adts {
+    /// The AudioSpecificConfig that the first header stands for.
+    pub config: Bytes,
+    /// Samples a second.
+    pub sample_rate: u32,
+    /// The packets without headers.
+    pub packets: Vec<Bytes>,
+}
+
+/// Takes ADTS headers off. `None` for what is not whole frames behind such headers; a raw packet never looks like that,
+/// since it would begin with its end.
+pub fn adts(bytes: &Bytes) -> Option<Adts> {
+    let (mut config, mut sample_rate, mut packets) = (None, 0, Vec::new());
+    let mut at = 0_usize;
+    while at < bytes.len() {
+        let [sync, kind, form, length, middle, end, _] = *bytes.get(at..)?.first_chunk::<7>()?;
+        // Twelve bits of sync, one of the version, two of the layer; frames of several packets are not made by anybody.
+        if sync != 0xff || kind & 0xf6 != 0xf0 || bytes.get(at.checked_add(6)?)? & 3 != 0 {
+            return None;
+        }
+        let head = if kind & 1 == 1 { 7 } else { 9 };
+        let whole = (usize::from(length & 3) << 11) | (usize::from(middle) << 3) | usize::from(end >> 5);
+        let (from, to) = (at.checked_add(head)?, at.checked_add(whole)?);
+        if from >= to || to > bytes.len() {
+            return None;
+        }
+        let object = u16::from(form >> 6).checked_add(1)?;
+        let rate = usize::from((form >> 2) & 15);
+        let channels = (u16::from(form & 1) << 2) | u16::from(length >> 6);
+        sample_rate = *RATES.get(rate)?;
+        let word = (object << 11) | (u16::try_from(rate).ok()? << 7) | (channels << 3);
+        config.get_or_insert_with(|| Bytes::copy_from_slice(&word.to_be_bytes()));
+        packets.push(bytes.slice(from..to));
+        at = to;
+    }
+    Some(Adts { config: config?, sample_rate, packets })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// An ADTS frame, LC.
+    fn frame(rate: u8, channels: u8, checked: bool, packet: &[u8]) -> Vec<u8> {
+        let head = if checked { 9 } else { 7 };
+        let length = packet.len() + head;
+        let mut out = vec![
+            0xff,
+            if checked { 0xf0 } else { 0xf1 },
+            (1 << 6) | (rate << 2) | (channels >> 2),
+            (channels << 6) | (length >> 11) as u8,
+            (length >> 3) as u8,
+            (length << 5) as u8 | 0x1f,
+            0xfc,
+        ];
+        out.resize(head, 0);
+        [&out, packet].concat()
+    }
+
+    #[test]
+    fn adts_headers_come_off() {
+        let one = adts(&frame(4, 2, false, &[0x21, 5]).into()).unwrap();
+        assert_eq!((one.config, one.sample_rate), (lc(44_100, 2).unwrap(), 44_100));
+        assert_eq!(one.packets, [Bytes::from_static(&[0x21, 5])]);
+        let two = [frame(3, 1, true, &[1; 700]), frame(3, 1, false, &[2; 8000])].concat();
+        let two = adts(&two.into()).unwrap();
+        assert_eq!(two.config, lc(48_000, 1).unwrap());
+        assert_eq!(two.packets.iter().map(Bytes::len).collect::<Vec<_>>(), [700, 8000]);
+        let whole = frame(4, 2, false, &[0x21, 5]);
+        for end in 0..whole.len() {
+            assert_eq!(adts(&Bytes::copy_from_slice(&whole[..end])), None, "{end}");
+        }
+        let more = [&whole[..], &[0]].concat();
+        assert_eq!(adts(&more.into()), None);
+        assert_eq!(adts(&frame(13, 2, false, &[1]).into()), None, "a reserved rate");
+        assert_eq!(adts(&Bytes::from_static(&[0x21, 0x10, 4, 0x60, 0x8c, 0x1c, 0, 0])), None, "a raw packet");
+    }
 
     #[test]
     fn what_is_written_is_read() {

@@ -16,12 +16,12 @@ const RECORD_HEAD: usize = 4;
 pub mod obu {
     /// Sequence header.
     pub const SEQUENCE: u8 = 1;
-    /// Frame header without the frame.
-    pub const FRAME_HEADER: u8 = 3;
-    /// Tiles of a frame.
-    pub const TILES: u8 = 4;
-    /// A frame with its header.
-    pub const FRAME: u8 = 6;
+    /// The border between two moments.
+    pub const DELIMITER: u8 = 2;
+    /// Metadata.
+    pub const METADATA: u8 = 5;
+    /// Nothing.
+    pub const PADDING: u8 = 15;
 }
 
 /// One unit: its type and what stands behind its header.
@@ -70,9 +70,11 @@ pub fn sequence_header(frame: &[u8]) -> Option<&[u8]> {
     units(frame).find(|unit| unit.kind == obu::SEQUENCE).map(|unit| unit.body)
 }
 
-/// Whether a frame holds something to show or to decode, beside headers, delimiters and metadata.
-pub fn has_frame(frame: &[u8]) -> bool {
-    units(frame).any(|unit| matches!(unit.kind, obu::FRAME_HEADER | obu::TILES | obu::FRAME))
+/// Whether what should be a frame is none: headers, delimiters, metadata and nothing else.
+pub fn is_loose(frame: &[u8]) -> bool {
+    let around = [obu::SEQUENCE, obu::DELIMITER, obu::METADATA, obu::PADDING];
+    let mut units = units(frame).peekable();
+    units.peek().is_some() && units.all(|unit| around.contains(&unit.kind))
 }
 
 /// A track from its record. One without units, or whose units cannot be read, says no size.
@@ -263,12 +265,12 @@ mod tests {
             let said = track(Bytes::from_static(record)).unwrap();
             assert_eq!((said.width, said.height), (320, 180));
             let frame = [&[0x12, 0][..], &record[4..], &[0x32, 3, 0x10, 0, 0x87]].concat();
-            assert!(has_frame(&frame) && !has_frame(&record[4..]) && !has_frame(&[0x12, 0]));
+            assert!(!is_loose(&frame) && is_loose(&record[4..]) && is_loose(&[0x12, 0]));
             let made = track_of(sequence_header(&frame).unwrap()).unwrap();
             assert_eq!(made.config, record, "the same as the encoder's own");
         }
-        // ffmpeg's frame that shows an earlier one: a header alone.
-        assert!(has_frame(&[0x12, 0, 0x1a, 1, 0xc8]));
+        // A frame that shows an earlier one is a header alone; what cannot be read is somebody's frame.
+        assert!(!is_loose(&[0x12, 0, 0x1a, 1, 0xc8]) && !is_loose(&[]) && !is_loose(&[1, 2, 3]));
     }
 
     #[test]
@@ -290,7 +292,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
-            let _ = (has_frame(&bytes), sequence_header(&bytes));
+            let _ = (is_loose(&bytes), sequence_header(&bytes));
             if let Ok(track) = track_of(&bytes) {
                 prop_assert!(track.width > 0 && track.height > 0);
                 prop_assert_eq!(sequence_header(&track.config[RECORD_HEAD..]), Some(&bytes[..]));

@@ -204,12 +204,13 @@ mod tests {
             assert_eq!(times, [low(start), low(start), low(start + 20), low(start + 21)]);
             assert_eq!(&messages[0].payload[..], b"\x02\x00\x0aonMetaData\x05");
             let mut tags = TagReader::default();
-            assert_eq!(tags.video(&messages[1].payload), Ok(Tag::Video(tracks.video.clone().unwrap())));
-            assert_eq!(tags.audio(&messages[2].payload), Ok(Tag::Audio(tracks.audio.clone().unwrap(), None)));
-            let Ok(Tag::Frame(picture)) = tags.video(&messages[3].payload) else { panic!("no frame") };
+            let config = tracks.video.clone().unwrap().config;
+            assert_eq!(tags.video(&messages[1].payload), Ok(Tag::Configuration(VideoCodec::H264, config)));
+            assert_eq!(tags.audio(&messages[2].payload), Ok(Tag::Audio(tracks.audio.clone().unwrap())));
+            let Ok(Tag::Video(_, picture)) = tags.video(&messages[3].payload) else { panic!("no frame") };
             assert_eq!((&picture.payload, picture.composition.millis()), (&frames[0].payload, 80));
-            let Ok(Tag::Frame(sound)) = tags.audio(&messages[4].payload) else { panic!("no frame") };
-            assert_eq!(sound.payload, frames[1].payload);
+            let Ok(Tag::Packets(sound)) = tags.audio(&messages[4].payload) else { panic!("no packets") };
+            assert_eq!(sound.first.payload, frames[1].payload);
         }
     }
 

@@ -16,9 +16,11 @@ use crate::protocol::rtmp::ingest::{Ingest, Step};
 use crate::protocol::rtmp::session::SessionError;
 use crate::protocol::rtmp::session::server::{Event, Peer, ServerSession, Wish};
 use crate::protocol::rtmp::wire::message::Message;
+use crate::telemetry::Log;
 use bytes::Bytes;
 use std::future::{Future, pending};
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -54,6 +56,25 @@ struct Publishing {
     name: String,
     buffer: Vec<u8>,
     steps: Vec<Step>,
+}
+
+impl Publishing {
+    /// Gives the hub and the log what the messages made.
+    fn hand_over(&mut self, log: &Log, remote: SocketAddr) {
+        let now = Now::read();
+        for step in self.steps.drain(..) {
+            match step {
+                Step::Headers(tracks) => self.publisher.headers(tracks),
+                Step::Metadata(body) => self.publisher.metadata(body),
+                Step::Ready => self.publisher.ready(now),
+                Step::Frame(frame) => self.publisher.frame(frame, now.mono),
+                Step::Note(note) if note.is_loss() => {
+                    log.warn(format_args!("rtmp: {remote} publishes {}: {note}", self.name));
+                }
+                Step::Note(note) => log.info(format_args!("rtmp: {remote} publishes {}: {note}", self.name)),
+            }
+        }
+    }
 }
 
 /// Why a connection ends.
@@ -373,20 +394,11 @@ impl Connection {
 
     fn media(&mut self, message: Message) -> Result<(), End> {
         let Part::Publishes(publishing) = &mut self.part else { return Ok(()) };
-        let Publishing { publisher, ingest, steps, .. } = &mut **publishing;
         self.client.counters.timestamp_ms.store(message.timestamp.into(), Ordering::Relaxed);
-        let taken = ingest.take(message, steps);
-        let now = Now::read();
-        for step in steps.drain(..) {
-            match step {
-                Step::Headers(tracks) => publisher.headers(tracks),
-                Step::Metadata(body) => publisher.metadata(body),
-                Step::Ready => publisher.ready(now),
-                Step::Frame(frame) => publisher.frame(frame, now.mono),
-            }
-        }
+        let taken = publishing.ingest.take(message, &mut publishing.steps);
+        let remote = self.client.remote;
+        publishing.hand_over(&self.shared.log, remote);
         if let Err(error) = taken {
-            let remote = self.client.remote;
             self.shared.log.warn(format_args!("rtmp: {remote} may not publish {}: {error}", publishing.name));
             self.session.reject_stream(&error.to_string());
             return Err(End::Goodbye);
@@ -395,7 +407,9 @@ impl Connection {
     }
 
     /// Frees the name and tells the readers.
-    fn ended(&self, publishing: Box<Publishing>, how: &str) {
+    fn ended(&self, mut publishing: Box<Publishing>, how: &str) {
+        publishing.ingest.finish(&mut publishing.steps);
+        publishing.hand_over(&self.shared.log, self.client.remote);
         let Publishing { publisher, name, .. } = *publishing;
         publisher.flush(Now::read());
         publisher.end();

@@ -220,7 +220,17 @@ impl ClientSession {
         match message.kind {
             kind::AUDIO | kind::VIDEO | kind::DATA => self.events.push_back(Event::Media(message)),
             kind::AGGREGATE => self.events.extend(aggregated(&message).into_iter().map(Event::Media)),
-            kind::COMMAND | kind::COMMAND_AMF3 => self.answer(&Command::read(&message)?),
+            kind::COMMAND | kind::COMMAND_AMF3 => match Command::read(&message) {
+                Ok(command) => self.answer(&command),
+                // What is no answer to us may be unreadable; the bounds hold for it too.
+                Err(SessionError::Amf(error))
+                    if error.limit().is_none()
+                        && !matches!(
+                            command::name(&message).as_deref(),
+                            Some("_result" | "_error" | "onStatus" | "close")
+                        ) => {}
+                Err(error) => return Err(error),
+            },
             kind::WINDOW_SIZE => {
                 self.window = number(&message.payload).unwrap_or(u32::MAX).clamp(4096, 2_500_000);
             }

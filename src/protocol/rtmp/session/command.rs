@@ -24,12 +24,7 @@ impl Command {
     /// # Errors
     /// The values cannot be read, or the first is no name.
     pub fn read(message: &Message) -> Result<Command, SessionError> {
-        let body = match message.kind {
-            // One byte says that AMF0 follows.
-            kind::COMMAND_AMF3 => message.payload.get(1..).unwrap_or_default(),
-            _ => &message.payload,
-        };
-        let mut values = amf0::decode(body)?.into_iter();
+        let mut values = amf0::decode(body(message))?.into_iter();
         let Some(Value::String(name)) = values.next() else {
             return Err(SessionError::Order("a command without a name"));
         };
@@ -50,6 +45,22 @@ impl Command {
     /// A text argument behind the command object, counted from 0.
     pub fn text(&self, index: usize) -> Option<&str> {
         self.argument(index).and_then(Value::as_str)
+    }
+}
+
+fn body(message: &Message) -> &[u8] {
+    match message.kind {
+        // A zero in front says that AMF0 follows; some leave it out.
+        kind::COMMAND_AMF3 => message.payload.strip_prefix(&[0]).unwrap_or(&message.payload),
+        _ => &message.payload,
+    }
+}
+
+/// The name of a command, of which the rest may be unreadable.
+pub fn name(message: &Message) -> Option<String> {
+    match amf0::Reader::new(body(message)).read() {
+        Ok(Some(Value::String(name))) => Some(name),
+        _ => None,
     }
 }
 

@@ -11,7 +11,6 @@ use crate::protocol::rtmp::wire::chunk_reader::ChunkReader;
 use crate::protocol::rtmp::wire::chunk_writer::{self, CHUNK_SIZE};
 use crate::protocol::rtmp::wire::handshake::{self, HandshakeError, PACKET, VERSION};
 use crate::protocol::rtmp::wire::message::{Message, UserControl, aggregated, kind, number};
-use bytes::Bytes;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -352,11 +351,19 @@ impl ServerSession {
             kind::AGGREGATE => aggregated(&message).into_iter().for_each(|part| self.media(part, now)),
             kind::DATA => self.media(message, now),
             kind::DATA_AMF3 => {
-                // One byte says that AMF0 follows.
-                let payload = message.payload.slice(message.payload.len().min(1)..);
+                // A zero in front says that AMF0 follows; some leave it out.
+                let head = usize::from(message.payload.first() == Some(&0));
+                let payload = message.payload.slice(head..);
                 self.media(Message { kind: kind::DATA, payload, ..message }, now);
             }
-            kind::COMMAND | kind::COMMAND_AMF3 => self.command(&Command::read(&message)?, now)?,
+            kind::COMMAND | kind::COMMAND_AMF3 => match Command::read(&message) {
+                Ok(command) => self.command(&command, now)?,
+                // What would be answered with "there is no such method", or not at all, may be unreadable; the bounds
+                // hold for it too.
+                Err(SessionError::Amf(error))
+                    if error.limit().is_none() && self.connected && !commands::is_needed(&message) => {}
+                Err(error) => return Err(error),
+            },
             kind::WINDOW_SIZE => {
                 // A window of 0 would be one acknowledgement for each byte.
                 self.window = number(&message.payload).unwrap_or(WINDOW).clamp(4096, WINDOW);
@@ -384,13 +391,4 @@ impl ServerSession {
         }
         self.events.push_back(Event::Media(message));
     }
-}
-
-/// The body of a data message that carries metadata, from `onMetaData` on, if it is one.
-pub fn metadata(body: &Bytes) -> Option<Bytes> {
-    // "@setDataFrame" tells the server to keep what follows; players get it without.
-    const SET: &[u8] = b"\x02\x00\x0d@setDataFrame";
-    const META: &[u8] = b"\x02\x00\x0aonMetaData";
-    let body = if body.starts_with(SET) { body.slice(SET.len()..) } else { body.clone() };
-    body.starts_with(META).then_some(body)
 }

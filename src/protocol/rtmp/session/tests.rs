@@ -524,13 +524,23 @@ fn received_bytes_are_acknowledged() {
 }
 
 #[test]
-fn metadata_loses_its_order_to_the_server() {
-    let body =
-        encode(&[Value::text("onMetaData"), Value::EcmaArray(vec![("width".into(), Value::Number(640.0))])]);
-    let sent = [&encode(&[Value::text("@setDataFrame")])[..], &body].concat();
-    assert_eq!(server::metadata(&sent.into()).as_deref(), Some(&body[..]));
-    assert_eq!(server::metadata(&body.clone().into()).as_deref(), Some(&body[..]));
-    assert_eq!(server::metadata(&encode(&[Value::text("onCuePoint")]).into()), None);
+fn commands_that_nobody_needs_may_be_unreadable() {
+    let sent = |name: &str, kind: u8| {
+        let mut body = encode(&[Value::text(name), Value::Number(5.0)]);
+        body.extend_from_slice(&[3, 0, 1, b'a', 0xee]);
+        let mut out = Vec::new();
+        chunk_writer::write(&mut out, 65_536, kind, 0, 0, &[], &body);
+        out
+    };
+    let mut session = connected();
+    for name in ["_checkbw", "onFCPublish", "FCPublish", "releaseStream", "nobody knows it"] {
+        assert_eq!(session.receive(&sent(name, kind::COMMAND), T), Ok(()), "{name}");
+        assert_eq!(session.receive(&sent(name, kind::COMMAND_AMF3), T), Ok(()), "{name}");
+    }
+    for name in ["createStream", "publish", "play", "deleteStream"] {
+        let error = connected().receive(&sent(name, kind::COMMAND), T).unwrap_err();
+        assert_eq!(error.to_string(), "there is no AMF type 0xee", "{name}");
+    }
 }
 
 proptest! {

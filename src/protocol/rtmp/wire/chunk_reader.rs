@@ -631,7 +631,8 @@ mod tests {
             bytes
         };
         assert_eq!(read(&header(1, 65_537, 20)), Err(ChunkError::Length(20, 65_537)));
-        assert_eq!(read(&header(1, 65_537, 18)), Err(ChunkError::Length(18, 65_537)));
+        assert_eq!(read(&header(1, (1 << 20) + 1, 18)), Err(ChunkError::Length(18, (1 << 20) + 1)));
+        assert_eq!(read(&header(1, 1 << 20, 18)), Ok(vec![]));
         assert_eq!(read(&header(1, (8 << 20) + 1, 9)), Err(ChunkError::Length(9, (8 << 20) + 1)));
         assert_eq!(read(&header(1, 8 << 20, 9)), Ok(vec![]));
         let nine: Vec<u8> = (0..9).flat_map(|id| header(id, 60_000, 8)).collect();

@@ -49,11 +49,13 @@ pub struct Message {
     pub payload: Bytes,
 }
 
-/// The longest body that is taken: media 8 MB, everything else 64 KB.
+/// The longest body that is taken: media 8 MB, commands and what steers the connection 64 KB, everything else 1 MB. It
+/// is kept only as far as it has come.
 pub const fn longest(kind: u8) -> usize {
     match kind {
         kind::AUDIO | kind::VIDEO | kind::AGGREGATE => 8 << 20,
-        _ => 64 << 10,
+        kind::COMMAND | kind::COMMAND_AMF3 | kind::SET_CHUNK_SIZE..=kind::PEER_BANDWIDTH => 64 << 10,
+        _ => 1 << 20,
     }
 }
 

@@ -8,7 +8,7 @@ use crate::protocol::rtmp::session::command::{self, Command, Level, information,
 use crate::protocol::rtmp::session::{SessionError, name};
 use crate::protocol::rtmp::wire::amf0::Value;
 use crate::protocol::rtmp::wire::chunk_writer::{self, CHUNK_SIZE};
-use crate::protocol::rtmp::wire::message::kind;
+use crate::protocol::rtmp::wire::message::{Message, kind};
 use std::time::Duration;
 
 /// Characters of texts that a client says about itself.
@@ -289,6 +289,25 @@ impl ServerSession {
         status(&mut self.out, command.stream, Level::Status, code, "");
         self.events.push_back(Event::Pause(pauses));
     }
+}
+
+/// Whether a command that cannot be read whole would have had an effect. One without a readable name would not.
+pub(super) fn is_needed(message: &Message) -> bool {
+    matches!(
+        command::name(message).as_deref(),
+        Some(
+            "connect"
+                | "createStream"
+                | "publish"
+                | "play"
+                | "play2"
+                | "deleteStream"
+                | "closeStream"
+                | "FCUnpublish"
+                | "pause"
+                | "pauseRaw"
+        )
+    )
 }
 
 /// What a client is told about a refusal.

@@ -1,0 +1,190 @@
+//! Data messages: metadata, and what travels to players as it is. None of them is needed to carry a stream, so one that
+//! cannot be read is left out and the stream goes on.
+
+use crate::protocol::rtmp::wire::amf0::{self, AmfError, Reader, Value};
+use bytes::Bytes;
+
+/// The longest message that players get, in bytes: what our own limits allow a peer to send elsewhere.
+const LONGEST: usize = 64 << 10;
+
+/// A data message.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Data {
+    /// `onMetaData`, from that string on, and what it announces.
+    Metadata(Bytes, Announced),
+    /// For players, as it is.
+    Message(Bytes),
+    /// An order to the server, or nothing.
+    Nothing,
+}
+
+/// Which tracks metadata announce.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Announced {
+    /// Video.
+    pub video: bool,
+    /// Audio.
+    pub audio: bool,
+}
+
+/// Why a data message is left out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// It is not AMF0, or not within the bounds.
+    #[error("a data message cannot be read ({0})")]
+    Amf(#[from] AmfError),
+    /// It does not begin with a name, or metadata are no list of properties.
+    #[error("a data message is none: {0}")]
+    Shape(&'static str),
+    /// Longer than [`LONGEST`].
+    #[error("a data message is too long ({0} bytes)")]
+    Long(usize),
+}
+
+/// Reads the body of a data message.
+///
+/// # Errors
+/// It is of no use to anybody.
+pub fn read(body: &Bytes) -> Result<Data, Unreadable> {
+    if body.is_empty() {
+        return Ok(Data::Nothing);
+    }
+    if body.len() > LONGEST {
+        return Err(Unreadable::Long(body.len()));
+    }
+    let mut reader = Reader::new(body);
+    let mut begin = 0;
+    let mut name = name(&mut reader)?;
+    // Tells the server to keep what follows; players get it without.
+    if name == "@setDataFrame" {
+        begin = at(&reader, body);
+        name = self::name(&mut reader)?;
+    }
+    match name.as_str() {
+        "@clearDataFrame" => Ok(Data::Nothing),
+        "onMetaData" => {
+            let properties = at(&reader, body);
+            let about = reader.read()?.unwrap_or(Value::Null);
+            if !matches!(about, Value::Object(_) | Value::EcmaArray(_) | Value::Typed(..)) {
+                return Err(Unreadable::Shape("metadata without properties"));
+            }
+            let body = body.slice(..at(&reader, body));
+            // The name may be written in another way than players know.
+            let plain = amf0::encode(&[Value::text("onMetaData")]);
+            let body = match body.get(begin..properties) {
+                Some(name) if name == plain => body.slice(begin..),
+                _ => [&plain, body.get(properties..).unwrap_or_default()].concat().into(),
+            };
+            Ok(Data::Metadata(body, announced(&about)))
+        }
+        _ => {
+            while reader.read()?.is_some() {}
+            Ok(Data::Message(body.slice(begin..)))
+        }
+    }
+}
+
+/// How far a reader has come.
+fn at(reader: &Reader<'_>, body: &Bytes) -> usize {
+    body.len().saturating_sub(reader.rest().len())
+}
+
+fn name(reader: &mut Reader<'_>) -> Result<String, Unreadable> {
+    match reader.read()? {
+        Some(Value::String(name)) => Ok(name),
+        _ => Err(Unreadable::Shape("it does not begin with a name")),
+    }
+}
+
+fn announced(about: &Value) -> Announced {
+    // A number, or a FourCC as text; 0 stands for none where an encoder always writes both.
+    let has = |key: &str| match about.get(key) {
+        Some(Value::Number(number)) => *number != 0.0,
+        Some(Value::String(text)) => !text.is_empty(),
+        _ => false,
+    };
+    Announced { video: has("videocodecid"), audio: has("audiocodecid") }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::indexing_slicing, reason = "the test's own bytes")]
+    use super::*;
+    use proptest::prelude::*;
+
+    fn set() -> Vec<u8> {
+        amf0::encode(&[Value::text("@setDataFrame")])
+    }
+
+    fn meta(codec: Value) -> Vec<u8> {
+        let properties =
+            vec![("width".to_string(), Value::Number(640.0)), ("videocodecid".to_string(), codec)];
+        amf0::encode(&[Value::text("onMetaData"), Value::EcmaArray(properties)])
+    }
+
+    fn of(parts: &[&[u8]]) -> Result<Data, Unreadable> {
+        read(&parts.concat().into())
+    }
+
+    #[test]
+    fn metadata_come_in_several_forms() {
+        let plain = meta(Value::Number(7.0));
+        let video = Announced { video: true, audio: false };
+        let wanted = Ok(Data::Metadata(plain.clone().into(), video));
+        // As it is, behind the order, with bytes behind it, with names as long strings.
+        let long = |name: &[u8]| [&[0x0c, 0, 0, 0, name.len() as u8][..], name].concat();
+        let rest = &plain[13..];
+        for parts in [
+            &[&plain[..]][..],
+            &[&set(), &plain],
+            &[&set(), &plain, &[0xff, 0, 9]],
+            &[&long(b"@setDataFrame"), &long(b"onMetaData"), rest],
+        ] {
+            assert_eq!(of(parts), wanted);
+        }
+        let none = meta(Value::Number(0.0));
+        assert_eq!(of(&[&none]), Ok(Data::Metadata(none.clone().into(), Announced::default())));
+        let named = meta(Value::text("hvc1"));
+        assert_eq!(of(&[&named]), Ok(Data::Metadata(named.clone().into(), video)));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_from_what_is_not_for_players() {
+        let name = amf0::encode(&[Value::text("onMetaData")]);
+        for (tail, why) in [
+            (vec![], Unreadable::Shape("metadata without properties")),
+            (vec![5], Unreadable::Shape("metadata without properties")),
+            (vec![0, 1, 2], AmfError::Short.into()),
+            (vec![3, 0, 1, b'a'].repeat(60), AmfError::Depth.into()),
+            (
+                [&[8, 0, 0, 0, 9, 0, 1, b'a', 10, 0xff, 0xff, 0xff, 0xff][..], &[5; 2000]].concat(),
+                AmfError::Elements.into(),
+            ),
+            ([&[3, 0, 1, b'a', 2, 0xff, 0xff][..], &[b'x'; 65_000]].concat(), AmfError::String.into()),
+            (vec![3, 0, 1, b'a', 0x11, 0x0a, 0x0b, 1], AmfError::Marker(0x0a).into()),
+            (vec![0xee], AmfError::Marker(0xee).into()),
+            (vec![3; 70_000], Unreadable::Long(70_013)),
+        ] {
+            assert_eq!(of(&[&name, &tail]), Err(why.clone()), "{why}");
+        }
+        assert_eq!(of(&[&[5]]), Err(Unreadable::Shape("it does not begin with a name")));
+        assert_eq!(of(&[&set()]), Err(Unreadable::Shape("it does not begin with a name")));
+        for nothing in [vec![], amf0::encode(&[Value::text("@clearDataFrame"), Value::text("onMetaData")])] {
+            assert_eq!(of(&[&nothing]), Ok(Data::Nothing));
+        }
+        let cue = amf0::encode(&[Value::text("onCuePoint"), Value::Null]);
+        assert_eq!(of(&[&set(), &cue]), Ok(Data::Message(cue.clone().into())));
+        assert!(of(&[&cue, &[10, 0, 0, 0, 1].repeat(40)]).is_err(), "no bomb goes on to players");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_borne(order: bool, bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+            let name = amf0::encode(&[Value::text("onMetaData")]);
+            let order = if order { set() } else { Vec::new() };
+            if let Ok(Data::Metadata(body, _)) = of(&[&order, &name, &bytes]) {
+                prop_assert_eq!(read(&body).map(|data| matches!(data, Data::Metadata(again, _) if again == body)), Ok(true));
+            }
+        }
+    }
+}

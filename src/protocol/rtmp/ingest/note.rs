@@ -1,0 +1,88 @@
+//! What is said about a publisher's stream that goes on, though not all of it does. Each thing once.
+
+use super::data::Unreadable;
+use crate::media::TrackKind;
+use crate::media::codec::ConfigError;
+use crate::media::flv::Oddity;
+
+/// Most different things that are said about one stream.
+const MOST: usize = 16;
+
+/// One thing to say.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Note {
+    /// A data message that is left out.
+    #[error("{0}: it is left out")]
+    Data(Unreadable),
+    /// A configuration that cannot be used.
+    #[error("a configuration of its {} cannot be used ({})", word(*.0), .1)]
+    Configuration(TrackKind, ConfigError),
+    /// Its video is odd.
+    #[error(transparent)]
+    Video(#[from] Oddity),
+    /// Its audio has headers that RTMP does not want.
+    #[error("its AAC has ADTS headers: they are taken off")]
+    Adts,
+    /// The metadata announced a track of which nothing has come.
+    #[error("its metadata announce {} that does not come: it begins without", word(*.0))]
+    Missing(TrackKind),
+    /// A track comes and nobody can decode it.
+    #[error("its {} cannot be decoded: {}; it begins without", word(*.0), .1)]
+    Undecodable(TrackKind, &'static str),
+    /// A track came when the stream had begun without it.
+    #[error("its {} comes late: the stream goes on with it", word(*.0))]
+    Late(TrackKind),
+}
+
+impl Note {
+    /// Whether something of the stream is missing.
+    pub fn is_loss(&self) -> bool {
+        match self {
+            Note::Data(_) | Note::Configuration(..) | Note::Missing(_) | Note::Undecodable(..) => true,
+            Note::Video(oddity) => *oddity == Oddity::NoUnits,
+            Note::Adts | Note::Late(_) => false,
+        }
+    }
+}
+
+/// A track as people call it.
+pub fn word(track: TrackKind) -> &'static str {
+    match track {
+        TrackKind::Video => "video",
+        TrackKind::Audio => "audio",
+        TrackKind::Data => "data",
+    }
+}
+
+/// What has been said.
+#[derive(Debug, Default)]
+pub struct Said(Vec<Note>);
+
+impl Said {
+    /// Whether this is still to be said; it is from now on.
+    pub fn is_new(&mut self, note: &Note) -> bool {
+        let new = self.0.len() < MOST && !self.0.contains(note);
+        if new {
+            self.0.push(note.clone());
+        }
+        new
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_thing_is_said_once_and_few_in_all() {
+        let mut said = Said::default();
+        assert!(said.is_new(&Note::Adts) && !said.is_new(&Note::Adts));
+        let broken = |n: usize| {
+            let why = ConfigError::Unreadable("set", "H.264", n.to_string());
+            Note::Configuration(TrackKind::Video, why)
+        };
+        assert_eq!((0..100).filter(|n| said.is_new(&broken(*n))).count(), MOST - 1);
+        let text = Note::Undecodable(TrackKind::Video, "no sets came").to_string();
+        assert_eq!(text, "its video cannot be decoded: no sets came; it begins without");
+    }
+}

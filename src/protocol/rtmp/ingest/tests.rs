@@ -1,0 +1,334 @@
+//! Publishers of many kinds: what they send, and what the hub and the log are told.
+
+use super::*;
+use crate::media::VideoTrack;
+use crate::media::codec::h264;
+use crate::media::flv::header;
+use crate::protocol::rtmp::wire::amf0::{self, Value};
+use proptest::prelude::*;
+
+fn video_track() -> VideoTrack {
+    h264::track_of_sets(
+        &[
+            0x67, 0x64, 0x00, 0x1f, 0xac, 0xd9, 0x40, 0x50, 0x05, 0xbb, 0x01, 0x10, 0x00, 0x00, 0x03, 0x00,
+            0x10, 0x00, 0x00, 0x03, 0x03, 0xc0, 0xf1, 0x83, 0x19, 0x60,
+        ],
+        &[0x68, 0xeb, 0xe3, 0xcb, 0x22, 0xc0],
+    )
+    .unwrap()
+}
+
+fn audio_track() -> AudioTrack {
+    AudioTrack::aac(Bytes::from_static(&[0x12, 0x10])).unwrap()
+}
+
+fn message(kind: u8, timestamp: u32, payload: impl Into<Bytes>) -> Message {
+    Message { kind, stream: 1, timestamp, payload: payload.into() }
+}
+
+fn meta(video: bool, audio: bool) -> Message {
+    let mut properties = vec![("width".to_string(), Value::Number(640.0))];
+    for (yes, key) in [(video, "videocodecid"), (audio, "audiocodecid")] {
+        if yes {
+            properties.push((key.to_string(), Value::Number(7.0)));
+        }
+    }
+    let values = [Value::text("@setDataFrame"), Value::text("onMetaData"), Value::EcmaArray(properties)];
+    message(kind::DATA, 0, amf0::encode(&values))
+}
+
+fn picture(timestamp: u32) -> Message {
+    message(kind::VIDEO, timestamp, &[0x17, 1, 0, 0, 40, 0, 0, 0, 1, 0x65][..])
+}
+
+fn sound(timestamp: u32) -> Message {
+    message(kind::AUDIO, timestamp, &[0xaf, 1, 9][..])
+}
+
+fn video_header() -> Message {
+    message(kind::VIDEO, 0, header::video(&video_track()))
+}
+
+fn audio_header() -> Message {
+    message(kind::AUDIO, 0, header::audio(&audio_track()))
+}
+
+/// What a step is, in a word, with the time of a frame.
+fn words(messages: Vec<Message>) -> Vec<String> {
+    let mut ingest = Ingest::default();
+    let mut steps = Vec::new();
+    for message in messages {
+        ingest.take(message, &mut steps).unwrap();
+    }
+    let word = |step: &Step| match step {
+        Step::Headers(tracks) => {
+            format!("headers {} {}", tracks.video.is_some(), tracks.audio.is_some())
+        }
+        Step::Metadata(_) => "metadata".into(),
+        Step::Ready => "ready".into(),
+        Step::Frame(frame) => format!("{:?} {}", frame.track, frame.dts.millis()),
+        Step::Note(note) => note.to_string(),
+    };
+    steps.iter().map(word).collect()
+}
+
+#[test]
+fn both_headers_make_it_ready() {
+    let sent = vec![
+        meta(true, true),
+        video_header(),
+        audio_header(),
+        picture(0),
+        sound(5),
+        video_header(),
+        picture(40),
+    ];
+    assert_eq!(words(sent), ["metadata", "headers true true", "ready", "Video 0", "Audio 5", "Video 40"]);
+    // The second header comes behind frames: they wait for it.
+    let sent = vec![video_header(), picture(0), picture(40), audio_header(), sound(20)];
+    assert_eq!(words(sent), ["headers true true", "ready", "Video 0", "Video 40", "Audio 20"]);
+}
+
+#[test]
+fn metadata_say_that_there_is_only_one() {
+    assert_eq!(
+        words(vec![meta(true, false), video_header(), picture(0)]),
+        ["metadata", "headers true false", "ready", "Video 0"]
+    );
+    assert_eq!(
+        words(vec![meta(false, true), audio_header(), sound(0)]),
+        ["metadata", "headers false true", "ready", "Audio 0"]
+    );
+    // They may be wrong.
+    let sent = vec![meta(true, false), video_header(), picture(0), audio_header(), sound(5)];
+    assert_eq!(
+        words(sent),
+        [
+            "metadata",
+            "headers true false",
+            "ready",
+            "Video 0",
+            "headers true true",
+            "its audio comes late: the stream goes on with it",
+            "Audio 5"
+        ]
+    );
+}
+
+#[test]
+fn a_second_without_the_other_is_enough() {
+    let mut sent = vec![meta(true, true), audio_header()];
+    sent.extend((0..=50).map(|i| sound(i * 20)));
+    let said = words(sent.clone());
+    let missing = "its metadata announce video that does not come: it begins without";
+    assert_eq!(said[..5], ["metadata", missing, "headers false true", "ready", "Audio 0"]);
+    sent.pop();
+    assert_eq!(words(sent), ["metadata"]);
+    // Times that stand still are no reason to hold for ever.
+    let mut sent = vec![audio_header()];
+    sent.extend((0..MOST_HELD).map(|_| sound(0)));
+    assert_eq!(words(sent).len(), 2 + MOST_HELD);
+}
+
+#[test]
+fn data_travels_and_orders_do_not() {
+    let data = |name: &str| message(kind::DATA, 7, amf0::encode(&[Value::text(name), Value::Null]));
+    let sent = vec![
+        audio_header(),
+        video_header(),
+        data("onCuePoint"),
+        data("@clearDataFrame"),
+        message(kind::DATA, 7, &[][..]),
+    ];
+    assert_eq!(words(sent), ["headers true true", "ready", "Data 7"]);
+}
+
+#[test]
+fn codecs_that_are_not_carried_end_it() {
+    let legacy = message(kind::VIDEO, 0, &[0x12, 0, 0, 0][..]);
+    let error = Ingest::default().take(legacy, &mut Vec::new()).unwrap_err();
+    assert!(error.to_string().starts_with("Sorenson H.263 is not carried"));
+    let short = message(kind::VIDEO, 0, &[0x91, b'a'][..]);
+    assert_eq!(Ingest::default().take(short, &mut Vec::new()), Ok(()));
+}
+
+#[test]
+fn composition_and_nanoseconds_are_kept() {
+    let mut ingest = Ingest::default();
+    let mut steps = Vec::new();
+    for message in [
+        meta(true, false),
+        video_header(),
+        message(
+            kind::VIDEO,
+            1000,
+            [&[0xa7, 2, 0, 0, 9, 1][..], b"avc1", &[0, 0, 80, 0, 0, 0, 1, 0x41]].concat(),
+        ),
+    ] {
+        ingest.take(message, &mut steps).unwrap();
+    }
+    let Some(Step::Frame(frame)) = steps.last() else { panic!("no frame") };
+    assert_eq!((frame.dts.nanos(), frame.pts.nanos()), (1_000_000_009, 1_080_000_009));
+    assert!(!frame.keyframe);
+}
+
+#[test]
+fn metadata_that_cannot_be_read_are_left_out_and_the_stream_goes_on() {
+    let name = amf0::encode(&[Value::text("onMetaData")]);
+    for tail in [&[10, 0, 0, 0, 1].repeat(40)[..], &[0, 1], &[0xee], &[5], &[8; 100_000]] {
+        let bad = message(kind::DATA, 0, [&name, tail].concat());
+        let sent = vec![bad.clone(), video_header(), audio_header(), picture(0), bad, picture(40)];
+        let said = words(sent);
+        assert!(said[0].starts_with("a data message") && said[0].ends_with(": it is left out"), "{said:?}");
+        assert_eq!(said[1..], ["headers true true", "ready", "Video 0", "Video 40"]);
+    }
+    // What was readable before counts still.
+    let bad = message(kind::DATA, 0, [&name[..], &[0, 1]].concat());
+    let said = words(vec![meta(true, false), bad, video_header(), picture(0)]);
+    assert_eq!(said[2..], ["headers true false", "ready", "Video 0"]);
+}
+
+/// A picture of NAL units as they are to come.
+fn coded(timestamp: u32, keyframe: bool, payload: &[u8]) -> Message {
+    let tag = [&[if keyframe { 0x17 } else { 0x27 }, 1, 0, 0, 0][..], payload].concat();
+    message(kind::VIDEO, timestamp, tag)
+}
+
+fn units(units: &[&[u8]]) -> Vec<u8> {
+    crate::media::codec::framing::joined(units.iter().copied()).to_vec()
+}
+
+#[test]
+fn sets_are_learned_from_keyframes() {
+    let sets = video_track().parameter_sets();
+    let key = units(&[&sets[0], &sets[1], &[0x65, 0x88, 0x80, 1]]);
+    let codes =
+        [&[0, 0, 0, 1], &sets[0][..], &[0, 0, 0, 1], &sets[1], &[0, 0, 1, 0x65, 0x88, 0x80, 1]].concat();
+    for (payload, note) in [(key, None), (codes, Some("its video has start codes"))] {
+        let sent = vec![meta(true, true), audio_header(), sound(0), coded(0, true, &payload), sound(20)];
+        let mut said = words(sent);
+        said.retain(|word| note.is_none_or(|note| !word.starts_with(note)));
+        assert_eq!(said, ["metadata", "headers true true", "ready", "Audio 0", "Video 0", "Audio 20"]);
+    }
+    // A second of audio is not enough to give up video that comes: its group of pictures has to end first.
+    let sets = video_track().parameter_sets();
+    let key = units(&[&sets[0], &sets[1], &[0x65, 0x88, 0x80, 1]]);
+    let mut sent = vec![audio_header()];
+    for n in 0..100 {
+        sent.push(sound(n * 40));
+        sent.push(if n == 99 {
+            coded(n * 40, true, &key)
+        } else {
+            coded(n * 40, false, &units(&[&[0x41, 0x9a, 1]]))
+        });
+    }
+    let said = words(sent);
+    assert_eq!(said[..2], ["headers true true", "ready"]);
+    assert_eq!(said.iter().filter(|word| word.starts_with("Video")).count(), 1);
+}
+
+#[test]
+fn sets_alone_are_no_frame_and_their_time_does_not_count() {
+    let sets = video_track().parameter_sets();
+    let mut sent = vec![meta(true, false)];
+    for n in 0..3 {
+        let at = 100_000 + n * 1000;
+        // Their time is always zero.
+        sent.extend([coded(0, true, &units(&[&sets[0]])), coded(0, true, &units(&[&sets[1]]))]);
+        sent.push(coded(at, true, &units(&[&[0x65, 0x88, 0x80, 1]])));
+        sent.push(coded(at + 40, false, &units(&[&[6, 5, 1]])));
+        sent.push(coded(at + 40, false, &units(&[&[0x41, 0x9a, 1]])));
+    }
+    let said = words(sent);
+    assert_eq!(said[..3], ["metadata", "headers true false", "ready"]);
+    let times = ["100000", "100040", "101000", "101040", "102000", "102040"].map(|t| format!("Video {t}"));
+    assert_eq!(said[3..], times);
+}
+
+#[test]
+fn what_nobody_can_decode_is_said_and_what_is_nothing_else_is_refused() {
+    let idr = units(&[&[0x65, 0x88, 0x80, 1]]);
+    // With audio the stream begins without.
+    let mut sent = vec![meta(true, true), audio_header()];
+    sent.extend((0..300).flat_map(|n| [sound(n * 21), coded(n * 21, n % 50 == 0, &idr)]));
+    let said = words(sent);
+    assert!(said[1].starts_with("its video cannot be decoded: neither a sequence header"), "{}", said[1]);
+    assert_eq!(said[2..4], ["headers false true", "ready"]);
+    assert!(!said.iter().any(|word| word.contains("does not come")), "it does come");
+    // Without it is refused, in time or in number.
+    for step in [0, 40] {
+        let mut ingest = Ingest::default();
+        let mut sent = (0..3000).map(|n| coded(n * step, true, &idr));
+        let error = sent.find_map(|message| ingest.take(message, &mut Vec::new()).err()).unwrap().to_string();
+        assert!(error.starts_with("its video cannot be decoded: neither a sequence header"), "{error}");
+    }
+    let mut ingest = Ingest::default();
+    let error = (0..3000).find_map(|n| ingest.take(sound(n * 21), &mut Vec::new()).err()).unwrap();
+    assert_eq!(error.to_string(), "its audio cannot be decoded: its AAC comes without a sequence header");
+    let mut ingest = Ingest::default();
+    let error =
+        (0..3000).find_map(|n| ingest.take(coded(n, true, &[0xff; 30]), &mut Vec::new()).err()).unwrap();
+    assert!(error.to_string().contains("neither behind lengths nor behind start codes"), "{error}");
+}
+
+#[test]
+fn broken_configurations_are_said_and_the_stream_goes_on() {
+    let sets = video_track().parameter_sets();
+    let key = units(&[&sets[0], &sets[1], &[0x65, 0x88, 0x80, 1]]);
+    let broken = message(kind::VIDEO, 0, &[0x17, 0, 0, 0, 0, 1, 0x64, 0, 0x1f, 0xff, 0xe1, 0, 200, 1][..]);
+    let empty = message(kind::VIDEO, 0, &[0x17, 0, 0, 0, 0][..]);
+    let said = words(vec![
+        meta(true, false),
+        empty,
+        broken.clone(),
+        coded(0, true, &key),
+        broken,
+        coded(40, true, &key),
+    ]);
+    assert!(said[1].starts_with("a configuration of its video cannot be used ("), "{said:?}");
+    assert_eq!(said[2..], ["headers true false", "ready", "Video 0", "Video 40"]);
+    let broken = message(kind::AUDIO, 0, &[0xaf, 0, 0x16, 0x88][..]);
+    let said = words(vec![broken, video_header(), audio_header(), picture(0), sound(0)]);
+    assert!(said[0].starts_with("a configuration of its audio cannot be used ("), "{said:?}");
+    assert_eq!(said[1..], ["headers true true", "ready", "Video 0", "Audio 0"]);
+}
+
+#[test]
+fn adts_is_taken_off() {
+    let adts = [0xaf, 1, 0xff, 0xf1, 0x50, 0x80, 0x01, 0x3f, 0xfc, 0x21, 5];
+    let said = words(vec![
+        meta(false, true),
+        message(kind::AUDIO, 0, adts.to_vec()),
+        message(kind::AUDIO, 23, adts.to_vec()),
+    ]);
+    let note = "its AAC has ADTS headers: they are taken off";
+    assert_eq!(said, ["metadata", note, "headers false true", "ready", "Audio 0", "Audio 23"]);
+}
+
+proptest! {
+    #[test]
+    fn any_messages_are_borne(all in prop::collection::vec(
+        (prop_oneof![Just(kind::VIDEO), Just(kind::AUDIO), Just(kind::DATA)], 0..100_u32,
+         prop_oneof![Just(0x17_u8), Just(0x27), Just(0x1c), Just(0x90), Just(0x91), Just(0xaf)], 0..3_u8,
+         prop::collection::vec(any::<u8>(), 0..40)), 0..40,
+    )) {
+        let (mut ingest, mut steps) = (Ingest::default(), Vec::new());
+        let mut last = [None, None, None];
+        for (kind, time, first, packet, rest) in all {
+            let body = match first {
+                0x90 | 0x91 => [&[first][..], b"av01", &rest].concat(),
+                _ => [&[first, packet, 0, 0, 0][..], &rest].concat(),
+            };
+            let _ = ingest.take(message(kind, time, body), &mut steps);
+        }
+        ingest.finish(&mut steps);
+        for step in steps {
+            if let Step::Frame(frame) = step {
+                let slot = &mut last[frame.track as usize];
+                prop_assert!(slot.is_none_or(|before| before <= frame.dts.millis()));
+                *slot = Some(frame.dts.millis());
+                prop_assert!(!frame.payload.is_empty());
+            }
+        }
+    }
+}
