@@ -38,6 +38,8 @@ pub struct AccessUnits<T> {
     configuration: Option<VideoTrack>,
     repeated: bool,
     joining: Joining<T>,
+    /// Whether a part without a slice casts doubt on the parts that have some.
+    doubts: bool,
     /// Units that came without a picture, for the next one.
     loose: Vec<Bytes>,
     /// Sets came without a picture: the next keyframe gets all.
@@ -61,15 +63,17 @@ struct Seen<'a> {
 }
 
 impl<T> AccessUnits<T> {
-    /// For H.264 or H.265. `doubtful`: what is delimited may be less than a picture (see [`Joining::new`]).
-    pub fn new(codec: VideoCodec, doubtful: bool) -> AccessUnits<T> {
+    /// For H.264 or H.265. `doubts`: once something without a slice was delimited, the next picture waits to see
+    /// whether its slices come one by one as well, for [`AccessUnits::finish`] at the longest.
+    pub fn new(codec: VideoCodec, doubts: bool) -> AccessUnits<T> {
         AccessUnits {
             codec,
             sets: ParameterSets::new(codec),
             known: None,
             configuration: None,
             repeated: false,
-            joining: Joining::new(doubtful),
+            joining: Joining::default(),
+            doubts,
             loose: Vec::new(),
             owed: false,
             early: Vec::new(),
@@ -141,17 +145,23 @@ impl<T> AccessUnits<T> {
 
     /// Takes what the protocol delimits as a picture. `after_loss`: something was lost right before it.
     pub fn take(&mut self, part: Picture<T>, after_loss: bool, out: &mut Vec<Found<T>>) {
+        let mut whole = Vec::new();
+        if after_loss {
+            self.joining.lose(&mut whole);
+        }
         let seen = self.look(&part.payload);
         if seen.slice.is_some() {
             let begins = seen.begins;
-            let mut whole = Vec::new();
             self.joining.take(part, begins, after_loss, &mut whole);
-            whole.into_iter().for_each(|picture| self.complete(picture, out));
-            return;
+            return whole.into_iter().for_each(|picture| self.complete(picture, out));
         }
         if seen.before || seen.sps || seen.pps {
-            self.finish(out);
+            self.joining.close(&mut whole);
+            if self.doubts {
+                self.joining.doubt();
+            }
         }
+        whole.into_iter().for_each(|picture| self.complete(picture, out));
         Nals::of(&part.payload).for_each(|unit| self.put_aside(unit));
     }
 

@@ -224,7 +224,7 @@ struct Habit {
     delimiters: bool,
     messages: bool,
     slices: u8,
-    doubtful: bool,
+    doubts: bool,
 }
 
 fn habit() -> impl Strategy<Value = Habit> {
@@ -236,7 +236,7 @@ fn habit() -> impl Strategy<Value = Habit> {
             messages,
             slices,
             // Slices alone are joined from the first picture on where there is doubt.
-            doubtful: alone && slices > 1,
+            doubts: alone && slices > 1,
         },
     )
 }
@@ -247,7 +247,7 @@ proptest! {
         habit in habit(), h265: bool, keys in prop::collection::vec(any::<bool>(), 1..12),
     ) {
         let codec = if h265 { VideoCodec::H265 } else { VideoCodec::H264 };
-        let mut units = AccessUnits::new(codec, habit.doubtful);
+        let mut units = AccessUnits::new(codec, habit.doubts);
         let mut found = Vec::new();
         let (delimiter, message): (&[u8], &[u8]) = if h265 { (&[0x46, 1, 0x50], &[0x4e, 1, 5, 1]) } else { (AUD, SEI) };
         let sets: &[&[u8]] = if h265 { &H265 } else { &[SPS, PPS] };

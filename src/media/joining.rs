@@ -1,8 +1,8 @@
 //! Pictures whose slices come one by one: publishers that set RTP's marker on every NAL unit, or send every NAL unit as
 //! a message of its own. What a protocol delimits is a part; parts of one picture become one (H.264, 7.4.1.2.4).
 //!
-//! A picture that came whole is not held back for the next one to prove it, except the first where the protocol's word
-//! is doubtful. Not joined: fields of one frame in separate parts, which begin at the same place.
+//! A picture that came whole is not held back for the next one to prove it, except one where there is doubt. Not
+//! joined: fields of one frame in separate parts, which begin at the same place.
 
 use bytes::{Bytes, BytesMut};
 
@@ -27,9 +27,11 @@ pub struct Picture<T> {
 /// Whether what a protocol delimits are pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Parts {
-    /// Not known: the first waits for the second.
+    /// They are taken for whole.
+    Believed,
+    /// Something says that they are not: the next waits for the one after it.
     Doubtful,
-    /// Each is a picture.
+    /// They were in doubt and are whole.
     Whole,
     /// They have come in parts before: each waits for the next to begin.
     Split,
@@ -54,11 +56,19 @@ pub struct Joining<T> {
     torn: Option<u32>,
 }
 
+impl<T> Default for Joining<T> {
+    fn default() -> Joining<T> {
+        Joining { parts: Parts::Believed, open: None, last: None, torn: None }
+    }
+}
+
 impl<T> Joining<T> {
-    /// `doubtful`: the first picture waits for the second (or for [`Joining::close`]) to see whether it came whole.
-    pub fn new(doubtful: bool) -> Joining<T> {
-        let parts = if doubtful { Parts::Doubtful } else { Parts::Whole };
-        Joining { parts, open: None, last: None, torn: None }
+    /// The protocol has delimited what is no picture: the next one waits for the one after it (or for
+    /// [`Joining::close`]), to see whether its slices come one by one as well. Once is enough.
+    pub fn doubt(&mut self) {
+        if self.parts == Parts::Believed {
+            self.parts = Parts::Doubtful;
+        }
     }
 
     /// The picture that waits for the next one to begin.
@@ -66,8 +76,19 @@ impl<T> Joining<T> {
         self.open.as_ref().map(|open| &open.picture)
     }
 
+    /// Something was lost here; it may be a part of the picture that waits.
+    pub fn lose(&mut self, out: &mut Vec<Picture<T>>) {
+        self.torn = match self.open.take() {
+            Some(open) if self.parts == Parts::Doubtful => {
+                self.hand_over(open, out);
+                None
+            }
+            open => open.map(|open| open.picture.timestamp),
+        };
+    }
+
     /// Takes the next part. `begins`: whether its first slice is the first of a picture, if it says so. `after_loss`:
-    /// something was lost right before it. Gives out what is whole now.
+    /// something was lost right before it, which [`Joining::lose`] has been told. Gives out what is whole now.
     pub fn take(
         &mut self,
         part: Picture<T>,
@@ -76,19 +97,8 @@ impl<T> Joining<T> {
         out: &mut Vec<Picture<T>>,
     ) {
         let goes_on = begins == Some(false);
-        if after_loss {
-            // What is lost may be a part of the picture that waits.
-            self.torn = match self.open.take() {
-                Some(open) if self.parts == Parts::Doubtful => {
-                    self.hand_over(open, out);
-                    None
-                }
-                Some(open) => Some(open.picture.timestamp),
-                None => None,
-            };
-            if goes_on {
-                self.torn = Some(part.timestamp);
-            }
+        if goes_on && after_loss {
+            self.torn = Some(part.timestamp);
         }
         if goes_on && self.torn == Some(part.timestamp) {
             return;
@@ -106,7 +116,7 @@ impl<T> Joining<T> {
         }
         let open = Open { picture: part, more: BytesMut::new(), parts: 1 };
         match self.parts {
-            Parts::Whole => self.hand_over(open, out),
+            Parts::Believed | Parts::Whole => self.hand_over(open, out),
             Parts::Doubtful | Parts::Split => self.open = Some(open),
         }
     }
@@ -155,12 +165,23 @@ mod tests {
     const FIRST: Option<bool> = Some(true);
     const MORE: Option<bool> = Some(false);
 
-    /// What comes out: time and payload; parts are numbered. A `|` stands where the parts end and the last is closed.
+    fn in_doubt<T>(doubtful: bool) -> Joining<T> {
+        let mut joining = Joining::default();
+        if doubtful {
+            joining.doubt();
+        }
+        joining
+    }
+
+    /// What comes out: time and payload; parts are numbered.
     fn joined(doubtful: bool, parts: &[Part]) -> Vec<(u32, Vec<u8>)> {
-        let (mut joining, mut out) = (Joining::new(doubtful), Vec::new());
+        let (mut joining, mut out) = (in_doubt(doubtful), Vec::new());
         for (number, (timestamp, begins, after_loss)) in parts.iter().enumerate() {
             let payload = Bytes::from(vec![number as u8]);
             let part = Picture { timestamp: *timestamp, keyframe: false, payload, about: () };
+            if *after_loss {
+                joining.lose(&mut out);
+            }
             joining.take(part, *begins, *after_loss, &mut out);
         }
         joining.close(&mut out);
@@ -169,7 +190,7 @@ mod tests {
 
     #[test]
     fn whole_pictures_wait_for_nothing() {
-        let (mut joining, mut out) = (Joining::new(false), Vec::new());
+        let (mut joining, mut out) = (in_doubt(false), Vec::new());
         for timestamp in [1, 2, 2, 3] {
             let payload = Bytes::from_static(&[1]);
             joining.take(Picture { timestamp, keyframe: false, payload, about: () }, FIRST, false, &mut out);
@@ -179,9 +200,12 @@ mod tests {
     }
 
     #[test]
-    fn the_first_waits_where_there_is_doubt() {
-        let (mut joining, mut out) = (Joining::new(true), Vec::new());
-        for (timestamp, at_once) in [(1, 0), (2, 2), (3, 1)] {
+    fn one_waits_where_there_is_doubt() {
+        let (mut joining, mut out) = (in_doubt(false), Vec::new());
+        for (timestamp, doubt, at_once) in [(1, false, 1), (2, true, 0), (3, true, 2), (4, true, 1)] {
+            if doubt {
+                joining.doubt();
+            }
             let payload = Bytes::from_static(&[1]);
             joining.take(Picture { timestamp, keyframe: false, payload, about: () }, FIRST, false, &mut out);
             assert_eq!(out.len(), at_once, "{timestamp}");
@@ -219,7 +243,7 @@ mod tests {
 
     #[test]
     fn pictures_without_end_are_bounded() {
-        let (mut joining, mut out) = (Joining::new(true), Vec::new());
+        let (mut joining, mut out) = (in_doubt(true), Vec::new());
         let payload = Bytes::from(vec![0; 1 << 20]);
         for number in 0..20 {
             let part = Picture { timestamp: 1, keyframe: false, payload: payload.clone(), about: () };

@@ -44,9 +44,7 @@ impl ParameterSets {
     /// Takes a unit if it is a readable set. Whether it is another than was known.
     pub fn keep(&mut self, unit: &[u8]) -> bool {
         let Role::Set(kind) = nal::role(self.codec, unit) else { return false };
-        // Annex B pads units with zeros; records do not.
-        let end = unit.iter().rposition(|byte| *byte != 0).map_or(0, |last| last.saturating_add(1));
-        let unit = unit.get(..end).unwrap_or(unit);
+        let unit = bare(unit);
         let Some(number) = nal::set_number(self.codec, kind, unit).filter(|_| unit.len() <= LONGEST_SET)
         else {
             return false;
@@ -104,11 +102,18 @@ impl ParameterSets {
     /// the same sets in more than one way; what counts is the sets.
     pub fn are_of(&self, track: &VideoTrack, slice: Option<&[u8]>) -> bool {
         let (ours, theirs) = (self.in_order(slice), track.parameter_sets());
-        let sps = |sets: &[Bytes]| {
-            sets.iter().find(|set| nal::role(self.codec, set) == Role::Set(SetKind::Sps)).cloned()
-        };
-        track.codec == self.codec && sps(&ours) == sps(&theirs) && ours.iter().all(|set| theirs.contains(set))
+        let theirs: Vec<&[u8]> = theirs.iter().map(|set| bare(set)).collect();
+        let ours: Vec<&[u8]> = ours.iter().map(|set| &set[..]).collect();
+        let is_sps = |set: &&&[u8]| nal::role(self.codec, set) == Role::Set(SetKind::Sps);
+        let same_sps = ours.iter().find(is_sps) == theirs.iter().find(is_sps);
+        track.codec == self.codec && same_sps && ours.iter().all(|set| theirs.contains(set))
     }
+}
+
+/// A unit without the zeros that annex B, and some records, put behind it.
+fn bare(unit: &[u8]) -> &[u8] {
+    let end = unit.iter().rposition(|byte| *byte != 0).map_or(0, |last| last.saturating_add(1));
+    unit.get(..end).unwrap_or(unit)
 }
 
 #[cfg(test)]
@@ -147,6 +152,9 @@ mod tests {
         let track = some.track(None).unwrap();
         assert_eq!((track.width, track.height), (1280, 720));
         assert!(some.are_of(&track, None));
+        // Some records have padding as well.
+        let padded = h264::track_of_sets(&[SPS, &[0]].concat(), PPS).unwrap();
+        assert!(some.are_of(&padded, None) && ParameterSets::of(&padded).are_of(&padded, None));
         assert!(some.keep(SMALL), "another with the same number");
         assert!(!some.are_of(&track, None));
         assert_eq!(some.track(None).unwrap().width, 320);

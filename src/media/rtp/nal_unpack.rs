@@ -1,5 +1,6 @@
-//! RTP of H.264 (RFC 6184) and H.265 (RFC 7798) into pictures: units put together from fragments and aggregates, each
-//! behind its length in 4 bytes. A picture with a hole in it is left out whole.
+//! RTP of H.264 (RFC 6184) and H.265 (RFC 7798) into what its publisher delimits by marker and time, which should be
+//! pictures ([`crate::media::access_units`] sees to that): units put together from fragments and aggregates, each behind
+//! its length in 4 bytes. What has a hole in it is left out whole.
 
 use super::header::Header;
 use super::unpack::{Unit, Unreadable};
@@ -26,6 +27,8 @@ pub struct Pictures {
     broken: bool,
     /// Whether anything of this picture has come.
     begun: bool,
+    /// Something was lost since the last picture that was handed over.
+    lost: bool,
 }
 
 impl Pictures {
@@ -40,6 +43,7 @@ impl Pictures {
             open: None,
             broken: false,
             begun: false,
+            lost: false,
         }
     }
 
@@ -57,6 +61,7 @@ impl Pictures {
         if missing {
             // What is lost may be the end of the last picture, the begin of this one, or both.
             self.broken = self.begun;
+            self.lost = true;
         }
         if self.begun && header.timestamp != self.timestamp {
             self.finish(out);
@@ -81,8 +86,11 @@ impl Pictures {
     fn finish(&mut self, out: &mut Vec<Unit>) {
         let whole = !self.broken && self.open.is_none() && self.units > 0;
         let payload = self.payload.split().freeze();
+        self.lost |= self.broken;
         if whole {
-            out.push(Unit { timestamp: self.timestamp, samples_before: 0, keyframe: self.keyframe, payload });
+            let after_loss = std::mem::take(&mut self.lost);
+            let (timestamp, keyframe) = (self.timestamp, self.keyframe);
+            out.push(Unit { timestamp, samples_before: 0, keyframe, after_loss, payload });
         }
         (self.units, self.keyframe, self.open, self.broken, self.begun) = (0, false, None, false, false);
     }

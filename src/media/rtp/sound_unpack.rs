@@ -79,12 +79,7 @@ impl Aac {
             if end > at {
                 // A copy: the frame outlives what it came in by seconds.
                 let payload = Bytes::copy_from_slice(body.get(at..end).ok_or(Unreadable)?);
-                out.push(Unit {
-                    timestamp: header.timestamp,
-                    samples_before: before,
-                    keyframe: true,
-                    payload,
-                });
+                out.push(Unit::audio(header.timestamp, before, payload));
             }
             before = before.saturating_add(self.samples);
             at = end;
@@ -125,7 +120,7 @@ impl Aac {
             return Err(Unreadable);
         }
         if bytes.len() == whole {
-            out.push(Unit { timestamp, samples_before: 0, keyframe: true, payload: bytes.freeze() });
+            out.push(Unit::audio(timestamp, 0, bytes.freeze()));
         } else {
             self.open = Some((timestamp, whole, bytes));
         }
@@ -179,7 +174,7 @@ impl Mpeg {
                 return Ok(());
             }
             let payload = all.split_to(frame.length.max(1)).freeze();
-            out.push(Unit { timestamp, samples_before, keyframe: true, payload });
+            out.push(Unit::audio(timestamp, samples_before, payload));
             samples_before = samples_before.saturating_add(frame.samples);
         }
         Ok(())

@@ -21,8 +21,17 @@ pub struct Unit {
     pub samples_before: u32,
     /// Whether decoding can begin here.
     pub keyframe: bool,
+    /// Whether something was lost between the unit before and this one. Of video only.
+    pub after_loss: bool,
     /// As [`crate::media::Frame::payload`].
     pub payload: Bytes,
+}
+
+impl Unit {
+    /// A packet of audio.
+    pub fn audio(timestamp: u32, samples_before: u32, payload: Bytes) -> Unit {
+        Unit { timestamp, samples_before, keyframe: true, after_loss: false, payload }
+    }
 }
 
 /// Puts the units of one track together.
@@ -87,7 +96,7 @@ impl Unpacker {
             Unpacker::Plain => {
                 // A copy: the frame outlives what it came in by seconds.
                 let payload = Bytes::copy_from_slice(&payload);
-                out.push(Unit { timestamp: header.timestamp, samples_before: 0, keyframe: true, payload });
+                out.push(Unit::audio(header.timestamp, 0, payload));
                 Ok(())
             }
         }

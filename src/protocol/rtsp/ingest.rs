@@ -1,11 +1,11 @@
 //! What an RTSP publisher sends, as the hub wants it: its packets become frames with both times, on one line for both
 //! tracks. Does no I/O: packets and their arrival go in, steps for the hub come out.
 
-mod sets;
-
 use super::wire::sdp_read::{Described, Format};
 use crate::hub::Counters;
 use crate::hub::registry::add;
+use crate::media::access_units::{AccessUnits, Found};
+use crate::media::joining::Picture;
 use crate::media::rtp::decode_times::DecodeTimes;
 use crate::media::rtp::header::looks_like_rtcp;
 use crate::media::rtp::in_order::{InOrder, Next};
@@ -16,7 +16,6 @@ use crate::media::rtp::rtcp::{self, Block, Packet};
 use crate::media::rtp::{Header, Unit, Unpacker};
 use crate::media::{AudioCodec, AudioTrack, Frame, MediaTime, TrackKind, Tracks};
 use bytes::{Bytes, BytesMut};
-use sets::Sets;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -24,6 +23,8 @@ use std::time::Duration;
 const WAIT_FOR_CONFIG: Duration = Duration::from_secs(5);
 /// The line begins here, so that decoding times before the first showing time are not negative.
 const BEGIN: Duration = Duration::from_secs(1);
+/// How long a picture waits for its next slice or the next picture, where its publisher's markers leave that open.
+const WAIT_FOR_SLICES: Duration = Duration::from_millis(200);
 /// Our source in receiver reports; the sender does not care.
 const OWN_SSRC: u32 = 1;
 
@@ -64,8 +65,8 @@ struct Track {
     order: InOrder<(Header, Bytes)>,
     unpacker: Unpacker,
     reception: Reception,
-    /// Pictures only.
-    sets: Option<Sets>,
+    /// Video only. What belongs to a picture is when its first packet came.
+    video: Option<Box<AccessUnits<Duration>>>,
     decoding: DecodeTimes,
     last: Option<MediaTime>,
     /// The last report's middle bits and when it came.
@@ -224,18 +225,60 @@ impl Ingest {
 
     fn unit(&mut self, place: usize, unit: Unit, arrival: Duration, steps: &mut Vec<Step>) {
         let Some(Some(track)) = self.tracks.get_mut(place) else { return };
-        if let Some(sets) = &mut track.sets {
-            if let Some(video) = sets.look(&unit.payload, self.known.video.as_ref()) {
-                track.decoding = DecodeTimes::new(video.reorder, video.frame_rate);
-                self.known.video = Some(video);
-                self.changed(steps);
-            }
-        } else if self.known.audio.is_none() {
+        if let Some(video) = &mut track.video {
+            let Unit { timestamp, keyframe, after_loss, payload, .. } = unit;
+            let picture = Picture { timestamp, keyframe, payload, about: arrival };
+            let mut found = Vec::new();
+            video.take(picture, after_loss, &mut found);
+            return self.found(place, found, steps);
+        }
+        if self.known.audio.is_none() {
             // MPEG audio says itself what it is.
             let Some(head) = mpeg_audio::head(&unit.payload) else { return };
             self.known.audio = Some(AudioTrack::plain(AudioCodec::Mp3, head.sample_rate, head.channels));
             self.changed(steps);
         }
+        self.frame(place, unit, arrival, steps);
+    }
+
+    /// What video has come out.
+    fn found(&mut self, place: usize, found: Vec<Found<Duration>>, steps: &mut Vec<Step>) {
+        for one in found {
+            match one {
+                Found::Track(video) => {
+                    if let Some(Some(track)) = self.tracks.get_mut(place) {
+                        track.decoding = DecodeTimes::new(video.reorder, video.frame_rate);
+                    }
+                    self.known.video = Some(video);
+                    self.changed(steps);
+                }
+                Found::Picture(Picture { timestamp, keyframe, payload, about }) => {
+                    let unit = Unit { timestamp, samples_before: 0, keyframe, after_loss: false, payload };
+                    self.frame(place, unit, about, steps);
+                }
+            }
+        }
+    }
+
+    /// When a picture has waited long enough for its next slice or the next picture.
+    pub fn due(&self) -> Option<Duration> {
+        let waiting = |track: &Track| track.video.as_ref()?.waiting().map(|picture| picture.about);
+        let since = self.tracks.iter().flatten().filter_map(waiting).min()?;
+        Some(since.saturating_add(WAIT_FOR_SLICES).saturating_sub(BEGIN))
+    }
+
+    /// Nothing more comes, or it is [`Ingest::due`]: what waits goes out.
+    pub fn finish(&mut self, steps: &mut Vec<Step>) {
+        for place in 0..self.tracks.len() {
+            let mut found = Vec::new();
+            if let Some(Some(Track { video: Some(video), .. })) = self.tracks.get_mut(place) {
+                video.finish(&mut found);
+            }
+            self.found(place, found, steps);
+        }
+    }
+
+    fn frame(&mut self, place: usize, unit: Unit, arrival: Duration, steps: &mut Vec<Step>) {
         let Some(Some(track)) = self.tracks.get_mut(place) else { return };
         if let (TrackKind::Audio, Some(audio)) = (track.kind, &self.known.audio) {
             track.rate = audio.sample_rate.max(1);
@@ -301,11 +344,16 @@ impl Ingest {
 impl Track {
     /// None for what is thrown away.
     fn new(described: &Described, datagrams: bool) -> Option<Track> {
-        let (kind, unpacker, sets, decoding) = match &described.format {
+        let (kind, unpacker, video, decoding) = match &described.format {
             Format::Video(codec, track) => {
                 let (depth, rate) = track.as_ref().map_or((0, None), |t| (t.reorder, t.frame_rate));
                 let unpacker = Unpacker::video(*codec)?;
-                (TrackKind::Video, unpacker, Some(Sets::new(*codec)), DecodeTimes::new(depth, rate))
+                // Some set the marker on every unit.
+                let mut video = Box::new(AccessUnits::new(*codec, true));
+                if let Some(track) = track {
+                    video.describe(track.clone(), &mut Vec::new());
+                }
+                (TrackKind::Video, unpacker, Some(video), DecodeTimes::new(depth, rate))
             }
             Format::Aac(track, headers) => {
                 let unpacker = Unpacker::aac(*headers, track.samples_per_packet().unwrap_or(1024));
@@ -332,7 +380,7 @@ impl Track {
             order: if datagrams { InOrder::patient() } else { InOrder::direct() },
             unpacker,
             reception: Reception::default(),
-            sets,
+            video,
             decoding,
             last: None,
             report: None,
@@ -362,5 +410,7 @@ impl Track {
     }
 }
 
+#[cfg(test)]
+mod habits;
 #[cfg(test)]
 mod tests;

@@ -102,6 +102,19 @@ impl Publishes {
         }
     }
 
+    /// When a picture has waited long enough for the rest of it.
+    pub fn due(&self) -> Option<Instant> {
+        self.began.checked_add(self.ingest.as_ref()?.due()?)
+    }
+
+    /// What waits goes out: it has waited long enough, or nothing more comes.
+    pub fn finish(&mut self, now: Now) {
+        if let Some(ingest) = &mut self.ingest {
+            ingest.finish(&mut self.steps);
+            self.hand_over(now);
+        }
+    }
+
     /// Gives the hub what the packets made.
     pub fn hand_over(&mut self, now: Now) {
         if self.steps.is_empty() {

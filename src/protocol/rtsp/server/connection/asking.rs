@@ -216,7 +216,8 @@ impl Connection {
 
     pub(super) fn teardown(&mut self) -> Answer {
         match std::mem::replace(&mut self.part, Part::None) {
-            Part::Publishes(publishes) => {
+            Part::Publishes(mut publishes) => {
+                publishes.finish(Now::read());
                 publishes.publisher.end();
                 self.end_session();
             }

@@ -38,7 +38,7 @@ impl Connection {
                 self.count_carried();
             }
             // Its connection broke, it fell silent, or it was sent away: readers wait for its return.
-            Part::Publishes(publishes) => drop(publishes),
+            Part::Publishes(mut publishes) => publishes.finish(now),
             Part::None => {}
         }
         if !matches!(end, End::Gone) {

@@ -19,6 +19,7 @@ impl Connection {
         }
         if let Part::Publishes(publishes) = &self.part {
             due = due.min(after(publishes.heard, limits.silence)).min(after(self.reported, limits.reports));
+            due = publishes.due().map_or(due, |at| due.min(at));
         }
         if let Some(later) = self.later {
             due = due.min(later);
@@ -61,6 +62,9 @@ impl Connection {
         }
         self.count_carried();
         if let Part::Publishes(publishes) = &mut self.part {
+            if publishes.due().is_some_and(|due| now.mono >= due) {
+                publishes.finish(now);
+            }
             if passed(publishes.heard, limits.silence) {
                 self.shared.hub.registry().broke("publish_silence");
                 return Err(End::Silent);
