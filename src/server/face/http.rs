@@ -2,6 +2,7 @@
 //! connection has a time limit for each phase, every part of a request a size limit, and the number of connections is
 //! bounded; the oldest idle one makes room.
 
+pub mod borders;
 mod guests;
 mod phase;
 mod socket;
@@ -9,14 +10,17 @@ mod socket;
 use super::answer::Answer;
 use crate::hub::Registry;
 use crate::telemetry::Log;
+use borders::Follows;
 use bytes::Bytes;
 use guests::{Guest, Guests};
 use hyper::body::{Body, Incoming};
-use hyper::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, SERVER};
+use hyper::header::{
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, SERVER, TRANSFER_ENCODING,
+};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use phase::{At, Phase};
-use socket::{Once, Watched};
+use socket::{Meter, Once, Watched};
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
@@ -172,8 +176,14 @@ async fn connection(
 ) {
     let stream = Arc::new(stream);
     let phase = guest.phase.clone();
-    let io = Watched { stream: stream.clone(), phase: phase.clone() };
-    let service = service_fn(|request| respond(request, remote, face.clone(), phase.clone()));
+    let meter = Arc::new(Meter::new(face.limits.body));
+    let io =
+        Watched { stream: stream.clone(), phase: phase.clone(), meter: meter.clone(), ahead: Vec::new() };
+    let service = service_fn(|request: Request<Incoming>| {
+        // Before the next byte is read, and so not inside the answer's future.
+        meter.follows(follows(request.headers()));
+        respond(request, remote, face.clone(), phase.clone(), meter.clone())
+    });
     let mut http = hyper::server::conn::http1::Builder::new();
     http.title_case_headers(true)
         .max_headers(face.limits.fields)
@@ -227,6 +237,7 @@ async fn respond(
     remote: SocketAddr,
     face: Arc<Face>,
     phase: Arc<Phase>,
+    meter: Arc<Meter>,
 ) -> Result<Response<Once>, Infallible> {
     phase.go(At::Request);
     let (head, body) = request.into_parts();
@@ -243,7 +254,13 @@ async fn respond(
     } else if declared.is_some_and(|n| n > limits.body as u64) {
         Some((413, "http_body"))
     } else {
-        match passed(body, limits.body).await {
+        let passed = tokio::select! {
+            biased;
+            // Said, if not sent.
+            () = meter.over() => Passed::TooMuch,
+            passed = passed(body, limits.body) => passed,
+        };
+        match passed {
             Passed::All => None,
             Passed::TooMuch => Some((413, "http_body")),
             Passed::Broken => Some((400, "http_body")),
@@ -264,6 +281,15 @@ async fn respond(
         tokio::time::sleep(told.wait).await;
     }
     Ok(response(told, close, face.server, phase))
+}
+
+/// What follows a head. The library has seen to it that the two ways of saying so do not contradict each other.
+fn follows(headers: &HeaderMap) -> Follows {
+    match declared(headers) {
+        _ if headers.contains_key(TRANSFER_ENCODING) => Follows::Chunks,
+        Some(length) => Follows::Bytes(length),
+        None => Follows::Nothing,
+    }
 }
 
 /// The declared length of a body.

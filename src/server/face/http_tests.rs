@@ -178,6 +178,51 @@ async fn what_is_too_large_is_named() {
 }
 
 #[tokio::test]
+async fn what_is_declared_too_large_is_refused_before_it_comes() {
+    let served = start(Limits::default()).await;
+    let chunked = "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let whole = format!("8000\r\n{}\r\n", "b".repeat(0x8000));
+    for request in [
+        // The size of a chunk, in a piece of its own and with what stands before it; not even its line has ended.
+        format!("{chunked}10001\r\n"),
+        format!("{chunked}10001"),
+        format!("{chunked}ffffffffffffffff\r\nabc"),
+        format!("{chunked}99999999999999999999"),
+        format!("{chunked}1FFFF;extension=1\r\n"),
+        // The second is more than is left.
+        format!("{chunked}{whole}8001\r\n"),
+        format!("{chunked}5\r\nabcde\r\nfffc\r\n"),
+        // What stands around the body.
+        format!("{chunked}1;{}", "x".repeat(5000)),
+        format!("{chunked}{}", "0".repeat(5000)),
+        format!("{chunked}0\r\n{}", "X: y\r\n".repeat(1000)),
+        // A length, also where the client asks first.
+        "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 65537\r\n\r\n".into(),
+        "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9223372036854775807\r\nExpect: 100-continue\r\n\r\n"
+            .into(),
+        // Behind another request.
+        format!("GET / HTTP/1.1\r\nHost: x\r\n\r\n{chunked}10001\r\n"),
+        format!(
+            "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc{chunked}3\r\nabc\r\n0\r\n\r\n{chunked}fffff\r\n"
+        ),
+    ] {
+        let before = served.broken("http_body");
+        let said = served.said(request.as_bytes()).await;
+        let last = said.rfind("HTTP/1.1 ").map_or("", |at| &said[at..]);
+        assert!(last.starts_with("HTTP/1.1 413 "), "{:?}: {said:?}", &request[..request.len().min(150)]);
+        assert!(last.contains("Connection: close"), "{said:?}");
+        assert_eq!(served.broken("http_body"), before + 1);
+    }
+    assert_eq!(served.broken("http_request_time"), 0, "nobody was waited for");
+    // What fits is answered, and so is what follows it.
+    let fits = format!("{chunked}{whole}8000;x=y\r\n{}\r\n0\r\nT: x\r\n\r\n", "b".repeat(0x8000));
+    let last = "GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let said = served.said(format!("{fits}{fits}{last}").as_bytes()).await;
+    assert_eq!(said.matches("HTTP/1.1 200 OK").count(), 3, "{said}");
+    assert!(said.contains("GET 5"), "{said}");
+}
+
+#[tokio::test]
 async fn garbage_is_refused() {
     let served = start(limits()).await;
     for request in [

@@ -1,14 +1,17 @@
-//! What stands between the socket and the HTTP library: both ends note in which phase the connection is.
+//! What stands between the socket and the HTTP library: both ends note in which phase the connection is, and what comes
+//! in is handed over up to the end of each head, so that it is known where its body begins.
 
+use super::borders::{Borders, Follows};
 use super::phase::{At, Phase};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 
 /// A body of one piece. When it is dropped the answer is in the server's hands and the connection is idle again.
 pub struct Once {
@@ -44,12 +47,55 @@ impl Drop for Once {
     }
 }
 
+/// What a connection's bodies say of themselves.
+pub struct Meter {
+    borders: Mutex<Borders>,
+    over: Notify,
+}
+
+impl Meter {
+    /// For bodies of at most so many bytes.
+    pub fn new(most: usize) -> Meter {
+        let borders = Mutex::new(Borders::new(u64::try_from(most).unwrap_or(u64::MAX)));
+        Meter { borders, over: Notify::new() }
+    }
+
+    fn borders(&self) -> MutexGuard<'_, Borders> {
+        self.borders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What follows the head that the library has just read.
+    pub fn follows(&self, what: Follows) {
+        self.borders().follows(what);
+    }
+
+    /// Returns once a body has said that it becomes too large.
+    pub async fn over(&self) {
+        while !self.borders().is_over() {
+            self.over.notified().await;
+        }
+    }
+
+    fn take(&self, bytes: &[u8]) -> usize {
+        let mut borders = self.borders();
+        let taken = borders.take(bytes);
+        if borders.is_over() {
+            self.over.notify_one();
+        }
+        taken
+    }
+}
+
 /// The socket, which notes when a request begins.
 pub struct Watched {
     /// The socket.
     pub stream: Arc<TcpStream>,
     /// The connection's.
     pub phase: Arc<Phase>,
+    /// The connection's.
+    pub meter: Arc<Meter>,
+    /// What was read behind the end of a head.
+    pub ahead: Vec<u8>,
 }
 
 impl hyper::rt::Read for Watched {
@@ -58,23 +104,30 @@ impl hyper::rt::Read for Watched {
         cx: &mut Context<'_>,
         mut buffer: hyper::rt::ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
+        let watched = self.get_mut();
         let mut bytes = [0u8; 8192];
         let room = buffer.remaining().min(bytes.len());
         let Some(into) = bytes.get_mut(..room) else { return Poll::Ready(Ok(())) };
-        loop {
-            ready!(self.stream.poll_read_ready(cx))?;
-            match self.stream.try_read(into) {
-                Ok(count) => {
-                    if count > 0 && self.phase.now().0 == At::Idle {
-                        self.phase.go(At::Head);
-                    }
-                    buffer.put_slice(into.get(..count).unwrap_or_default());
-                    return Poll::Ready(Ok(()));
+        let mut count = watched.ahead.len().min(room);
+        if count > 0 {
+            into.iter_mut().zip(watched.ahead.drain(..count)).for_each(|(to, from)| *to = from);
+        } else {
+            count = loop {
+                ready!(watched.stream.poll_read_ready(cx))?;
+                match watched.stream.try_read(into) {
+                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                    other => break other?,
                 }
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
-                Err(e) => return Poll::Ready(Err(e)),
-            }
+            };
         }
+        if count > 0 && watched.phase.now().0 == At::Idle {
+            watched.phase.go(At::Head);
+        }
+        let came = into.get(..count).unwrap_or_default();
+        let (now, later) = came.split_at_checked(watched.meter.take(came)).unwrap_or((came, &[]));
+        watched.ahead.splice(..0, later.iter().copied());
+        buffer.put_slice(now);
+        Poll::Ready(Ok(()))
     }
 }
 
