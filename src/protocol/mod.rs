@@ -13,5 +13,6 @@ pub mod accepting;
 pub mod access;
 pub mod admission;
 pub mod connection_sink;
+pub mod parting;
 pub mod rtmp;
 pub mod rtsp;

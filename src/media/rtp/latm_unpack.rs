@@ -118,7 +118,7 @@ impl Latm {
         for payload in frames {
             if !payload.is_empty() {
                 let payload = payload.into();
-                out.push(Unit { timestamp, samples_before: before, keyframe: true, payload });
+                out.push(Unit::audio(timestamp, before, payload));
             }
             before = before.saturating_add(self.samples);
         }

@@ -1,7 +1,6 @@
 //! The RTMP server: accepts connections and gives each a task.
 
 mod connection;
-mod goodbye;
 
 use super::session::server::Rules;
 use crate::hub::Hub;

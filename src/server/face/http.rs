@@ -9,6 +9,7 @@ mod socket;
 
 use super::answer::Answer;
 use crate::hub::Registry;
+use crate::protocol::parting::{self, Parting};
 use crate::telemetry::Log;
 use borders::Follows;
 use bytes::Bytes;
@@ -23,7 +24,6 @@ use phase::{At, Phase};
 use socket::{Meter, Once, Watched};
 use std::convert::Infallible;
 use std::future::poll_fn;
-use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -70,9 +70,6 @@ impl Default for Limits {
         }
     }
 }
-
-/// How long an ended connection is read away.
-const LINGER: Duration = Duration::from_secs(1);
 
 /// The largest head in all; a hundred full fields are nobody's honest request.
 const HEAD: usize = 64 * 1024;
@@ -175,6 +172,7 @@ async fn connection(
     mut shutdown: watch::Receiver<bool>,
 ) {
     let stream = Arc::new(stream);
+    let _parting = Parting::new(stream.clone());
     let phase = guest.phase.clone();
     let meter = Arc::new(Meter::new(face.limits.body));
     let io =
@@ -213,23 +211,7 @@ async fn connection(
         let _ = stream
             .try_write(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     }
-    let _ = tokio::time::timeout(LINGER, linger(&stream)).await;
-}
-
-/// Reads away what a peer still sends: closing over unread bytes resets the connection, and the peer may lose the
-/// answer that says why.
-async fn linger(stream: &TcpStream) {
-    let _ = socket2::SockRef::from(stream).shutdown(std::net::Shutdown::Write);
-    let mut bytes = [0u8; 8192];
-    let mut left = 1usize << 20;
-    while left > 0 && stream.readable().await.is_ok() {
-        match stream.try_read(&mut bytes) {
-            Ok(0) => return,
-            Ok(count) => left = left.saturating_sub(count),
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
-            Err(_) => return,
-        }
-    }
+    parting::farewell(&stream).await;
 }
 
 async fn respond(

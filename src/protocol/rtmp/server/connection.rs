@@ -3,7 +3,7 @@
 //! A publisher's task carries frames to the readers' sockets itself (see the hub); a reader's task only reads what its
 //! peer says, and helps when the socket is full.
 
-use super::{Shared, goodbye};
+use super::Shared;
 use crate::base::clock::Now;
 use crate::hub::registry::add;
 use crate::hub::{self, Client, Headers, Outlet, Over, Publisher, Reader, Role};
@@ -11,6 +11,7 @@ use crate::media::Tracks;
 use crate::protocol::access::{Denied, pause};
 use crate::protocol::admission::Place;
 use crate::protocol::connection_sink::ConnectionSink;
+use crate::protocol::parting::{self, Parting};
 use crate::protocol::rtmp::egress::{self, Egress};
 use crate::protocol::rtmp::ingest::{Ingest, Step};
 use crate::protocol::rtmp::session::SessionError;
@@ -97,6 +98,7 @@ enum End {
 pub struct Connection {
     shared: Arc<Shared>,
     socket: Arc<TcpStream>,
+    parting: Parting,
     client: Arc<Client>,
     place: Place,
     session: ServerSession,
@@ -118,10 +120,12 @@ impl Connection {
             seed: shared.seed(),
             since_start: shared.age(),
         };
+        let socket = Arc::new(socket);
         Connection {
             session: ServerSession::new(shared.rules.clone(), peer),
             shared,
-            socket: Arc::new(socket),
+            parting: Parting::new(socket.clone()),
+            socket,
             client,
             place,
             began: Instant::now(),
@@ -450,7 +454,12 @@ impl Connection {
         }
         let sent = matches!(end, End::Sent(_));
         match end {
-            End::Gone => return,
+            End::Gone => {
+                if !read {
+                    self.parting.be_patient();
+                }
+                return;
+            }
             End::Broken(error) => {
                 self.shared.log.warn(format_args!("rtmp: {remote} is closed: {error}"));
                 if let Some(limit) = error.limit() {
@@ -458,15 +467,16 @@ impl Connection {
                 }
                 if read || error == SessionError::Unread {
                     // It may stand in the middle of a frame, or takes nothing anyway.
-                    return;
+                    return self.parting.reset();
                 }
                 self.session.close_because(&error);
             }
             End::Over(Over::TooSlow) => {
                 self.shared.hub.registry().broke("reader_progress");
-                return self.shared.log.warn(format_args!("rtmp: {remote} is closed: it takes nothing"));
+                self.shared.log.warn(format_args!("rtmp: {remote} is closed: it takes nothing"));
+                return self.parting.reset();
             }
-            End::Over(Over::Broken) => return,
+            End::Over(Over::Broken) => return self.parting.reset(),
             End::Sent(why) => self.shared.log.info(format_args!("rtmp: {remote} is closed: {why}")),
             End::Slowly => {
                 let [a, b, c, d, ..] = self.shared.seed();
@@ -477,12 +487,9 @@ impl Connection {
         }
         let mut words = std::mem::take(&mut self.out);
         words.extend_from_slice(&self.session.output());
-        if words.is_empty() {
-            return;
-        }
         // Whoever needs the place does not wait for it.
         tokio::select! {
-            () = goodbye::say(&self.socket, &words) => {}
+            () = parting::say(&self.socket, &words) => {}
             () = self.client.kicked(), if !sent => {}
         }
     }

@@ -16,6 +16,7 @@ use crate::base::clock::Now;
 use crate::hub::registry::add;
 use crate::hub::{self, Client, Over};
 use crate::protocol::admission::Place as Seat;
+use crate::protocol::parting::Parting;
 use crate::protocol::rtsp::session::server::{Answer, Dialog, Step, Surroundings};
 use crate::protocol::rtsp::udp::{Datagram, ReaderLink, Side};
 use bytes::{Bytes, BytesMut};
@@ -52,6 +53,8 @@ enum Part {
 enum End {
     /// The peer has gone.
     Gone,
+    /// The peer asks and does not read the answers.
+    Unread,
     /// What is to be said has been put out; then it ends.
     Goodbye,
     /// Somebody wants it to leave, or the server ends.
@@ -72,6 +75,7 @@ type Pending = Pin<Box<dyn Future<Output = Answer> + Send>>;
 pub struct Connection {
     shared: Arc<Shared>,
     socket: Arc<TcpStream>,
+    parting: Parting,
     client: Arc<Client>,
     session: Option<Arc<Client>>,
     seat: Seat,
@@ -117,9 +121,11 @@ impl Connection {
             session: Uuid::new_v4().simple().to_string(),
         };
         let now = Instant::now();
+        let socket = Arc::new(socket);
         Ok(Connection {
             shared,
-            socket: Arc::new(socket),
+            parting: Parting::new(socket.clone()),
+            socket,
             client,
             session: None,
             seat,
@@ -278,7 +284,7 @@ impl Connection {
         }
         if self.out.len() > MOST_UNSENT {
             self.shared.hub.registry().broke("rtsp_unread_answers");
-            return Err(End::Gone);
+            return Err(End::Unread);
         }
         Ok(())
     }

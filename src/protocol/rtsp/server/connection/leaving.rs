@@ -3,21 +3,16 @@
 use super::{Connection, End, Part};
 use crate::base::clock::Now;
 use crate::hub::Over;
+use crate::protocol::parting;
 use crate::protocol::rtsp::server::reading::Reads;
-use std::io::ErrorKind;
-use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-
-/// What is taken of a peer that goes on talking after its last answer.
-const MOST_LEFT_OVER: usize = 1 << 20;
-/// For a peer to take the last answer and close.
-const LINGER: Duration = Duration::from_secs(1);
 
 impl Connection {
     pub(super) async fn leave(mut self, end: End) {
         let now = Now::read();
         self.tell(&end);
+        let reads = matches!(self.part, Part::Reads(_));
         match std::mem::replace(&mut self.part, Part::None) {
             Part::Reads(reads) => {
                 let tells = matches!(
@@ -41,14 +36,15 @@ impl Connection {
             Part::Publishes(mut publishes) => publishes.finish(now),
             Part::None => {}
         }
-        if !matches!(end, End::Gone) {
-            self.finish().await;
+        match end {
+            // What waits for a reader that has gone is nobody's.
+            End::Gone if reads => {}
+            End::Gone => self.parting.be_patient(),
+            End::Unread | End::Over(Over::TooSlow | Over::Broken) => self.parting.reset(),
+            End::Goodbye | End::Up(_) | End::Sent(_) | End::Over(_) | End::Silent | End::Idle => {
+                parting::say(&self.socket, &self.out).await;
+            }
         }
-    }
-
-    /// Gives the last words some time.
-    pub(super) async fn finish(&mut self) {
-        let _ = timeout(LINGER, self.send_rest()).await;
     }
 
     /// Writes down who ends, what it did with which stream, and why.
@@ -63,6 +59,7 @@ impl Connection {
         let log = &self.shared.log;
         match end {
             End::Gone | End::Goodbye | End::Up(_) => log.debug(format_args!("rtsp: {who} has gone")),
+            End::Unread => log.warn(format_args!("rtsp: {who} is ended: it does not read the answers")),
             End::Sent(why) => log.info(format_args!("rtsp: {who} leaves: {why}")),
             End::Over(why @ Over::TooSlow) => {
                 self.shared.hub.registry().broke("reader_progress");
@@ -71,33 +68,6 @@ impl Connection {
             End::Over(why) => log.info(format_args!("rtsp: {who} is ended: {why}")),
             End::Silent => log.warn(format_args!("rtsp: {who} sends nothing any more")),
             End::Idle => log.info(format_args!("rtsp: {who} gave no sign of life")),
-        }
-    }
-
-    /// Sends what waits, tells the peer that there is no more, and lets it take it: a socket closed over bytes that it
-    /// has not read would take back what was sent.
-    async fn send_rest(&mut self) {
-        while !self.out.is_empty() {
-            if self.socket.writable().await.is_err() || self.send().is_err() {
-                return;
-            }
-        }
-        if nix::sys::socket::shutdown(
-            std::os::fd::AsRawFd::as_raw_fd(&*self.socket),
-            nix::sys::socket::Shutdown::Write,
-        )
-        .is_err()
-        {
-            return;
-        }
-        let (mut rest, mut taken) = ([0; 4096], 0);
-        while taken < MOST_LEFT_OVER && self.socket.readable().await.is_ok() {
-            match self.socket.try_read(&mut rest) {
-                Ok(0) => return,
-                Ok(n) => taken = taken.saturating_add(n),
-                Err(e) if e.kind() == ErrorKind::WouldBlock => {}
-                Err(_) => return,
-            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Connection, End, Part, READ};
 use crate::hub::registry::add;
+use crate::protocol::parting;
 use crate::protocol::rtsp::server::tunnels::Lower;
 use crate::protocol::rtsp::wire::tunnel::{Decoder, Tunnel, granted, nobody, taken};
 use bytes::{Bytes, BytesMut};
@@ -69,7 +70,7 @@ impl Connection {
         };
         self.shared.log.debug(format_args!("rtsp: {remote}, one side of a tunnel, has gone: {why}"));
         if !self.out.is_empty() {
-            self.finish().await;
+            parting::say(&self.socket, &self.out).await;
         }
     }
 
