@@ -1,7 +1,7 @@
 //! The embedded RTMP server under hostile and unlucky peers, beside which another stream goes on; and with the programs
 //! that people use.
 
-mod house;
+pub mod house;
 mod programs;
 
 use crate::stage::wait_for;

@@ -139,6 +139,25 @@ impl Peer {
         }
     }
 
+    /// At any server, published or played by the time this returns.
+    pub fn at(address: SocketAddr, aim: Aim, name: &str) -> Peer {
+        let socket = TcpStream::connect(address).unwrap();
+        socket.set_read_timeout(Some(SOON)).unwrap();
+        socket.set_nodelay(true).unwrap();
+        let target = Target {
+            url: format!("rtmp://{address}/live"),
+            application: "live".into(),
+            name: name.into(),
+            credentials: None,
+            arguments: String::new(),
+            scheme: None,
+        };
+        let mut peer =
+            Peer { socket, session: ClientSession::new(target, aim, [3; 32]), events: VecDeque::new() };
+        peer.until_ready();
+        peer
+    }
+
     /// The next event; `None` at the end of the connection.
     pub fn event(&mut self) -> Option<Event> {
         loop {

@@ -2,6 +2,7 @@
 //! the end that nothing of it is left running.
 #![allow(dead_code, unused_imports, reason = "a stage offers more than any one test takes")]
 
+mod coded;
 mod film;
 mod gate;
 mod http;
@@ -17,6 +18,7 @@ mod small_disk;
 mod terminal;
 mod wait;
 
+pub use coded::{Coded, Picture};
 pub use film::{Film, bunny, film, made};
 pub use gate::Gate;
 pub use http::http_get;
