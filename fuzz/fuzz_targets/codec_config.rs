@@ -1,15 +1,15 @@
-//! Decoder configurations of containers, parameter sets of SDP and RTP, packets that say their own length.
+//! Decoder configurations of containers, parameter sets of SDP and RTP, frames that say what they are.
 #![no_main]
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
-use msconv::media::codec::{aac, h264, h265, opus};
+use msconv::media::codec::{aac, av1, h264, h265, opus, vp9};
 use msconv::media::{AudioTrack, VideoCodec, VideoTrack};
 
 fuzz_target!(|input: (u8, Vec<u8>, Vec<u8>, Vec<u8>)| {
     let (kind, a, b, c) = input;
     let bytes = Bytes::from(a.clone());
-    let video = match kind % 8 {
+    let video = match kind % 11 {
         0 => VideoTrack::from_config(VideoCodec::H264, bytes).ok(),
         1 => VideoTrack::from_config(VideoCodec::H265, bytes).ok(),
         2 => h264::track_of_sets(&a, &b).ok(),
@@ -22,6 +22,18 @@ fuzz_target!(|input: (u8, Vec<u8>, Vec<u8>, Vec<u8>)| {
         6 => {
             if let Ok(track) = AudioTrack::aac(bytes) {
                 assert_eq!(AudioTrack::aac(track.config.clone()), Ok(track));
+            }
+            return;
+        }
+        7 => av1::track_of(&a).ok(),
+        8 => {
+            let _ = (av1::is_loose(&a), av1::sequence_header(&a));
+            vp9::keyframe(&a).map(|keyframe| VideoTrack { width: 0, height: 0, ..vp9::track_of(&keyframe, None) })
+        }
+        9 => {
+            if let Some(adts) = aac::adts(&bytes) {
+                let inside: usize = adts.packets.iter().map(Bytes::len).sum();
+                assert!(inside > 0 && inside + 7 * adts.packets.len() <= a.len());
             }
             return;
         }

@@ -21,7 +21,7 @@ enum State {
     /// In a head: whether anything of it has come, and whether the present line is empty.
     Head { begun: bool, empty: bool },
     /// Behind a head: what follows has to be told.
-    Told,
+    BehindHead,
     /// In a body of known length, of which so much is missing.
     Body(u64),
     /// In a chunk's size.
@@ -59,6 +59,11 @@ impl Borders {
         self.over
     }
 
+    /// Whether a head has just ended: then what follows has to be said.
+    pub fn is_behind_head(&self) -> bool {
+        self.state == State::BehindHead
+    }
+
     /// Says what follows the head that has just ended.
     pub fn follows(&mut self, what: Follows) {
         (self.left, self.around) = (self.most, MOST_AROUND);
@@ -71,7 +76,7 @@ impl Borders {
 
     /// Takes bytes in their order, up to the end of a head: how many. [`Borders::follows`] comes before the next.
     pub fn take(&mut self, bytes: &[u8]) -> usize {
-        if self.state == State::Told {
+        if self.state == State::BehindHead {
             // Nobody said what follows: whoever reads does not care for bodies.
             self.state = State::Lost;
         }
@@ -95,7 +100,7 @@ impl Borders {
             };
             self.state = state;
             at = at.saturating_add(usize::try_from(taken).unwrap_or(usize::MAX));
-            if state == State::Told {
+            if state == State::BehindHead {
                 break;
             }
         }
@@ -104,7 +109,7 @@ impl Borders {
 
     fn step(&mut self, state: State, byte: u8) -> State {
         match (state, byte) {
-            (State::Head { begun: true, empty: true }, b'\n') => State::Told,
+            (State::Head { begun: true, empty: true }, b'\n') => State::BehindHead,
             (State::Head { begun, .. }, b'\n') => State::Head { begun, empty: true },
             (State::Head { .. }, b'\r') => state,
             (State::Head { .. }, _) => State::Head { begun: true, empty: false },
@@ -116,7 +121,7 @@ impl Borders {
             (State::Trailer { .. }, b'\r') => state,
             (State::Trailer { .. }, _) => self.around(State::Trailer { empty: false }),
             (State::Extension(_), _) => self.around(state),
-            (State::Told | State::Body(_) | State::Chunk(_) | State::Lost, _) => State::Lost,
+            (State::BehindHead | State::Body(_) | State::Chunk(_) | State::Lost, _) => State::Lost,
         }
     }
 
@@ -261,7 +266,7 @@ mod tests {
                 prop_assert_eq!(borders.is_over(), most < length);
                 if !borders.is_over() {
                     prop_assert_eq!(taken, body.len(), "the next head ends where it ends");
-                    prop_assert_eq!(borders.state, State::Told);
+                    prop_assert_eq!(borders.state, State::BehindHead);
                 }
             }
         }
