@@ -1,6 +1,7 @@
 //! Frames of H.264 and H.265 as readers want them, out of what publishers delimit: one for each picture, whatever came
 //! with a border of its own (parameter sets, messages, single slices); keyframes with all sets or none; and the track
 //! that the sets describe, wherever they came from.
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
 use super::codec::ConfigError;
 use super::codec::nal::{self, Role, SetKind};

@@ -142,8 +142,9 @@ fn audio_without_configuration_announces_itself() {
         assert_eq!(track, Some(AudioTrack::opus(opus::head(channels)).unwrap()));
     }
     assert_eq!(TagReader::default().audio(&bytes(&[&[0x2f], &[1, 2, 3, 4]])), Ok(Tag::Nothing));
-    assert_eq!(reading::mp3_header(&[0xff, 0xe3, 0x18, 0xc4]), Some((8_000, 1)), "MPEG-2.5");
-    assert_eq!(reading::mp3_header(&[0xff, 0xfb, 0x9c, 0x44]), None, "a reserved rate");
+    assert_eq!(TagReader::default().audio(&bytes(&[&[0x2f], &[0xff, 0xfb, 0x9c, 0x44]])), Ok(Tag::Nothing));
+    let track = described(TagReader::default().audio(&bytes(&[&[0xe2], &[0xff, 0xe3, 0x18, 0xc4]])));
+    assert_eq!(track, Some(AudioTrack::plain(AudioCodec::Mp3, 8_000, 1)), "MPEG-2.5");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //!
 //! A picture that came whole is not held back for the next one to prove it, except one where there is doubt. Not
 //! joined: fields of one frame in separate parts, which begin at the same place.
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
 use bytes::{Bytes, BytesMut};
 

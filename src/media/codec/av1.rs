@@ -1,5 +1,6 @@
 //! AV1: its open bitstream units (AV1 specification, 5.3), what a sequence header says (5.5), and the
 //! AV1CodecConfigurationRecord (AV1 in ISOBMFF, 2.3.3).
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
 use super::ConfigError;
 use super::bits::Bits;

@@ -2,6 +2,7 @@
 //! start codes (H.264 and H.265, annex B), as some publishers send them where lengths should be. What comes in is
 //! looked at, because what a configuration says about it may be wrong, missing or late; what goes on has lengths of 4
 //! bytes.
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
 use crate::media::frame::Nals;
 use bytes::{BufMut, Bytes, BytesMut};

@@ -1,5 +1,6 @@
 //! What the NAL units of H.264 and H.265 are to the access unit that they stand in: slices of its picture, parameter
 //! sets, and what stands before or behind them (H.264, 7.4.1.2.3; H.265, 7.4.2.4.4).
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
 use super::bits::{Bits, unescaped};
 use super::{h264, h265};

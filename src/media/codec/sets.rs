@@ -1,5 +1,6 @@
 //! The parameter sets of a stream of H.264 or H.265, wherever they came from: a container's record, a description, the
 //! frames. Later ones replace earlier ones of the same kind and number.
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
 use super::nal::{self, Role, SetKind};
 use super::{ConfigError, h264, h265};

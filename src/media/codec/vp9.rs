@@ -1,5 +1,6 @@
 //! VP9: what the header of a keyframe says (VP9 bitstream specification, 6.2), and the VPCodecConfigurationRecord (VP
 //! codecs in ISOBMFF).
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
 use super::ConfigError;
 use super::bits::Bits;
@@ -62,7 +63,7 @@ pub fn keyframe(frame: &[u8]) -> Option<Keyframe> {
         (3, 1)
     } else {
         let full = u8::from(bits.bit()?);
-        let chroma = match odd.then(|| bits.bits(3)).unwrap_or(Some(0b110))? >> 1 {
+        let chroma = match if odd { bits.bits(3)? } else { 0b110 } >> 1 {
             0b11 => 1,
             0b10 => 2,
             _ => 3,

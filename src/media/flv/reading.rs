@@ -3,6 +3,7 @@
 use super::{Coded, LONGEST_CONFIG, Packets, Tag, TagError, four_cc, packet};
 use crate::media::codec::{aac, opus};
 use crate::media::frame::TrackKind;
+use crate::media::rtp::mpeg_audio;
 use crate::media::time::MediaTime;
 use crate::media::track::{AudioCodec, AudioTrack, VideoCodec};
 use bytes::Bytes;
@@ -130,7 +131,7 @@ impl TagReader {
         if let Some(adts) = aac::adts(&payload) {
             return self.adts(offset, adts);
         }
-        if self.audio == Some(AudioCodec::Aac) { packets(None, sound(offset, payload)) } else { Tag::Early }
+        if self.audio == Some(AudioCodec::Aac) { packets(None, packet(offset, payload)) } else { Tag::Early }
     }
 
     fn adts(&mut self, offset: MediaTime, adts: aac::Adts) -> Tag {
@@ -145,7 +146,7 @@ impl TagReader {
         let samples = i64::from(aac::samples_per_packet(&adts.config));
         let mut packets = adts.packets.into_iter().zip(0_i64..).map(|(payload, number)| {
             let later = MediaTime::from_clock(samples.saturating_mul(number), adts.sample_rate);
-            sound(offset + later, payload)
+            packet(offset + later, payload)
         });
         match packets.next() {
             Some(first) => Tag::Packets(Packets { track, first, more: packets.collect(), adts: true }),
@@ -167,8 +168,8 @@ impl TagReader {
         let mut track = None;
         if self.audio != Some(codec) {
             track = match codec {
-                AudioCodec::Mp3 => mp3_header(&payload)
-                    .map(|(sample_rate, channels)| AudioTrack::plain(codec, sample_rate, channels)),
+                AudioCodec::Mp3 => mpeg_audio::head(&payload)
+                    .map(|head| AudioTrack::plain(codec, head.sample_rate, head.channels)),
                 // The third bit of a packet says whether it is stereo (RFC 6716, 3.1).
                 AudioCodec::Opus => {
                     let stereo = payload.first().is_some_and(|toc| toc & 4 != 0);
@@ -183,7 +184,7 @@ impl TagReader {
             self.audio = Some(codec);
             self.adts = None;
         }
-        packets(track, sound(offset, payload))
+        packets(track, packet(offset, payload))
     }
 }
 
@@ -191,7 +192,7 @@ fn packets(track: Option<AudioTrack>, first: Coded) -> Tag {
     Tag::Packets(Packets { track, first, more: Vec::new(), adts: false })
 }
 
-fn sound(offset: MediaTime, payload: Bytes) -> Coded {
+fn packet(offset: MediaTime, payload: Bytes) -> Coded {
     Coded { keyframe: true, composition: MediaTime::ZERO, offset, payload }
 }
 
@@ -290,20 +291,4 @@ fn printable(code: [u8; 4]) -> String {
 /// A signed number of 24 bits.
 fn signed([a, b, c]: [u8; 3]) -> i32 {
     i32::from_be_bytes([a, b, c, 0]) >> 8
-}
-
-/// Samples a second and channels of an MP3 frame (ISO 11172-3, 2.4.2.3).
-pub(super) fn mp3_header(frame: &[u8]) -> Option<(u32, u8)> {
-    let [sync, version, rate, channels] = *frame.first_chunk::<4>()?;
-    if sync != 0xff || version & 0xe0 != 0xe0 {
-        return None;
-    }
-    let rate = [44_100, 48_000, 32_000].get(usize::from((rate >> 2) & 3))?;
-    let divisor = match (version >> 3) & 3 {
-        3 => 1,
-        2 => 2,
-        0 => 4,
-        _ => return None,
-    };
-    Some((rate / divisor, if channels >> 6 == 3 { 1 } else { 2 }))
 }

@@ -1,5 +1,6 @@
 //! What an RTMP publisher sends, as the hub wants it: tracks, metadata and frames, on a line of time that does not go
 //! back. Pure; the server's task carries the steps to the hub.
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
 mod clock;
 mod data;

@@ -32,6 +32,9 @@ pub fn tone(stage: &Stage) -> Adts {
 /// The video messages of picture `number` (it counts on over the rounds of the film).
 pub type Style = Box<dyn Fn(u32, &Picture) -> Vec<Vec<u8>> + Send>;
 
+/// AAC, and the audio message of a packet of it.
+pub type Audio = (Adts, fn(&[u8]) -> Vec<u8>);
+
 /// Publishes until it is dropped.
 pub struct Sender {
     stop: Arc<AtomicBool>,
@@ -45,7 +48,7 @@ impl Sender {
         name: &str,
         coded: &Coded,
         style: Style,
-        audio: Option<(Adts, fn(&[u8]) -> Vec<u8>)>,
+        audio: Option<Audio>,
         first: Vec<(u8, Vec<u8>)>,
     ) -> Sender {
         let mut peer = Peer::at(address, Aim::Publish, name);

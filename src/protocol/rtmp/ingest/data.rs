@@ -155,7 +155,7 @@ mod tests {
             (vec![], Unreadable::Shape("metadata without properties")),
             (vec![5], Unreadable::Shape("metadata without properties")),
             (vec![0, 1, 2], AmfError::Short.into()),
-            (vec![3, 0, 1, b'a'].repeat(60), AmfError::Depth.into()),
+            ([3, 0, 1, b'a'].repeat(60), AmfError::Depth.into()),
             (
                 [&[8, 0, 0, 0, 9, 0, 1, b'a', 10, 0xff, 0xff, 0xff, 0xff][..], &[5; 2000]].concat(),
                 AmfError::Elements.into(),

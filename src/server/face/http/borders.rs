@@ -1,6 +1,7 @@
 //! Where heads and bodies of requests end in the bytes of a connection, and how large a body in chunks says that it
 //! becomes (RFC 9112, 7.1). The HTTP library tells neither: it would wait for the bytes of a chunk that is larger than
 //! may be, before anybody could say so. It is the library that judges requests; what makes no sense here is left to it.
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
 /// Bytes of chunk extensions, trailers and leading zeros that a body may have.
 const MOST_AROUND: u64 = 4096;
