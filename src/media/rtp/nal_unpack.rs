@@ -76,7 +76,8 @@ impl Pictures {
             _ => self.h264(payload),
         };
         self.broken |= taken.is_err();
-        if header.marker {
+        // Inside a unit a marker says nothing: some set it on every packet.
+        if header.marker && self.open.is_none() {
             self.finish(out);
         }
         taken
@@ -302,6 +303,22 @@ mod tests {
             assert_eq!(times(&[lost + 4]), [100], "packet {}", lost + 4);
         }
         assert!(times(&[3, 4]).is_empty());
+    }
+
+    #[test]
+    fn a_marker_inside_a_unit_says_nothing() {
+        for codec in [VideoCodec::H264, VideoCodec::H265] {
+            let unit = if codec == VideoCodec::H265 { vec![0x26, 1] } else { vec![0x65] };
+            let units = [[&unit[..], &[7; 5000]].concat()];
+            let marked = packets(codec, &units).into_iter().map(|packet| {
+                let mut packet = packet.to_vec();
+                packet[1] |= 0x80;
+                Bytes::from(packet)
+            });
+            let all = read(codec, &marked.collect::<Vec<_>>(), &[]);
+            assert_eq!(all.iter().map(|u| u.timestamp).collect::<Vec<_>>(), [100, 200]);
+            assert!(all.iter().all(|u| u.payload[..] == framed(&units)[..]));
+        }
     }
 
     #[test]
