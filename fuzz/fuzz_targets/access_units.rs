@@ -11,10 +11,10 @@ use msconv::media::frame::Nals;
 use msconv::media::joining::Picture;
 use msconv::media::{VideoCodec, VideoTrack};
 
-fuzz_target!(|input: (bool, bool, Vec<(u8, u8, Vec<Vec<u8>>)>)| {
-    let (h265, doubts, parts) = input;
+fuzz_target!(|input: (bool, Vec<(u8, u8, Vec<Vec<u8>>)>)| {
+    let (h265, parts) = input;
     let codec = if h265 { VideoCodec::H265 } else { VideoCodec::H264 };
-    let mut units: AccessUnits<()> = AccessUnits::new(codec, doubts);
+    let mut units: AccessUnits<()> = AccessUnits::new(codec);
     let mut found = Vec::new();
     for (what, time, pieces) in parts {
         let payload = joined(pieces.iter().map(|unit| &unit[..]).filter(|unit| !unit.is_empty()));

@@ -61,11 +61,15 @@ fn grant(
                 if wish.name.len() % 7 == 3 { server.not_found(&wish, "no", now) } else { server.playing(&wish) }
             }
             Event::Media(message) => {
-                if let Err(error) = ingest.take(message, &mut steps) {
+                if let Err(error) = ingest.take(message, now, &mut steps) {
                     server.reject_stream(&error.to_string());
                 }
             }
             Event::Unpublish => {
+                ingest.finish(&mut steps);
+                assert!(ingest.due().is_none());
+                // The next stream's times begin anew.
+                steps.clear();
                 *ingest = Ingest::default();
                 last.clear();
             }

@@ -39,8 +39,6 @@ pub struct AccessUnits<T> {
     configuration: Option<VideoTrack>,
     repeated: bool,
     joining: Joining<T>,
-    /// Whether a part without a slice casts doubt on the parts that have some.
-    doubts: bool,
     /// Units that came without a picture, for the next one.
     loose: Vec<Bytes>,
     /// Sets came without a picture: the next keyframe gets all.
@@ -64,9 +62,9 @@ struct Seen<'a> {
 }
 
 impl<T> AccessUnits<T> {
-    /// For H.264 or H.265. `doubts`: once something without a slice was delimited, the next picture waits to see
-    /// whether its slices come one by one as well, for [`AccessUnits::finish`] at the longest.
-    pub fn new(codec: VideoCodec, doubts: bool) -> AccessUnits<T> {
+    /// For H.264 or H.265. Once something without a slice was delimited, a picture waits to see whether its slices come
+    /// one by one as well: until [`AccessUnits::finish`] at the longest.
+    pub fn new(codec: VideoCodec) -> AccessUnits<T> {
         AccessUnits {
             codec,
             sets: ParameterSets::new(codec),
@@ -74,7 +72,6 @@ impl<T> AccessUnits<T> {
             configuration: None,
             repeated: false,
             joining: Joining::default(),
-            doubts,
             loose: Vec::new(),
             owed: false,
             early: Vec::new(),
@@ -158,9 +155,7 @@ impl<T> AccessUnits<T> {
         }
         if seen.before || seen.sps || seen.pps {
             self.joining.close(&mut whole);
-            if self.doubts {
-                self.joining.doubt();
-            }
+            self.joining.doubt();
         }
         whole.into_iter().for_each(|picture| self.complete(picture, out));
         Nals::of(&part.payload).for_each(|unit| self.put_aside(unit));

@@ -62,7 +62,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Bench {
-        Bench { units: AccessUnits::new(VideoCodec::H264, false), found: Vec::new() }
+        Bench { units: AccessUnits::new(VideoCodec::H264), found: Vec::new() }
     }
 
     /// A part that says no more of itself than its units do.
@@ -80,6 +80,7 @@ impl Bench {
 
     /// What has come out: `[width]` for a track, the units of a picture, a `K` before those of keyframes.
     fn said(&mut self) -> Vec<String> {
+        self.units.finish(&mut self.found);
         let unit = |unit: &[u8]| match unit {
             _ if unit == SPS => "sps".to_string(),
             _ if unit == SMALL => "small".to_string(),
@@ -224,7 +225,6 @@ struct Habit {
     delimiters: bool,
     messages: bool,
     slices: u8,
-    doubts: bool,
 }
 
 fn habit() -> impl Strategy<Value = Habit> {
@@ -235,8 +235,6 @@ fn habit() -> impl Strategy<Value = Habit> {
             delimiters,
             messages,
             slices,
-            // Slices alone are joined from the first picture on where there is doubt.
-            doubts: alone && slices > 1,
         },
     )
 }
@@ -247,7 +245,7 @@ proptest! {
         habit in habit(), h265: bool, keys in prop::collection::vec(any::<bool>(), 1..12),
     ) {
         let codec = if h265 { VideoCodec::H265 } else { VideoCodec::H264 };
-        let mut units = AccessUnits::new(codec, habit.doubts);
+        let mut units = AccessUnits::new(codec);
         let mut found = Vec::new();
         let (delimiter, message): (&[u8], &[u8]) = if h265 { (&[0x46, 1, 0x50], &[0x4e, 1, 5, 1]) } else { (AUD, SEI) };
         let sets: &[&[u8]] = if h265 { &H265 } else { &[SPS, PPS] };
@@ -295,7 +293,7 @@ proptest! {
         (0..4_u32, any::<bool>(), any::<bool>(), prop::collection::vec(any::<u8>(), 0..40)), 0..40,
     )) {
         for codec in [VideoCodec::H264, VideoCodec::H265] {
-            let (mut units, mut found) = (AccessUnits::new(codec, true), Vec::new());
+            let (mut units, mut found) = (AccessUnits::new(codec), Vec::new());
             for (timestamp, keyframe, lost, bytes) in &parts {
                 if *lost && *keyframe {
                     let _ = units.configure(&Bytes::copy_from_slice(bytes), &mut found);

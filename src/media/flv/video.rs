@@ -56,8 +56,8 @@ impl<T> VideoInput<T> {
     pub fn new(codec: VideoCodec) -> VideoInput<T> {
         let kind = match codec {
             VideoCodec::H264 | VideoCodec::H265 => {
-                // A message is a frame; those who send less have to be found out.
-                let units = Box::new(AccessUnits::new(codec, false));
+                // A message should be a frame; those who send less have to be found out.
+                let units = Box::new(AccessUnits::new(codec));
                 Kind::Units { units, framing: None, unreadable: 0 }
             }
             VideoCodec::Av1 | VideoCodec::Vp9 => Kind::Frames(Frames::default()),
@@ -96,6 +96,14 @@ impl<T> VideoInput<T> {
             }
         };
         (frames > 0 && self.known().is_none()).then_some((frames, why))
+    }
+
+    /// The picture that waits for the next one to begin, where pictures may come in several messages.
+    pub fn waiting(&self) -> Option<&Picture<T>> {
+        match &self.kind {
+            Kind::Units { units, .. } => units.waiting(),
+            Kind::Frames(_) => None,
+        }
     }
 
     /// Takes a configuration that came by itself.

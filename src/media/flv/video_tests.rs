@@ -61,6 +61,7 @@ impl Bench {
 
     /// Sizes of tracks and lengths of frames, in order.
     fn said(&mut self) -> Vec<String> {
+        self.0.finish(&mut self.1);
         let word = |found| match found {
             Found::Track(track) => format!("{}x{}", track.width, track.height),
             Found::Picture(picture) => picture.payload.len().to_string(),
@@ -178,6 +179,7 @@ fn rebuilt_frames_are_whole_units() {
     bench.take(true, &coded(&[SPS]));
     bench.take(true, &coded(&[PPS]));
     bench.take(true, &coded(&[&[9, 0x10], IDR]));
+    bench.0.finish(&mut bench.1);
     let Some(Found::Picture(picture)) = bench.1.last() else { panic!("no frame") };
     assert_eq!(Nals::of(&picture.payload).collect::<Vec<_>>(), [SPS, PPS, IDR]);
 }

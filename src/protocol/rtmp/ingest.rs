@@ -27,6 +27,8 @@ const WAIT_FOR_THE_SETS: Duration = Duration::from_secs(5);
 const MOST_HELD: usize = 512;
 /// Bytes of them.
 const MOST_HELD_BYTES: usize = 8 << 20;
+/// How long a picture waits for its next slice or the next picture, where it may have come in several messages.
+const WAIT_FOR_SLICES: Duration = Duration::from_millis(200);
 /// A stream of which nothing can be decoded is refused after so many frames.
 const MOST_UNDECODABLE: u64 = 1000;
 /// Or after so many milliseconds of them.
@@ -60,11 +62,12 @@ pub enum IngestError {
     Undecodable(TrackKind, &'static str),
 }
 
-/// When a picture is shown, as its tag says.
+/// When a picture is shown, as its tag says, and when it came.
 #[derive(Clone, Copy, Debug)]
 struct Shown {
     composition: MediaTime,
     offset: MediaTime,
+    came: Duration,
 }
 
 /// One publisher's stream.
@@ -87,11 +90,17 @@ pub struct Ingest {
 }
 
 impl Ingest {
-    /// Takes one message of audio, video or data, and adds what follows from it to `steps`.
+    /// Takes one message of audio, video or data that came at `now` (on any steady clock), and adds what follows from it
+    /// to `steps`.
     ///
     /// # Errors
     /// The stream cannot be carried.
-    pub fn take(&mut self, message: Message, steps: &mut Vec<Step>) -> Result<(), IngestError> {
+    pub fn take(
+        &mut self,
+        message: Message,
+        now: Duration,
+        steps: &mut Vec<Step>,
+    ) -> Result<(), IngestError> {
         let tag = match message.kind {
             kind::VIDEO => self.reader.video(&message.payload),
             kind::AUDIO => self.reader.audio(&message.payload),
@@ -106,7 +115,7 @@ impl Ingest {
             Err(TagError::Config(error)) => self.note(Note::Configuration(TrackKind::Audio, error), steps),
             Err(error) => return Err(error.into()),
             Ok(Tag::Configuration(codec, record)) => self.configuration(codec, &record, steps),
-            Ok(Tag::Video(codec, coded)) => self.video(codec, message.timestamp, coded, steps),
+            Ok(Tag::Video(codec, coded)) => self.video(codec, message.timestamp, coded, now, steps),
             Ok(Tag::Audio(track)) => self.audio_track(track, steps),
             Ok(Tag::Packets(packets)) => self.packets(message.timestamp, packets, steps),
             Ok(Tag::Early) => self.early_audio = self.early_audio.saturating_add(1),
@@ -114,7 +123,13 @@ impl Ingest {
         self.despair(message.timestamp)
     }
 
-    /// The publisher ends the stream: what still waited goes out.
+    /// When a picture has waited long enough for its next slice or the next picture.
+    pub fn due(&self) -> Option<Duration> {
+        let waiting = self.video.as_ref()?.waiting()?;
+        Some(waiting.about.came.saturating_add(WAIT_FOR_SLICES))
+    }
+
+    /// Nothing more comes, or it is [`Ingest::due`]: what waits goes out.
     pub fn finish(&mut self, steps: &mut Vec<Step>) {
         if let Some(video) = &mut self.video {
             video.finish(&mut self.found);
@@ -139,9 +154,16 @@ impl Ingest {
         }
     }
 
-    fn video(&mut self, codec: VideoCodec, timestamp: u32, coded: Coded, steps: &mut Vec<Step>) {
+    fn video(
+        &mut self,
+        codec: VideoCodec,
+        timestamp: u32,
+        coded: Coded,
+        came: Duration,
+        steps: &mut Vec<Step>,
+    ) {
         let Coded { keyframe, composition, offset, payload } = coded;
-        let picture = Picture { timestamp, keyframe, payload, about: Shown { composition, offset } };
+        let picture = Picture { timestamp, keyframe, payload, about: Shown { composition, offset, came } };
         let mut found = std::mem::take(&mut self.found);
         let odd = self.input(codec).take(picture, &mut found);
         self.found = found;
@@ -162,7 +184,7 @@ impl Ingest {
                     self.changed(late.then_some(TrackKind::Video), steps);
                 }
                 Found::Picture(picture) => {
-                    let Picture { timestamp, keyframe, payload, about: Shown { composition, offset } } =
+                    let Picture { timestamp, keyframe, payload, about: Shown { composition, offset, .. } } =
                         picture;
                     self.frame(
                         TrackKind::Video,

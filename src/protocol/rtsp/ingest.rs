@@ -348,8 +348,7 @@ impl Track {
             Format::Video(codec, track) => {
                 let (depth, rate) = track.as_ref().map_or((0, None), |t| (t.reorder, t.frame_rate));
                 let unpacker = Unpacker::video(*codec)?;
-                // Some set the marker on every unit.
-                let mut video = Box::new(AccessUnits::new(*codec, true));
+                let mut video = Box::new(AccessUnits::new(*codec));
                 if let Some(track) = track {
                     video.describe(track.clone(), &mut Vec::new());
                 }

@@ -93,10 +93,12 @@ fn publish_and_read(stage: &Stage, ffmpeg: &str, codec: VideoCodec) {
             }
         }
     }
-    for (habit, style) in styles(codec) {
-        let name = format!("rtmp-{habit}");
-        senders.push(Sender::start(serve.address("rtmp"), &name, &single, style, None, Vec::new()));
-        names.push((name, (320, 180)));
+    for (film, size, word) in [(&single, (320, 180), "one"), (&sliced, (320, 240), "three")] {
+        for (habit, style) in styles(codec) {
+            let name = format!("rtmp-{habit}-{word}");
+            senders.push(Sender::start(serve.address("rtmp"), &name, film, style, None, Vec::new()));
+            names.push((name, size));
+        }
     }
     for (name, _) in &names {
         wait_for(&format!("{name} to be on the air"), PATIENCE, || {

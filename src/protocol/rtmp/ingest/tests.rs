@@ -58,8 +58,9 @@ fn words(messages: Vec<Message>) -> Vec<String> {
     let mut ingest = Ingest::default();
     let mut steps = Vec::new();
     for message in messages {
-        ingest.take(message, &mut steps).unwrap();
+        ingest.take(message, Duration::ZERO, &mut steps).unwrap();
     }
+    ingest.finish(&mut steps);
     let word = |step: &Step| match step {
         Step::Headers(tracks) => {
             format!("headers {} {}", tracks.video.is_some(), tracks.audio.is_some())
@@ -146,10 +147,10 @@ fn data_travels_and_orders_do_not() {
 #[test]
 fn codecs_that_are_not_carried_end_it() {
     let legacy = message(kind::VIDEO, 0, &[0x12, 0, 0, 0][..]);
-    let error = Ingest::default().take(legacy, &mut Vec::new()).unwrap_err();
+    let error = Ingest::default().take(legacy, Duration::ZERO, &mut Vec::new()).unwrap_err();
     assert!(error.to_string().starts_with("Sorenson H.263 is not carried"));
     let short = message(kind::VIDEO, 0, &[0x91, b'a'][..]);
-    assert_eq!(Ingest::default().take(short, &mut Vec::new()), Ok(()));
+    assert_eq!(Ingest::default().take(short, Duration::ZERO, &mut Vec::new()), Ok(()));
 }
 
 #[test]
@@ -165,7 +166,7 @@ fn composition_and_nanoseconds_are_kept() {
             [&[0xa7, 2, 0, 0, 9, 1][..], b"avc1", &[0, 0, 80, 0, 0, 0, 1, 0x41]].concat(),
         ),
     ] {
-        ingest.take(message, &mut steps).unwrap();
+        ingest.take(message, Duration::ZERO, &mut steps).unwrap();
     }
     let Some(Step::Frame(frame)) = steps.last() else { panic!("no frame") };
     assert_eq!((frame.dts.nanos(), frame.pts.nanos()), (1_000_000_009, 1_080_000_009));
@@ -246,6 +247,39 @@ fn sets_alone_are_no_frame_and_their_time_does_not_count() {
 }
 
 #[test]
+fn slices_in_messages_of_their_own_are_one_picture_from_the_first_on() {
+    let sets = video_track().parameter_sets();
+    let (mut ingest, mut steps) = (Ingest::default(), Vec::new());
+    let mut send = |ingest: &mut Ingest, at: u32, unit: &[u8]| {
+        let now = Duration::from_millis(at.into());
+        ingest.take(coded(at, true, &units(&[unit])), now, &mut steps).unwrap();
+        let frames = steps.drain(..).filter_map(|step| match step {
+            Step::Frame(frame) => Some(frame.nals().count()),
+            _ => None,
+        });
+        frames.collect::<Vec<_>>()
+    };
+    ingest.take(meta(true, false), Duration::ZERO, &mut Vec::new()).unwrap();
+    for set in &sets {
+        assert_eq!(send(&mut ingest, 0, set), [0; 0]);
+    }
+    let slices: [&[u8]; 3] = [&[0x65, 0x88, 0x80, 1], &[0x65, 0x44, 0x80, 1], &[0x65, 0x21, 0x80, 1]];
+    for (number, at) in [0, 40, 80].into_iter().enumerate() {
+        for (slice, part) in slices.iter().zip(0..) {
+            // The first slice of the next shows that the one before is whole; the first picture has its sets.
+            let whole = if number == 1 { vec![5] } else { vec![3] };
+            let wanted = if part == 0 && number > 0 { whole } else { vec![] };
+            assert_eq!(send(&mut ingest, at, slice), wanted, "{number} {part}");
+        }
+        assert_eq!(ingest.due(), Some(Duration::from_millis(u64::from(at) + 200)));
+    }
+    let mut last = Vec::new();
+    ingest.finish(&mut last);
+    assert!(matches!(&last[..], [Step::Frame(frame)] if frame.nals().count() == 3));
+    assert_eq!(ingest.due(), None);
+}
+
+#[test]
 fn what_nobody_can_decode_is_said_and_what_is_nothing_else_is_refused() {
     let idr = units(&[&[0x65, 0x88, 0x80, 1]]);
     // With audio the stream begins without.
@@ -259,15 +293,20 @@ fn what_nobody_can_decode_is_said_and_what_is_nothing_else_is_refused() {
     for step in [0, 40] {
         let mut ingest = Ingest::default();
         let mut sent = (0..3000).map(|n| coded(n * step, true, &idr));
-        let error = sent.find_map(|message| ingest.take(message, &mut Vec::new()).err()).unwrap().to_string();
+        let error = sent
+            .find_map(|message| ingest.take(message, Duration::ZERO, &mut Vec::new()).err())
+            .unwrap()
+            .to_string();
         assert!(error.starts_with("its video cannot be decoded: neither a sequence header"), "{error}");
     }
     let mut ingest = Ingest::default();
-    let error = (0..3000).find_map(|n| ingest.take(sound(n * 21), &mut Vec::new()).err()).unwrap();
+    let error =
+        (0..3000).find_map(|n| ingest.take(sound(n * 21), Duration::ZERO, &mut Vec::new()).err()).unwrap();
     assert_eq!(error.to_string(), "its audio cannot be decoded: its AAC comes without a sequence header");
     let mut ingest = Ingest::default();
-    let error =
-        (0..3000).find_map(|n| ingest.take(coded(n, true, &[0xff; 30]), &mut Vec::new()).err()).unwrap();
+    let error = (0..3000)
+        .find_map(|n| ingest.take(coded(n, true, &[0xff; 30]), Duration::ZERO, &mut Vec::new()).err())
+        .unwrap();
     assert!(error.to_string().contains("neither behind lengths nor behind start codes"), "{error}");
 }
 
@@ -319,7 +358,7 @@ proptest! {
                 0x90 | 0x91 => [&[first][..], b"av01", &rest].concat(),
                 _ => [&[first, packet, 0, 0, 0][..], &rest].concat(),
             };
-            let _ = ingest.take(message(kind, time, body), &mut steps);
+            let _ = ingest.take(message(kind, time, body), Duration::ZERO, &mut steps);
         }
         ingest.finish(&mut steps);
         for step in steps {

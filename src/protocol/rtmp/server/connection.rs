@@ -60,6 +60,12 @@ struct Publishing {
 }
 
 impl Publishing {
+    /// Nothing more comes, or a picture has waited long enough for the rest of it.
+    fn finish(&mut self, log: &Log, remote: SocketAddr) {
+        self.ingest.finish(&mut self.steps);
+        self.hand_over(log, remote);
+    }
+
     /// Gives the hub and the log what the messages made.
     fn hand_over(&mut self, log: &Log, remote: SocketAddr) {
         let now = Now::read();
@@ -152,7 +158,7 @@ impl Connection {
                 return end;
             }
             self.wind(timer.as_mut());
-            let armed = self.session.deadline().is_some();
+            let armed = self.deadline().is_some();
             let full = self.blocked || !self.out.is_empty();
             let step = tokio::select! {
                 ready = self.socket.readable() => match ready {
@@ -163,7 +169,7 @@ impl Connection {
                     Ok(()) => self.unblock(),
                     Err(_) => Err(End::Gone),
                 },
-                () = timer.as_mut(), if armed => self.session.tick(self.age()).map_err(End::Broken),
+                () = timer.as_mut(), if armed => self.tick(),
                 event = news(&mut self.part) => self.hear(event),
                 () = self.client.kicked() => Err(End::Sent("it was asked to leave")),
                 _ = shutdown.wait_for(|down| *down) => Err(End::Sent("the server ends")),
@@ -174,9 +180,29 @@ impl Connection {
         }
     }
 
+    /// When something is due if nothing comes before.
+    fn deadline(&self) -> Option<Duration> {
+        let of_picture = match &self.part {
+            Part::Publishes(publishing) => publishing.ingest.due(),
+            _ => None,
+        };
+        of_picture.into_iter().chain(self.session.deadline()).min()
+    }
+
+    fn tick(&mut self) -> Result<(), End> {
+        let age = self.age();
+        if let Part::Publishes(publishing) = &mut self.part
+            && publishing.ingest.due().is_some_and(|due| age >= due)
+        {
+            publishing.finish(&self.shared.log, self.client.remote);
+            publishing.publisher.flush(Now::read());
+        }
+        self.session.tick(age).map_err(End::Broken)
+    }
+
     /// Sets the timer. It is let run into the past and then set again: a publisher's deadline moves with every frame.
     fn wind(&self, timer: Pin<&mut Sleep>) {
-        if let Some(deadline) = self.session.deadline() {
+        if let Some(deadline) = self.deadline() {
             let at = self.began.checked_add(deadline).unwrap_or(self.began);
             if timer.is_elapsed() || at < timer.deadline() {
                 timer.reset(at);
@@ -397,9 +423,10 @@ impl Connection {
     }
 
     fn media(&mut self, message: Message) -> Result<(), End> {
+        let age = self.age();
         let Part::Publishes(publishing) = &mut self.part else { return Ok(()) };
         self.client.counters.timestamp_ms.store(message.timestamp.into(), Ordering::Relaxed);
-        let taken = publishing.ingest.take(message, &mut publishing.steps);
+        let taken = publishing.ingest.take(message, age, &mut publishing.steps);
         let remote = self.client.remote;
         publishing.hand_over(&self.shared.log, remote);
         if let Err(error) = taken {
@@ -412,8 +439,7 @@ impl Connection {
 
     /// Frees the name and tells the readers.
     fn ended(&self, mut publishing: Box<Publishing>, how: &str) {
-        publishing.ingest.finish(&mut publishing.steps);
-        publishing.hand_over(&self.shared.log, self.client.remote);
+        publishing.finish(&self.shared.log, self.client.remote);
         let Publishing { publisher, name, .. } = *publishing;
         publisher.flush(Now::read());
         publisher.end();
