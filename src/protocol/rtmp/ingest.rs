@@ -137,17 +137,17 @@ impl Ingest {
         self.found(steps);
     }
 
-    fn input(&mut self, codec: VideoCodec) -> &mut VideoInput<Shown> {
-        if self.video.as_ref().is_none_or(|video| video.codec() != codec) {
+    /// Where video of this codec goes in, and comes out.
+    fn input(&mut self, codec: VideoCodec) -> (&mut VideoInput<Shown>, &mut Vec<Found<Shown>>) {
+        if self.video.as_ref().is_some_and(|video| video.codec() != codec) {
             self.video = None;
         }
-        self.video.get_or_insert_with(|| VideoInput::new(codec))
+        (self.video.get_or_insert_with(|| VideoInput::new(codec)), &mut self.found)
     }
 
     fn configuration(&mut self, codec: VideoCodec, record: &Bytes, steps: &mut Vec<Step>) {
-        let mut found = std::mem::take(&mut self.found);
-        let outcome = self.input(codec).configure(record, &mut found);
-        self.found = found;
+        let (input, found) = self.input(codec);
+        let outcome = input.configure(record, found);
         self.found(steps);
         if let Err(error) = outcome {
             self.note(Note::Configuration(TrackKind::Video, error), steps);
@@ -164,9 +164,8 @@ impl Ingest {
     ) {
         let Coded { keyframe, composition, offset, payload } = coded;
         let picture = Picture { timestamp, keyframe, payload, about: Shown { composition, offset, came } };
-        let mut found = std::mem::take(&mut self.found);
-        let odd = self.input(codec).take(picture, &mut found);
-        self.found = found;
+        let (input, found) = self.input(codec);
+        let odd = input.take(picture, found);
         self.found(steps);
         if let Some(odd) = odd {
             self.note(odd.into(), steps);
