@@ -36,9 +36,6 @@ impl Connection {
             Part::Publishes(mut publishes) => publishes.finish(now),
             Part::None => {}
         }
-        if matches!(end, End::Over(Over::TooSlow)) {
-            self.shared.hub.registry().broke("reader_progress");
-        }
         match end {
             // What waits for a reader that has gone is nobody's.
             End::Gone if reads => {}
