@@ -4,6 +4,8 @@ use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // clap prints its own usage errors (exit 2), help and version.
-    ExitCode::from(msconv::command::run(msconv::cli::Cli::parse()))
+    ExitCode::from(match msconv::cli::Cli::try_parse() {
+        Ok(cli) => msconv::command::run(cli),
+        Err(told) => msconv::command::told(&told),
+    })
 }

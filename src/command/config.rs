@@ -35,7 +35,7 @@ fn show(context: &Context) -> Outcome<u8> {
             })
             .collect();
         let files: Vec<String> = settings.files().iter().map(|f| f.display().to_string()).collect();
-        console.object(&json!({"schema": "msconv.config/1", "settings": lines, "files": files}));
+        console.object(&json!({"schema": "msconv.config/1", "settings": lines, "files": files}))?;
         return Ok(0);
     }
     let width = |texts: &mut dyn Iterator<Item = usize>| texts.max().unwrap_or(0);
@@ -50,9 +50,10 @@ fn show(context: &Context) -> Outcome<u8> {
         if console.out_terminal {
             let value = if value.is_empty() { "-" } else { &value };
             let faint = if s.origin == Origin::Default { "2" } else { "0" };
-            console.data(&console.paint_out(faint, &format!("{:names$}  {value:values$}  {origin}", s.name)));
+            console
+                .data(&console.paint_out(faint, &format!("{:names$}  {value:values$}  {origin}", s.name)))?;
         } else {
-            console.data(&format!("{}\t{value}\t{origin}", s.name));
+            console.data(&format!("{}\t{value}\t{origin}", s.name))?;
         }
     }
     Ok(0)
@@ -72,12 +73,12 @@ fn init(context: &Context) -> Outcome<u8> {
     if context.console.json {
         context
             .console
-            .object(&json!({"schema": "msconv.config-init/1", "path": path.display().to_string()}));
+            .object(&json!({"schema": "msconv.config-init/1", "path": path.display().to_string()}))?;
     }
     context.console.say(&format!(
         "wrote {}: every setting is in it as a comment",
         Paths::shown(&path, &context.environment.cwd)
-    ));
+    ))?;
     Ok(0)
 }
 
@@ -92,7 +93,7 @@ fn path(context: &Context) -> Outcome<u8> {
             .iter()
             .map(|path| json!({"path": path.display().to_string(), "read": was_read(path)}))
             .collect();
-        console.object(&json!({"schema": "msconv.config-path/1", "files": files}));
+        console.object(&json!({"schema": "msconv.config-path/1", "files": files}))?;
         return Ok(0);
     }
     for path in &candidates {
@@ -102,7 +103,7 @@ fn path(context: &Context) -> Outcome<u8> {
             format!("{word:6}  {path}")
         } else {
             format!("{word}\t{path}")
-        });
+        })?;
     }
     Ok(0)
 }

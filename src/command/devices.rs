@@ -10,16 +10,16 @@ use serde_json::{Value, json};
 /// Runs it; the exit code.
 ///
 /// # Errors
-/// None of its own: a machine without devices is no fault.
+/// Internal, if stdout cannot take it; a machine without devices is no fault.
 pub fn run(context: &Context) -> Outcome<u8> {
     let found = devices::devices(&context.settings, &context.environment);
     let console = &context.console;
     if console.json {
-        console.object(&report(&found));
+        console.object(&report(&found))?;
         return Ok(0);
     }
     for line in lines(&found) {
-        console.data(&line);
+        console.data(&line)?;
     }
     Ok(0)
 }

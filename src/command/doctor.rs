@@ -10,29 +10,29 @@ use serde_json::json;
 /// Runs it; the exit code: 0 if a publish would work.
 ///
 /// # Errors
-/// None of its own; what is wrong is in the report.
+/// Internal, if stdout cannot take the report; what is wrong is in it.
 pub fn run(context: &Context, args: &DoctorArgs) -> Outcome<u8> {
     let checks = context
         .block_on(async { Ok(doctor::examine(&context.settings, &context.environment, args.fix).await) })?;
     let code = doctor::exit_code(&checks);
     let console = &context.console;
     if console.json {
-        console.object(&json!({ "schema": "msconv.doctor/1", "ok": code == 0, "checks": checks }));
+        console.object(&json!({ "schema": "msconv.doctor/1", "ok": code == 0, "checks": checks }))?;
         return Ok(code);
     }
     if console.quiet {
         for check in checks.iter().filter(|c| c.status == Status::Fail) {
-            console.failure(&failure(check));
+            let _ = console.failure(&failure(check));
         }
         return Ok(code);
     }
     let widest = checks.iter().map(|c| c.name.chars().count()).max().unwrap_or(0);
     for check in &checks {
         for line in lines(check, widest, |style, text| console.paint_out(style, text)) {
-            console.say(&line);
+            console.say(&line)?;
         }
     }
-    console.say(&verdict(&checks));
+    console.say(&verdict(&checks))?;
     Ok(code)
 }
 

@@ -18,7 +18,7 @@ pub fn run(context: &Context, args: &DownArgs) -> Outcome<u8> {
         {
             into.extend(from);
         }
-        console.object(&object);
+        console.object(&object)?;
         return Ok(0);
     }
     let mut any = false;
@@ -26,19 +26,19 @@ pub fn run(context: &Context, args: &DownArgs) -> Outcome<u8> {
         let took = clock::spoken(Duration::from_secs_f64(server.took_s.max(0.0)));
         let pid = server.pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
         match server.outcome {
-            Ended::Stopped => console.say(&format!("{}{pid}: stopped in {took}", shown(server.name))),
+            Ended::Stopped => console.say(&format!("{}{pid}: stopped in {took}", shown(server.name)))?,
             Ended::Killed => {
                 console.say(&format!(
                     "{}{pid}: killed after {took}, it did not end when asked",
                     shown(server.name)
-                ));
+                ))?;
             }
             Ended::NotRunning => continue,
         }
         any = true;
     }
     if !any {
-        console.say("no servers of this home were running");
+        console.say("no servers of this home were running")?;
     }
     if !down.running_streams.is_empty() {
         let keys = down.running_streams.join(" ");

@@ -34,9 +34,9 @@ pub fn systemd(context: &Context, globals: &Globals, args: &SystemdArgs) -> Outc
             "name": unit.name,
             "text": unit.text,
             "steps": unit.steps,
-        }));
+        }))?;
     } else {
-        context.console.data(unit.text.trim_end());
+        context.console.data(unit.text.trim_end())?;
     }
     Ok(0)
 }

@@ -49,9 +49,9 @@ pub fn run(context: &Context) -> Outcome<u8> {
                 "schema": "msconv.exporter/1",
                 "pid": std::process::id(),
                 "metrics": address.to_string(),
-            }));
+            }))?;
         } else {
-            context.console.data(&format!("ready metrics={address}"));
+            context.console.data(&format!("ready metrics={address}"))?;
         }
         let notifier = context.notifier();
         ends::ready(&notifier, &format!("metrics at {address}"));

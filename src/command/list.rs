@@ -1,10 +1,11 @@
 //! `msconv list`: what is live, once, again and again, or to pick from.
 
 use super::Context;
-use crate::base::{Failure, Kind, Outcome, failure::io_words};
+use crate::base::{Failure, Kind, Outcome};
 use crate::cli::{ListArgs, Printed};
 use crate::manager::list::Lister;
 use crate::model::listing::{Listing, Stream};
+use crate::ui::console::written;
 use crate::ui::list_view;
 use crate::ui::picker;
 use crate::ui::redraw::Redraw;
@@ -25,16 +26,16 @@ pub fn run(context: &Context, args: &ListArgs) -> Outcome<u8> {
     let listing = context.block_on(look(context, args))?;
     let console = &context.console;
     if console.json {
-        console.data(&object(&listing)?);
+        console.data(&object(&listing)?)?;
     } else if console.quiet {
         let keys = list_view::keys(&listing);
         if !keys.is_empty() {
-            console.data(&keys.join("\n"));
+            console.data(&keys.join("\n"))?;
         }
     } else if listing.streams.is_empty() {
         console.talk(NOTHING);
     } else {
-        console.data(&lines(context, args, &listing).join("\n"));
+        console.data(&lines(context, args, &listing).join("\n"))?;
     }
     for note in &listing.notes {
         console.note(note);
@@ -73,7 +74,7 @@ fn pick(context: &Context, args: &ListArgs) -> Outcome<u8> {
         Printed::Key => picked.key.clone(),
         Printed::Url => url(context, picked)?,
         Printed::Json => serde_json::to_string(picked).map_err(unwritable)?,
-    });
+    })?;
     Ok(0)
 }
 
@@ -111,7 +112,7 @@ async fn watch(context: &Context, args: &ListArgs) -> Outcome<u8> {
         }
         first = false;
         if console.json {
-            console.data(&object(&listing)?);
+            console.data(&object(&listing)?)?;
         } else {
             let mut frame = if console.quiet {
                 list_view::keys(&listing).into_iter().map(str::to_string).collect()
@@ -125,12 +126,7 @@ async fn watch(context: &Context, args: &ListArgs) -> Outcome<u8> {
                     listing.notes.iter().map(|n| format!("{} {n}", console.paint_out("36", "note:"))),
                 );
             }
-            if let Err(e) = block.draw(&frame) {
-                return match e.kind() {
-                    std::io::ErrorKind::BrokenPipe => Ok(0),
-                    _ => Err(Failure::internal("cannot write the output").why(io_words(&e))),
-                };
-            }
+            written(block.draw(&frame))?;
         }
         if (console.json || !console.out_terminal) && noted != listing.notes {
             listing.notes.iter().for_each(|note| console.note(note));

@@ -89,6 +89,20 @@ fn global_flags(globals: &Globals) -> Vec<(&'static str, Option<String>)> {
     ]
 }
 
+/// Prints what clap has to say instead of running anything, its help, the version or a usage error (2), as clap would;
+/// the exit code. Help that stdout cannot take is a failure.
+pub fn told(told: &clap::Error) -> u8 {
+    let printed = told.print().and_then(|()| std::io::Write::flush(&mut std::io::stdout()));
+    match (told.use_stderr(), console::written(printed)) {
+        (false, Err(failure)) => {
+            let environment = Environment::current();
+            let (color, _) = console::style_of_failures(&Layer::flags([]), &environment);
+            console::report(&failure, color, false)
+        }
+        _ => u8::try_from(told.exit_code()).unwrap_or(2),
+    }
+}
+
 /// Runs what was typed; the exit code. Failures are already reported.
 pub fn run(cli: Cli) -> u8 {
     // A failure may be that the settings cannot be read, so its style is decided from what was typed and the environment.
@@ -97,8 +111,7 @@ pub fn run(cli: Cli) -> u8 {
         Ok(code) => code,
         Err(failure) => {
             let (color, json) = console::style_of_failures(&flags, &Environment::current());
-            console::report(&failure, color, json);
-            failure.kind().exit_code()
+            console::report(&failure, color, json)
         }
     }
 }

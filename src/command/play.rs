@@ -174,9 +174,9 @@ fn print_url(context: &Context, target: &Target) -> Outcome<u8> {
             "protocol": protocol.word(),
             // Asked for in so many words, so it is given whole: with credentials masked it would open nothing.
             "url": address.url,
-        }));
+        }))?;
     } else {
-        console.data(&address.url);
+        console.data(&address.url)?;
     }
     Ok(0)
 }
@@ -216,7 +216,7 @@ async fn watch(context: &Context, args: &PlayArgs, target: Target) -> Outcome<u8
         Verdict::Well => {}
     }
     if console.json {
-        console.object(&report(&plan, ended.lasted));
+        console.object(&report(&plan, ended.lasted))?;
     }
     Ok(0)
 }

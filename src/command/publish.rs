@@ -5,6 +5,7 @@ use crate::base::{CommandLine, Failure, Kind, Outcome, clock, printable::printab
 use crate::cli::PublishArgs;
 use crate::config::resolved::{Backend, key_from_file, source_from_file};
 use crate::manager::publish::{self, Prepared, Published, Request, Step};
+use crate::manager::stop;
 use crate::model::{Rendition, Source, SourceUrl, State, StreamKey};
 use crate::process::notify::Notifier;
 use crate::process::supervisor::{Control, Event};
@@ -59,7 +60,7 @@ fn publish(context: &Context, args: &PublishArgs, key: StreamKey) -> Outcome<u8>
     let prepared = publish::prepare(settings, environment, request)?;
     announce(context, &prepared);
     if args.dry_run {
-        return Ok(dry_run(context, &prepared.command));
+        return dry_run(context, &prepared.command);
     }
     if args.replace {
         publish::not_running(settings, environment, &prepared.key, true)?;
@@ -133,19 +134,19 @@ fn summary(prepared: &Prepared) -> String {
     printable(&format!("{}: {}{repeated}, {}", prepared.key, prepared.source_words(), prepared.plan.summary))
 }
 
-fn dry_run(context: &Context, command: &CommandLine) -> u8 {
+fn dry_run(context: &Context, command: &CommandLine) -> Outcome<u8> {
     if context.console.json {
         let argv: Vec<String> =
             std::iter::once(command.program.display().to_string()).chain(command.shown_args()).collect();
-        context.console.object(&json!({"schema": "msconv.dry_run/1", "argv": argv}));
+        context.console.object(&json!({"schema": "msconv.dry_run/1", "argv": argv}))?;
     } else {
-        context.console.data(&command.shell_line());
+        context.console.data(&command.shell_line())?;
     }
-    0
+    Ok(0)
 }
 
 fn background(context: &Context, prepared: &Prepared) -> Outcome<u8> {
-    context.console.say(&summary(prepared));
+    context.console.say(&summary(prepared))?;
     let published = match wait_for_bytes(context, prepared) {
         Err(failure) if offer_servers(context, &failure)? => wait_for_bytes(context, prepared)?,
         outcome => outcome?,
@@ -153,7 +154,13 @@ fn background(context: &Context, prepared: &Prepared) -> Outcome<u8> {
     for note in &published.notes {
         context.console.note(note);
     }
-    report(context, prepared, &published);
+    if let Err(failure) = report(context, prepared, &published) {
+        // A publish that fails leaves nothing running, whatever the cause.
+        let settings = &context.settings;
+        stop::stop(settings, &context.environment, &prepared.key, settings.stop_timeout)?;
+        context.console.note(&format!("{} was stopped again: nothing is left running", prepared.key));
+        return Err(failure);
+    }
     Ok(0)
 }
 
@@ -189,7 +196,7 @@ fn offer_servers(context: &Context, failure: &Failure) -> Outcome<bool> {
     Ok(true)
 }
 
-fn report(context: &Context, prepared: &Prepared, published: &Published) {
+fn report(context: &Context, prepared: &Prepared, published: &Published) -> Outcome<()> {
     let settings = &context.settings;
     let renditions = &prepared.plan.renditions;
     if context.console.json {
@@ -209,19 +216,19 @@ fn report(context: &Context, prepared: &Prepared, published: &Published) {
                 "rtmp_url": settings.nginx_rtmp_url.shown_name_url(r.name.as_str()),
                 "rtsp_url": settings.rtsp_url.shown_name_url(r.name.as_str()),
             })).collect::<Vec<_>>(),
-        }));
-        return;
+        }))?;
+        return Ok(());
     }
     let labels: Vec<&str> = renditions.iter().map(|r| r.rendition.label()).collect();
     let ok = context.console.paint_out("32", "ok");
     if settings.wait.is_zero() {
-        context.console.say(&format!("{ok}  started, not waited for: {}", labels.join(" ")));
+        context.console.say(&format!("{ok}  started, not waited for: {}", labels.join(" ")))?;
     } else {
         context.console.say(&format!(
             "{ok}  live after {}: {}",
             clock::spoken(published.took),
             labels.join(" ")
-        ));
+        ))?;
     }
     let example = renditions.get(1).or(renditions.first());
     if let Some(example) = example {
@@ -231,12 +238,12 @@ fn report(context: &Context, prepared: &Prepared, published: &Published) {
         };
         let play = format!("msconv play -s {}{choice}", prepared.key);
         let url = settings.rtsp_url.shown_name_url(example.name.as_str());
-        context.console.say(&format!("    watch  {play:<36}  {url}"));
+        context.console.say(&format!("    watch  {play:<36}  {url}"))?;
     }
     let stop = format!("msconv stop -s {}", prepared.key);
     let log =
         crate::config::Paths::shown(&settings.paths.ffmpeg_log(&prepared.key), &context.environment.cwd);
-    context.console.say(&format!("    stop   {stop:<36}  log  {log}"));
+    context.console.say(&format!("    stop   {stop:<36}  log  {log}"))
 }
 
 /// What the service manager hears of a stream in the foreground.
@@ -276,7 +283,7 @@ impl Manager {
 
 /// Stays until the stream ends. The first Ctrl-C or SIGTERM asks it to end, a second Ctrl-C kills.
 fn foreground(context: &Context, prepared: &Prepared) -> Outcome<u8> {
-    context.console.say(&summary(prepared));
+    context.console.say(&summary(prepared))?;
     let dashboard = RefCell::new(Dashboard::begin(&context.console));
     let interrupted = std::rc::Rc::new(std::cell::Cell::new(false));
     let outcome = context.block_on(async {
@@ -313,7 +320,7 @@ fn foreground(context: &Context, prepared: &Prepared) -> Outcome<u8> {
             () = obey => Err(Failure::internal("the signal handler ended")),
         }
     });
-    dashboard.into_inner().end();
+    let shown = dashboard.into_inner().end();
     let ended = outcome?;
     if interrupted.get() {
         context.console.talk(&format!("{}: stopped", prepared.key));
@@ -323,7 +330,7 @@ fn foreground(context: &Context, prepared: &Prepared) -> Outcome<u8> {
         Some(failure) => Err(failure),
         None => {
             context.console.talk(&format!("{}: ended", prepared.key));
-            Ok(0)
+            shown.map(|()| 0)
         }
     }
 }

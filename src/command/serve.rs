@@ -49,9 +49,9 @@ pub fn run(context: &Context, args: &ServeArgs) -> Outcome<u8> {
             context.console.warn(sentence);
         }
         if context.console.json {
-            context.console.object(&object(&addresses));
+            context.console.object(&object(&addresses))?;
         } else {
-            context.console.data(&line(&addresses));
+            context.console.data(&line(&addresses))?;
         }
         log.info(format_args!("{}", line(&addresses)));
         for sentence in &exposed {

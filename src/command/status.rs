@@ -1,9 +1,10 @@
 //! `msconv status`: our own streams and servers, once or again and again.
 
 use super::Context;
-use crate::base::{Failure, Kind, Outcome, failure::io_words};
+use crate::base::{Failure, Kind, Outcome};
 use crate::cli::StatusArgs;
 use crate::manager::status::{Report, report};
+use crate::ui::console::written;
 use crate::ui::redraw::Redraw;
 use crate::ui::status_view;
 use std::time::Duration;
@@ -19,11 +20,11 @@ pub fn run(context: &Context, args: &StatusArgs) -> Outcome<u8> {
     }
     let report = look()?;
     if context.console.json {
-        context.console.object(&object(&report)?);
+        context.console.object(&object(&report)?)?;
     } else {
         let lines = status_view::lines(&report, &context.console, &context.environment.cwd);
         for line in &lines {
-            context.console.say(line);
+            context.console.say(line)?;
         }
         if lines.is_empty() {
             context.console.talk("nothing of ours runs    (msconv list shows what is live on the servers)");
@@ -54,19 +55,12 @@ async fn watch(context: &Context, look: impl Fn() -> Outcome<Report>) -> Outcome
             other => other?,
         };
         seen = true;
-        let lines = if context.console.json {
-            vec![object(&report)?.to_string()]
+        if context.console.json {
+            context.console.object(&object(&report)?)?;
         } else {
             let lines = status_view::lines(&report, &context.console, &context.environment.cwd);
-            if lines.is_empty() { vec!["nothing of ours runs".to_string()] } else { lines }
-        };
-        if context.console.json {
-            lines.iter().for_each(|line| context.console.data(line));
-        } else if let Err(e) = block.draw(&lines) {
-            return match e.kind() {
-                std::io::ErrorKind::BrokenPipe => Ok(0),
-                _ => Err(Failure::internal("cannot write the output").why(io_words(&e))),
-            };
+            let nothing = || vec!["nothing of ours runs".to_string()];
+            written(block.draw(&if lines.is_empty() { nothing() } else { lines }))?;
         }
         if context.console.reader_gone() {
             return Ok(0);

@@ -5,36 +5,40 @@ use crate::base::{Failure, Kind, Outcome, clock};
 use crate::cli::StopArgs;
 use crate::config::resolved::parse_key;
 use crate::manager::ours;
-use crate::manager::stop::{self, Stopped};
+use crate::manager::stop::{self, End, Stopped};
 use crate::model::StreamKey;
 use serde_json::json;
 
-/// Runs it; the exit code.
+/// Runs it; the exit code. One that could not be stopped does not save the others, nor does an output that cannot be
+/// written.
 pub fn run(context: &Context, args: &StopArgs) -> Outcome<u8> {
     let keys = wanted(context, args)?;
-    let mut code = 0;
+    let (settings, environment) = (&context.settings, &context.environment);
+    let mut written = Ok(());
+    let mut failures = Vec::new();
     let mut results = Vec::new();
     for key in &keys {
-        match stop::stop(&context.settings, &context.environment, key, context.settings.stop_timeout) {
-            Ok(stopped) => {
-                if !matches!(stopped, Stopped::Ended { .. }) {
-                    code = Kind::NotRunning.exit_code();
-                }
-                report(context, key, &stopped);
-                results.push(as_json(key, &stopped));
-            }
-            Err(failure) => {
-                // One that could not be stopped does not save the others.
-                context.console.failure(&failure);
-                code = failure.kind().exit_code();
-                results.push(json!({"key": key, "outcome": "failed", "error": failure.what()}));
+        let stopped = stop::stop(settings, environment, key, settings.stop_timeout);
+        results.push(as_json(key, &stopped));
+        match stopped {
+            Ok(Stopped::Ended(end)) => written = written.and(context.console.say(&told(key, &end))),
+            Ok(Stopped::NotRunning(failure) | Stopped::NotOurs(failure)) | Err(failure) => {
+                failures.push(failure);
             }
         }
     }
-    if context.console.json {
-        context.console.object(&json!({"schema": "msconv.stop/1", "streams": results}));
+    // A single one fails as everything fails: its error is the whole answer.
+    if let ([failure], [_]) = (failures.as_slice(), keys.as_slice()) {
+        return Err(failure.clone());
     }
-    Ok(code)
+    let codes: Vec<u8> = failures.iter().map(|failure| context.console.failure(failure)).collect();
+    if context.console.json {
+        written =
+            written.and(context.console.object(&json!({"schema": "msconv.stop/1", "streams": results})));
+    }
+    // One that could not be stopped says more than one that was not running.
+    let gravest = codes.into_iter().min_by_key(|code| *code == Kind::NotRunning.exit_code());
+    written.map(|()| gravest.unwrap_or(0))
 }
 
 fn wanted(context: &Context, args: &StopArgs) -> Outcome<Vec<StreamKey>> {
@@ -79,37 +83,24 @@ fn wanted(context: &Context, args: &StopArgs) -> Outcome<Vec<StreamKey>> {
     Ok(keys)
 }
 
-fn report(context: &Context, key: &StreamKey, stopped: &Stopped) {
-    let console = &context.console;
-    match stopped {
-        Stopped::Ended { after, took, killed, elsewhere } => {
-            let after = after.map(|a| format!(" after {}", clock::uptime(a))).unwrap_or_default();
-            let place = elsewhere.as_ref().map(|e| format!(", published from {e}")).unwrap_or_default();
-            let how = if *killed { "it had to be killed, after" } else { "ffmpeg ended in" };
-            console.say(&format!("{key}: stopped{after} ({how} {}{place})", clock::spoken(*took)));
-        }
-        Stopped::NotRunning(note) => {
-            console.say(&format!("{key}: not running"));
-            if let Some(note) = note {
-                console.note(note);
-            }
-        }
-        Stopped::NotOurs(why) => {
-            console.say(&format!("{key}: not running"));
-            console.warn(why);
-        }
-    }
+fn told(key: &StreamKey, end: &End) -> String {
+    let after = end.after.map(|a| format!(" after {}", clock::uptime(a))).unwrap_or_default();
+    let place = end.elsewhere.as_ref().map(|e| format!(", published from {e}")).unwrap_or_default();
+    let how = if end.killed { "it had to be killed, after" } else { "ffmpeg ended in" };
+    format!("{key}: stopped{after} ({how} {}{place})", clock::spoken(end.took))
 }
 
-fn as_json(key: &StreamKey, stopped: &Stopped) -> serde_json::Value {
+fn as_json(key: &StreamKey, stopped: &Outcome<Stopped>) -> serde_json::Value {
+    let fallen_short = |outcome: &str, failure: &Failure| json!({"key": key, "outcome": outcome, "note": failure.reasons().first()});
     match stopped {
-        Stopped::Ended { after, took, killed, .. } => json!({
+        Ok(Stopped::Ended(end)) => json!({
             "key": key,
-            "outcome": if *killed { "killed" } else { "stopped" },
-            "ran_s": after.map(|a| a.as_secs()),
-            "took_ms": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            "outcome": if end.killed { "killed" } else { "stopped" },
+            "ran_s": end.after.map(|a| a.as_secs()),
+            "took_ms": u64::try_from(end.took.as_millis()).unwrap_or(u64::MAX),
         }),
-        Stopped::NotRunning(note) => json!({"key": key, "outcome": "not_running", "note": note}),
-        Stopped::NotOurs(why) => json!({"key": key, "outcome": "not_ours", "note": why}),
+        Ok(Stopped::NotRunning(failure)) => fallen_short("not_running", failure),
+        Ok(Stopped::NotOurs(failure)) => fallen_short("not_ours", failure),
+        Err(failure) => json!({"key": key, "outcome": "failed", "error": failure.what()}),
     }
 }

@@ -48,11 +48,11 @@ pub fn run(context: &Context, args: &UpArgs) -> Outcome<u8> {
         {
             into.extend(from);
         }
-        context.console.object(&object);
+        context.console.object(&object)?;
         return Ok(0);
     }
     for server in &up.servers {
-        context.console.say(&line(context, server, &up));
+        context.console.say(&line(context, server, &up))?;
     }
     for note in &up.notes {
         context.console.note(note);
@@ -62,8 +62,8 @@ pub fn run(context: &Context, args: &UpArgs) -> Outcome<u8> {
             format!("other commands look at localhost; listen = \"{listen}\" in msconv.toml tells them all");
         context.console.note(&note);
     }
-    context.console.say("    next   msconv publish -s stream1 -f video.mp4");
-    context.console.say("    end    msconv down");
+    context.console.say("    next   msconv publish -s stream1 -f video.mp4")?;
+    context.console.say("    end    msconv down")?;
     Ok(0)
 }
 

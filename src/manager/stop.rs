@@ -1,7 +1,7 @@
 //! Stopping a stream: prove who holds its lock, ask the supervisor, escalate, own the lock (the proof that nothing
 //! lives), remove the files.
 
-use crate::base::{Failure, Outcome, atomic_file, clock, failure::io_words};
+use crate::base::{Failure, Kind, Outcome, atomic_file, clock, failure::io_words};
 use crate::config::{Environment, Paths, Settings};
 use crate::model::StreamKey;
 use crate::process::identity::{self, Identity};
@@ -17,20 +17,37 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stopped {
     /// It ran and has ended.
-    Ended {
-        /// How long it had been running.
-        after: Option<Duration>,
-        /// How long the end took.
-        took: Duration,
-        /// Whether it had to be killed.
-        killed: bool,
-        /// The folder it was published from, if not the home folder.
-        elsewhere: Option<String>,
-    },
-    /// It was not running; what was tidied up, if anything.
-    NotRunning(Option<String>),
-    /// Something stands in its PID file that is not ours; nothing was signalled.
-    NotOurs(String),
+    Ended(End),
+    /// It was not running; as the failure that this is to whoever asked, with what was tidied up.
+    NotRunning(Failure),
+    /// Something stands in its PID file that is not ours, as a failure; nothing was signalled.
+    NotOurs(Failure),
+}
+
+/// The end of a stream that ran.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct End {
+    /// How long it had been running.
+    pub after: Option<Duration>,
+    /// How long the end took.
+    pub took: Duration,
+    /// Whether it had to be killed.
+    pub killed: bool,
+    /// The folder it was published from, if not the home folder.
+    pub elsewhere: Option<String>,
+}
+
+/// The failure of a stop whose stream does not run.
+fn not_running(key: &StreamKey, why: Option<String>) -> Stopped {
+    let failure = Failure::new(Kind::NotRunning, format!("{key} is not running"));
+    let failure = why.into_iter().fold(failure, Failure::why);
+    Stopped::NotRunning(failure.hint("msconv status        (shows our streams)"))
+}
+
+/// As [`not_running`], where its PID file is none of ours.
+fn not_ours(key: &StreamKey, why: String) -> Stopped {
+    let failure = Failure::new(Kind::NotRunning, format!("{key} is not running")).why(why);
+    Stopped::NotOurs(failure.hint("msconv doctor --fix  (clears up what else was left or forged)"))
 }
 
 /// Stops the stream `key`, at most within about `timeout`.
@@ -103,11 +120,11 @@ fn stop_held(
     }
     drop(proof);
     if !first {
-        return Ok(Stopped::NotRunning(Some("another stop was ending it".into())));
+        return Ok(not_running(key, Some("another stop was ending it".into())));
     }
     let after =
         record.and_then(|r| u64::try_from(clock::now_ms() - r.started_at_ms).ok()).map(Duration::from_millis);
-    Ok(Stopped::Ended { after, took: began.elapsed(), killed, elsewhere })
+    Ok(Stopped::Ended(End { after, took: began.elapsed(), killed, elsewhere }))
 }
 
 /// Ends every holder that is left: an orphaned program gets its two requests, then everything is killed.
@@ -183,26 +200,29 @@ fn stop_unheld(paths: &Paths, runtime: &Path, key: &StreamKey, timeout: Duration
     let shown = file.display();
     let record = RunRecord::read(&paths.record(key));
     let outcome = match pid_file::read(&file) {
-        PidFile::Absent => Stopped::NotRunning(record.as_ref().map(|r| match &r.reason {
-            Some(why) => format!("it had {}: {why}", r.state),
-            None => format!("it had {}", r.state),
-        })),
+        PidFile::Absent => {
+            let before = record.as_ref().map(|r| match &r.reason {
+                _ if !r.state.ended() => format!("it was {} when its supervisor died", r.state),
+                Some(why) => format!("it had {}: {why}", r.state),
+                None => format!("it had {}", r.state),
+            });
+            not_running(key, before)
+        }
         PidFile::Unusable(why) => {
             let aside = set_aside(&file)?;
-            Stopped::NotOurs(format!("{shown} is no PID file ({why}); it was set aside as {aside}"))
+            not_ours(key, format!("{shown} is no PID file ({why}); it was set aside as {aside}"))
         }
         PidFile::Pid(pid) => match Identity::of(pid) {
             None => {
                 std::fs::remove_file(&file).map_err(|e| Failure::io("remove", &file, &e))?;
-                Stopped::NotRunning(Some(format!("the stale {shown} (process {pid} is gone) was removed")))
+                not_running(key, Some(format!("the stale {shown} (process {pid} is gone) was removed")))
             }
             Some(identity) => match historic(&file, &identity, key) {
-                Ok(()) => return stop_historic(&file, &identity, timeout),
+                Ok(()) => return stop_historic(&file, &identity, key, timeout),
                 Err(why) => {
                     let aside = set_aside(&file)?;
-                    Stopped::NotOurs(format!(
-                        "process {pid} in {shown} is not ours ({why}); it was left alone and the file set aside as {aside}"
-                    ))
+                    let left = format!("process {pid} in {shown} is not ours ({why})");
+                    not_ours(key, format!("{left}; it was left alone and the file set aside as {aside}"))
                 }
             },
         },
@@ -253,9 +273,9 @@ pub fn historic(file: &Path, identity: &Identity, key: &StreamKey) -> Result<(),
     }
 }
 
-fn stop_historic(file: &Path, identity: &Identity, timeout: Duration) -> Outcome<Stopped> {
+fn stop_historic(file: &Path, identity: &Identity, key: &StreamKey, timeout: Duration) -> Outcome<Stopped> {
     let began = Instant::now();
-    let gone = || Stopped::NotRunning(None);
+    let gone = || not_running(key, None);
     let Ok(pidfd) = sys::pidfd_open(identity.pid) else { return Ok(gone()) };
     if !identity.alive() {
         return Ok(gone());
@@ -271,7 +291,8 @@ fn stop_historic(file: &Path, identity: &Identity, timeout: Duration) -> Outcome
         if sys::pidfd_wait(&pidfd, until.saturating_sub(began.elapsed())) {
             let _ = std::fs::remove_file(file);
             let killed = signal == Signal::SIGKILL;
-            return Ok(Stopped::Ended { after: None, took: began.elapsed(), killed, elsewhere: None });
+            let end = End { after: None, took: began.elapsed(), killed, elsewhere: None };
+            return Ok(Stopped::Ended(end));
         }
     }
     Err(Failure::internal(format!("process {} could not be ended", identity.pid)))

@@ -52,25 +52,23 @@ impl Console {
         }
     }
 
-    /// A line of data on stdout. A reader that went away (`| head`) ends the program quietly, as success.
-    pub fn data(&self, line: &str) {
-        let mut out = io::stdout().lock();
-        if let Err(e) = writeln!(out, "{line}").and_then(|()| out.flush())
-            && e.kind() == io::ErrorKind::BrokenPipe
-        {
-            std::process::exit(0);
-        }
-    }
-
-    /// Many lines of data on stdout, flushed once at the end. A reader that went away ends the program as in
-    /// [`Console::data`].
+    /// A line of data on stdout. A reader that went away (`| head`) is no failure: what was begun is brought to its end.
     ///
     /// # Errors
-    /// What `next` returns.
+    /// Internal, if stdout cannot take it (a full disk).
+    pub fn data(&self, line: &str) -> Outcome<()> {
+        let mut out = io::stdout().lock();
+        written(writeln!(out, "{line}").and_then(|()| out.flush()))
+    }
+
+    /// Many lines of data on stdout, flushed once at the end. A reader that went away is no failure, and gets no more.
+    ///
+    /// # Errors
+    /// What `next` returns; internal, if stdout cannot take them.
     pub fn stream(&self, mut next: impl FnMut() -> Outcome<Option<String>>) -> Outcome<()> {
         let mut out = io::BufWriter::with_capacity(64 * 1024, io::stdout().lock());
         let mut outcome = Ok(());
-        let written = loop {
+        let done = loop {
             match next() {
                 Ok(Some(line)) => {
                     if let Err(e) = writeln!(out, "{line}") {
@@ -84,11 +82,7 @@ impl Console {
                 }
             }
         };
-        match written {
-            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
-            Err(e) => outcome.and(Err(Failure::internal("cannot write the output").why(io_words(&e)))),
-            Ok(()) => outcome,
-        }
+        outcome.and(written(done))
     }
 
     /// Whether the reader of stdout has gone away, so that waiting for something to print is in vain.
@@ -96,21 +90,25 @@ impl Console {
         use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
         let out = io::stdout();
         let mut asked = [PollFd::new(out.as_fd(), PollFlags::empty())];
-        let errors = PollFlags::POLLERR | PollFlags::POLLNVAL;
+        let errors = PollFlags::POLLERR | PollFlags::POLLHUP | PollFlags::POLLNVAL;
         poll(&mut asked, PollTimeout::ZERO).is_ok()
             && asked.iter().any(|fd| fd.revents().is_some_and(|events| events.intersects(errors)))
     }
 
     /// A line of the command's own summary: stdout, silent with `-q` and `--json`.
-    pub fn say(&self, line: &str) {
-        if !self.quiet && !self.json {
-            self.data(line);
-        }
+    ///
+    /// # Errors
+    /// As [`Console::data`].
+    pub fn say(&self, line: &str) -> Outcome<()> {
+        if self.quiet || self.json { Ok(()) } else { self.data(line) }
     }
 
     /// One JSON object on stdout.
-    pub fn object(&self, value: &serde_json::Value) {
-        self.data(&value.to_string());
+    ///
+    /// # Errors
+    /// As [`Console::data`].
+    pub fn object(&self, value: &serde_json::Value) -> Outcome<()> {
+        self.data(&value.to_string())
     }
 
     /// Talk on stderr, silent with `-q`.
@@ -137,9 +135,9 @@ impl Console {
         }
     }
 
-    /// The failure, on stderr always; with `--json` also as one object on stdout.
-    pub fn failure(&self, failure: &Failure) {
-        report(failure, self.color_err, self.json);
+    /// The failure, on stderr always; with `--json` also as one object on stdout. Its exit code, as [`report`] has it.
+    pub fn failure(&self, failure: &Failure) -> u8 {
+        report(failure, self.color_err, self.json)
     }
 
     /// Refuses what only a person at a terminal could answer, naming the flag that answers it.
@@ -170,7 +168,15 @@ impl Console {
 /// Internal, if stdout cannot take it (a full disk).
 pub fn document(bytes: &[u8]) -> Outcome<()> {
     let mut out = io::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
+    written(out.write_all(bytes).and_then(|()| out.flush()))
+}
+
+/// What came of writing to stdout: a reader that went away has what it wanted.
+///
+/// # Errors
+/// Internal, if stdout could not take it (a full disk).
+pub fn written(outcome: io::Result<()>) -> Outcome<()> {
+    match outcome {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::internal("cannot write the output").why(io_words(&e)))
         }
@@ -199,10 +205,14 @@ fn wants_color(terminal: bool, environment: &Environment) -> bool {
     terminal && environment.get("NO_COLOR").is_none() && environment.get("TERM") != Some("dumb")
 }
 
-/// Prints a failure without a console, for what goes wrong before the settings are known.
-pub fn report(failure: &Failure, color: bool, json: bool) {
-    let text = failure.to_string();
-    let _ = writeln!(io::stderr().lock(), "{} {text}", paint(color, "1;31", "error:"));
+/// Prints a failure without a console, for what goes wrong before the settings are known; the exit code, which is that
+/// of an output that could not be written where JSON could not be.
+pub fn report(failure: &Failure, color: bool, json: bool) -> u8 {
+    let say = |failure: &Failure| {
+        let _ = writeln!(io::stderr().lock(), "{} {failure}", paint(color, "1;31", "error:"));
+        failure.kind().exit_code()
+    };
+    let code = say(failure);
     if json {
         let object = serde_json::json!({
             "schema": "msconv.error/1",
@@ -215,6 +225,8 @@ pub fn report(failure: &Failure, color: bool, json: bool) {
                 "log": failure.log_path(),
             }
         });
-        let _ = writeln!(io::stdout().lock(), "{object}");
+        return document(format!("{object}\n").as_bytes())
+            .map_or_else(|unwritten| say(&unwritten), |()| code);
     }
+    code
 }

@@ -1,7 +1,7 @@
 //! What a publish shows: while it waits a line for each rendition, in the foreground a live display.
 
 use super::{Console, units};
-use crate::base::{clock, printable::printable};
+use crate::base::{Failure, Outcome, clock, printable::printable};
 use crate::model::State;
 use crate::process::run_record::RunRecord;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -102,6 +102,7 @@ pub struct Dashboard {
     console: Console,
     last_line: Option<Instant>,
     last_state: Option<State>,
+    unwritten: Option<Failure>,
 }
 
 impl Dashboard {
@@ -109,7 +110,7 @@ impl Dashboard {
     pub fn begin(console: &Console) -> Dashboard {
         let terminal = (console.err_terminal && !console.quiet && !console.json)
             .then(|| (MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(4)), Vec::new()));
-        Dashboard { terminal, console: console.clone(), last_line: None, last_state: None }
+        Dashboard { terminal, console: console.clone(), last_line: None, last_state: None, unwritten: None }
     }
 
     /// Shows the newest record.
@@ -122,8 +123,11 @@ impl Dashboard {
         if self.console.json {
             if changed || self.last_line.is_none_or(|at| at.elapsed() >= LINE_EVERY) {
                 self.last_line = Some(Instant::now());
-                self.console
-                    .object(&serde_json::json!({"schema": "msconv.publish_state/1", "stream": record}));
+                let state = serde_json::json!({"schema": "msconv.publish_state/1", "stream": record});
+                // A full disk costs the report, not the stream.
+                if let Err(failure) = self.console.object(&state) {
+                    self.unwritten.get_or_insert(failure);
+                }
             }
         } else if let Some((all, bars)) = self.terminal.as_mut() {
             let lines = display(record);
@@ -147,11 +151,15 @@ impl Dashboard {
     }
 
     /// Takes the display off the screen.
-    pub fn end(self) {
+    ///
+    /// # Errors
+    /// Internal, if stdout could not take a report.
+    pub fn end(self) -> Outcome<()> {
         if let Some((all, bars)) = self.terminal {
             bars.iter().for_each(ProgressBar::finish_and_clear);
             let _ = all.clear();
         }
+        self.unwritten.map_or(Ok(()), Err)
     }
 }
 

@@ -3,6 +3,7 @@
 mod live;
 
 mod a_body_that_declares_too_much_was_waited_for;
+mod a_full_device_looked_like_success;
 mod aac_in_latm_was_unsupported_media;
 mod an_encrypted_file_was_tried_without_end;
 mod bad_metadata_ended_the_stream;
@@ -15,5 +16,6 @@ mod readers_thrown_out_when_a_track_changes;
 mod recording_over_rtsp_failed_at_once;
 mod rtsp_through_http_was_a_bad_request;
 mod steady_sources_were_said_to_vary;
+mod stop_of_what_does_not_run;
 mod thrown_out_readers_kept_half_a_megabyte;
 mod video_without_a_sequence_header_was_audio_alone;
