@@ -42,8 +42,10 @@ fn lines(found: &Devices) -> Vec<String> {
         if !camera.formats.is_empty() {
             lines.push(printable(&format!("    {}", formats(camera))));
         }
-        match trouble(camera) {
-            Some(trouble) => lines.push(printable(&format!("    {trouble}"))),
+        let mut user = camera.in_use();
+        match user.next() {
+            _ if !camera.permitted => lines.extend(barred(&camera.steps)),
+            Some(user) => lines.push(printable(&format!("    used by {user}"))),
             None => lines.push(printable(&format!("    {}", command(found, &path, "cam")))),
         }
     }
@@ -52,12 +54,10 @@ fn lines(found: &Devices) -> Vec<String> {
         lines.push(printable(&format!("    {}", command(found, "screen", "screen"))));
     }
     for sound in &found.sounds {
-        let right = if sound.permitted {
-            ""
-        } else {
-            "    (no right: sudo usermod -aG audio $USER, then log in again)"
-        };
-        lines.push(printable(&format!("{}  {}{right}", sound.id, sound.name)));
+        lines.push(printable(&format!("{}  {}", sound.id, sound.name)));
+        if !sound.permitted {
+            lines.extend(barred(&sound.steps));
+        }
     }
     if found.cameras.is_empty() && found.screens.is_empty() {
         lines.push("no camera, capture card or screen was found".into());
@@ -86,11 +86,10 @@ fn formats(camera: &Camera) -> String {
     shown.join(", ")
 }
 
-fn trouble(camera: &Camera) -> Option<String> {
-    if !camera.permitted {
-        return Some("no right to use it: sudo usermod -aG video $USER, then log in again".into());
-    }
-    camera.in_use().next().map(|user| format!("used by {user}"))
+/// A device that may not be used, and the steps that change it.
+fn barred(steps: &[String]) -> Vec<String> {
+    let steps = steps.iter().map(|step| printable(&format!("    try: {step}")));
+    std::iter::once("    no right to use it".to_string()).chain(steps).collect()
 }
 
 fn report(found: &Devices) -> Value {
@@ -103,6 +102,7 @@ fn report(found: &Devices) -> Value {
                 "device": path,
                 "name": c.name,
                 "permitted": c.permitted,
+                "try": c.steps,
                 "used_by": c.used_by,
                 "formats": c.formats,
                 "publish": command(found, &path, "cam"),
@@ -129,6 +129,7 @@ mod tests {
             path: "/dev/video0".into(),
             name: "Integrated \u{1b}[2JCamera".into(),
             permitted: true,
+            steps: vec![],
             used_by: vec![],
             formats: vec![Format {
                 codec: "mjpeg".into(),
@@ -143,12 +144,19 @@ mod tests {
             used_by: vec![DeviceUser { pid: 9, program: Some("obs".into()) }],
             ..camera.clone()
         };
-        let forbidden =
-            Camera { path: "/dev/video4".into(), permitted: false, used_by: vec![], ..used.clone() };
-        let sound = Sound { id: "hw:1,0".into(), system: "alsa", name: "USB Audio".into(), permitted: true };
+        let forbidden = Camera {
+            path: "/dev/video4".into(),
+            permitted: false,
+            steps: vec!["sudo usermod -aG video ann".into()],
+            ..used.clone()
+        };
+        let (id, name) = ("hw:1,0".into(), "USB Audio".into());
+        let sound = Sound { id, system: "alsa", name, permitted: true, steps: vec![] };
+        let steps = vec!["sudo usermod -aG audio ann".into()];
+        let deaf = Sound { id: "hw:2,0".into(), permitted: false, steps, ..sound.clone() };
         let found = Devices {
             cameras: vec![camera, used, forbidden],
-            sounds: vec![sound],
+            sounds: vec![sound, deaf],
             screens: vec![":0".into()],
         };
         assert_eq!(
@@ -160,10 +168,14 @@ mod tests {
                 "/dev/video2  Card",
                 "    used by obs (pid 9)",
                 "/dev/video4  Card",
-                "    no right to use it: sudo usermod -aG video $USER, then log in again",
+                "    no right to use it",
+                "    try: sudo usermod -aG video ann",
                 "screen  the X display :0",
                 "    msconv publish -s screen -d screen --audio-device hw:1,0",
                 "hw:1,0  USB Audio",
+                "hw:2,0  USB Audio",
+                "    no right to use it",
+                "    try: sudo usermod -aG audio ann",
             ]
         );
     }

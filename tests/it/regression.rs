@@ -5,6 +5,7 @@ mod live;
 mod a_body_that_declares_too_much_was_waited_for;
 mod a_full_device_looked_like_success;
 mod aac_in_latm_was_unsupported_media;
+mod advice_to_join_root;
 mod an_encrypted_file_was_tried_without_end;
 mod bad_metadata_ended_the_stream;
 mod descriptions_of_cameras_refused_whole;

@@ -16,7 +16,7 @@ pub fn known(words: &str) -> Option<Failure> {
         return Some(
             server("this user may not speak to the Docker engine")
                 .why(quoted(words, &["permission denied"]))
-                .hint("sudo usermod -aG docker \"$USER\"    (then log in anew; whoever is in that group is as good as root)"),
+                .hint("sudo usermod -aG docker \"$USER\"    (then log in anew; that group may do anything on this machine)"),
         );
     }
     let down = [

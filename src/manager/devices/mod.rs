@@ -1,5 +1,6 @@
 //! `devices`: what can be captured on this machine, and whether a device that was named can be used.
 
+pub mod rights;
 pub mod sound;
 pub mod v4l2;
 
@@ -10,7 +11,7 @@ use crate::manager::play::players::no_display;
 use crate::process::device_users;
 use crate::process::locate::locate;
 use serde::Serialize;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 pub use sound::Sound;
@@ -96,14 +97,9 @@ fn check_in(roots: &Roots, video: &str, environment: &Environment) -> Outcome<()
         return Err(refused(format!("{video} is not a capture device")).hint("msconv devices"));
     }
     if !v4l2::permitted(&path) {
-        let name = |found: Option<String>, id: u32| found.unwrap_or_else(|| id.to_string());
-        let group = nix::unistd::Group::from_gid(nix::unistd::Gid::from_raw(meta.gid())).ok().flatten();
-        let group = name(group.map(|g| g.name), meta.gid());
-        let user = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(environment.uid)).ok().flatten();
-        let user = name(user.map(|u| u.name), environment.uid);
-        return Err(refused(format!("{user} may not use {video}"))
-            .why(format!("it belongs to the group {group}"))
-            .hint(format!("sudo usermod -aG {group} {user}    (then log out and in again)")));
+        let barred = rights::barred(&path, "video");
+        let failure = refused(format!("{} may not use {video}", barred.user)).why(barred.why);
+        return Err(barred.steps.into_iter().fold(failure, Failure::hint));
     }
     let users = device_users::users(&path);
     if let Some(user) = v4l2::busy(&users).next() {

@@ -1,6 +1,6 @@
 //! Sound devices: ALSA's capture devices from `/proc/asound`, and the sources of PulseAudio or PipeWire.
 
-use super::Roots;
+use super::{Roots, rights};
 use crate::base::CommandLine;
 use crate::config::Environment;
 use crate::process::locate::locate;
@@ -27,6 +27,9 @@ pub struct Sound {
     pub name: String,
     /// Whether this user may use it.
     pub permitted: bool,
+    /// The steps to that, where he may not.
+    #[serde(rename = "try")]
+    pub steps: Vec<String>,
 }
 
 /// ALSA's capture devices and Pulse's sources.
@@ -37,6 +40,9 @@ pub fn sounds(roots: &Roots, environment: &Environment) -> Vec<Sound> {
         let numbers = sound.id.trim_start_matches("hw:").replace(',', "D");
         let node = roots.dev.join(format!("snd/pcmC{numbers}c"));
         sound.permitted = access(&node, AccessFlags::R_OK | AccessFlags::W_OK).is_ok();
+        if !sound.permitted {
+            sound.steps = rights::barred(&node, "audio").steps;
+        }
     }
     let pulse = pulse_sources();
     if pulse.is_empty() && sound_server(environment) {
@@ -45,6 +51,7 @@ pub fn sounds(roots: &Roots, environment: &Environment) -> Vec<Sound> {
             system: "pulse",
             name: "the sound server's default source".into(),
             permitted: true,
+            steps: Vec::new(),
         });
     }
     found.extend(pulse);
@@ -92,7 +99,13 @@ fn alsa(cards: &str, pcm: &str) -> Vec<Sound> {
                 Some(card) => format!("{card}, {own}"),
                 None => own.to_string(),
             };
-            Some(Sound { id: format!("hw:{card},{device}"), system: "alsa", name, permitted: true })
+            Some(Sound {
+                id: format!("hw:{card},{device}"),
+                system: "alsa",
+                name,
+                permitted: true,
+                steps: Vec::new(),
+            })
         })
         .take(MOST)
         .collect()
@@ -123,6 +136,7 @@ fn parse_pactl(text: &str) -> Vec<Sound> {
                 system: "pulse",
                 name: if shape.is_empty() { what.to_string() } else { format!("{what}, {shape}") },
                 permitted: true,
+                steps: Vec::new(),
             })
         })
         .take(MOST)

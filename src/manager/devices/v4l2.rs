@@ -1,6 +1,6 @@
 //! Cameras and capture cards: `/dev/video*`, their names in sysfs, and the formats that ffmpeg finds in them.
 
-use super::Roots;
+use super::{Roots, rights};
 use crate::base::CommandLine;
 use crate::process::device_users::{self, DeviceUser};
 use crate::process::spawn;
@@ -27,6 +27,8 @@ pub struct Camera {
     pub name: String,
     /// Whether this user may read and write it.
     pub permitted: bool,
+    /// The steps to that, where he may not.
+    pub steps: Vec<String>,
     /// Who has it open.
     pub used_by: Vec<DeviceUser>,
     /// What it delivers; empty where it could not be asked.
@@ -64,6 +66,7 @@ pub fn cameras(roots: &Roots, ffmpeg: Option<&Path>) -> Vec<Camera> {
         .map(|path| Camera {
             name: name(roots, &path),
             permitted: permitted(&path),
+            steps: if permitted(&path) { Vec::new() } else { rights::barred(&path, "video").steps },
             used_by: device_users::users(&path),
             formats: Vec::new(),
             path,
