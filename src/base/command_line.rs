@@ -6,22 +6,58 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
+/// What a program reads from its standard input: one line, again and again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repeated {
+    #[serde(with = "wire_text")]
+    line: OsString,
+    times: usize,
+}
+
+impl Repeated {
+    /// `line`, which has no line break, `times` times.
+    pub fn new(line: impl Into<OsString>, times: usize) -> Repeated {
+        Repeated { line: line.into(), times }
+    }
+
+    /// The line as people see it.
+    pub fn line(&self) -> String {
+        self.line.to_string_lossy().into_owned()
+    }
+
+    /// How often it comes.
+    pub fn times(&self) -> usize {
+        self.times
+    }
+
+    /// All of it.
+    pub fn bytes(&self) -> Vec<u8> {
+        [self.line.as_bytes(), b"\n"].concat().repeat(self.times)
+    }
+}
+
 /// One argument: what the program gets, and what people are shown where it holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Argument {
     text: OsString,
     shown: Option<String>,
+    stdin: Option<Repeated>,
 }
 
 impl Argument {
     /// An argument without secrets.
     pub fn plain(text: impl Into<OsString>) -> Argument {
-        Argument { text: text.into(), shown: None }
+        Argument { text: text.into(), shown: None, stdin: None }
+    }
+
+    /// An argument that makes the program read its standard input, and what it finds there.
+    pub fn reading(text: impl Into<OsString>, stdin: Repeated) -> Argument {
+        Argument { stdin: Some(stdin), ..Argument::plain(text) }
     }
 
     /// An argument that is shown as `shown` instead of as it is.
     pub fn masked(text: impl Into<OsString>, shown: impl Into<String>) -> Argument {
-        Argument { text: text.into(), shown: Some(shown.into()) }
+        Argument { shown: Some(shown.into()), ..Argument::plain(text) }
     }
 
     /// What the program gets.
@@ -73,9 +109,18 @@ impl CommandLine {
         self.args.iter().map(Argument::shown).collect()
     }
 
+    /// What the program reads from its standard input, if anything.
+    pub fn stdin(&self) -> Option<&Repeated> {
+        self.args.iter().find_map(|arg| arg.stdin.as_ref())
+    }
+
     /// A line that a POSIX shell reads back as exactly this command, secrets masked.
     pub fn shell_line(&self) -> String {
-        let mut line = quoted(&self.program.to_string_lossy());
+        let mut line = match self.stdin() {
+            Some(stdin) => format!("yes {} | head -n {} | ", quoted(&stdin.line()), stdin.times),
+            None => String::new(),
+        };
+        line.push_str(&quoted(&self.program.to_string_lossy()));
         for arg in &self.args {
             line.push(' ');
             line.push_str(&quoted(&arg.shown()));
@@ -113,6 +158,7 @@ enum Wire {
     Text(String),
     Bytes(Vec<u8>),
     Masked { text: Box<Wire>, shown: String },
+    Reading { text: Box<Wire>, stdin: Repeated },
 }
 
 impl From<&OsStr> for Wire {
@@ -126,26 +172,43 @@ impl Wire {
         match self {
             Wire::Text(text) => text.into(),
             Wire::Bytes(bytes) => OsString::from_vec(bytes),
-            Wire::Masked { text, .. } => text.into_text(),
+            Wire::Masked { text, .. } | Wire::Reading { text, .. } => text.into_text(),
         }
+    }
+}
+
+/// A text that need not be UTF-8, within another value.
+mod wire_text {
+    use super::{OsString, Wire};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(text: &OsString, serializer: S) -> Result<S::Ok, S::Error> {
+        Wire::from(text.as_os_str()).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<OsString, D::Error> {
+        Wire::deserialize(deserializer).map(Wire::into_text)
     }
 }
 
 impl Serialize for Argument {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let text = Wire::from(self.text.as_os_str());
-        match &self.shown {
-            None => text.serialize(serializer),
-            Some(shown) => Wire::Masked { text: Box::new(text), shown: shown.clone() }.serialize(serializer),
+        match (&self.shown, &self.stdin) {
+            (Some(shown), _) => Wire::Masked { text: Box::new(text), shown: shown.clone() },
+            (None, Some(stdin)) => Wire::Reading { text: Box::new(text), stdin: stdin.clone() },
+            (None, None) => text,
         }
+        .serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Argument {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Argument, D::Error> {
         Ok(match Wire::deserialize(deserializer)? {
-            Wire::Masked { text, shown } => Argument { text: text.into_text(), shown: Some(shown) },
-            plain => Argument { text: plain.into_text(), shown: None },
+            Wire::Masked { text, shown } => Argument::masked(text.into_text(), shown),
+            Wire::Reading { text, stdin } => Argument::reading(text.into_text(), stdin),
+            plain => Argument::plain(plain.into_text()),
         })
     }
 }
@@ -160,6 +223,20 @@ mod tests {
         command.args(["%s\\n", "it's", "a b", "", "$(x)", "*", "-f", "ü"]);
         let output = std::process::Command::new("sh").arg("-c").arg(command.shell_line()).output().unwrap();
         assert_eq!(String::from_utf8(output.stdout).unwrap(), "it's\na b\n\n$(x)\n*\n-f\nü\n");
+    }
+
+    #[test]
+    fn what_is_read_from_standard_input_is_part_of_the_line() {
+        let mut command = CommandLine::new("cat");
+        let line = OsString::from_vec(b"file it\\'s \xff".to_vec());
+        command.arg("-").arg(Argument::reading("/dev/stdin", Repeated::new(line, 3)));
+        assert_eq!(command.stdin().unwrap().bytes(), b"file it\\'s \xff\n".repeat(3));
+        let json = serde_json::to_string(&command).unwrap();
+        assert_eq!(serde_json::from_str::<CommandLine>(&json).unwrap(), command);
+        let mut command = CommandLine::new("cat");
+        command.arg(Argument::reading("-", Repeated::new("it's $x", 3)));
+        let output = std::process::Command::new("sh").arg("-c").arg(command.shell_line()).output().unwrap();
+        assert_eq!(output.stdout, command.stdin().unwrap().bytes());
     }
 
     #[test]

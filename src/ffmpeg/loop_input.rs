@@ -6,13 +6,14 @@
 //!   is longer loses its tail each time. And in MPEG-TS the seek lands behind the first keyframe, so that the first
 //!   GOP of each round is lost.
 //! - *Reopen* gives the concat demuxer a list that names the file many times. Each round is the file's whole length and
-//!   begins at its beginning. The price: a long command line, and a file that is deleted ends with the round.
+//!   begins at its beginning. The price: a file that is deleted ends with the round. The list comes on standard input,
+//!   so that the command stays short, no file has to be written, and a shell can run what `--dry-run` prints.
 //!
 //! So a file is rewound where its tracks are known to end together, and reopened otherwise. Copied tracks keep their
 //! time stamps, which neither way lets drift, and a round of them is the whole length: only MPEG-TS is reopened then.
 
 use super::report::Report;
-use crate::base::command_line::{Argument, file_url};
+use crate::base::command_line::{Argument, Repeated, file_url};
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
@@ -21,8 +22,8 @@ use std::path::Path;
 const TAIL: f64 = 0.05;
 /// Reopened files are named often enough to fill this time, in seconds; then the list itself is rewound.
 const LIST_LASTS: f64 = 12.0 * 3600.0;
-/// Longest list, in bytes: one argument may have 128 KiB on Linux, and somebody has to read it in `--dry-run`.
-const LONGEST_LIST: usize = 16 * 1024;
+/// Longest list: it fills the time for files of a second, and costs ffmpeg a few megabytes.
+const LONGEST_LIST: usize = 43_200;
 /// What a length is taken for where it is unknown, in seconds.
 const UNKNOWN_LENGTH: f64 = 60.0;
 
@@ -41,10 +42,8 @@ pub fn way(path: &Path, report: &Report, copied: bool, can_list: bool) -> Repeat
     if rewindable || !can_list || !listable(path) {
         return Repeat::Rewind;
     }
-    let line = entry(path).len();
     let wanted = (LIST_LASTS / report.duration.unwrap_or(UNKNOWN_LENGTH).max(0.04)).ceil() as usize;
-    let room = LONGEST_LIST / line.max(1);
-    if room < 2 { Repeat::Rewind } else { Repeat::Reopen(wanted.clamp(2, room)) }
+    Repeat::Reopen(wanted.clamp(2, LONGEST_LIST))
 }
 
 /// The arguments that open `path`, `-i` included.
@@ -52,9 +51,9 @@ pub fn arguments(path: &Path, repeat: Option<Repeat>) -> Vec<Argument> {
     let plain = |args: &[&str]| args.iter().map(|a| Argument::plain(*a)).collect::<Vec<_>>();
     match repeat {
         Some(Repeat::Reopen(times)) => {
-            let mut args = plain(&["-protocol_whitelist", "file,data", "-stream_loop", "-1"]);
+            let mut args = plain(&["-protocol_whitelist", "file,pipe", "-stream_loop", "-1"]);
             args.extend(plain(&["-f", "concat", "-safe", "0", "-i"]));
-            args.push(Argument::plain(list(path, times)));
+            args.push(Argument::reading("pipe:0", Repeated::new(entry(path), times)));
             args
         }
         other => {
@@ -92,32 +91,22 @@ fn listable(path: &Path) -> bool {
     !path.as_os_str().as_bytes().iter().any(|b| matches!(b, b'\n' | b'\r' | 0))
 }
 
-/// The list as a `data:` URL, so that no file is needed and a shell can run the command as it is printed.
-fn list(path: &Path, times: usize) -> OsString {
-    let mut list = b"data:text/plain,ffconcat version 1.0\n".to_vec();
-    let line = entry(path);
-    for _ in 0..times {
-        list.extend_from_slice(&line);
-    }
-    OsString::from_vec(list)
-}
-
-/// One line of the list, quoted as the concat demuxer wants it: within quotes everything stands for itself.
-fn entry(path: &Path) -> Vec<u8> {
-    let mut line = b"file '".to_vec();
+/// One line of the list. What could mean something to the concat demuxer has a backslash before it.
+fn entry(path: &Path) -> OsString {
+    let mut line = b"file ".to_vec();
     for byte in file_url(path).as_bytes() {
-        match byte {
-            b'\'' => line.extend_from_slice(br"'\''"),
-            other => line.push(*other),
+        if byte.is_ascii() && !byte.is_ascii_alphanumeric() && !b"/._:-".contains(byte) {
+            line.push(b'\\');
         }
+        line.push(*byte);
     }
-    line.extend_from_slice(b"'\n");
-    line
+    OsString::from_vec(line)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::CommandLine;
     use crate::ffmpeg::report::{AudioTrack, VideoTrack};
 
     fn report(format: &str, video: Option<f64>, audio: Option<f64>) -> Report {
@@ -152,14 +141,20 @@ mod tests {
             way(Path::new(path), &report("mpegts", Some(length), None), false, true)
         };
         assert_eq!(of("/a.ts", 7200.0), Repeat::Reopen(6));
-        let Repeat::Reopen(many) = of("/a.ts", 0.001) else { panic!("reopened") };
-        assert!(list(Path::new("/a.ts"), many).len() <= LONGEST_LIST + 64);
+        assert_eq!(of("/a.ts", 0.001), Repeat::Reopen(LONGEST_LIST));
         assert_eq!(of("/a\nb.ts", 10.0), Repeat::Rewind, "no such line can be written");
-        assert_eq!(of(&"/x".repeat(9000), 10.0), Repeat::Rewind);
+    }
+
+    #[test]
+    fn the_file_is_named_once_in_the_command() {
+        let mut command = CommandLine::new("ffmpeg");
+        command.args(arguments(Path::new("/a.ts"), Some(Repeat::Reopen(380))));
+        assert!(command.shell_line().starts_with("yes 'file file:/a.ts' | head -n 380 | ffmpeg "));
+        assert_eq!(command.shell_line().matches("a.ts").count(), 1);
     }
 
     #[test]
     fn names_are_quoted() {
-        assert_eq!(entry(Path::new("/it's \\ a.ts")), b"file 'file:/it'\\''s \\ a.ts'\n");
+        assert_eq!(entry(Path::new("/it's \\ ä.ts")), "file file:/it\\'s\\ \\\\\\ ä.ts");
     }
 }

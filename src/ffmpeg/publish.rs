@@ -419,7 +419,7 @@ mod tests {
             let mut capability = Capability { version: (5, 1, 9), ..Capability::default() };
             capability.encoders.insert("libx264".into());
             capability.demuxers.insert("concat".into());
-            capability.input_protocols.insert("data".into());
+            capability.input_protocols.insert("pipe".into());
             if zscale {
                 capability.filters.extend(["zscale", "bwdif", "tonemap"].map(String::from));
             }

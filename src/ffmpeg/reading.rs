@@ -62,6 +62,6 @@ pub(super) fn decoded_cheaply(
 
 fn repeat(request: &Request, report: &Report, capability: &Capability, copied: bool) -> Option<Repeat> {
     let Source::File(path) = &request.source else { return None };
-    let can_list = capability.demuxers.contains("concat") && capability.input_protocols.contains("data");
+    let can_list = capability.demuxers.contains("concat") && capability.input_protocols.contains("pipe");
     (!request.once).then(|| loop_input::way(path, report, copied, can_list))
 }

@@ -1,10 +1,12 @@
-//! Starts programs: own process group or session, null stdin, explicit pipes, nothing inherited by accident.
+//! Starts programs: own process group or session, a stdin that is null or part of the command, explicit pipes, nothing inherited by accident.
 
 use super::identity::Identity;
 use super::sys::{self, ChildSetup};
 use crate::base::CommandLine;
+use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
+use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{OwnedFd, RawFd};
 use std::path::Path;
@@ -18,6 +20,20 @@ pub fn command(line: &CommandLine) -> Command {
     let mut command = Command::new(&line.program);
     command.args(line.args.iter().map(|a| a.text()));
     command
+}
+
+/// What `line` reads from its standard input: nothing, or a file in memory, which needs no disk and is read at the
+/// program's own pace.
+///
+/// # Errors
+/// What the system says.
+fn stdin_of(line: &CommandLine) -> io::Result<Stdio> {
+    use std::io::{Seek, Write};
+    let Some(stdin) = line.stdin() else { return Ok(Stdio::null()) };
+    let mut file = File::from(memfd_create(c"stdin", MFdFlags::MFD_CLOEXEC)?);
+    file.write_all(&stdin.bytes())?;
+    file.rewind()?;
+    Ok(file.into())
 }
 
 /// How a program ended.
@@ -93,7 +109,7 @@ impl Supervised {
             command.current_dir(folder);
         }
         command.envs(variables.iter().map(|(name, value)| (name, value)));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(stdin_of(line)?).stdout(Stdio::piped()).stderr(Stdio::piped());
         sys::arrange(&mut command, ChildSetup { dies_with_parent: true, keep, ..ChildSetup::default() });
         let mut child = command.spawn()?;
         let broken = || io::Error::other("the pipe to the program is missing");
@@ -180,7 +196,7 @@ pub enum RunError {
 /// [`RunError`].
 pub fn run(line: &CommandLine, limit: Duration, most: u64) -> Result<Output, RunError> {
     let mut command = command(line);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.stdin(stdin_of(line).map_err(RunError::Start)?).stdout(Stdio::piped()).stderr(Stdio::piped());
     sys::arrange(&mut command, ChildSetup { dies_with_parent: true, ..ChildSetup::default() });
     let mut child = command.spawn().map_err(RunError::Start)?;
     let out = child.stdout.take().map(|pipe| std::thread::spawn(move || bounded(pipe, most)));
@@ -251,6 +267,7 @@ pub fn readable(fd: OwnedFd) -> io::Result<pipe::Receiver> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::command_line::{Argument, Repeated};
 
     fn shell(script: &str) -> CommandLine {
         let mut line = CommandLine::new("/bin/sh");
@@ -265,6 +282,15 @@ mod tests {
             (output.exit.code, output.stdout.as_slice(), output.stderr.as_slice()),
             (Some(3), &b"out\n"[..], &b"err\n"[..])
         );
+    }
+
+    #[test]
+    fn standard_input_is_part_of_the_command() {
+        let stdin = Repeated::new("a line", 20_000);
+        let mut line = CommandLine::new("cat");
+        line.arg(Argument::reading("-", stdin.clone()));
+        let output = run(&line, Duration::from_secs(20), 1 << 20).unwrap();
+        assert_eq!(output.stdout, stdin.bytes());
     }
 
     #[test]
