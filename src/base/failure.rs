@@ -130,15 +130,23 @@ impl Failure {
         Failure::new(Kind::Usage, what)
     }
 
-    /// Adds a `why:` line: the cause, or a failed child's own words.
+    /// Adds a `why:` line: the cause, or a failed child's own words. What is said already is not said again.
     pub fn why(mut self, why: impl Into<String>) -> Failure {
-        self.why.push(printable(&why.into()));
+        let why = printable(&why.into());
+        let lower = why.to_lowercase();
+        let said = |line: &String| line.to_lowercase().contains(&lower);
+        if !std::iter::once(&self.what).chain(&self.why).any(said) {
+            self.why.push(why);
+        }
         self
     }
 
-    /// Adds a `try:` line: a command or an action that helps.
+    /// Adds a `try:` line: a command or an action that helps, once.
     pub fn hint(mut self, hint: impl Into<String>) -> Failure {
-        self.tries.push(printable(&hint.into()));
+        let hint = printable(&hint.into());
+        if !self.tries.contains(&hint) {
+            self.tries.push(hint);
+        }
         self
     }
 
@@ -158,6 +166,12 @@ impl Failure {
     /// Puts what was being done in front: `cannot publish x: nothing listens at ...`.
     pub fn during(mut self, doing: &str) -> Failure {
         self.what = format!("{}: {}", printable(doing), self.what);
+        self
+    }
+
+    /// Adds how long was waited in vain: `cannot read rtmp://... within 20 s`.
+    pub fn within(mut self, time: &str) -> Failure {
+        self.what = format!("{} within {}", self.what, printable(time));
         self
     }
 

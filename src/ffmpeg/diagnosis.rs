@@ -22,7 +22,8 @@ pub enum Finding {
     NoRoute,
     /// Nothing came for too long.
     TimedOut,
-    /// The other side does not speak RTMP, or ended the connection before it did.
+    /// The other side did not answer as an RTMP server does; whether it was silent or said something else is in the next
+    /// line, if anywhere.
     NotRtmp,
     /// The other side ended the connection.
     Closed,
@@ -93,7 +94,7 @@ impl fmt::Display for Finding {
             Finding::UnknownHost => "the host's name is not known",
             Finding::NoRoute => "there is no route to the host",
             Finding::TimedOut => "the other side is silent",
-            Finding::NotRtmp => "the other side does not speak RTMP",
+            Finding::NotRtmp => "the other side does not answer as an RTMP server",
             Finding::Closed => "the other side ended the connection",
             Finding::NameRefused => "the server refused the name or has no such application",
             Finding::AccessDenied => "the server denied access",
@@ -167,7 +168,10 @@ fn server_error(said: &str) -> Finding {
     if has("already publishing") || has("badname") || has("stream is publishing") || has("is being published")
     {
         Finding::NameTaken
-    } else if has("no such stream") || has("streamnotfound") || has("not found") {
+    } else if ["no such stream", "streamnotfound", "not found", "nobody publishes", "no one is publishing"]
+        .into_iter()
+        .any(has)
+    {
         Finding::NoSuchStream
     } else if has("authentication")
         || has("authmod")
@@ -238,7 +242,24 @@ fn network(line: &LogLine<'_>) -> Option<Finding> {
     {
         return Some(Finding::AccessDenied);
     }
+    // The end of each of ffmpeg's own sentences for a status of HTTP that it does not spell out.
+    if has("Server returned 5XX") {
+        return Some(Finding::ServerError("Server returned 5XX".into()));
+    }
     (has("404 Not Found") || has("404 Stream Not Found")).then_some(Finding::NoSuchStream)
+}
+
+/// The last `most` lines, as [`last_words`] chooses them, that say more than `told` does already: without those that mean
+/// what it says, and those that end in it.
+pub fn further_words(lines: &[String], most: usize, told: &str) -> Vec<String> {
+    let told = told.to_lowercase();
+    let new = |line: &&String| {
+        let meaning = diagnose_line(line).map(|finding| finding.to_string().to_lowercase());
+        let message = LogLine::of(line).message.to_lowercase();
+        let tail = message.rsplit(": ").next().unwrap_or_default();
+        !meaning.is_some_and(|meaning| told.contains(&meaning)) && !told.contains(tail)
+    };
+    last_words(&lines.iter().filter(new).cloned().collect::<Vec<_>>(), most)
 }
 
 /// What the system's own words at the end of a message mean: `rtmp://host/live/x: Connection refused`.

@@ -36,8 +36,10 @@ const HARMLESS: [&str; 24] = [
     "More than 1000 frames duplicated",
 ];
 
-/// Last lines that only say that something was said before.
-const EMPTY_WORDS: [&str; 12] = [
+/// Lines that only say that something is said before or after them.
+const EMPTY_WORDS: [&str; 14] = [
+    "Cannot open connection ",
+    "Cannot read RTMP handshake response",
     "Conversion failed!",
     "Error splitting the argument list",
     "To ignore this, add a trailing",

@@ -5,7 +5,7 @@ use crate::base::{Failure, Kind, Outcome};
 use crate::config::Settings;
 use crate::config::resolved::Backend;
 use crate::model::RtmpUrl;
-use crate::status::rtmp_hello::{self, HelloError};
+use crate::status::hello::{self, HelloError};
 use crate::status::{self, Client, Limits, Snapshot};
 use std::time::{Duration, Instant};
 
@@ -31,7 +31,7 @@ pub async fn server(settings: &Settings) -> Outcome<Server> {
     let url = &settings.nginx_rtmp_url;
     let client = Client::new(Limits::default());
     let (hello, stat) = tokio::join!(
-        rtmp_hello::hello(url, HELLO_LIMIT),
+        hello::rtmp(url, HELLO_LIMIT),
         status::nginx_snapshot(&client, &settings.nginx_stat_url)
     );
     hello.map_err(|e| unusable(settings, &e))?;

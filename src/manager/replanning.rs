@@ -54,7 +54,8 @@ impl Replanning {
     fn seen(&self, current: &CommandLine) -> Seen {
         match source::probe(&self.request.source, &self.programs.1, &self.capability) {
             Ok(report) => self.planned(&report, current),
-            Err(failure) => {
+            Err(unread) => {
+                let failure = unread.failure;
                 let why = failure.reasons().first().map_or(failure.what(), String::as_str);
                 Seen::Absent(format!("the source cannot be read ({why})"))
             }

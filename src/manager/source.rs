@@ -4,14 +4,14 @@ use super::decoding;
 use crate::base::{Failure, Kind, Outcome, failure::io_words};
 use crate::config::{Environment, Paths, keys};
 use crate::ffmpeg::capability::Capability;
-use crate::ffmpeg::diagnosis;
+use crate::ffmpeg::diagnosis::{self, Finding};
 use crate::ffmpeg::packets::{self, Packets};
 use crate::ffmpeg::probe::{self, Report};
-use crate::model::Source;
+use crate::model::{Source, SourceUrl};
 use crate::process::spawn::{self, RunError};
+use crate::status::hello::{self, HelloError, Spoken};
 use std::fs;
 use std::io::{self, Read};
-use std::net::ToSocketAddrs;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,6 +20,8 @@ use std::time::Duration;
 const LOCAL_LIMIT: Duration = Duration::from_secs(15);
 /// How long a network source may take: 10 s of silence, which ffprobe ends itself, and a group of pictures.
 const NETWORK_LIMIT: Duration = Duration::from_secs(25);
+/// How long something that could not be read may take to answer in its protocol.
+const HELLO_LIMIT: Duration = Duration::from_secs(3);
 /// How long reading a file's packets may take: it delays the start.
 const PACKETS_LIMIT: Duration = Duration::from_secs(3);
 /// Largest file whose packets are read, in bytes.
@@ -38,16 +40,8 @@ pub fn check(source: &Source, environment: &Environment) -> Outcome<Source> {
             super::devices::check(video, environment)?;
             Ok(source.clone())
         }
-        Source::Url(url) => {
-            let resolved = (url.host(), url.port()).to_socket_addrs();
-            if resolved.is_err() {
-                return Err(Failure::new(Kind::Input, format!("cannot read {url}"))
-                    .why(format!("there is no host {}", url.host()))
-                    .hint("check the address"));
-            }
-            Ok(source.clone())
-        }
-        Source::Test => Ok(source.clone()),
+        // Whether a network source is there shows when it is opened, and may change.
+        Source::Url(_) | Source::Test => Ok(source.clone()),
     }
 }
 
@@ -165,8 +159,8 @@ fn names_in(folder: &Path) -> Vec<String> {
 /// What is in the source, by ffprobe.
 ///
 /// # Errors
-/// Input (7) in ffprobe's own words; missing (5) if ffprobe cannot be started.
-pub fn probe(source: &Source, ffprobe: &Path, capability: &Capability) -> Outcome<Report> {
+/// Input (7), by what listens there and in ffprobe's own words; missing (5) if ffprobe cannot be started.
+pub fn probe(source: &Source, ffprobe: &Path, capability: &Capability) -> Result<Report, Unread> {
     if matches!(source, Source::Test) {
         return Ok(Report::test_picture());
     }
@@ -178,17 +172,14 @@ pub fn probe(source: &Source, ffprobe: &Path, capability: &Capability) -> Outcom
         Err(RunError::Start(e)) => {
             return Err(Failure::new(Kind::Missing, format!("cannot start {}", ffprobe.display()))
                 .why(io_words(&e))
-                .hint("msconv doctor"));
+                .hint("msconv doctor")
+                .into());
         }
-        Err(RunError::TimedOut(_)) => {
-            return Err(Failure::new(Kind::Input, format!("{} is silent", named()))
-                .why(format!("nothing came within {} s", limit.as_secs()))
-                .hint("check that it is being published right now"));
-        }
+        Err(RunError::TimedOut(said)) => return Err(unread(source, &lines(&said), true)),
     };
-    let words: Vec<String> = String::from_utf8_lossy(&output.stderr).lines().map(str::to_string).collect();
+    let words = lines(&output.stderr);
     if output.exit.code != Some(0) {
-        return Err(not_readable(source, &words));
+        return Err(unread(source, &words, false));
     }
     let mut report = probe::parse(&output.stdout).map_err(|e| {
         Failure::new(Kind::Input, format!("{} cannot be used", named()))
@@ -205,7 +196,8 @@ pub fn probe(source: &Source, ffprobe: &Path, capability: &Capability) -> Outcom
     if report.video.is_none() && report.audio.is_none() {
         return Err(Failure::new(Kind::Input, format!("{} has neither picture nor sound", named()))
             .why(format!("ffprobe calls it {}", report.format))
-            .hint("name a film or a recording"));
+            .hint("name a film or a recording")
+            .into());
     }
     decoding::checked((source, &named()), ffprobe, capability, report, (&output.stdout, &words))
 }
@@ -235,23 +227,105 @@ fn named(source: &Source) -> String {
     }
 }
 
-/// A source that ffprobe could not open, in its words.
-fn not_readable(source: &Source, words: &[String]) -> Failure {
-    let mut failure = Failure::new(Kind::Input, format!("cannot read {}", named(source)));
-    let found = words.iter().find_map(|l| diagnosis::diagnose_line(l));
-    if let Some(finding) = &found {
-        failure = failure.why(finding.to_string());
+fn lines(said: &[u8]) -> Vec<String> {
+    String::from_utf8_lossy(said).lines().map(str::to_string).collect()
+}
+
+/// A source that cannot be read.
+#[derive(Debug)]
+pub struct Unread {
+    /// Why.
+    pub failure: Failure,
+    /// Whether it may be there a little later: nothing listens yet, or nobody publishes.
+    pub may_come: bool,
+}
+
+impl From<Failure> for Unread {
+    fn from(failure: Failure) -> Unread {
+        Unread { failure, may_come: false }
     }
+}
+
+impl From<Unread> for Failure {
+    fn from(unread: Unread) -> Failure {
+        unread.failure
+    }
+}
+
+/// A source that ffprobe could not open. Whether anything answers there as it should is asked anew, since ffprobe's words
+/// do not tell silence from another protocol; what is wrong beyond that is told in its words. `waited`: its time was over.
+fn unread(source: &Source, words: &[String], waited: bool) -> Unread {
+    let failure = Failure::new(Kind::Input, format!("cannot read {}", named(source)));
+    if let (Source::Url(url), Some(Err(error))) = (source, greeted(source)) {
+        return not_there(url, &error, failure);
+    }
+    let (why, may_come) = match source {
+        Source::Url(url) => answered(url, words, waited),
+        _ => (finding(words).map(|finding| finding.to_string()), false),
+    };
     let cleaned = crate::base::secret::Redactor::new();
-    for line in diagnosis::last_words(words, 2) {
-        failure = failure.why(cleaned.clean(&line));
+    let told = why.clone().unwrap_or_default();
+    let quoted = if may_come { Vec::new() } else { diagnosis::further_words(words, 2, &told) };
+    let failure = why.into_iter().fold(failure, Failure::why);
+    let failure = quoted.iter().fold(failure, |failure, line| failure.why(cleaned.clean(line)));
+    let failure = failure.hint(match source {
+        Source::File(_) => "check that it is a film: ffprobe FILE",
+        Source::Url(_) => "check the address, and that it is being published right now",
+        Source::Device { .. } => "msconv devices",
+        Source::Test => "msconv doctor",
+    });
+    Unread { failure, may_come }
+}
+
+/// What ffprobe's words mean, the first that mean something.
+fn finding(words: &[String]) -> Option<Finding> {
+    words.iter().find_map(|line| diagnosis::diagnose_line(line))
+}
+
+/// Why a source cannot be read that answers in its protocol, and whether that may pass.
+fn answered(url: &SourceUrl, words: &[String], waited: bool) -> (Option<String>, bool) {
+    match finding(words) {
+        // Some servers let readers wait for the first frame.
+        Some(Finding::TimedOut) => (Some("it answers, but nobody publishes that stream".into()), true),
+        None if waited => (Some("it answers, but nobody publishes that stream".into()), true),
+        // SRT has no words for what is wrong.
+        None if Spoken::at(url) == Spoken::Srt => {
+            (Some("it refuses the stream: nobody publishes it, or the passphrase is another".into()), true)
+        }
+        None => (None, false),
+        Some(finding) => (Some(finding.to_string()), finding.permanent().is_none()),
     }
-    match source {
-        Source::File(_) => failure.hint("check that it is a film: ffprobe FILE"),
-        Source::Url(_) => failure.hint("check the address, and that it is being published right now"),
-        Source::Device { .. } => failure.hint("msconv devices"),
-        Source::Test => failure.hint("msconv doctor"),
-    }
+}
+
+/// What listens where a network source shall be; `None` for other sources.
+fn greeted(source: &Source) -> Option<Result<(), HelloError>> {
+    let Source::Url(url) = source else { return None };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+    Some(runtime.block_on(hello::source(url, HELLO_LIMIT)))
+}
+
+/// A source where nothing answers as it should: one sentence for each way. What ffprobe says of it is a consequence.
+fn not_there(url: &SourceUrl, error: &HelloError, failure: Failure) -> Unread {
+    let spoken = Spoken::at(url).name();
+    let (why, hint) = match error {
+        HelloError::Refused => {
+            ("nothing listens there: connection refused".into(), "check the address, and that it is running")
+        }
+        HelloError::UnknownHost => (format!("there is no host {}", url.host()), "check the address"),
+        HelloError::Silent(_) => {
+            (format!("it is silent: nothing answers in {spoken}"), "check the address, and what runs there")
+        }
+        HelloError::Closed => {
+            ("it ends the connection without a word".into(), "check the address, and what runs there")
+        }
+        HelloError::OtherProtocol(other) => {
+            let speaks = other.as_ref().map(|other| format!(", but {other}")).unwrap_or_default();
+            (format!("it does not speak {spoken}{speaks}"), "check the scheme and the port of the address")
+        }
+        HelloError::Unreachable(why) => (why.clone(), "check the address, and the way there"),
+    };
+    let may_come = !matches!(error, HelloError::OtherProtocol(_));
+    Unread { failure: failure.why(why).hint(hint), may_come }
 }
 
 #[cfg(test)]

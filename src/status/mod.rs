@@ -1,10 +1,10 @@
 //! Floor 2: who we ask what is live, one source each.
 
 pub mod fetch;
+pub mod hello;
 pub mod mediamtx;
 mod nginx_page;
 pub mod nginx_stat;
-pub mod rtmp_hello;
 pub mod rtsp_describe;
 
 use crate::model::HttpUrl;

@@ -19,7 +19,7 @@ use crate::base::{Failure, Kind, Outcome, clock};
 use crate::config::{Environment, Settings};
 use crate::status::fetch::{Client as Http, Limits as HttpLimits};
 use crate::status::rtsp_describe::{self, Verdict};
-use crate::status::{self, mediamtx, rtmp_hello};
+use crate::status::{self, hello, mediamtx};
 pub use client::{Found, Install, look};
 use command::{Client, Compose};
 use container::{Container, State};
@@ -284,7 +284,7 @@ async fn answers(settings: &Settings, http: &Http) -> Result<(), String> {
         return Err(format!("{} shows no application '{wanted}'", settings.nginx_stat_url));
     }
     let (hello, greeting, paths) = tokio::join!(
-        rtmp_hello::hello(&settings.nginx_rtmp_url, Duration::from_secs(2)),
+        hello::rtmp(&settings.nginx_rtmp_url, Duration::from_secs(2)),
         rtsp_describe::greet(&settings.rtsp_url),
         mediamtx::paths(http, &settings.mediamtx_url),
     );

@@ -14,7 +14,7 @@ use crate::config::{Environment, Paths, Settings};
 use crate::process::child_log;
 use crate::status::fetch::{Client, Limits};
 use crate::status::rtsp_describe::{self, Verdict};
-use crate::status::{self, mediamtx, rtmp_hello};
+use crate::status::{self, hello, mediamtx};
 use report::Ready;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -197,7 +197,7 @@ async fn ask(settings: &Settings, client: &Client, ready: Option<&Ready>) -> Res
         return Err(format!("it has no application '{wanted}'"));
     }
     let (hello, greeting, paths) = tokio::join!(
-        rtmp_hello::hello(&settings.nginx_rtmp_url, ANSWER),
+        hello::rtmp(&settings.nginx_rtmp_url, ANSWER),
         rtsp_describe::greet(&settings.rtsp_url),
         mediamtx::paths(client, &settings.mediamtx_url),
     );

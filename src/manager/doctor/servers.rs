@@ -10,8 +10,8 @@ use crate::config::{Environment, Settings};
 use crate::manager::mediamtx_advice::{Setting, advice};
 use crate::manager::preflight;
 use crate::process::listener::listener;
+use crate::status::hello::{self, HelloError};
 use crate::status::mediamtx;
-use crate::status::rtmp_hello::{self, HelloError};
 use crate::status::rtsp_describe::{self, Verdict};
 use crate::status::{self, Client, FetchError, Limits, Snapshot, SourceError};
 use serde::Deserialize;
@@ -47,7 +47,7 @@ pub struct Seen {
 pub async fn look(settings: &Settings, environment: &Environment) -> Seen {
     let client = Client::new(Limits::default());
     let (hello, stat, rtsp, api) = tokio::join!(
-        rtmp_hello::hello(&settings.nginx_rtmp_url, HELLO),
+        hello::rtmp(&settings.nginx_rtmp_url, HELLO),
         status::nginx_snapshot(&client, &settings.nginx_stat_url),
         rtsp_describe::greet(&settings.rtsp_url),
         api(&client, settings),
