@@ -206,7 +206,7 @@ pub struct PublishArgs {
     /// Stay, with a live display, until the stream ends
     #[arg(long)]
     pub foreground: bool,
-    /// How long to wait for the first bytes; 0 returns at once [default: 15s]
+    /// How long to wait for a source to come, and then for the first bytes; 0 returns at once [default: 15s]
     #[arg(long, value_name = "TIME")]
     pub wait: Option<String>,
     /// on-failure, always or no [default: on-failure]

@@ -34,6 +34,8 @@ pub struct Context {
     pub console: Console,
     /// The environment.
     pub environment: Environment,
+    /// The settings that were typed, for a process that shall come to the same.
+    pub flags: Layer,
 }
 
 impl Context {
@@ -43,9 +45,9 @@ impl Context {
     ) -> Outcome<Context> {
         let environment = Environment::current();
         let flags = Layer::flags(global_flags(globals).into_iter().chain(own));
-        let settings = Settings::load(flags, &environment)?;
+        let settings = Settings::load(flags.clone(), &environment)?;
         let console = Console::new(&settings, &environment);
-        Ok(Context { settings, console, environment })
+        Ok(Context { settings, console, environment, flags })
     }
 
     /// The same with other settings.

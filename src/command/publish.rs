@@ -3,17 +3,18 @@
 use super::Context;
 use crate::base::{CommandLine, Failure, Kind, Outcome, clock, printable::printable};
 use crate::cli::PublishArgs;
+use crate::config::Paths;
 use crate::config::resolved::{Backend, key_from_file, source_from_file};
-use crate::manager::publish::{self, Prepared, Published, Request, Step};
+use crate::manager::publish::{self, Awaited, Came, Prepared, Published, Request, Step};
 use crate::manager::stop;
-use crate::model::{Rendition, Source, SourceUrl, State, StreamKey};
-use crate::process::notify::Notifier;
-use crate::process::supervisor::{Control, Event};
-use crate::ui::publish_view::{Dashboard, Waiting};
+use crate::model::{Rendition, Source, SourceUrl, StreamKey};
+use crate::process::run_record::RunRecord;
+use crate::ui::publish_view::Waiting;
+use foreground::{Begun, foreground};
 use serde_json::json;
 use std::cell::RefCell;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
+
+mod foreground;
 
 /// The settings that its flags set.
 pub fn settings(args: &PublishArgs) -> Vec<(&'static str, Option<String>)> {
@@ -57,15 +58,64 @@ fn publish(context: &Context, args: &PublishArgs, key: StreamKey) -> Outcome<u8>
     if !args.dry_run && !args.replace {
         publish::not_running(settings, environment, &request.key, false)?;
     }
-    let prepared = publish::prepare(settings, environment, request)?;
-    announce(context, &prepared);
     if args.dry_run {
+        let prepared = publish::prepare(settings, environment, request)?;
+        announce(context, &prepared);
         return dry_run(context, &prepared.command);
     }
-    if args.replace {
-        publish::not_running(settings, environment, &prepared.key, true)?;
+    // In the foreground the source is waited for as the server is: as long as it takes.
+    if args.foreground && matches!(request.source, Source::Url(_)) {
+        if args.replace {
+            publish::not_running(settings, environment, &request.key, true)?;
+        }
+        return foreground(context, &request.key, Begun::Asked(&request));
     }
-    if args.foreground { foreground(context, &prepared) } else { background(context, &prepared) }
+    let came = when_there(context, &request)?;
+    if let Came::There(prepared) = &came {
+        announce(context, prepared);
+    }
+    if args.replace {
+        publish::not_running(settings, environment, &request.key, true)?;
+    }
+    match came {
+        Came::There(prepared) if args.foreground => {
+            foreground(context, &request.key, Begun::Prepared(&prepared))
+        }
+        Came::There(prepared) => background(context, &prepared),
+        Came::NotYet(failure) => leave_waiting(context, request, &failure),
+    }
+}
+
+/// Prepares; a network source that is not there yet is waited for, and the wait shown.
+fn when_there(context: &Context, request: &Request) -> Outcome<Came> {
+    let waiting = RefCell::new(None::<Waiting>);
+    let absent = |failure: &Failure| {
+        let why = failure.reasons().first().map_or(failure.what(), String::as_str);
+        let words = format!("the source is not there yet ({why})");
+        let mut waiting = waiting.borrow_mut();
+        let first = waiting.is_none();
+        let shown = waiting.get_or_insert_with(|| Waiting::begin(&context.console, request.key.as_str()));
+        if !shown.say(&words) && first {
+            context.console.note(&format!("{words}; it is waited for"));
+        }
+    };
+    let came =
+        context.block_on(publish::when_there(&context.settings, &context.environment, request, absent));
+    waiting.into_inner().into_iter().for_each(Waiting::end);
+    came
+}
+
+/// Leaves the wait for a source that is not there yet to a supervisor, and says so.
+fn leave_waiting(context: &Context, request: Request, failure: &Failure) -> Outcome<u8> {
+    let (settings, environment, key) = (&context.settings, &context.environment, request.key.clone());
+    let why = failure.reasons().first().map_or(failure.what(), String::as_str);
+    context
+        .console
+        .say(&printable(&format!("{key}: the source is not there yet ({why}); it is waited for")))?;
+    let awaited = Awaited { flags: context.flags.values(), request };
+    let record = context.block_on(publish::leave_waiting(settings, environment, awaited))?;
+    let told = report_waiting(context, &key, &record);
+    undone_if_untold(context, &key, told)
 }
 
 fn key(context: &Context, args: &PublishArgs) -> Outcome<StreamKey> {
@@ -155,11 +205,16 @@ fn background(context: &Context, prepared: &Prepared) -> Outcome<u8> {
     for note in &published.notes {
         context.console.note(note);
     }
-    if let Err(failure) = report(context, prepared, &published) {
-        // A publish that fails leaves nothing running, whatever the cause.
+    let told = report(context, prepared, &published);
+    undone_if_untold(context, &prepared.key, told)
+}
+
+/// The exit code of a publish whose end was told so. One that fails leaves nothing running, whatever the cause.
+fn undone_if_untold(context: &Context, key: &StreamKey, told: Outcome<()>) -> Outcome<u8> {
+    if let Err(failure) = told {
         let settings = &context.settings;
-        stop::stop(settings, &context.environment, &prepared.key, settings.stop_timeout)?;
-        context.console.note(&format!("{} was stopped again: nothing is left running", prepared.key));
+        stop::stop(settings, &context.environment, key, settings.stop_timeout)?;
+        context.console.note(&format!("{key} was stopped again: nothing is left running"));
         return Err(failure);
     }
     Ok(0)
@@ -169,7 +224,7 @@ fn wait_for_bytes(context: &Context, prepared: &Prepared) -> Outcome<Published> 
     let waiting = RefCell::new(Waiting::begin(&context.console, prepared.key.as_str()));
     let step = |step: Step<'_>| match step {
         Step::WaitingForName(name) => {
-            waiting.borrow().say(&format!("{name}: waiting for the server to drop an old connection"))
+            waiting.borrow().say(&format!("{name}: waiting for the server to drop an old connection"));
         }
         Step::Update(record) => waiting.borrow_mut().update(record),
     };
@@ -241,97 +296,35 @@ fn report(context: &Context, prepared: &Prepared, published: &Published) -> Outc
         let url = settings.rtsp_url.shown_name_url(example.name.as_str());
         context.console.say(&format!("    watch  {play:<36}  {url}"))?;
     }
-    let stop = format!("msconv stop -s {}", prepared.key);
-    let log =
-        crate::config::Paths::shown(&settings.paths.ffmpeg_log(&prepared.key), &context.environment.cwd);
+    say_the_way_out(context, &prepared.key)
+}
+
+/// How the stream is stopped, and where its log is.
+fn say_the_way_out(context: &Context, key: &StreamKey) -> Outcome<()> {
+    let stop = format!("msconv stop -s {key}");
+    let log = Paths::shown(&context.settings.paths.ffmpeg_log(key), &context.environment.cwd);
     context.console.say(&format!("    stop   {stop:<36}  log  {log}"))
 }
 
-/// What the service manager hears of a stream in the foreground.
-struct Manager {
-    notifier: Notifier,
-    said: String,
-}
-
-impl Manager {
-    fn new(notifier: Notifier) -> Manager {
-        Manager { notifier, said: String::new() }
+/// What is told of a stream whose source is not there yet: which variants it will have nobody knows.
+fn report_waiting(context: &Context, key: &StreamKey, record: &RunRecord) -> Outcome<()> {
+    if context.console.json {
+        return context.console.object(&json!({
+            "schema": "msconv.publish/1",
+            "key": key,
+            "state": record.state,
+            "took_ms": null,
+            "pid": null,
+            "supervisor_pid": record.supervisor.map(|s| s.pid),
+            "log": context.settings.paths.ffmpeg_log(key).display().to_string(),
+            "renditions": [],
+        }));
     }
-
-    /// Ready is the supervisor, not the stream: it goes on trying where a server or a source is not there yet. It reports
-    /// at each change and every few seconds, so its reports are the signs of life.
-    fn told(&mut self, event: &Event) {
-        match event {
-            Event::Locked => self.notifier.ready(),
-            Event::Update(record) => {
-                self.notifier.alive();
-                let words = match &record.reason {
-                    Some(reason) => format!("{}: {reason}", record.state),
-                    None => record.state.to_string(),
-                };
-                if words != self.said {
-                    self.notifier.status(&words);
-                    if record.state == State::Stopping {
-                        self.notifier.stopping();
-                    }
-                    self.said = words;
-                }
-            }
-            Event::Ended(_) => self.notifier.stopping(),
-        }
-    }
-}
-
-/// Stays until the stream ends. The first Ctrl-C or SIGTERM asks it to end, a second Ctrl-C kills.
-fn foreground(context: &Context, prepared: &Prepared) -> Outcome<u8> {
-    context.console.say(&summary(prepared))?;
-    let dashboard = RefCell::new(Dashboard::begin(&context.console));
-    let interrupted = std::rc::Rc::new(std::cell::Cell::new(false));
-    let outcome = context.block_on(async {
-        let (ask, control) = mpsc::channel(4);
-        let mut interrupts = signal(SignalKind::interrupt()).map_err(|e| Failure::internal(e.to_string()))?;
-        let mut terminations = signal(SignalKind::terminate()).map_err(|e| Failure::internal(e.to_string()))?;
-        let mut hangups = signal(SignalKind::hangup()).map_err(|e| Failure::internal(e.to_string()))?;
-        let flag = interrupted.clone();
-        let obey = async move {
-            loop {
-                let control = tokio::select! {
-                    _ = interrupts.recv() => if flag.replace(true) { Control::Kill } else { Control::Stop },
-                    _ = terminations.recv() => Control::Stop,
-                    _ = hangups.recv() => Control::Stop,
-                };
-                let _ = ask.send(control).await;
-            }
-        };
-        let step = |step: Step<'_>| {
-            if let Step::WaitingForName(name) = step {
-                context.console.note(&format!("{name}: waiting for the server to drop an old connection"));
-            }
-        };
-        let mut manager = Manager::new(context.notifier());
-        let tell = |event: &Event| {
-            manager.told(event);
-            if let Event::Update(record) = event {
-                dashboard.borrow_mut().update(record);
-            }
-        };
-        let note = |text: &str| context.console.note(text);
-        tokio::select! {
-            ended = publish::foreground(&context.settings, &context.environment, prepared, control, step, note, tell) => ended,
-            () = obey => Err(Failure::internal("the signal handler ended")),
-        }
-    });
-    let shown = dashboard.into_inner().end();
-    let ended = outcome?;
-    if interrupted.get() {
-        context.console.talk(&format!("{}: stopped", prepared.key));
-        return Ok(Kind::Interrupted.exit_code());
-    }
-    match publish::foreground_failure(&context.settings, prepared, &ended) {
-        Some(failure) => Err(failure),
-        None => {
-            context.console.talk(&format!("{}: ended", prepared.key));
-            shown.map(|()| 0)
-        }
-    }
+    let ok = context.console.paint_out("32", "ok");
+    context
+        .console
+        .say(&format!("{ok}  started, not waited for: the source is looked for until it comes"))?;
+    let status = format!("msconv status {key}");
+    context.console.say(&format!("    look   {status}"))?;
+    say_the_way_out(context, key)
 }

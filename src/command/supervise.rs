@@ -1,16 +1,15 @@
-//! `msconv __supervise`: the detached supervisor of one stream. Reads its assignment from stdin, tells events on
+//! `msconv __supervise`: the detached supervisor of one stream. Reads its order from stdin, tells events on
 //! stdout, one JSON line each, and outlives whoever started it.
 
 use crate::base::{Failure, Outcome};
-use crate::manager::publish::Refusal;
-use crate::manager::supervise::{self, Assignment};
+use crate::manager::publish::{Order, Refusal, carry_out};
 use crate::process::supervisor::Control;
 use crate::process::sys;
 use std::io::{Read, Write};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
-/// Largest assignment that is read, in bytes.
+/// Largest order that is read, in bytes.
 const LARGEST: u64 = 4 * 1024 * 1024;
 
 /// Runs it; the exit code.
@@ -19,8 +18,8 @@ pub fn run() -> Outcome<u8> {
     std::io::stdin()
         .take(LARGEST)
         .read_to_end(&mut text)
-        .map_err(|e| Failure::internal("cannot read the assignment").why(e.to_string()))?;
-    let assignment: Assignment = serde_json::from_slice(&text).map_err(|_| {
+        .map_err(|e| Failure::internal("cannot read the order").why(e.to_string()))?;
+    let order: Order = serde_json::from_slice(&text).map_err(|_| {
         Failure::usage("__supervise is started by publish, never by hand").hint("msconv publish --help")
     })?;
     drop(text);
@@ -38,7 +37,7 @@ pub fn run() -> Outcome<u8> {
         };
         let signals = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
         tokio::spawn(obey_signals(signals, ask));
-        match supervise::run(assignment, control, tell).await {
+        match carry_out(order, control, tell).await {
             Ok(ended) => Ok(ended.failure.unwrap_or(0)),
             Err(failure) => {
                 tell(&Refusal::from(&failure));

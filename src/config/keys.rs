@@ -54,7 +54,11 @@ pub const KEYS: &[Key] = &[
         "auto",
         "what may have B-frames: true (all), auto (a copied source) or false (nothing); WebRTC cannot carry them",
     ),
-    key("wait", "15s", "how long publish waits for the first bytes; 0 returns at once"),
+    key(
+        "wait",
+        "15s",
+        "how long publish waits for a source to come, and then for the first bytes; 0 returns at once",
+    ),
     key("restart", "on-failure", "on-failure, always or no"),
     key("stop_timeout", "10s", "how long stop may take before it kills"),
     key("player", "", "vlc, mpv, ffplay or a path"),

@@ -54,6 +54,17 @@ impl Layer {
         layer
     }
 
+    /// As [`Layer::flags`], of pairs that came from [`Layer::values`]; a name that is no setting is passed over.
+    pub fn typed(pairs: impl IntoIterator<Item = (String, String)>) -> Layer {
+        let known = |(name, value): (String, String)| Some((keys::find(&name)?.name, Some(value)));
+        Layer::flags(pairs.into_iter().filter_map(known))
+    }
+
+    /// Each value with its name.
+    pub fn values(&self) -> Vec<(String, String)> {
+        self.values.iter().map(|(name, (value, _))| (name.to_string(), value.clone())).collect()
+    }
+
     /// The `MSCONV_*` variables that name a setting; others with that prefix are left alone.
     pub fn environment(environment: &Environment) -> Layer {
         let mut layer = Layer::default();

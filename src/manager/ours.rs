@@ -2,9 +2,12 @@
 
 use crate::base::clock;
 use crate::config::{Environment, Paths, Settings};
-use crate::model::StreamKey;
+use crate::model::{State, StreamKey};
+use crate::process::identity;
+use crate::process::index::{self, Entry};
 use crate::process::run_record::RunRecord;
-use crate::process::{identity, index, stream_lock};
+use crate::process::stream_lock::{self, FileId};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Most records that are read of one folder.
@@ -47,10 +50,13 @@ pub fn survey(settings: &Settings, environment: &Environment) -> Survey {
     let own = settings.paths.home().to_path_buf();
     let keys = keys_of(&settings.paths);
     let listed = keys.is_some();
+    let (mine, others): (Vec<Entry>, Vec<Entry>) =
+        index::entries(&environment.runtime_dir()).into_iter().partition(|entry| entry.home == own);
+    let mut mine: BTreeMap<StreamKey, Entry> = mine.into_iter().map(|e| (e.key.clone(), e)).collect();
     let mut found = Vec::new();
     let mut unreadable = 0u64;
     for key in keys.unwrap_or_default() {
-        match look_up(&settings.paths, &key, &boot_id) {
+        match look_up(&settings.paths, &key, mine.remove(&key), &boot_id) {
             Some(one) => found.push(one),
             // A stream may have been stopped between listing and reading.
             None if settings.paths.record(&key).symlink_metadata().is_ok() => {
@@ -59,10 +65,10 @@ pub fn survey(settings: &Settings, environment: &Environment) -> Survey {
             None => {}
         }
     }
-    for entry in index::entries(&environment.runtime_dir()) {
-        if entry.home != own {
-            found.extend(look_up(&Paths::new(entry.home), &entry.key, &boot_id));
-        }
+    // Those left are of streams whose record is gone, or of other homes.
+    for entry in mine.into_values().chain(others) {
+        let (paths, key) = (Paths::new(&entry.home), entry.key.clone());
+        found.extend(look_up(&paths, &key, Some(entry), &boot_id));
     }
     found.sort_by(|a, b| {
         let home = |o: &Ours| o.record.home != own;
@@ -98,14 +104,30 @@ fn keys_of(paths: &Paths) -> Option<Vec<StreamKey>> {
     Some(keys)
 }
 
-fn look_up(paths: &Paths, key: &StreamKey, boot_id: &str) -> Option<Ours> {
-    let record = RunRecord::read(&paths.record(key)).filter(|r| r.key == key.as_str())?;
+fn look_up(paths: &Paths, key: &StreamKey, entry: Option<Entry>, boot_id: &str) -> Option<Ours> {
+    let (last, noted) = entry.map_or((None, None), |entry| (entry.lock, entry.record.map(|r| *r)));
+    let record = RunRecord::read(&paths.record(key))
+        .or(noted)
+        .filter(|r| r.key == key.as_str())
+        .or_else(|| unrecorded(paths, key, last))?;
     // The record's word is checked against the kernel's: the supervisor lives, or somebody holds the lock. From within a
     // container neither can be seen.
     let alive = record.supervisor_alive(boot_id)
-        || !record.state.ended() && stream_lock::is_held(&paths.lock(key))
+        || !record.state.ended() && stream_lock::is_held_of(&paths.lock(key), last)
         || record.lives_out_of_sight(boot_id, clock::now_ms());
     let pid = record.child_pid(boot_id);
     let rebooted = !alive && !record.state.ended() && record.boot_id != boot_id;
     Some(Ours { alive, pid, log: paths.ffmpeg_log(key), rebooted, record })
+}
+
+/// What can be said of a stream that runs without a record, until its supervisor has written another.
+fn unrecorded(paths: &Paths, key: &StreamKey, last: Option<FileId>) -> Option<RunRecord> {
+    let supervisor = stream_lock::holders_of(&paths.lock(key), last).first()?.identity;
+    Some(RunRecord {
+        supervisor: Some(supervisor),
+        started_at_ms: identity::started_at_ms(&supervisor).unwrap_or_else(clock::now_ms),
+        reason: Some("its record is gone".into()),
+        state: State::Weak,
+        ..RunRecord::begun(key, paths.home(), String::new(), String::new())
+    })
 }

@@ -12,23 +12,49 @@ use crate::ffmpeg::publish::Plan;
 use crate::model::{Quality, RenditionName, Source, StreamKey};
 use crate::process::restart::When;
 use crate::process::run_record::RunRecord;
-use crate::process::supervisor::{Ended, Event, Fallback, Job, OutputSpec};
+use crate::process::stream_place::Spots;
+use crate::process::supervisor::{Control, Ended, Event, Fallback, Job, OutputSpec};
 use crate::process::{index, spawn, stream_lock};
+use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::time::Duration;
+use tokio::net::unix::pipe;
+use tokio::sync::mpsc::Receiver;
 use tokio::time::Instant;
 use waiting::{Signals, Supervisor, wait_for_bytes};
 
+mod awaiting;
 mod endings;
 mod messages;
 mod preparing;
 mod waiting;
 
+pub use awaiting::{Awaited, Came, supervise as supervise_when_there, when_there};
 pub use messages::Refusal;
 pub use preparing::prepare;
 
+/// What a supervisor is told to do. Holds secrets.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Order {
+    /// To supervise what is planned.
+    Supervise(Box<Assignment>),
+    /// To wait for the source, plan, and supervise.
+    Await(Box<Awaited>),
+}
+
+/// Carries out an order in the supervisor's own process. Events go to `tell`.
+///
+/// # Errors
+/// Conflict if the stream already runs; internal if the locks or folders cannot be used.
+pub async fn carry_out(order: Order, control: Receiver<Control>, tell: impl FnMut(&Event)) -> Outcome<Ended> {
+    match order {
+        Order::Supervise(assignment) => supervise::run(*assignment, control, tell).await,
+        Order::Await(awaited) => awaiting::run(*awaited, control, tell).await,
+    }
+}
+
 /// What is to be published, typed and checked.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Request {
     /// The stream.
     pub key: StreamKey,
@@ -112,8 +138,11 @@ pub fn not_running(
         stop::stop(settings, environment, key, settings.stop_timeout)?;
         return Ok(());
     }
-    if stream_lock::is_held_for_good(&settings.paths.lock(key)) {
-        let record = RunRecord::read(&settings.paths.record(key));
+    let paths = &settings.paths;
+    let entry = index::entry(&environment.runtime_dir(), key, paths.home());
+    if stream_lock::is_held_for_good(&paths.lock(key), entry.as_ref().and_then(|entry| entry.lock)) {
+        let noted = || entry.and_then(|entry| entry.record).map(|record| *record);
+        let record = RunRecord::read(&paths.record(key)).or_else(noted);
         return Err(supervise::already(key.as_str(), record.as_ref()));
     }
     Ok(())
@@ -187,24 +216,15 @@ impl Prepared {
         let paths = &settings.paths;
         let url = &settings.nginx_rtmp_url;
         let mut redactor = Redactor::new();
-        url.secrets().into_iter().for_each(|s| redactor.learn(s));
-        if let Source::Url(source) = &self.source {
-            source.secrets().into_iter().for_each(|s| redactor.learn(s));
-        }
+        learn_secrets(&mut redactor, settings, &self.source);
         let mut names: Vec<&RenditionName> = self.plan.renditions.iter().map(|r| &r.name).collect();
         names.sort();
-        let locks = std::iter::once(paths.lock(&self.key))
-            .chain(names.into_iter().map(|n| paths.name_lock(n)))
-            .collect();
+        let name_locks = names.into_iter().map(|n| paths.name_lock(n)).collect();
         Assignment {
             job: Job {
-                key: self.key.clone(),
-                home: paths.home().to_path_buf(),
-                pid_file: paths.pid_file(&self.key),
-                record: paths.record(&self.key),
-                log: paths.ffmpeg_log(&self.key),
-                index: Some(index::path(&environment.runtime_dir(), &self.key, paths.home())),
-                locks,
+                spots: spots(settings, environment, &self.key),
+                lock: paths.lock(&self.key),
+                name_locks,
                 command: self.command.clone(),
                 outputs: self
                     .plan
@@ -231,6 +251,7 @@ impl Prepared {
                     _ => "--quality fastest, or fewer --variants".to_string(),
                 }),
                 cost: self.plan.cost,
+                unwatched: settings.wait.is_zero() && !self.foreground,
             },
             stat_url: settings.nginx_stat_url.clone(),
             application: url.application().to_string(),
@@ -247,6 +268,27 @@ impl Prepared {
     }
 }
 
+/// Where a stream's files stand.
+fn spots(settings: &Settings, environment: &Environment, key: &StreamKey) -> Spots {
+    let paths = &settings.paths;
+    Spots {
+        key: key.clone(),
+        home: paths.home().to_path_buf(),
+        pid_file: paths.pid_file(key),
+        record: paths.record(key),
+        log: paths.ffmpeg_log(key),
+        index: Some(index::path(&environment.runtime_dir(), key, paths.home())),
+    }
+}
+
+/// What must not be shown of a publish.
+fn learn_secrets(redactor: &mut Redactor, settings: &Settings, source: &Source) {
+    settings.nginx_rtmp_url.secrets().into_iter().for_each(|s| redactor.learn(s));
+    if let Source::Url(source) = source {
+        source.secrets().into_iter().for_each(|s| redactor.learn(s));
+    }
+}
+
 /// Publishes in the background: returns when every rendition has bytes at the server, or says why not.
 ///
 /// # Errors
@@ -259,18 +301,41 @@ pub async fn start(
 ) -> Outcome<Published> {
     let began = Instant::now();
     let server = ask_server(settings, environment, prepared, settings.wait, &mut step).await?;
-    let assignment = prepared.assignment(settings, environment, &server);
+    let order = Order::Supervise(Box::new(prepared.assignment(settings, environment, &server)));
+    let mut signals = Signals::listen()?;
+    let (supervisor, pipe) = begun(environment, &order)?;
+    let key = &prepared.key;
+    let waited = wait_for_bytes(settings, key, pipe, &supervisor, began, &mut signals, &mut step).await;
+    waited.map(|record| Published { record, took: began.elapsed(), notes: server.notes })
+}
+
+/// Leaves the publish of a source that is not there yet to a supervisor, which waits for it.
+///
+/// # Errors
+/// Conflict if the stream already runs; nothing is left running then.
+pub async fn leave_waiting(
+    settings: &Settings,
+    environment: &Environment,
+    awaited: Awaited,
+) -> Outcome<RunRecord> {
+    let began = Instant::now();
+    let key = awaited.request.key.clone();
+    let mut signals = Signals::listen()?;
+    let (supervisor, pipe) = begun(environment, &Order::Await(Box::new(awaited)))?;
+    wait_for_bytes(settings, &key, pipe, &supervisor, began, &mut signals, &mut |_| ()).await
+}
+
+/// Starts a detached supervisor and hands it its order; its events come through the pipe.
+fn begun(environment: &Environment, order: &Order) -> Outcome<(Supervisor, pipe::Receiver)> {
     let mut line = CommandLine::new(environment.own_program()?);
     line.arg("__supervise");
-    let mut signals = Signals::listen()?;
-    let job = serde_json::to_vec(&assignment).map_err(|e| Failure::internal(e.to_string()))?;
-    let (child, out) = spawn::detached(&line, &job)
+    let order = serde_json::to_vec(order).map_err(|e| Failure::internal(e.to_string()))?;
+    let (child, out) = spawn::detached(&line, &order)
         .map_err(|e| Failure::internal("cannot start the supervisor").why(e.to_string()))?;
     let supervisor = Supervisor::new(child)?;
     let pipe = spawn::readable(out)
         .map_err(|e| Failure::internal("cannot hear the supervisor").why(e.to_string()))?;
-    let waited = wait_for_bytes(settings, prepared, pipe, &supervisor, began, &mut signals, &mut step).await;
-    waited.map(|record| Published { record, took: began.elapsed(), notes: server.notes })
+    Ok((supervisor, pipe))
 }
 
 /// Publishes in this process: supervises until the stream ends, telling every event.
@@ -281,7 +346,7 @@ pub async fn foreground(
     settings: &Settings,
     environment: &Environment,
     prepared: &Prepared,
-    control: tokio::sync::mpsc::Receiver<crate::process::supervisor::Control>,
+    control: Receiver<Control>,
     mut step: impl FnMut(Step<'_>),
     mut note: impl FnMut(&str),
     tell: impl FnMut(&Event),
@@ -292,6 +357,6 @@ pub async fn foreground(
 }
 
 /// How a stream that ended in the foreground is reported.
-pub fn foreground_failure(settings: &Settings, prepared: &Prepared, ended: &Ended) -> Option<Failure> {
-    ended.failure.map(|_| endings::ended_early(settings, prepared, ended))
+pub fn foreground_failure(settings: &Settings, key: &StreamKey, ended: &Ended) -> Option<Failure> {
+    ended.failure.map(|_| endings::ended_early(settings, key, ended))
 }

@@ -7,10 +7,10 @@ use crate::model::StreamKey;
 use crate::process::identity::{self, Identity};
 use crate::process::pid_file::{self, PidFile};
 use crate::process::run_record::RunRecord;
-use crate::process::stream_lock::{self, Holder, StreamLock};
+use crate::process::stream_lock::{self, FileId, Holder, StreamLock};
 use crate::process::{index, sys};
 use nix::sys::signal::Signal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// How a stop ended.
@@ -47,7 +47,7 @@ fn not_running(key: &StreamKey, why: Option<String>) -> Stopped {
 /// As [`not_running`], where its PID file is none of ours.
 fn not_ours(key: &StreamKey, why: String) -> Stopped {
     let failure = Failure::new(Kind::NotRunning, format!("{key} is not running")).why(why);
-    Stopped::NotOurs(failure.hint("msconv doctor --fix  (clears up what else was left or forged)"))
+    Stopped::NotOurs(failure.hint("msconv doctor --fix    (clears up what else was left or forged)"))
 }
 
 /// Stops the stream `key`, at most within about `timeout`.
@@ -62,18 +62,20 @@ pub fn stop(
 ) -> Outcome<Stopped> {
     let runtime = environment.runtime_dir();
     let own = &settings.paths;
-    if stream_lock::is_held_for_good(&own.lock(key)) {
-        return stop_held(own, &runtime, key, timeout, None);
+    let here = Found::at(own.clone(), &runtime, key);
+    if here.runs() {
+        return here.stop(timeout, None);
     }
     for entry in index::entries(&runtime) {
-        let paths = Paths::new(&entry.home);
-        if entry.key == *key && entry.home != own.home() && stream_lock::is_held_for_good(&paths.lock(key)) {
-            return stop_held(&paths, &runtime, key, timeout, Some(entry.home.display().to_string()));
+        if entry.key == *key && entry.home != own.home() {
+            let there = Found::at(Paths::new(&entry.home), &runtime, key);
+            if there.runs() {
+                return there.stop(timeout, Some(entry.home.display().to_string()));
+            }
         }
     }
     // From within a container its lock and its processes cannot be seen, so its files would look like leftovers.
-    let record = RunRecord::read(&own.record(key));
-    if record.is_some_and(|r| r.lives_out_of_sight(&identity::boot_id(), clock::now_ms())) {
+    if here.record.is_some_and(|r| r.lives_out_of_sight(&identity::boot_id(), clock::now_ms())) {
         return Err(Failure::internal(format!("{key} runs, but its processes cannot be reached"))
             .why("its supervisor runs outside this container, or in another one, and has just reported")
             .hint(format!("msconv stop -s {key}    (where it was published)")));
@@ -81,60 +83,111 @@ pub fn stop(
     stop_unheld(own, &runtime, key, timeout)
 }
 
-/// A stream whose lock somebody holds.
-fn stop_held(
-    paths: &Paths,
-    runtime: &Path,
-    key: &StreamKey,
-    timeout: Duration,
-    elsewhere: Option<String>,
-) -> Outcome<Stopped> {
-    let began = Instant::now();
-    let record = RunRecord::read(&paths.record(key));
-    // Of several stops at once one does the work; the others wait for the end and find nothing running.
-    let claim = StreamLock::acquire(&paths.state().join(format!("{key}.stop")));
-    let first = claim.is_ok();
-    let lock = paths.lock(key);
-    let patience = timeout.mul_f64(0.8);
-    let mut killed = false;
-    if first {
-        let holders = supervisor_first(stream_lock::holders(&lock), record.as_ref());
-        if holders.is_empty() && stream_lock::is_held(&lock) {
-            return Err(out_of_reach(key, record.as_ref()));
+/// A stream as it is found: by what stands in its home, or by what the index remembers of it.
+struct Found<'a> {
+    paths: Paths,
+    key: &'a StreamKey,
+    entry: PathBuf,
+    lock: PathBuf,
+    /// The lock's file, wherever it is.
+    last: Option<FileId>,
+    record: Option<RunRecord>,
+}
+
+impl Found<'_> {
+    fn at<'a>(paths: Paths, runtime: &Path, key: &'a StreamKey) -> Found<'a> {
+        let entry = index::entry(runtime, key, paths.home());
+        let (last, noted) = entry.map_or((None, None), |entry| (entry.lock, entry.record.map(|r| *r)));
+        Found {
+            key,
+            entry: index::path(runtime, key, paths.home()),
+            lock: paths.lock(key),
+            last,
+            record: RunRecord::read(&paths.record(key)).or(noted),
+            paths,
         }
-        if let Some(supervisor) = holders.first() {
-            supervisor.signal(Signal::SIGTERM);
-            // One that was stopped takes the request only when it goes on.
-            supervisor.signal(Signal::SIGCONT);
-            supervisor.wait(patience);
+    }
+
+    fn runs(&self) -> bool {
+        stream_lock::is_held_for_good(&self.lock, self.last)
+    }
+
+    fn holders(&self) -> Vec<Holder> {
+        stream_lock::holders_of(&self.lock, self.last)
+    }
+
+    /// Stops a stream that runs.
+    fn stop(self, timeout: Duration, elsewhere: Option<String>) -> Outcome<Stopped> {
+        let (began, key) = (Instant::now(), self.key);
+        // Of several stops at once one does the work; the others wait for the end and find nothing running. Where no claim
+        // can be written (no room, no right) each does it.
+        let claim = StreamLock::acquire(&self.paths.state().join(format!("{key}.stop")));
+        let first = !matches!(claim, Err(stream_lock::Error::Held(_)));
+        let patience = timeout.mul_f64(0.8);
+        let mut killed = false;
+        if first {
+            let holders = supervisor_first(self.holders(), self.record.as_ref());
+            if holders.is_empty() && stream_lock::is_held_of(&self.lock, self.last) {
+                return Err(out_of_reach(key, self.record.as_ref()));
+            }
+            if let Some(supervisor) = holders.first() {
+                supervisor.signal(Signal::SIGTERM);
+                // One that was stopped takes the request only when it goes on.
+                supervisor.signal(Signal::SIGCONT);
+                supervisor.wait(patience);
+            }
+            // Whoever holds the lock now did not listen, or was left alone by a killed supervisor.
+            killed = end_rest(|| self.holders(), began, timeout);
         }
-        // Whoever holds the lock now did not listen, or was left alone by a killed supervisor.
-        killed = end_rest(&lock, began, timeout);
+        let limit = timeout.max(Duration::from_secs(1)) + Duration::from_secs(2);
+        let proof = self.nothing_lives(began, limit)?;
+        if first {
+            let _ = std::fs::remove_file(self.paths.pid_file(key));
+            let _ = std::fs::remove_file(self.paths.record(key));
+            let _ = std::fs::remove_file(&self.entry);
+        }
+        drop(proof);
+        if !first {
+            return Ok(not_running(key, Some("another stop was ending it".into())));
+        }
+        let ran = self.record.and_then(|r| u64::try_from(clock::now_ms() - r.started_at_ms).ok());
+        let after = ran.map(Duration::from_millis);
+        Ok(Stopped::Ended(End { after, took: began.elapsed(), killed, elsewhere }))
     }
-    let limit = timeout.max(Duration::from_secs(1)) + Duration::from_secs(2);
-    let proof = own_lock(&lock, began, limit).ok_or_else(|| {
-        Failure::internal(format!("{key} could not be ended within {}", clock::spoken(limit)))
-    })?;
-    if first {
-        clean(paths, runtime, key);
+
+    /// The proof that nothing of the stream lives: its lock, in our hands, and nobody with what was its lock before. Where a
+    /// lock cannot be made the kernel's word has to do.
+    ///
+    /// # Errors
+    /// Internal, if something still lives after `limit`.
+    fn nothing_lives(&self, began: Instant, limit: Duration) -> Outcome<Option<StreamLock>> {
+        loop {
+            let lock = match StreamLock::acquire(&self.lock) {
+                Ok(lock) => Ok(Some(lock)),
+                Err(stream_lock::Error::Held(_)) => Err(()),
+                Err(_) => Ok(None),
+            };
+            match lock {
+                Ok(lock) if self.holders().is_empty() => return Ok(lock),
+                _ if began.elapsed() >= limit => {
+                    let limit = clock::spoken(limit);
+                    return Err(Failure::internal(format!("{} could not be ended within {limit}", self.key)));
+                }
+                // The kernel frees the lock a moment after the last holder ended.
+                _ => std::thread::sleep(Duration::from_millis(5)),
+            }
+        }
     }
-    drop(proof);
-    if !first {
-        return Ok(not_running(key, Some("another stop was ending it".into())));
-    }
-    let after =
-        record.and_then(|r| u64::try_from(clock::now_ms() - r.started_at_ms).ok()).map(Duration::from_millis);
-    Ok(Stopped::Ended(End { after, took: began.elapsed(), killed, elsewhere }))
 }
 
 /// Ends every holder that is left: an orphaned program gets its two requests, then everything is killed.
-fn end_rest(lock: &Path, began: Instant, timeout: Duration) -> bool {
+fn end_rest(holders: impl Fn() -> Vec<Holder>, began: Instant, timeout: Duration) -> bool {
     let left = |until: Duration| until.saturating_sub(began.elapsed());
     let patience = timeout.mul_f64(0.8);
     for (signal, until) in
         [(Signal::SIGTERM, patience.min(Duration::from_secs(3))), (Signal::SIGTERM, patience)]
     {
-        let holders = stream_lock::holders(lock);
+        let holders = holders();
         if holders.is_empty() {
             return false;
         }
@@ -149,7 +202,7 @@ fn end_rest(lock: &Path, began: Instant, timeout: Duration) -> bool {
             holder.wait(left(until));
         }
     }
-    let holders = stream_lock::holders(lock);
+    let holders = holders();
     for holder in &holders {
         holder.signal(Signal::SIGKILL);
     }
@@ -164,24 +217,6 @@ fn supervisor_first(mut holders: Vec<Holder>, record: Option<&RunRecord>) -> Vec
     let named = record.and_then(|r| r.supervisor);
     holders.sort_by_key(|h| (Some(h.identity) != named, h.identity.start, h.identity.pid));
     holders
-}
-
-/// Takes the stream's lock as the proof that nothing of it lives.
-fn own_lock(lock: &Path, began: Instant, limit: Duration) -> Option<StreamLock> {
-    loop {
-        match StreamLock::acquire(lock) {
-            Ok(lock) => return Some(lock),
-            Err(_) if began.elapsed() >= limit => return None,
-            // The kernel frees the lock a moment after the last holder ended.
-            Err(_) => std::thread::sleep(Duration::from_millis(5)),
-        }
-    }
-}
-
-fn clean(paths: &Paths, runtime: &Path, key: &StreamKey) {
-    let _ = std::fs::remove_file(paths.pid_file(key));
-    let _ = std::fs::remove_file(paths.record(key));
-    let _ = std::fs::remove_file(index::path(runtime, key, paths.home()));
 }
 
 fn out_of_reach(key: &StreamKey, record: Option<&RunRecord>) -> Failure {

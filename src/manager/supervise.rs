@@ -6,16 +6,17 @@ use crate::base::{CommandLine, Failure, Kind, Outcome, clock, secret::Secret};
 use crate::ffmpeg::diagnosis::{self, Finding};
 use crate::ffmpeg::progress::{self, Progress};
 use crate::model::HttpUrl;
-use crate::process::index;
 use crate::process::restart::Verdict;
 use crate::process::run_record::RunRecord;
 use crate::process::sockets;
 use crate::process::spawn::Exit;
 use crate::process::stream_lock::{self, StreamLock};
+use crate::process::stream_place::{Spots, StreamPlace};
 use crate::process::supervisor::{self, Control, Ended, Event, Job, Looker, Meaning, Program, Seen};
 use crate::process::watchdog::{Counter, Heartbeat, Look};
 use crate::status::{self, Client, Limits};
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
@@ -54,13 +55,18 @@ pub async fn run(
     control: mpsc::Receiver<Control>,
     tell: impl FnMut(&Event),
 ) -> Outcome<Ended> {
-    let locks = take_locks(&assignment.job).await?;
-    check_folders(&assignment.job)?;
-    if let Some(path) = &assignment.job.index {
-        let entry = index::Entry { key: assignment.job.key.clone(), home: assignment.job.home.clone() };
-        // The index only helps other folders to find the stream; without it everything here works.
-        let _ = index::add(path, &entry);
-    }
+    let mut place = take_place(assignment.job.spots.clone(), &assignment.job.lock).await?;
+    lock_names(&mut place, &assignment.job).await?;
+    Ok(run_at(place, assignment, control, tell).await)
+}
+
+/// As [`run`], all locks being ours.
+pub async fn run_at(
+    place: StreamPlace,
+    assignment: Assignment,
+    control: mpsc::Receiver<Control>,
+    tell: impl FnMut(&Event),
+) -> Ended {
     let names: Vec<String> = assignment.job.outputs.iter().map(|o| o.name.clone()).collect();
     let program = Ffmpeg {
         parser: progress::Parser::default(),
@@ -78,56 +84,74 @@ pub async fn run(
         known: assignment.stat_known,
         port: assignment.port,
     };
-    Ok(supervisor::supervise(assignment.job, locks, program, looker, control, tell).await)
+    supervisor::supervise(assignment.job, place, program, looker, control, tell).await
 }
 
-/// All locks in order, the stream's own first.
-async fn take_locks(job: &Job) -> Outcome<Vec<StreamLock>> {
+/// Takes the locks of the names on the server, the stream's own being ours.
+///
+/// # Errors
+/// Conflict if another stream of ours has one of them; internal if they cannot be used.
+pub async fn lock_names(place: &mut StreamPlace, job: &Job) -> Outcome<()> {
+    let mut names = Vec::new();
+    for path in &job.name_locks {
+        names.push(take_lock(place.spots(), path, name_held).await?);
+    }
+    place.add_locks(names);
+    Ok(())
+}
+
+/// Takes the stream's own lock, at `lock`, and makes sure that its files can be written.
+///
+/// # Errors
+/// As [`run`].
+pub async fn take_place(spots: Spots, lock: &Path) -> Outcome<StreamPlace> {
+    // The PID files are for everybody to read; only the state below is ours alone.
+    if let Some(pids) = spots.pid_file.parent() {
+        std::fs::create_dir_all(pids).map_err(|e| Failure::io("use the folder", pids, &e))?;
+    }
+    let running =
+        |spots: &Spots, _: &Path| already(spots.key.as_str(), RunRecord::read(&spots.record).as_ref());
+    let lock = take_lock(&spots, lock, running).await?;
+    check_folders(&spots)?;
+    Ok(StreamPlace::new(spots, vec![lock]))
+}
+
+/// Takes a lock, with some patience.
+async fn take_lock(
+    spots: &Spots,
+    path: &Path,
+    held: impl Fn(&Spots, &Path) -> Failure,
+) -> Outcome<StreamLock> {
     let began = tokio::time::Instant::now();
     let boot_id = crate::process::identity::boot_id();
     // A supervisor that lives will not let go; the threads of a killed program will, soon.
-    let patience = || match RunRecord::read(&job.record) {
+    let patience = || match RunRecord::read(&spots.record) {
         Some(record) if record.supervisor_alive(&boot_id) => LOCK_PATIENCE,
         _ => stream_lock::LINGERING,
     };
-    // The PID files are for everybody to read; only the state below is ours alone.
-    if let Some(pids) = job.pid_file.parent() {
-        std::fs::create_dir_all(pids).map_err(|e| Failure::io("use the folder", pids, &e))?;
-    }
-    let mut locks = Vec::new();
-    for path in &job.locks {
-        loop {
-            match StreamLock::acquire(path) {
-                Ok(lock) => {
-                    locks.push(lock);
-                    break;
-                }
-                Err(stream_lock::Error::Held(_)) if began.elapsed() < patience() => {
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                }
-                Err(error) => return Err(lock_failure(job, &error)),
+    loop {
+        match StreamLock::acquire(path) {
+            Ok(lock) => return Ok(lock),
+            Err(stream_lock::Error::Held(_)) if began.elapsed() < patience() => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
             }
+            Err(stream_lock::Error::Held(path)) => return Err(held(spots, &path)),
+            Err(stream_lock::Error::Network(folder, kind)) => {
+                return Err(Failure::internal(format!(
+                    "{} is on {kind}, where locks cannot be trusted",
+                    folder.display()
+                ))
+                .hint("choose a local folder with --home"));
+            }
+            Err(stream_lock::Error::Io(path, e)) => return Err(Failure::io("lock", &path, &e)),
         }
     }
-    Ok(locks)
 }
 
-fn lock_failure(job: &Job, error: &stream_lock::Error) -> Failure {
-    match error {
-        stream_lock::Error::Held(path) if Some(path) == job.locks.first() => {
-            already(job.key.as_str(), RunRecord::read(&job.record).as_ref())
-        }
-        stream_lock::Error::Held(path) => {
-            let name = path.file_stem().unwrap_or_default().to_string_lossy();
-            Failure::new(Kind::Conflict, format!("the name {name} is in use by another stream of ours"))
-                .hint("choose another key")
-        }
-        stream_lock::Error::Network(folder, kind) => {
-            Failure::internal(format!("{} is on {kind}, where locks cannot be trusted", folder.display()))
-                .hint("choose a local folder with --home")
-        }
-        stream_lock::Error::Io(path, e) => Failure::io("lock", path, e),
-    }
+fn name_held(_: &Spots, lock: &Path) -> Failure {
+    let name = lock.file_stem().unwrap_or_default().to_string_lossy();
+    Failure::new(Kind::Conflict, format!("the name {name} is in use by another stream of ours"))
+        .hint("choose another key")
 }
 
 /// The failure of a stream that runs already.
@@ -142,21 +166,21 @@ pub fn already(key: &str, record: Option<&RunRecord>) -> Failure {
 }
 
 /// Fails early and clearly where files could not be written.
-fn check_folders(job: &Job) -> Outcome<()> {
-    for path in [&job.pid_file, &job.log] {
+fn check_folders(spots: &Spots) -> Outcome<()> {
+    for path in [&spots.pid_file, &spots.log] {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(|e| Failure::io("use the folder", folder, &e))?;
             nix::unistd::access(folder, nix::unistd::AccessFlags::W_OK)
                 .map_err(|e| Failure::io("write into", folder, &std::io::Error::from(e)))?;
         }
     }
-    if job.pid_file.is_dir() && !job.pid_file.is_symlink() {
-        return Err(Failure::internal(format!("{} is a folder", job.pid_file.display())).hint("remove it"));
+    if spots.pid_file.is_dir() && !spots.pid_file.is_symlink() {
+        return Err(Failure::internal(format!("{} is a folder", spots.pid_file.display())).hint("remove it"));
     }
-    crate::process::child_log::LogFile::new(&job.log).check().or_else(|e| match e.kind() {
+    crate::process::child_log::LogFile::new(&spots.log).check().or_else(|e| match e.kind() {
         // A full disk costs the log, not the stream.
         std::io::ErrorKind::StorageFull => Ok(()),
-        _ => Err(Failure::io("write the log", &job.log, &e)),
+        _ => Err(Failure::io("write the log", &spots.log, &e)),
     })
 }
 

@@ -33,6 +33,7 @@ pub fn sieve() -> Sieve {
 #[derive(Debug)]
 pub struct LogFile {
     path: PathBuf,
+    home: Option<PathBuf>,
     file: Option<File>,
     size: u64,
     lost: u64,
@@ -41,7 +42,21 @@ pub struct LogFile {
 impl LogFile {
     /// A log at `path`; opened at the first line.
     pub fn new(path: &Path) -> LogFile {
-        LogFile { path: path.to_path_buf(), file: None, size: 0, lost: 0 }
+        LogFile { path: path.to_path_buf(), home: None, file: None, size: 0, lost: 0 }
+    }
+
+    /// The same in a home that is not made again when it is gone.
+    pub fn below(self, home: &Path) -> LogFile {
+        LogFile { home: Some(home.to_path_buf()), ..self }
+    }
+
+    /// The log is at `path` from now on, its home having been moved.
+    pub fn stays_at(&mut self, path: &Path) {
+        if self.path != path {
+            self.path = path.to_path_buf();
+            self.home = None;
+            self.file = None;
+        }
     }
 
     /// Makes sure that the log can be written, so that a publish fails early and clearly.
@@ -53,6 +68,9 @@ impl LogFile {
     }
 
     fn open(&mut self) -> io::Result<()> {
+        if self.home.as_ref().is_some_and(|home| !home.is_dir()) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
         if let Some(folder) = self.path.parent() {
             fs::DirBuilder::new().recursive(true).mode(0o755).create(folder)?;
         }

@@ -2,6 +2,8 @@
 //! work from anywhere. Lives in the runtime folder and is gone after a reboot. A hint only: the record and the lock
 //! in the named folder decide.
 
+use super::run_record::RunRecord;
+use super::stream_lock::FileId;
 use crate::base::atomic_file::{self, Durability};
 use crate::model::StreamKey;
 use serde::{Deserialize, Serialize};
@@ -13,17 +15,30 @@ use std::path::{Path, PathBuf};
 /// Most entries that are read.
 const MOST: usize = 4096;
 
+/// Largest entry that is read, in bytes: it may hold a record.
+const LARGEST_ENTRY: u64 = super::run_record::LARGEST + 16 * 1024;
+
 /// One entry.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     /// The stream.
     pub key: StreamKey,
     /// The folder that holds its `pids/` and `logs/`.
     pub home: PathBuf,
+    /// The lock's file, by which the stream is found when that folder is gone.
+    #[serde(default)]
+    pub lock: Option<FileId>,
+    /// The record, where it cannot be written into that folder.
+    #[serde(default)]
+    pub record: Option<Box<RunRecord>>,
 }
 
 /// Where the entry of a stream stands.
 pub fn path(runtime: &Path, key: &StreamKey, home: &Path) -> PathBuf {
+    runtime.join("streams").join(name(key, home))
+}
+
+fn name(key: &StreamKey, home: &Path) -> String {
     use std::os::unix::ffi::OsStrExt;
     // FNV-1a of the folder: two folders may publish the same key to different servers.
     let hash = home
@@ -31,7 +46,23 @@ pub fn path(runtime: &Path, key: &StreamKey, home: &Path) -> PathBuf {
         .as_bytes()
         .iter()
         .fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3));
-    runtime.join("streams").join(format!("{key}.{hash:016x}.json"))
+    format!("{key}.{hash:016x}.json")
+}
+
+/// Where the entry of a stream stands that is in the same index as another.
+pub fn beside(path: &Path, key: &StreamKey, home: &Path) -> PathBuf {
+    path.with_file_name(name(key, home))
+}
+
+/// The entry at `path`, if it can be read.
+pub fn read(path: &Path) -> Option<Entry> {
+    serde_json::from_slice(&atomic_file::read_small(path, LARGEST_ENTRY).ok()?).ok()
+}
+
+/// The entry of a stream, if there is one; one in a folder that is not ours alone is not believed.
+pub fn entry(runtime: &Path, key: &StreamKey, home: &Path) -> Option<Entry> {
+    let believed = private(runtime) && private(&runtime.join("streams"));
+    read(&path(runtime, key, home)).filter(|entry| believed && entry.key == *key && entry.home == home)
 }
 
 /// Writes an entry.
@@ -60,10 +91,10 @@ pub fn entries(runtime: &Path) -> Vec<Entry> {
         .flatten()
         .take(MOST)
         .filter(|f| f.path().extension().is_some_and(|e| e == "json"))
-        .filter_map(|f| serde_json::from_slice(&atomic_file::read_small(&f.path(), 16 * 1024).ok()?).ok())
+        .filter_map(|f| read(&f.path()))
         .filter(|e: &Entry| e.home.is_absolute())
         .collect();
-    entries.sort();
+    entries.sort_by(|a, b| (&a.key, &a.home).cmp(&(&b.key, &b.home)));
     entries
 }
 
@@ -81,7 +112,7 @@ mod tests {
     fn what_is_added_is_found() {
         let dir = tempfile::tempdir().unwrap();
         let runtime = dir.path().join("msconv");
-        let entry = Entry { key: "a".parse().unwrap(), home: "/home/x".into() };
+        let entry = Entry { key: "a".parse().unwrap(), home: "/home/x".into(), lock: None, record: None };
         let file = path(&runtime, &entry.key, &entry.home);
         add(&file, &entry).unwrap();
         fs::write(runtime.join("streams/garbage.json"), b"{{{").unwrap();
@@ -93,7 +124,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
         let runtime = dir.path().join("msconv");
-        let entry = Entry { key: "a".parse().unwrap(), home: "/home/x".into() };
+        let entry = Entry { key: "a".parse().unwrap(), home: "/home/x".into(), lock: None, record: None };
         let file = path(&runtime, &entry.key, &entry.home);
         add(&file, &entry).unwrap();
         fs::set_permissions(&runtime, fs::Permissions::from_mode(0o777)).unwrap();

@@ -17,6 +17,7 @@ pub mod server;
 pub mod sockets;
 pub mod spawn;
 pub mod stream_lock;
+pub mod stream_place;
 pub mod supervisor;
 pub mod sys;
 pub mod talk;

@@ -4,7 +4,8 @@
 
 use super::identity::Identity;
 use crate::base::atomic_file::{self, Durability};
-use crate::model::{Order, State};
+use crate::base::clock;
+use crate::model::{Order, State, StreamKey};
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -113,6 +114,35 @@ pub struct OutputRecord {
 }
 
 impl RunRecord {
+    /// The record of a stream that this process begins to supervise now; nothing is known of its renditions.
+    pub fn begun(key: &StreamKey, home: &Path, source: String, endpoint: String) -> RunRecord {
+        RunRecord {
+            schema: 1,
+            key: key.to_string(),
+            home: home.to_path_buf(),
+            boot_id: super::identity::boot_id(),
+            pid_namespace: super::identity::pid_namespace(),
+            supervisor: Identity::own(),
+            child: None,
+            started_at_ms: clock::now_ms(),
+            live_since_ms: None,
+            written_at_ms: 0,
+            order: Order::Run,
+            state: State::Pending,
+            reason: None,
+            restarts: 0,
+            last_error: None,
+            source,
+            endpoint,
+            speed: None,
+            fps: None,
+            dropped_frames: 0,
+            renditions: Vec::new(),
+            argv: Vec::new(),
+            cost: None,
+        }
+    }
+
     /// Reads a record; `None` for whatever is not a readable one (absent, garbage, a link, a folder, too large).
     pub fn read(path: &Path) -> Option<RunRecord> {
         RunRecord::parse(&atomic_file::read_small(path, LARGEST).ok()?)
@@ -121,7 +151,7 @@ impl RunRecord {
     /// Reads the bytes of a record.
     pub fn parse(bytes: &[u8]) -> Option<RunRecord> {
         let record: RunRecord = serde_json::from_slice(bytes).ok()?;
-        record.key.parse::<crate::model::StreamKey>().ok()?;
+        record.key.parse::<StreamKey>().ok()?;
         Some(record)
     }
 

@@ -4,10 +4,10 @@
 //! What must be known about the program (what its lines mean, which end is clean) and about the server (its byte
 //! counters) arrives as [`Program`] and [`Looker`], so nothing in here names ffmpeg or a protocol.
 
-use super::identity::{self, Identity};
 use super::restart::{Decision, Policy, Verdict};
 use super::run_record::{OutputRecord, RunRecord};
-use super::stream_lock::{self, StreamLock};
+use super::stream_lock;
+use super::stream_place::StreamPlace;
 use super::watchdog::{Look, Watchdog};
 use crate::base::atomic_file::Durability;
 use crate::base::{CommandLine, Kind, clock};
@@ -38,10 +38,10 @@ const RECORD_EVERY: Duration = Duration::from_secs(3);
 /// A program that has been too slow for this long, since it was first seen, is started again in its cheaper way.
 const STEP_DOWN_AFTER: Duration = Duration::from_secs(20);
 
-/// Runs the stream to its end. `locks` are held until then; the program inherits them.
+/// Runs the stream to its end. The locks of its `place` are held until then; the program inherits them.
 pub async fn supervise<P: Program, L: Looker>(
     job: Job,
-    locks: Vec<StreamLock>,
+    place: StreamPlace,
     program: P,
     looker: L,
     control: mpsc::Receiver<Control>,
@@ -62,7 +62,7 @@ pub async fn supervise<P: Program, L: Looker>(
         fault: None,
         by_hand: false,
         job,
-        locks,
+        place,
         program,
         control,
         target,
@@ -77,43 +77,22 @@ pub async fn supervise<P: Program, L: Looker>(
 }
 
 fn first_record(job: &Job) -> RunRecord {
-    RunRecord {
-        schema: 1,
-        key: job.key.to_string(),
-        home: job.home.clone(),
-        boot_id: identity::boot_id(),
-        pid_namespace: identity::pid_namespace(),
-        supervisor: Identity::own(),
-        child: None,
-        started_at_ms: clock::now_ms(),
-        live_since_ms: None,
-        written_at_ms: 0,
-        order: Order::Run,
+    let rendition = |output: &OutputSpec| OutputRecord {
+        label: output.label.clone(),
+        name: output.name.clone(),
+        size: output.size,
         state: State::Pending,
-        reason: None,
-        restarts: 0,
-        last_error: None,
-        source: job.redactor.clean(&job.source),
-        endpoint: job.endpoint.clone(),
-        speed: None,
-        fps: None,
-        dropped_frames: 0,
-        renditions: job
-            .outputs
-            .iter()
-            .map(|o| OutputRecord {
-                label: o.label.clone(),
-                name: o.name.clone(),
-                size: o.size,
-                state: State::Pending,
-                bytes_in: None,
-                bitrate_bps: None,
-                viewers: None,
-                last_byte_at_ms: None,
-            })
-            .collect(),
+        bytes_in: None,
+        bitrate_bps: None,
+        viewers: None,
+        last_byte_at_ms: None,
+    };
+    let spots = &job.spots;
+    RunRecord {
+        renditions: job.outputs.iter().map(rendition).collect(),
         argv: shown(&job.command, job),
         cost: job.cost,
+        ..RunRecord::begun(&spots.key, &spots.home, job.redactor.clean(&job.source), job.endpoint.clone())
     }
 }
 
@@ -154,7 +133,7 @@ async fn keep_looking<L: Looker>(
 
 struct Supervisor<P, F> {
     job: Job,
-    locks: Vec<StreamLock>,
+    place: StreamPlace,
     program: P,
     control: mpsc::Receiver<Control>,
     target: watch::Sender<Target>,
@@ -335,7 +314,7 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
 
     /// Kills what a program left behind outside its group: whoever still holds our lock is ours.
     fn end_strays(&mut self) {
-        let Some(lock) = self.locks.first() else { return };
+        let Some(lock) = self.place.locks().first() else { return };
         for stray in stream_lock::holders(lock.path()) {
             if stray.signal(Signal::SIGKILL) {
                 self.log.own(&format!("killed process {} that it left behind", stray.identity.pid));
@@ -351,13 +330,12 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
         }
         self.record.supervisor = None;
         self.move_to(end, ended.reason.clone());
-        let _ = std::fs::remove_file(&self.job.pid_file);
-        // Stopped by a person, or never on the air: nothing to remember. Otherwise `list -a` can tell what became of it.
-        if self.record.order == Order::Stop || self.by_hand || !self.live_before {
-            let _ = std::fs::remove_file(&self.job.record);
-            if let Some(index) = &self.job.index {
-                let _ = std::fs::remove_file(index);
-            }
+        self.place.remove_pid_file();
+        // Stopped by a person, or never on the air and whoever waited for it is told: nothing to remember. Otherwise
+        // `list -a` can tell what became of it.
+        let untold = self.live_before || self.job.unwatched && ended.failure.is_some();
+        if self.record.order == Order::Stop || self.by_hand || !untold {
+            self.place.forget();
         }
         (self.tell)(&Event::Ended(ended.clone()));
     }

@@ -42,11 +42,12 @@ impl Waiting {
         Waiting { lines: Some(Lines { all, head, renditions: Vec::new() }) }
     }
 
-    /// Says what is waited for.
-    pub fn say(&self, text: &str) {
+    /// Says what is waited for; false where nobody sees it.
+    pub fn say(&self, text: &str) -> bool {
         if let Some(lines) = &self.lines {
             lines.head.set_message(printable(text));
         }
+        self.lines.is_some()
     }
 
     /// Shows how each rendition is doing.

@@ -4,6 +4,7 @@ mod live;
 
 mod a_body_that_declares_too_much_was_waited_for;
 mod a_full_device_looked_like_success;
+mod a_source_that_was_not_there_yet;
 mod aac_in_latm_was_unsupported_media;
 mod advice_to_join_root;
 mod an_encrypted_file_was_tried_without_end;
@@ -12,6 +13,7 @@ mod descriptions_of_cameras_refused_whole;
 mod field_devices_refused_over_rtsp;
 mod large_chunks_closed_the_connection;
 mod once_with_a_picture_never_ended;
+mod one_cause_was_told_three_times;
 mod parameter_sets_went_out_as_frames;
 mod readers_thrown_out_when_a_track_changes;
 mod recording_over_rtsp_failed_at_once;

@@ -44,7 +44,8 @@ pub fn look(settings: &Settings, environment: &Environment, fix: bool) -> Vec<Ch
     let boot_id = identity::boot_id();
     let mut checks = Vec::new();
     for key in keys(paths) {
-        if stream_lock::is_held(&paths.lock(&key)) {
+        let last = index::entry(&environment.runtime_dir(), &key, paths.home()).and_then(|entry| entry.lock);
+        if stream_lock::is_held_of(&paths.lock(&key), last) {
             checks.extend(orphan(paths, &key, &boot_id));
             continue;
         }
@@ -218,7 +219,7 @@ fn lost_entries(runtime: &Path) -> Vec<Leftover> {
         .filter(|entry| {
             let paths = Paths::new(&entry.home);
             paths.record(&entry.key).symlink_metadata().is_err()
-                && !stream_lock::is_held(&paths.lock(&entry.key))
+                && !stream_lock::is_held_of(&paths.lock(&entry.key), entry.lock)
         })
         .map(|entry| Leftover {
             path: index::path(runtime, &entry.key, &entry.home),
@@ -366,7 +367,8 @@ mod tests {
     fn an_entry_of_a_folder_that_is_gone_is_removed() {
         let home = home();
         let runtime = home.environment.runtime_dir();
-        let entry = index::Entry { key: "far".parse().unwrap(), home: home.dir.path().join("gone") };
+        let (key, home_of) = ("far".parse().unwrap(), home.dir.path().join("gone"));
+        let entry = index::Entry { key, home: home_of, lock: None, record: None };
         let file = index::path(&runtime, &entry.key, &entry.home);
         index::add(&file, &entry).unwrap();
         assert!(home.look(false).iter().any(|c| c.detail.contains("which is gone")));

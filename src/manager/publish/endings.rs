@@ -1,17 +1,16 @@
 //! How a publish that did not come to its first bytes is told.
 
-use super::Prepared;
 use crate::base::{Failure, Kind, clock};
 use crate::config::Settings;
 use crate::ffmpeg::diagnosis;
-use crate::model::State;
+use crate::model::{State, StreamKey};
 use crate::process::run_record::RunRecord;
 use crate::process::supervisor::Ended;
 
 /// The failure of a stream that was not live when the time was over.
 pub(super) fn not_in_time(
     settings: &Settings,
-    prepared: &Prepared,
+    key: &StreamKey,
     last: Option<&RunRecord>,
     words: &[String],
 ) -> Failure {
@@ -31,24 +30,19 @@ pub(super) fn not_in_time(
         return said
             .fold(failure, Failure::why)
             .hint("check that it plays: it may be encrypted or damaged")
-            .log(shown_log(settings, prepared));
+            .log(shown_log(settings, key));
     }
-    let mut failure = Failure::new(Kind::Server, what);
     let reason = last.and_then(|r| r.reason.clone().or(r.last_error.clone()));
-    if let Some(reason) = reason {
-        failure = failure.why(reason);
-    }
-    for line in diagnosis::last_words(words, 3) {
-        failure = failure.why(line);
-    }
+    let further = diagnosis::further_words(words, 3, reason.as_deref().unwrap_or_default());
+    let failure = reason.into_iter().chain(further).fold(Failure::new(Kind::Server, what), Failure::why);
     failure
         .hint("--wait 60s           (waits longer; --wait 0 leaves it trying)")
-        .log(shown_log(settings, prepared))
+        .log(shown_log(settings, key))
 }
 
 /// The failure of a stream that ended before it was live.
-pub(super) fn ended_early(settings: &Settings, prepared: &Prepared, ended: &Ended) -> Failure {
-    let log = shown_log(settings, prepared);
+pub(super) fn ended_early(settings: &Settings, key: &StreamKey, ended: &Ended) -> Failure {
+    let log = shown_log(settings, key);
     let Some(code) = ended.failure else {
         return match &ended.reason {
             Some(why) => Failure::new(Kind::Input, why.clone()).log(log),
@@ -58,15 +52,9 @@ pub(super) fn ended_early(settings: &Settings, prepared: &Prepared, ended: &Ende
             }
         };
     };
-    let mut failure = Failure::new(
-        Kind::from_exit_code(code),
-        ended.reason.clone().unwrap_or_else(|| "ffmpeg failed".into()),
-    );
-    for line in diagnosis::last_words(&ended.words, 3) {
-        if !failure.what().contains(&line) {
-            failure = failure.why(line);
-        }
-    }
+    let reason = ended.reason.as_deref().unwrap_or("ffmpeg failed");
+    let further = diagnosis::further_words(&ended.words, 3, reason);
+    let failure = further.into_iter().fold(Failure::new(Kind::from_exit_code(code), reason), Failure::why);
     let failure = match failure.kind() {
         Kind::Conflict => {
             failure.hint("choose another key with -s").hint("msconv list          (shows what is live)")
@@ -79,6 +67,6 @@ pub(super) fn ended_early(settings: &Settings, prepared: &Prepared, ended: &Ende
     failure.log(log)
 }
 
-fn shown_log(settings: &Settings, prepared: &Prepared) -> String {
-    settings.paths.ffmpeg_log(&prepared.key).display().to_string()
+fn shown_log(settings: &Settings, key: &StreamKey) -> String {
+    settings.paths.ffmpeg_log(key).display().to_string()
 }

@@ -10,7 +10,8 @@ use crate::ffmpeg::publish::{self as planner, Plan};
 use crate::ffmpeg::test_source;
 use crate::manager::doctor::ffmpeg_fit::fit_ffmpeg;
 use crate::manager::replanning::Replanning;
-use crate::manager::{encoders, power, source as source_of};
+use crate::manager::source::{self as source_of, Unread};
+use crate::manager::{encoders, power};
 use crate::model::{Quality, Source};
 use crate::process::supervisor::Fallback;
 use crate::process::{cpu, spawn};
@@ -21,7 +22,7 @@ use std::time::Duration;
 ///
 /// # Errors
 /// Conflict is not judged here; missing programs (5), unusable input (7), usage (2).
-pub fn prepare(settings: &Settings, environment: &Environment, request: Request) -> Outcome<Prepared> {
+pub fn prepare(settings: &Settings, environment: &Environment, request: Request) -> Result<Prepared, Unread> {
     let source = source_of::check(&request.source, environment)?;
     let need = if request.original { Need::Copy } else { Need::Encode };
     let fit = fit_ffmpeg(settings, environment, need)?;

@@ -1,11 +1,11 @@
 //! The wait for the first bytes of every rendition, and what happens if they do not come.
 
+use super::Step;
 use super::endings::{ended_early, not_in_time};
 use super::messages::{EventLines, Message};
-use super::{Prepared, Step};
 use crate::base::{Failure, Kind, Outcome};
 use crate::config::Settings;
-use crate::model::State;
+use crate::model::{State, StreamKey};
 use crate::process::run_record::RunRecord;
 use crate::process::supervisor::Event;
 use crate::process::sys;
@@ -57,12 +57,21 @@ impl Signals {
             terminate: listen(SignalKind::terminate())?,
         })
     }
+
+    /// Waits for the first, as the failure that it is.
+    pub(super) async fn asked(&mut self) -> Failure {
+        let how = tokio::select! {
+            _ = self.interrupt.recv() => "interrupted",
+            _ = self.terminate.recv() => "ended",
+        };
+        Failure::new(Kind::Interrupted, format!("{how} before it was live; nothing is left running"))
+    }
 }
 
 /// Reads the supervisor's events until every rendition is live; otherwise ends it and says why.
 pub(super) async fn wait_for_bytes(
     settings: &Settings,
-    prepared: &Prepared,
+    key: &StreamKey,
     pipe: tokio::net::unix::pipe::Receiver,
     supervisor: &Supervisor,
     began: Instant,
@@ -78,15 +87,11 @@ pub(super) async fn wait_for_bytes(
             () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                 supervisor.end();
                 let words = lines.words_to_the_end().await;
-                return Err(not_in_time(settings, prepared, last.as_ref(), &words));
+                return Err(not_in_time(settings, key, last.as_ref(), &words));
             }
-            _ = signals.interrupt.recv() => {
+            failure = signals.asked() => {
                 supervisor.end();
-                return Err(Failure::new(Kind::Interrupted, "interrupted before it was live; nothing is left running"));
-            }
-            _ = signals.terminate.recv() => {
-                supervisor.end();
-                return Err(Failure::new(Kind::Interrupted, "ended before it was live; nothing is left running"));
+                return Err(failure);
             }
         };
         match event {
@@ -104,7 +109,7 @@ pub(super) async fn wait_for_bytes(
             }
             Some(Message::Event(Event::Ended(ended))) => {
                 supervisor.end();
-                return Err(ended_early(settings, prepared, &ended));
+                return Err(ended_early(settings, key, &ended));
             }
             Some(Message::Refused(failure)) => {
                 supervisor.end();
@@ -113,7 +118,7 @@ pub(super) async fn wait_for_bytes(
             None => {
                 supervisor.end();
                 return Err(Failure::internal("the supervisor died before the stream was live")
-                    .log(settings.paths.ffmpeg_log(&prepared.key).display().to_string()));
+                    .log(settings.paths.ffmpeg_log(key).display().to_string()));
             }
         }
     }

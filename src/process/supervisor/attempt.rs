@@ -24,16 +24,15 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
         self.fault = None;
         self.log.begin_run();
         self.program.started();
-        let keep = self.locks.iter().map(StreamLock::descriptor).collect();
+        let keep = self.place.locks().iter().map(StreamLock::descriptor).collect();
         let (mut child, pipes) = match Supervised::start(&self.job.command, keep) {
             Ok(started) => started,
             Err(e) => return start_failed(&self.job.command, &e),
         };
         let identity = child.identity();
         self.record.child = Some(identity);
-        if let Err(e) = pid_file::write(&self.job.pid_file, identity.pid) {
-            self.log.own(&format!("cannot write {}: {e}", self.job.pid_file.display()));
-        }
+        // Where it cannot be written, that is told with all else of the place that could not.
+        let _ = pid_file::write(&self.place.spots().pid_file, identity.pid);
         self.watchdog =
             Some(Watchdog::new(self.began.elapsed(), self.job.outputs.iter().map(|o| o.label.clone())));
         self.publish_record(Durability::Synced);
@@ -41,7 +40,7 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
         let (exit, cut) = self.stay_with(&mut child, pipes).await;
         let _ = self.target.send(None);
         self.record.child = None;
-        let _ = std::fs::remove_file(&self.job.pid_file);
+        self.place.remove_pid_file();
         let verdict = match (exit, cut) {
             (_, Some(Cut::Fatal(kind, why))) => Verdict::Permanent(kind, why),
             (_, Some(Cut::Stalled(why))) => Verdict::Transient(why),

@@ -1,10 +1,10 @@
 //! What a supervisor is given, what it must know about its program and the server, and what it tells.
 
 use crate::base::{CommandLine, Kind, secret::Redactor};
-use crate::model::StreamKey;
 use crate::process::restart::{Verdict, When};
 use crate::process::run_record::RunRecord;
 use crate::process::spawn::Exit;
+use crate::process::stream_place::Spots;
 use crate::process::watchdog::{Heartbeat, Look};
 use serde::{Deserialize, Serialize};
 use std::future::Future;
@@ -14,20 +14,12 @@ use tokio::sync::oneshot;
 /// Everything a supervisor needs, as a value that travels through a pipe. Holds secrets: it never goes into a file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Job {
-    /// The stream.
-    pub key: StreamKey,
-    /// The folder that holds `pids/` and `logs/`.
-    pub home: PathBuf,
-    /// `pids/<key>.pid`.
-    pub pid_file: PathBuf,
-    /// `pids/.state/<key>.json`.
-    pub record: PathBuf,
-    /// `logs/ffmpeg/<key>.log`.
-    pub log: PathBuf,
-    /// The file that names this stream in the user's index.
-    pub index: Option<PathBuf>,
-    /// The stream's own lock, then one for each name on the server.
-    pub locks: Vec<PathBuf>,
+    /// Where others find the stream.
+    pub spots: Spots,
+    /// The stream's own lock.
+    pub lock: PathBuf,
+    /// One for each name on the server.
+    pub name_locks: Vec<PathBuf>,
     /// What to run.
     pub command: CommandLine,
     /// What it puts out, in the order in which the [`Looker`] counts.
@@ -52,6 +44,9 @@ pub struct Job {
     /// CPU-seconds a second that this is thought to cost, for whoever else wants to start something.
     #[serde(default)]
     pub cost: Option<f64>,
+    /// Nobody waits for the first bytes, so a failure before them is remembered.
+    #[serde(default)]
+    pub unwatched: bool,
 }
 
 /// Another way to make the same outputs, taken at most once.

@@ -4,6 +4,7 @@ use super::job::Job;
 use crate::base::secret::Redactor;
 use crate::base::sieve::Sieve;
 use crate::process::child_log::{self, Lines, LogFile, Ring};
+use std::path::Path;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -30,12 +31,17 @@ impl Log {
 
     pub(super) fn new(job: &Job) -> Log {
         Log {
-            file: LogFile::new(&job.log),
+            file: LogFile::new(&job.spots.log).below(&job.spots.home),
             sieve: child_log::sieve(),
             ring: Ring::default(),
             redactor: job.redactor.clone(),
             began: Instant::now(),
         }
+    }
+
+    /// The file is at `path` from now on.
+    pub(super) fn stays_at(&mut self, path: &Path) {
+        self.file.stays_at(path);
     }
 
     /// A line of the program.

@@ -44,14 +44,18 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
         }
     }
 
-    /// Tells the record and writes it down; a full disk costs the file, not the stream. What is no change of state is
+    /// Tells the record and writes it down, and keeps the stream's files where others look for them; a full disk costs the
+    /// files, not the stream. What is no change of state is
     /// not written each time: the reason of a slow encoder holds its speed, which is another one every second.
     pub(super) fn publish_record(&mut self, durability: Durability) {
         let due = self.written.is_none_or(|at| at.elapsed() >= RECORD_EVERY / 2);
         if due || matches!(durability, Durability::Synced) {
             self.record.written_at_ms = clock::now_ms();
             self.written = Some(Instant::now());
-            let _ = self.record.write(&self.job.record, durability);
+            for told in self.place.keep(&mut self.record, durability) {
+                self.log.stays_at(&self.place.spots().log);
+                self.log.own(&told);
+            }
         }
         let update = Event::Update(Box::new(self.record.clone()));
         (self.tell)(&update);

@@ -5,8 +5,9 @@ use crate::base::secret::Redactor;
 use crate::process::pid_file;
 use crate::process::restart::When;
 use crate::process::spawn::Exit;
+use crate::process::stream_lock::StreamLock;
+use crate::process::stream_place::Spots;
 use crate::process::watchdog::Heartbeat;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::oneshot;
@@ -82,13 +83,16 @@ impl Bench {
         let mut command = CommandLine::new("/bin/sh");
         command.args(["-c", script]);
         let job = Job {
-            key: "a".parse().unwrap(),
-            pid_file: home.join("pids/a.pid"),
-            record: home.join("pids/.state/a.json"),
-            log: home.join("logs/a.log"),
-            index: None,
-            locks: vec![home.join("pids/.state/a.lock")],
-            home,
+            lock: home.join("pids/.state/a.lock"),
+            name_locks: Vec::new(),
+            spots: Spots {
+                key: "a".parse().unwrap(),
+                pid_file: home.join("pids/a.pid"),
+                record: home.join("pids/.state/a.json"),
+                log: home.join("logs/a.log"),
+                index: None,
+                home,
+            },
             command,
             outputs: vec![OutputSpec { label: "720p".into(), name: "a_720p".into(), size: (1280, 720) }],
             when: When::OnFailure,
@@ -99,6 +103,7 @@ impl Bench {
             if_slow: Vec::new(),
             slow_hint: None,
             cost: None,
+            unwatched: false,
         };
         Bench { dir, job }
     }
@@ -114,21 +119,22 @@ impl Bench {
 
     /// As [`Bench::run`], with a program that finds something at its source.
     async fn run_with(&self, script: Script, mut act: impl FnMut(&Event, &mpsc::Sender<Control>)) -> Ended {
-        let locks = self.job.locks.iter().map(|l| StreamLock::acquire(l).unwrap()).collect();
+        let lock = StreamLock::acquire(&self.job.lock).unwrap();
+        let place = StreamPlace::new(self.job.spots.clone(), vec![lock]);
         let (ask, control) = mpsc::channel(4);
         let looker = Counting(Arc::new(AtomicU64::new(0)));
         let supervised =
-            supervise(self.job.clone(), locks, script, looker, control, |event| act(event, &ask));
+            supervise(self.job.clone(), place, script, looker, control, |event| act(event, &ask));
         let ended =
             tokio::time::timeout(Duration::from_secs(60), supervised).await.expect("the supervisor ends");
         // A test beside this one may be starting a program: until that has become one, it holds what we held.
         let free = async {
-            while stream_lock::is_held(Path::new(&self.job.locks[0])) {
+            while stream_lock::is_held(&self.job.lock) {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
         tokio::time::timeout(Duration::from_secs(10), free).await.expect("nothing holds the lock any more");
-        assert!(!self.job.pid_file.exists(), "the PID file is gone");
+        assert!(!self.job.spots.pid_file.exists(), "the PID file is gone");
         ended
     }
 }
@@ -150,7 +156,7 @@ async fn stop_ends_a_live_stream_and_leaves_no_files() {
         })
         .await;
     assert_eq!((ended.failure, ended.reason), (None, None));
-    assert!(!bench.job.record.exists());
+    assert!(!bench.job.spots.record.exists());
     assert!(bench.log().contains("asked to stop"));
 }
 
@@ -210,7 +216,7 @@ async fn a_permanent_fault_ends_with_the_programs_words() {
     let ended = bench.run(|_, _| {}).await;
     assert_eq!(ended.failure, Some(7));
     assert_eq!(ended.reason.as_deref(), Some("no such filter"));
-    assert!(!bench.job.record.exists(), "it was never on the air: nothing to remember");
+    assert!(!bench.job.spots.record.exists(), "it was never on the air: nothing to remember");
 }
 
 #[tokio::test]
@@ -228,7 +234,7 @@ async fn sigterm_by_hand_is_a_stop() {
             if let Event::Update(record) = event
                 && record.state == State::Live
             {
-                let pid = pid_file::read(&bench.job.pid_file);
+                let pid = pid_file::read(&bench.job.spots.pid_file);
                 assert_eq!(pid, pid_file::PidFile::Pid(record.child.unwrap().pid));
                 let _ = nix::sys::signal::kill(
                     nix::unistd::Pid::from_raw(record.child.unwrap().pid),
@@ -238,7 +244,7 @@ async fn sigterm_by_hand_is_a_stop() {
         })
         .await;
     assert_eq!(ended.failure, None);
-    assert!(!bench.job.record.exists());
+    assert!(!bench.job.spots.record.exists());
 }
 
 #[tokio::test]
@@ -264,7 +270,7 @@ async fn an_end_after_success_keeps_the_record_for_list() {
     let ended = bench.run(|event, _| seen_live |= live(event)).await;
     assert!(seen_live);
     assert_eq!(ended.failure, None);
-    let record = RunRecord::read(&bench.job.record).unwrap();
+    let record = RunRecord::read(&bench.job.spots.record).unwrap();
     assert_eq!((record.state, record.supervisor, record.child), (State::Finished, None, None));
 }
 
