@@ -21,7 +21,7 @@ impl Turn {
     pub async fn take(settings: &Settings, patience: Patience<'_>) -> Outcome<Turn> {
         let path = settings.paths.pids().join(".servers.turn");
         loop {
-            match StreamLock::acquire(&path) {
+            match StreamLock::take(&path) {
                 Ok(lock) => return Ok(Turn { lock }),
                 Err(stream_lock::Error::Held(path)) => {
                     patience.check(|| lock_failure(stream_lock::Error::Held(path)))?;

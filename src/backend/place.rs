@@ -127,7 +127,7 @@ impl Place {
     /// # Errors
     /// Internal, if the lock cannot be used.
     pub fn acquire(&self) -> Outcome<Option<StreamLock>> {
-        match StreamLock::acquire(&self.lock()) {
+        match StreamLock::take(&self.lock()) {
             Ok(lock) => Ok(Some(lock)),
             Err(stream_lock::Error::Held(_)) => Ok(None),
             Err(e) => Err(lock_failure(e)),

@@ -105,11 +105,8 @@ fn keys_of(paths: &Paths) -> Option<Vec<StreamKey>> {
 }
 
 fn look_up(paths: &Paths, key: &StreamKey, entry: Option<Entry>, boot_id: &str) -> Option<Ours> {
-    let (last, noted) = entry.map_or((None, None), |entry| (entry.lock, entry.record.map(|r| *r)));
-    let record = RunRecord::read(&paths.record(key))
-        .or(noted)
-        .filter(|r| r.key == key.as_str())
-        .or_else(|| unrecorded(paths, key, last))?;
+    let last = entry.as_ref().and_then(|entry| entry.lock);
+    let record = recorded(paths, key, entry).or_else(|| unrecorded(paths, key, last))?;
     // The record's word is checked against the kernel's: the supervisor lives, or somebody holds the lock. From within a
     // container neither can be seen.
     let alive = record.supervisor_alive(boot_id)
@@ -118,6 +115,15 @@ fn look_up(paths: &Paths, key: &StreamKey, entry: Option<Entry>, boot_id: &str) 
     let pid = record.child_pid(boot_id);
     let rebooted = !alive && !record.state.ended() && record.boot_id != boot_id;
     Some(Ours { alive, pid, log: paths.ffmpeg_log(key), rebooted, record })
+}
+
+/// The record of a stream: the one in its home, or the one that the index notes where that takes no writes.
+pub fn recorded(paths: &Paths, key: &StreamKey, entry: Option<Entry>) -> Option<RunRecord> {
+    let own = RunRecord::read(&paths.record(key)).filter(|r| r.key == key.as_str());
+    match entry {
+        Some(entry) => entry.or_newer(own),
+        None => own,
+    }
 }
 
 /// What can be said of a stream that runs without a record, until its supervisor has written another.

@@ -141,8 +141,7 @@ pub fn not_running(
     let paths = &settings.paths;
     let entry = index::entry(&environment.runtime_dir(), key, paths.home());
     if stream_lock::is_held_for_good(&paths.lock(key), entry.as_ref().and_then(|entry| entry.lock)) {
-        let noted = || entry.and_then(|entry| entry.record).map(|record| *record);
-        let record = RunRecord::read(&paths.record(key)).or_else(noted);
+        let record = ours::recorded(paths, key, entry);
         return Err(supervise::already(key.as_str(), record.as_ref()));
     }
     Ok(())

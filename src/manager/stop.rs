@@ -1,6 +1,7 @@
 //! Stopping a stream: prove who holds its lock, ask the supervisor, escalate, own the lock (the proof that nothing
 //! lives), remove the files.
 
+use super::ours;
 use crate::base::{Failure, Kind, Outcome, atomic_file, clock, failure::io_words};
 use crate::config::{Environment, Paths, Settings};
 use crate::model::StreamKey;
@@ -10,6 +11,7 @@ use crate::process::run_record::RunRecord;
 use crate::process::stream_lock::{self, FileId, Holder, StreamLock};
 use crate::process::{index, sys};
 use nix::sys::signal::Signal;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -97,13 +99,12 @@ struct Found<'a> {
 impl Found<'_> {
     fn at<'a>(paths: Paths, runtime: &Path, key: &'a StreamKey) -> Found<'a> {
         let entry = index::entry(runtime, key, paths.home());
-        let (last, noted) = entry.map_or((None, None), |entry| (entry.lock, entry.record.map(|r| *r)));
         Found {
             key,
             entry: index::path(runtime, key, paths.home()),
             lock: paths.lock(key),
-            last,
-            record: RunRecord::read(&paths.record(key)).or(noted),
+            last: entry.as_ref().and_then(|entry| entry.lock),
+            record: ours::recorded(&paths, key, entry),
             paths,
         }
     }
@@ -116,13 +117,23 @@ impl Found<'_> {
         stream_lock::holders_of(&self.lock, self.last)
     }
 
+    /// Takes a lock of this home; one that is gone is not made again.
+    fn take(&self, lock: &Path) -> Result<StreamLock, stream_lock::Error> {
+        match self.paths.home().is_dir() {
+            true => StreamLock::acquire(lock),
+            false => Err(stream_lock::Error::Io(lock.to_path_buf(), io::ErrorKind::NotFound.into())),
+        }
+    }
+
     /// Stops a stream that runs.
     fn stop(self, timeout: Duration, elsewhere: Option<String>) -> Outcome<Stopped> {
         let (began, key) = (Instant::now(), self.key);
         // Of several stops at once one does the work; the others wait for the end and find nothing running. Where no claim
         // can be written (no room, no right) each does it.
-        let claim = StreamLock::acquire(&self.paths.state().join(format!("{key}.stop")));
-        let first = !matches!(claim, Err(stream_lock::Error::Held(_)));
+        let claim = self.take(&self.paths.state().join(format!("{key}.stop")));
+        let held = matches!(claim, Err(stream_lock::Error::Held(_)));
+        // The other may have been done between our look and our claim.
+        let first = !held && stream_lock::is_held_of(&self.lock, self.last);
         let patience = timeout.mul_f64(0.8);
         let mut killed = false;
         if first {
@@ -140,42 +151,42 @@ impl Found<'_> {
             killed = end_rest(|| self.holders(), began, timeout);
         }
         let limit = timeout.max(Duration::from_secs(1)) + Duration::from_secs(2);
-        let proof = self.nothing_lives(began, limit)?;
-        if first {
-            let _ = std::fs::remove_file(self.paths.pid_file(key));
-            let _ = std::fs::remove_file(self.paths.record(key));
-            let _ = std::fs::remove_file(&self.entry);
-        }
-        drop(proof);
+        let proof = self.nothing_lives(began, limit, first)?;
         if !first {
             return Ok(not_running(key, Some("another stop was ending it".into())));
         }
+        let _ = std::fs::remove_file(self.paths.pid_file(key));
+        let _ = std::fs::remove_file(self.paths.record(key));
+        let _ = std::fs::remove_file(&self.entry);
+        drop(proof);
         let ran = self.record.and_then(|r| u64::try_from(clock::now_ms() - r.started_at_ms).ok());
         let after = ran.map(Duration::from_millis);
         Ok(Stopped::Ended(End { after, took: began.elapsed(), killed, elsewhere }))
     }
 
-    /// The proof that nothing of the stream lives: its lock, in our hands, and nobody with what was its lock before. Where a
-    /// lock cannot be made the kernel's word has to do.
+    /// The proof that nothing of the stream lives: its lock in our hands, and nobody with what was its lock before. Where a
+    /// lock cannot be made, or another stop is at work (which would take us for the stream), the kernel's word has to do.
     ///
     /// # Errors
     /// Internal, if something still lives after `limit`.
-    fn nothing_lives(&self, began: Instant, limit: Duration) -> Outcome<Option<StreamLock>> {
+    fn nothing_lives(&self, began: Instant, limit: Duration, first: bool) -> Outcome<Option<StreamLock>> {
         loop {
-            let lock = match StreamLock::acquire(&self.lock) {
-                Ok(lock) => Ok(Some(lock)),
-                Err(stream_lock::Error::Held(_)) => Err(()),
-                Err(_) => Ok(None),
-            };
-            match lock {
-                Ok(lock) if self.holders().is_empty() => return Ok(lock),
-                _ if began.elapsed() >= limit => {
-                    let limit = clock::spoken(limit);
-                    return Err(Failure::internal(format!("{} could not be ended within {limit}", self.key)));
+            if !stream_lock::is_held_of(&self.lock, self.last) {
+                if !first {
+                    return Ok(None);
                 }
-                // The kernel frees the lock a moment after the last holder ended.
-                _ => std::thread::sleep(Duration::from_millis(5)),
+                match self.take(&self.lock) {
+                    Ok(lock) => return Ok(Some(lock)),
+                    Err(stream_lock::Error::Held(_)) => {}
+                    Err(_) => return Ok(None),
+                }
             }
+            if began.elapsed() >= limit {
+                let limit = clock::spoken(limit);
+                return Err(Failure::internal(format!("{} could not be ended within {limit}", self.key)));
+            }
+            // The kernel frees the lock a moment after the last holder ended.
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 }
@@ -244,20 +255,21 @@ fn stop_unheld(paths: &Paths, runtime: &Path, key: &StreamKey, timeout: Duration
             not_running(key, before)
         }
         PidFile::Unusable(why) => {
-            let aside = set_aside(&file)?;
-            not_ours(key, format!("{shown} is no PID file ({why}); it was set aside as {aside}"))
+            not_ours(key, format!("{shown} is no PID file ({why}); it {}", set_aside(&file)))
         }
         PidFile::Pid(pid) => match Identity::of(pid) {
             None => {
-                std::fs::remove_file(&file).map_err(|e| Failure::io("remove", &file, &e))?;
-                not_running(key, Some(format!("the stale {shown} (process {pid} is gone) was removed")))
+                let done = match std::fs::remove_file(&file) {
+                    Ok(()) => "was removed".to_string(),
+                    Err(e) => format!("cannot be removed: {}", io_words(&e)),
+                };
+                not_running(key, Some(format!("the stale {shown} (process {pid} is gone) {done}")))
             }
             Some(identity) => match historic(&file, &identity, key) {
                 Ok(()) => return stop_historic(&file, &identity, key, timeout),
                 Err(why) => {
-                    let aside = set_aside(&file)?;
-                    let left = format!("process {pid} in {shown} is not ours ({why})");
-                    not_ours(key, format!("{left}; it was left alone and the file set aside as {aside}"))
+                    let left = format!("process {pid} in {shown} is not ours ({why}) and was left alone");
+                    not_ours(key, format!("{left}; the file {}", set_aside(&file)))
                 }
             },
         },
@@ -270,10 +282,12 @@ fn stop_unheld(paths: &Paths, runtime: &Path, key: &StreamKey, timeout: Duration
     Ok(outcome)
 }
 
-fn set_aside(file: &Path) -> Outcome<String> {
-    let aside = atomic_file::set_aside(file)
-        .map_err(|e| Failure::internal(format!("cannot set {} aside", file.display())).why(io_words(&e)))?;
-    Ok(aside.file_name().unwrap_or_default().to_string_lossy().into_owned())
+/// Sets a file aside; what became of it.
+fn set_aside(file: &Path) -> String {
+    match atomic_file::set_aside(file) {
+        Ok(aside) => format!("was set aside as {}", aside.file_name().unwrap_or_default().to_string_lossy()),
+        Err(e) => format!("cannot be set aside: {}", io_words(&e)),
+    }
 }
 
 /// Whether the process in a PID file without a lock is an ffmpeg of ours for this stream: our user, ffmpeg by its

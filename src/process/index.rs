@@ -65,6 +65,15 @@ pub fn entry(runtime: &Path, key: &StreamKey, home: &Path) -> Option<Entry> {
     read(&path(runtime, key, home)).filter(|entry| believed && entry.key == *key && entry.home == home)
 }
 
+impl Entry {
+    /// What is known of the stream whose home holds `record`: the newer of that and what is noted here, which is written
+    /// where the home takes no writes.
+    pub fn or_newer(self, record: Option<RunRecord>) -> Option<RunRecord> {
+        let noted = self.record.map(|noted| *noted);
+        record.into_iter().chain(noted).max_by_key(|record| record.written_at_ms)
+    }
+}
+
 /// Writes an entry.
 ///
 /// # Errors

@@ -57,10 +57,10 @@ pub enum Error {
 }
 
 impl StreamLock {
-    /// Takes the lock at `path` without waiting, creating the file (0600) and its folder (0700) where needed.
+    /// As [`StreamLock::take`], and nobody holds a lock whose file was removed from there.
     ///
     /// # Errors
-    /// [`Error`]; held, too, if somebody holds a lock whose file was removed from there.
+    /// [`Error`].
     pub fn acquire(path: &Path) -> Result<StreamLock, Error> {
         let lock = StreamLock::take(path)?;
         match held_elsewhere(&Sought::new(path, None)) {
@@ -69,7 +69,11 @@ impl StreamLock {
         }
     }
 
-    fn take(path: &Path) -> Result<StreamLock, Error> {
+    /// Takes the lock at `path` without waiting, creating the file (0600) and its folder (0700) where needed.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn take(path: &Path) -> Result<StreamLock, Error> {
         let failed = |e: io::Error| Error::Io(path.to_path_buf(), e);
         if let Some(folder) = path.parent() {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
@@ -132,7 +136,7 @@ impl StreamLock {
     /// inherited it.
     ///
     /// # Errors
-    /// As [`StreamLock::acquire`].
+    /// As [`StreamLock::take`].
     pub fn renewed(&self) -> Result<StreamLock, Error> {
         StreamLock::take(&self.path)
     }
@@ -225,7 +229,7 @@ mod tests {
         let aside = dir.path().join("aside");
         fs::rename(&state, &aside).unwrap();
         assert!(!lock.in_place() && lock.moved_to() == Some(resolved(&aside.join("a.lock"))));
-        assert!(!is_held(&path) && is_held_of(&path, id) && is_held(&aside.join("a.lock")));
+        assert!(!is_held_of(&path, None) && is_held_of(&path, id) && is_held(&aside.join("a.lock")));
         assert_eq!((found(None), found(id)), (vec![], vec![child.id() as i32]));
         fs::rename(&aside, &state).unwrap();
         assert!(lock.in_place());
@@ -233,7 +237,7 @@ mod tests {
         fs::remove_dir_all(&state).unwrap();
         assert!(!lock.in_place() && lock.moved_to().is_none());
         for _ in 0..2 {
-            assert!(is_held(&path));
+            assert!(!is_held(&path) && is_held_of(&path, None));
             assert_eq!(found(None), [child.id() as i32]);
             assert!(matches!(StreamLock::acquire(&path), Err(Error::Held(_))), "the child holds it");
         }

@@ -315,7 +315,7 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
     /// Kills what a program left behind outside its group: whoever still holds our lock is ours.
     fn end_strays(&mut self) {
         let Some(lock) = self.place.locks().first() else { return };
-        for stray in stream_lock::holders(lock.path()) {
+        for stray in stream_lock::holders_of(lock.path(), lock.id()) {
             if stray.signal(Signal::SIGKILL) {
                 self.log.own(&format!("killed process {} that it left behind", stray.identity.pid));
             }

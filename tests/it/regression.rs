@@ -5,6 +5,7 @@ mod live;
 mod a_body_that_declares_too_much_was_waited_for;
 mod a_full_device_looked_like_success;
 mod a_source_that_was_not_there_yet;
+mod a_stream_that_stop_could_not_find;
 mod aac_in_latm_was_unsupported_media;
 mod advice_to_join_root;
 mod an_encrypted_file_was_tried_without_end;

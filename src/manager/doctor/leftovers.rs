@@ -171,7 +171,7 @@ fn orphan(paths: &Paths, key: &StreamKey, boot_id: &str) -> Option<Check> {
     if record.as_ref().is_some_and(|r| r.supervisor_alive(boot_id)) {
         return None;
     }
-    let holders = stream_lock::holders(&paths.lock(key));
+    let holders = stream_lock::holders_of(&paths.lock(key), None);
     // A stream that starts this moment has a supervisor and no record yet.
     let own = env!("CARGO_PKG_NAME");
     if holders.is_empty() || holders.iter().any(|h| stream_lock::runs(h.identity.pid, own)) {

@@ -88,20 +88,27 @@ pub(super) fn resolved(path: &Path) -> PathBuf {
     path.to_path_buf()
 }
 
-/// Every process other than ourselves that holds the lock at `path`, in ascending order of start.
+/// Every process other than ourselves that holds the lock whose file is at `path`, in ascending order of start.
 pub fn holders(path: &Path) -> Vec<Holder> {
-    holders_of(path, None)
+    let here = Sought::new(path, None);
+    found(|pid| here.held_by(pid).filter(|id| here.here == Some(*id)))
 }
 
-/// As [`holders`], also by the file that was last known to be the lock.
+/// As [`holders`], and whoever holds one whose file was removed from there, or is `last`, the file that was last known to
+/// be the lock.
 pub fn holders_of(path: &Path, last: Option<FileId>) -> Vec<Holder> {
     let sought = Sought::new(path, last);
+    found(|pid| sought.held_by(pid))
+}
+
+/// The processes of which `held` says what lock they hold.
+fn found(held: impl Fn(i32) -> Option<FileId>) -> Vec<Holder> {
     let own = std::process::id() as i32;
     let mut found: Vec<Holder> = pids()
         .into_iter()
         .filter(|pid| *pid != own)
         .filter_map(|pid| {
-            let lock = sought.held_by(pid)?;
+            let lock = held(pid)?;
             let pidfd = sys::pidfd_open(pid).ok()?;
             let identity = Identity::of(pid)?;
             // Checked again through the handle: the number may have changed hands in between.
@@ -112,18 +119,14 @@ pub fn holders_of(path: &Path, last: Option<FileId>) -> Vec<Holder> {
     found
 }
 
-/// Whether anybody (ourselves included) holds the lock at `path`. Asks the kernel's list of locks; takes nothing, so
-/// it cannot make a publish fail that runs at the same moment.
-pub fn is_held(path: &Path) -> bool {
-    is_held_of(path, None)
-}
-
-/// As [`is_held`], also by the file that was last known to be the lock.
+/// As [`is_held`], or one whose file was removed from there, or is `last`, the file that was last known to be the lock.
 pub fn is_held_of(path: &Path, last: Option<FileId>) -> bool {
-    held_here(path) || held_elsewhere(&Sought::new(path, last))
+    is_held(path) || held_elsewhere(&Sought::new(path, last))
 }
 
-fn held_here(path: &Path) -> bool {
+/// Whether anybody (ourselves included) holds the lock whose file is at `path`. Asks the kernel's list of locks; takes
+/// nothing, so it cannot make a publish fail that runs at the same moment.
+pub fn is_held(path: &Path) -> bool {
     let Ok(meta) = fs::symlink_metadata(path) else { return false };
     let seen = || holds(std::process::id() as i32, FileId::from(&meta)) || !holders(path).is_empty();
     match fs::read_to_string("/proc/locks") {
