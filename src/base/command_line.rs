@@ -65,6 +65,18 @@ impl Argument {
         &self.text
     }
 
+    /// The same with each `from` in it made `to`; one that is not UTF-8 stays as it is.
+    pub fn replaced(&self, from: &str, to: &str) -> Argument {
+        match self.text.to_str().filter(|text| text.contains(from)) {
+            Some(text) => Argument {
+                text: text.replace(from, to).into(),
+                shown: self.shown.as_ref().map(|shown| shown.replace(from, to)),
+                stdin: self.stdin.clone(),
+            },
+            None => self.clone(),
+        }
+    }
+
     /// What people see.
     pub fn shown(&self) -> String {
         self.shown.clone().unwrap_or_else(|| self.text.to_string_lossy().into_owned())

@@ -50,12 +50,7 @@ pub fn way(path: &Path, report: &Report, copied: bool, can_list: bool) -> Repeat
 pub fn arguments(path: &Path, repeat: Option<Repeat>) -> Vec<Argument> {
     let plain = |args: &[&str]| args.iter().map(|a| Argument::plain(*a)).collect::<Vec<_>>();
     match repeat {
-        Some(Repeat::Reopen(times)) => {
-            let mut args = plain(&["-protocol_whitelist", "file,pipe", "-stream_loop", "-1"]);
-            args.extend(plain(&["-f", "concat", "-safe", "0", "-i"]));
-            args.push(Argument::reading("pipe:0", Repeated::new(entry(path), times)));
-            args
-        }
+        Some(Repeat::Reopen(times)) => [plain(&["-stream_loop", "-1"]), listed(path, times)].concat(),
         other => {
             let mut args = plain(&["-protocol_whitelist", "file"]);
             if other == Some(Repeat::Rewind) {
@@ -66,6 +61,19 @@ pub fn arguments(path: &Path, repeat: Option<Repeat>) -> Vec<Argument> {
             args
         }
     }
+}
+
+/// The arguments that open a list which names `path` so often.
+pub fn listed(path: &Path, times: usize) -> Vec<Argument> {
+    let args = ["-protocol_whitelist", "file,pipe", "-f", "concat", "-safe", "0", "-i"];
+    let mut args: Vec<Argument> = args.into_iter().map(Argument::from).collect();
+    args.push(Argument::reading("pipe:0", Repeated::new(entry(path), times)));
+    args
+}
+
+/// Whether a list can name this file: it is read line by line.
+pub fn listable(path: &Path) -> bool {
+    !path.as_os_str().as_bytes().iter().any(|b| matches!(b, b'\n' | b'\r' | 0))
 }
 
 /// Whether seeking to the start misses it.
@@ -84,11 +92,6 @@ fn ends_together(report: &Report) -> bool {
         }
         _ => true,
     }
-}
-
-/// The list is read line by line, so a name with a line break cannot stand in it.
-fn listable(path: &Path) -> bool {
-    !path.as_os_str().as_bytes().iter().any(|b| matches!(b, b'\n' | b'\r' | 0))
 }
 
 /// One line of the list. What could mean something to the concat demuxer has a backslash before it.

@@ -33,5 +33,6 @@ pub mod publish;
 pub mod reading;
 pub mod report;
 pub mod source_notes;
+pub mod taking_over;
 pub mod tee;
 pub mod test_source;

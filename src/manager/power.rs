@@ -1,27 +1,24 @@
 //! What this machine can give to a new stream: how fast it encodes (measured once, kept in the user's cache), how many
-//! processors there are, and what runs already. Streams of ours share one budget: each has written into its record what it
-//! is thought to cost, which counts from its first moment, before it can be seen.
+//! processors there are, and what runs already. Streams of ours share one budget ([`budget`]): what each is thought to cost
+//! counts from its first moment, before it can be seen. What strangers do at this moment costs quality, never a variant;
+//! and before a new stream loses one, our others go on in their cheapest ways.
 
-use super::ours;
 use super::remembered::{Fingerprint, Memory};
 use crate::config::{Environment, Settings};
 use crate::ffmpeg::capability::Capability;
 use crate::ffmpeg::cost::{self, Power};
 use crate::model::StreamKey;
+use crate::process::budget::{self, Share};
 use crate::process::cpu::{self, Load};
 use crate::process::spawn;
 use std::path::Path;
 use std::time::Duration;
 
-/// Share of the processors that may be planned with: the rest is room for films that cost more than others.
-const PLANNED: f64 = 0.85;
 /// Share of what our own streams leave that a new one may count on, however busy others keep the machine: the kernel
 /// parts it among all who want it.
 const FAIR: f64 = 0.5;
 /// Share of the processors that may be busy for the calibration to be remembered.
 const CALM: f64 = 0.3;
-/// Share of what our own streams leave that can be had if others let go.
-const LET_GO: f64 = 0.75;
 /// How long the calibration may take.
 const LIMIT: Duration = Duration::from_secs(6);
 
@@ -53,38 +50,53 @@ pub fn power(
     load: Load,
 ) -> Option<Power> {
     let slowness = slowness(ffmpeg, capability, environment, load)?;
-    let ours = ours::ours(settings, environment);
+    let shares = budget::read(&budget::path(&environment.runtime_dir()));
     // A stream of this key can only be one that is to be replaced.
-    let others = ours.iter().filter(|o| o.alive && o.record.key != key.as_str());
-    let running: f64 = others.filter_map(|o| o.record.cost).filter(|c| *c > 0.0).sum();
-    Some(shared(slowness, load, running))
+    let replaced = |share: &Share| share.key == key.as_str() && share.home == settings.paths.home();
+    let others: Vec<Share> = shares.into_iter().filter(|share| !replaced(share)).collect();
+    Some(shared(slowness, load, &others))
 }
 
-/// Processors for a new stream, where streams of ours are thought to take `running` of them.
-fn shared(slowness: f64, load: Load, running: f64) -> Power {
-    let left = (load.cpus * PLANNED - running).max(0.0);
+/// Processors for a new stream beside these of ours.
+fn shared(slowness: f64, load: Load, ours: &[Share]) -> Power {
+    let running = budget::taken(ours);
+    let left = (load.cpus * budget::PLANNED - running).max(0.0);
     // What is seen to be busy holds our own streams too.
-    let others = (load.busy - running).max(0.0);
-    let free = (left - others).max(left * FAIR);
-    Power { slowness, free, most: free.max(left * LET_GO) }
+    let strangers = (load.busy - running).max(0.0);
+    let free = (left - strangers).max(left * FAIR);
+    let cheapest: f64 = ours.iter().map(Share::cheapest).sum();
+    Power { slowness, free, most: free.max(load.cpus - cheapest) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::identity::Identity;
+
+    fn ours(costs: &[f64]) -> Vec<Share> {
+        let supervisor = Identity::own().unwrap();
+        let (key, home) = ("a".to_string(), "/h".into());
+        vec![Share { key, home, supervisor, ways: costs.to_vec(), way: 0 }]
+    }
 
     #[test]
     fn streams_share_one_budget_and_others_are_left_alone() {
-        let of = |cpus, busy, running| shared(1.0, Load { cpus, busy }, running).free;
-        assert!((of(2.0, 0.0, 0.0) - 1.7).abs() < 1e-9);
+        let of = |cpus, busy, ours: &[Share]| shared(1.0, Load { cpus, busy }, ours).free;
+        assert!((of(2.0, 0.0, &[]) - 1.7).abs() < 1e-9);
         // A stream of ours counts once, whether it is seen already or not.
-        assert!((of(2.0, 0.0, 1.0) - 0.7).abs() < 1e-9);
-        assert!((of(2.0, 1.0, 1.0) - 0.7).abs() < 1e-9);
-        assert!((of(2.0, 1.5, 1.0) - 0.35).abs() < 1e-9);
+        assert!((of(2.0, 0.0, &ours(&[1.0])) - 0.7).abs() < 1e-9);
+        assert!((of(2.0, 1.0, &ours(&[1.0])) - 0.7).abs() < 1e-9);
+        assert!((of(2.0, 1.5, &ours(&[1.0])) - 0.35).abs() < 1e-9);
         // A machine that others keep busy altogether still gives a share.
-        assert!((of(1.0, 1.0, 0.0) - 0.425).abs() < 1e-9);
-        assert_eq!(of(2.0, 2.0, 3.0), 0.0);
-        // Nothing is left out because of what others do at this moment, unless it is more than a quarter.
-        assert!((shared(1.0, Load { cpus: 2.0, busy: 2.0 }, 0.7).most - 0.75).abs() < 1e-9);
+        assert!((of(1.0, 1.0, &[]) - 0.425).abs() < 1e-9);
+        assert_eq!(of(2.0, 2.0, &ours(&[3.0])), 0.0);
+    }
+
+    #[test]
+    fn nothing_is_left_out_for_what_others_do_now_nor_for_a_better_quality_of_ours() {
+        let most = |busy, ours: &[Share]| shared(1.0, Load { cpus: 2.0, busy }, ours).most;
+        assert!((most(2.0, &[]) - 2.0).abs() < 1e-9, "a compiler keeps every processor busy");
+        assert!((most(2.0, &ours(&[1.5, 0.8, 0.4])) - 1.6).abs() < 1e-9, "it can be made for 0.4");
+        assert!((most(0.0, &ours(&[1.5])) - 0.5).abs() < 1e-9, "its quality was asked for");
     }
 }

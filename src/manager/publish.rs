@@ -1,5 +1,6 @@
 //! Publishing: probe the source, plan, ask the server, hand the job to a supervisor, wait for the first bytes.
 
+use super::handing_over::HandingOver;
 use super::ours;
 use super::preflight;
 use super::replanning::Replanning;
@@ -13,8 +14,8 @@ use crate::model::{Quality, RenditionName, Source, StreamKey};
 use crate::process::restart::When;
 use crate::process::run_record::RunRecord;
 use crate::process::stream_place::Spots;
-use crate::process::supervisor::{Control, Ended, Event, Fallback, Job, OutputSpec};
-use crate::process::{index, spawn, stream_lock};
+use crate::process::supervisor::{Control, Ended, Event, Fallback, Job, OutputSpec, Way};
+use crate::process::{budget, index, spawn, stream_lock};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::time::Duration;
@@ -28,6 +29,7 @@ mod endings;
 mod messages;
 mod preparing;
 mod waiting;
+pub(super) mod ways;
 
 pub use awaiting::{Awaited, Came, supervise as supervise_when_there, when_there};
 pub use messages::Refusal;
@@ -88,7 +90,9 @@ pub struct Prepared {
     once: bool,
     foreground: bool,
     if_unfit: Option<Fallback>,
-    if_slow: Vec<Fallback>,
+    ways: Vec<Way>,
+    way: usize,
+    handing_over: HandingOver,
     replanning: Option<Replanning>,
 }
 
@@ -244,7 +248,11 @@ impl Prepared {
                 endpoint: url.to_string(),
                 redactor,
                 if_unfit: self.if_unfit.clone(),
-                if_slow: self.if_slow.clone(),
+                ways: self.ways.clone(),
+                way: self.way,
+                // A source that comes by itself may be what is slow; beginning anew would only cost its viewers a break.
+                steps_down: !matches!(self.source, Source::Url(_)),
+                budget: Some(budget::path(&environment.runtime_dir())),
                 slow_hint: self.plan.quality.map(|quality| match quality {
                     Quality::Fastest => "fewer or smaller --variants".to_string(),
                     _ => "--quality fastest, or fewer --variants".to_string(),
@@ -263,6 +271,7 @@ impl Prepared {
             },
             patient: self.patient(settings),
             replanning: self.replanning.clone(),
+            handing_over: self.handing_over.clone(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Planning again for a network source, before a stream is started again: who publishes there may have come back with
 //! another size, another rate, with sound or without.
 
+use super::publish::ways::way;
 use super::source;
 use crate::base::CommandLine;
 use crate::ffmpeg::capability::Capability;
@@ -8,6 +9,7 @@ use crate::ffmpeg::cost::Power;
 use crate::ffmpeg::encoder::Encoder;
 use crate::ffmpeg::publish::{self as planner, Known};
 use crate::ffmpeg::report::Report;
+use crate::model::Quality;
 use crate::model::rung::Label;
 use crate::process::supervisor::{Renewal, Seen};
 use serde::{Deserialize, Serialize};
@@ -33,12 +35,22 @@ pub struct Replanning {
     pub encoder: (Option<Encoder>, Option<usize>),
     /// What the machine gave when the stream was planned first; how the source is decoded hangs on it.
     pub power: Option<Power>,
+    /// The qualities that the machine may choose from, dearest first; none where one was asked for.
+    #[serde(default)]
+    pub qualities: Vec<Quality>,
 }
 
 impl Replanning {
     /// From now on without the encoder that does not work here.
     pub fn use_x264(&mut self) {
         self.encoder = (Some(Encoder::named("x264")), None);
+    }
+
+    /// From now on in this one of the qualities.
+    pub fn go_on_in(&mut self, way: usize) {
+        if let Some(quality) = self.qualities.get(way) {
+            self.request.quality = *quality;
+        }
     }
 
     /// Looks at the source in a thread of its own; the program it starts for that ends with this process. `current` is
@@ -77,7 +89,11 @@ impl Replanning {
         // A picture that joins sound alone has no place on the air: there is nobody who watches it by name.
         let heard = Report { video: None, ..report.clone() };
         let report = if self.picture { report } else { &heard };
-        match planner::plan_knowing(&self.request, report, &self.capability, &known) {
+        let planned = |quality: Quality| {
+            let request = planner::Request { quality, ..self.request.clone() };
+            planner::plan_knowing(&request, report, &self.capability, &known)
+        };
+        match planned(self.request.quality) {
             Ok(plan) => {
                 let command = plan.command_line(&self.programs.0, Some(1));
                 if command == *current {
@@ -87,6 +103,11 @@ impl Replanning {
                     command,
                     source: format!("{} ({})", self.named, report.summary()),
                     sizes: plan.renditions.iter().map(|r| r.size).collect(),
+                    ways: self
+                        .qualities
+                        .iter()
+                        .filter_map(|quality| way(*quality, &planned(*quality).ok()?, &self.programs.0))
+                        .collect(),
                 }))
             }
             Err(failure) => Seen::Absent(failure.what().to_string()),
@@ -98,7 +119,7 @@ impl Replanning {
 mod tests {
     use super::*;
     use crate::ffmpeg::report::{AudioTrack, VideoTrack};
-    use crate::model::{BFrames, LeaveOut, Passthrough, Quality, Source};
+    use crate::model::{BFrames, LeaveOut, Passthrough, Source};
     use std::time::Duration;
 
     fn of(width: u32, height: u32, sound: bool) -> Report {
@@ -143,6 +164,7 @@ mod tests {
             capability: Capability::default(),
             encoder: (Some(Encoder::named("x264")), None),
             power: Some(Power { slowness: 1.0, free: 0.1, most: 0.1 }),
+            qualities: vec![Quality::Fast, Quality::Fastest],
         }
     }
 
@@ -156,6 +178,11 @@ mod tests {
         let first = changed(&of(1280, 720, true), &CommandLine::new("ffmpeg"));
         // The labels stay on a machine that would now carry nothing, and for a source that the default ladder would cut.
         assert_eq!(first.sizes, [(1280, 720), (854, 480)]);
+        assert_eq!(
+            first.ways.iter().map(|way| way.words.as_str()).collect::<Vec<_>>(),
+            ["quality fast", "quality fastest"]
+        );
+        assert_eq!(first.ways[0].command, first.command);
         assert!(matches!(own.planned(&of(1280, 720, true), &first.command), Seen::Same));
         let small = changed(&of(320, 240, false), &first.command);
         assert_eq!(small.sizes, [(320, 240), (320, 240)], "nothing is enlarged");
@@ -167,6 +194,16 @@ mod tests {
         assert_eq!(large.sizes.len(), 2);
         let heard = Report { video: None, ..of(2, 2, true) };
         assert!(matches!(own.planned(&heard, &first.command), Seen::Absent(_)));
+    }
+
+    #[test]
+    fn it_is_planned_in_the_quality_that_is_on_the_air() {
+        let mut own = replanning();
+        own.go_on_in(1);
+        let Seen::Changed(renewal) = own.planned(&of(1280, 720, true), &CommandLine::new("ffmpeg")) else {
+            panic!("planned")
+        };
+        assert_eq!(renewal.ways[1].command, renewal.command);
     }
 
     #[test]

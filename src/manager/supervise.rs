@@ -1,11 +1,13 @@
 //! The supervisor's process: takes the locks, knows what ffmpeg's lines mean and where the server counts bytes, and
 //! hands both to `process::supervisor`.
 
+use super::handing_over::{HandingOver, Handover};
 use super::replanning::Replanning;
 use crate::base::{CommandLine, Failure, Kind, Outcome, clock, secret::Secret};
 use crate::ffmpeg::diagnosis::{self, Finding};
 use crate::ffmpeg::progress::{self, Progress};
 use crate::model::HttpUrl;
+use crate::process::cpu::{Load, Look};
 use crate::process::restart::Verdict;
 use crate::process::run_record::RunRecord;
 use crate::process::sockets;
@@ -13,10 +15,12 @@ use crate::process::spawn::Exit;
 use crate::process::stream_lock::{self, StreamLock};
 use crate::process::stream_place::{Spots, StreamPlace};
 use crate::process::supervisor::{self, Control, Ended, Event, Job, Looker, Meaning, Program, Seen};
-use crate::process::watchdog::{Counter, Heartbeat, Look};
+use crate::process::watchdog::{self, Counter, Heartbeat};
 use crate::status::{self, Client, Limits};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
@@ -41,10 +45,15 @@ pub struct Assignment {
     pub patient: bool,
     /// How to plan again for a source that may come back as another.
     pub replanning: Option<Replanning>,
+    /// How one run takes over from another.
+    pub handing_over: HandingOver,
 }
 
 /// How long a lock that is held at first is tried again: a `stop` that just ended the stream lets go within moments.
 const LOCK_PATIENCE: Duration = Duration::from_millis(400);
+
+/// How long the processors are looked at for one judgement.
+const LOOK_FOR: Duration = Duration::from_secs(5);
 
 /// Takes the locks and supervises to the end. Events go to `tell`.
 ///
@@ -68,6 +77,7 @@ pub async fn run_at(
     tell: impl FnMut(&Event),
 ) -> Ended {
     let names: Vec<String> = assignment.job.outputs.iter().map(|o| o.name.clone()).collect();
+    let built_in = Arc::new(AtomicBool::new(false));
     let program = Ffmpeg {
         parser: progress::Parser::default(),
         endless: assignment.endless,
@@ -75,6 +85,9 @@ pub async fn run_at(
         patient: assignment.patient,
         replanning: assignment.replanning,
         doubtful: false,
+        handover: Handover::new(assignment.handing_over, assignment.port),
+        look: None,
+        built_in: built_in.clone(),
     };
     let looker = ServerLooker {
         client: Client::new(Limits::default()),
@@ -83,6 +96,7 @@ pub async fn run_at(
         names,
         known: assignment.stat_known,
         port: assignment.port,
+        built_in,
     };
     supervisor::supervise(assignment.job, place, program, looker, control, tell).await
 }
@@ -193,17 +207,24 @@ struct Ffmpeg {
     replanning: Option<Replanning>,
     /// Whether the source may be another at the next start: it is not where ffmpeg itself was killed or crashed.
     doubtful: bool,
+    handover: Handover,
+    /// The look at the processors that is under way.
+    look: Option<Look>,
+    /// Whether the server is the one that is built into msconv.
+    built_in: Arc<AtomicBool>,
 }
 
 impl Program for Ffmpeg {
     fn started(&mut self) {
         self.parser = progress::Parser::default();
         self.doubtful = true;
+        self.handover.begins();
     }
 
     fn progress(&mut self, line: &str) -> Option<Heartbeat> {
         let Progress { frame, out_time_us, dropped, .. } = self.parser.push_line(line)?;
         let out_time = Duration::from_micros(u64::try_from(out_time_us?).unwrap_or(0));
+        self.handover.beats(out_time);
         Some(Heartbeat { out_time, frames: frame.unwrap_or(0), dropped: dropped.unwrap_or(0) })
     }
 
@@ -249,6 +270,46 @@ impl Program for Ffmpeg {
     fn look_again(&mut self, current: &CommandLine) -> Option<oneshot::Receiver<Seen>> {
         self.replanning.as_ref().filter(|_| self.doubtful).map(|replanning| replanning.look(current))
     }
+
+    fn successor(&mut self, way: &CommandLine, child: i32) -> Option<CommandLine> {
+        self.handover.successor(way, child)
+    }
+
+    fn is_ripe(&mut self, line: Option<&str>, successor: i32) -> bool {
+        self.handover.is_ripe(line, successor)
+    }
+
+    fn taken(&mut self) {
+        self.parser = progress::Parser::default();
+        self.handover.taken();
+    }
+
+    fn resumed(&mut self, way: &CommandLine) -> CommandLine {
+        self.handover.resumed(way)
+    }
+
+    fn load(&mut self) -> Option<Load> {
+        match self.look.take() {
+            Some(look) if look.lasted() < LOOK_FOR => {
+                self.look = Some(look);
+                None
+            }
+            ended => {
+                self.look = Look::begin();
+                ended.and_then(Look::end)
+            }
+        }
+    }
+
+    fn goes_on_in(&mut self, way: usize) {
+        if let Some(replanning) = &mut self.replanning {
+            replanning.go_on_in(way);
+        }
+    }
+
+    fn keeps_viewers(&self) -> bool {
+        self.built_in.load(Ordering::Relaxed)
+    }
 }
 
 /// Reads the byte counters from nginx-rtmp's `/stat`; where that does not answer, counts connections.
@@ -259,24 +320,29 @@ struct ServerLooker {
     names: Vec<String>,
     known: bool,
     port: u16,
+    built_in: Arc<AtomicBool>,
 }
 
 impl Looker for ServerLooker {
-    async fn look(&mut self, child: i32) -> Look {
+    async fn look(&mut self, child: i32) -> watchdog::Look {
         match status::nginx_snapshot(&self.client, &self.stat_url).await {
             Ok(snapshot) if snapshot.applications.iter().any(|a| a.name == self.application) => {
                 self.known = true;
+                self.built_in.store(snapshot.built_in().is_some(), Ordering::Relaxed);
                 let counter = |name: &String| {
                     let stream = snapshot.stream(&self.application, name)?;
                     Some(Counter { bytes: stream.bytes_in, viewers: stream.nclients.saturating_sub(1) })
                 };
-                Look::Counters(self.names.iter().map(counter).collect())
+                watchdog::Look::Counters(self.names.iter().map(counter).collect())
             }
-            Ok(_) if self.known => {
-                Look::Silent(format!("the server has no application '{}' any more", self.application))
+            Ok(_) if self.known => watchdog::Look::Silent(format!(
+                "the server has no application '{}' any more",
+                self.application
+            )),
+            Err(why) if self.known => {
+                watchdog::Look::Silent(format!("the server's /stat does not answer ({why})"))
             }
-            Err(why) if self.known => Look::Silent(format!("the server's /stat does not answer ({why})")),
-            Ok(_) | Err(_) => Look::Blind(sockets::established(child, self.port)),
+            Ok(_) | Err(_) => watchdog::Look::Blind(sockets::established(child, self.port)),
         }
     }
 }

@@ -1,5 +1,7 @@
-//! How much of this machine's processors we may use, and how much of that is busy already.
+//! How much of this machine's processors we may use, and how much of that is busy already. Work that gives way to
+//! everybody else does not count: niced, or idle by its class or its control group.
 
+use super::yielding::Yielding;
 use std::time::{Duration, Instant};
 
 /// A shorter look than this says nothing: the kernel counts in hundredths of a second.
@@ -12,6 +14,7 @@ pub struct Look {
     allowed: Vec<usize>,
     busy: f64,
     own: f64,
+    yielding: Yielding,
 }
 
 /// What was seen, in processors.
@@ -19,7 +22,7 @@ pub struct Look {
 pub struct Load {
     /// How many we may use: of the machine, of this process's affinity and of its control group.
     pub cpus: f64,
-    /// How many of them others kept busy, children of ours that have ended not counted.
+    /// How many of them others kept busy, children of ours that have ended and what gives way to us not counted.
     pub busy: f64,
 }
 
@@ -27,8 +30,19 @@ impl Look {
     /// Begins to look; `None` where the system does not tell.
     pub fn begin() -> Option<Look> {
         let allowed = allowed(&std::fs::read_to_string("/proc/self/status").ok()?);
-        let busy = busy(&std::fs::read_to_string("/proc/stat").ok()?, &allowed)?;
-        Some(Look { began: Instant::now(), allowed, busy, own: own_time() })
+        let busy = busy(&std::fs::read_to_string("/proc/stat").ok()?, &allowed, niced())?;
+        Some(Look { began: Instant::now(), allowed, busy, own: own_time(), yielding: Yielding::now() })
+    }
+
+    /// How many processors we may use.
+    pub fn cpus(&self) -> f64 {
+        let cpus = self.allowed.len().max(1) as f64;
+        quota().map_or(cpus, |quota| quota.min(cpus))
+    }
+
+    /// How long it has been looked.
+    pub fn lasted(&self) -> Duration {
+        self.began.elapsed()
     }
 
     /// What was seen since; waits where it was too short.
@@ -36,12 +50,24 @@ impl Look {
         if let Some(missing) = SHORTEST.checked_sub(self.began.elapsed()) {
             std::thread::sleep(missing);
         }
-        let busy = busy(&std::fs::read_to_string("/proc/stat").ok()?, &self.allowed)? - self.busy;
+        let busy = busy(&std::fs::read_to_string("/proc/stat").ok()?, &self.allowed, niced())? - self.busy;
         let seconds = self.began.elapsed().as_secs_f64();
         let cpus = self.allowed.len().max(1) as f64;
-        let others = ((busy - (own_time() - self.own)) / seconds).clamp(0.0, cpus);
-        Some(Load { cpus: quota().map_or(cpus, |quota| quota.min(cpus)), busy: others })
+        let others = busy - (own_time() - self.own) - self.yielding.since(ticks()?);
+        let others = (others / seconds).clamp(0.0, cpus);
+        Some(Load { cpus: self.cpus(), busy: others })
     }
+}
+
+/// Whether we are niced ourselves: then niced work does not give way to us, and counts.
+fn niced() -> bool {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    super::yielding::of(&stat).is_some_and(|task| task.nice > 0)
+}
+
+/// Units of `/proc/stat` in a second.
+fn ticks() -> Option<f64> {
+    Some(nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok()?? as f64)
 }
 
 /// CPU-seconds of this process and of its children that have ended.
@@ -70,9 +96,8 @@ fn allowed(status: &str) -> Vec<usize> {
     found
 }
 
-/// CPU-seconds that these processors were busy since the system started, by `/proc/stat`.
-fn busy(stat: &str, allowed: &[usize]) -> Option<f64> {
-    let ticks = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok()??;
+/// CPU-seconds that these processors were busy since the system started, by `/proc/stat`; niced work only if it counts.
+fn busy(stat: &str, allowed: &[usize], niced: bool) -> Option<f64> {
     let mut total = 0u64;
     let mut seen = false;
     for line in stat.lines().take(8192) {
@@ -88,12 +113,13 @@ fn busy(stat: &str, allowed: &[usize]) -> Option<f64> {
         seen = true;
         // user nice system idle iowait irq softirq steal
         for (place, word) in words.take(8).enumerate() {
-            if !matches!(place, 3 | 4) {
+            if !matches!(place, 3 | 4) && (niced || place != 1) {
                 total = total.saturating_add(word.parse().unwrap_or(0));
             }
         }
     }
-    seen.then(|| total as f64 / ticks as f64)
+    let ticks = ticks()?;
+    seen.then(|| total as f64 / ticks)
 }
 
 /// Processors that the control group of a container may use.
@@ -129,11 +155,16 @@ mod tests {
     fn lists_and_counters_are_read() {
         assert_eq!(allowed("Name:\tx\nCpus_allowed_list:\t0-2,5\n"), [0, 1, 2, 5]);
         assert!(allowed("Cpus_allowed_list:\tnonsense\n").is_empty());
-        let stat = "cpu  9 9 9 9 9 9 9 9 0 0\ncpu0 100 0 50 900 10 0 0 50 0 0\ncpu1 300 0 0 900 0 0 0 0 0 0\nintr 5\n";
-        let ticks = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).unwrap().unwrap() as f64;
-        assert_eq!(busy(stat, &[0]), Some(200.0 / ticks));
-        assert_eq!(busy(stat, &[]), Some(500.0 / ticks));
-        assert_eq!(busy("intr 5", &[0]), None);
+        let stat = "cpu  9 9 9 9 9 9 9 9 0 0\ncpu0 100 70 50 900 10 0 0 50 0 0\ncpu1 300 0 0 900 0 0 0 0 0 0\nintr 5\n";
+        let ticks = ticks().unwrap();
+        assert_eq!(busy(stat, &[0], false), Some(200.0 / ticks));
+        assert_eq!(
+            busy(stat, &[0], true),
+            Some(270.0 / ticks),
+            "to whom is niced himself it is like any other"
+        );
+        assert_eq!(busy(stat, &[], false), Some(500.0 / ticks));
+        assert_eq!(busy("intr 5", &[0], false), None);
         assert_eq!((quota_of("150000 100000\n"), quota_of("max 100000\n")), (Some(1.5), None));
     }
 

@@ -1,5 +1,6 @@
 //! Floor 2: child processes, locks and the supervisor. Knows neither ffmpeg nor a protocol.
 
+pub mod budget;
 pub mod child_log;
 pub mod cpu;
 pub mod device_users;
@@ -22,3 +23,4 @@ pub mod supervisor;
 pub mod sys;
 pub mod talk;
 pub mod watchdog;
+pub mod yielding;

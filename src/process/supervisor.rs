@@ -14,6 +14,7 @@ use crate::base::{CommandLine, Kind, clock};
 use crate::model::{Order, State};
 use log::Log;
 use nix::sys::signal::Signal;
+use sharing::Sharing;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, interval, sleep_until};
@@ -21,10 +22,14 @@ use tokio::time::{Instant, interval, sleep_until};
 mod attempt;
 mod job;
 mod log;
+mod sharing;
 mod standing;
 mod stopping;
+mod successor;
 
-pub use job::{Control, Ended, Event, Fallback, Job, Looker, Meaning, OutputSpec, Program, Renewal, Seen};
+pub use job::{
+    Control, Ended, Event, Fallback, Job, Looker, Meaning, OutputSpec, Program, Renewal, Seen, Way,
+};
 pub use stopping::{KILL_AFTER, SECOND_TERM_AFTER};
 
 /// How often the stream is judged.
@@ -61,6 +66,9 @@ pub async fn supervise<P: Program, L: Looker>(
         written: None,
         fault: None,
         by_hand: false,
+        sharing: Sharing::default(),
+        turn: None,
+        next: None,
         job,
         place,
         program,
@@ -69,6 +77,7 @@ pub async fn supervise<P: Program, L: Looker>(
         looks,
         tell,
     };
+    supervisor.declare();
     supervisor.tell_locked();
     let ended = supervisor.run().await;
     looking.abort();
@@ -149,6 +158,11 @@ struct Supervisor<P, F> {
     written: Option<Instant>,
     fault: Option<String>,
     by_hand: bool,
+    sharing: Sharing,
+    /// The way that the program was ended for.
+    turn: Option<usize>,
+    /// The call of the next start, where it is another than that of all later ones.
+    next: Option<CommandLine>,
 }
 
 /// The stream was told to stop.
@@ -170,7 +184,7 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
     async fn run(&mut self) -> Ended {
         let mut again = false;
         loop {
-            let absent = match self.look_again(again).await {
+            let absent = match self.look_again(again && self.next.is_none()).await {
                 Ok(absent) => absent,
                 Err(Stopped) => return self.ended(None, None),
             };
@@ -206,17 +220,28 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
 
     /// Changes to the other way to run that this end asks for, if there still is one.
     fn taken_other_way(&mut self, verdict: &Verdict) -> bool {
-        let (why, other) = match verdict {
+        let turn = self.turn.take();
+        let told = match verdict {
             _ if self.record.order == Order::Stop => return false,
-            Verdict::Unfit(why) => (why, self.job.if_unfit.take()),
-            Verdict::Slow(why) => (why, self.cheaper_way()),
+            Verdict::Unfit(why) => {
+                let Some(other) = self.job.if_unfit.take() else { return false };
+                // What the other ways are is not known of this one.
+                (self.job.ways, self.job.command, self.job.cost) = (Vec::new(), other.command, other.cost);
+                self.record.argv = shown(&self.job.command, &self.job);
+                self.record.cost = self.job.cost;
+                format!("{why}: {}", other.words)
+            }
+            Verdict::Slow(why) => {
+                let Some(way) = turn.or_else(|| self.cheaper_way()) else { return false };
+                if turn.is_none() {
+                    self.sharing.was_too_slow();
+                }
+                self.go_on_in(way);
+                self.next = Some(self.program.resumed(&self.job.command));
+                format!("{why}: went on at {}", self.way_words(way))
+            }
             _ => return false,
         };
-        let Some(other) = other else { return false };
-        let told = format!("{why}: {}", other.words);
-        self.record.argv = shown(&other.command, &self.job);
-        self.record.cost = other.cost;
-        self.job.command = other.command;
         self.move_to(State::Restarting, Some(told.clone()));
         self.record.last_error = Some(self.job.redactor.clean(&told));
         self.record.restarts = self.record.restarts.saturating_add(1);
@@ -224,11 +249,12 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
     }
 
     /// The dearest of the cheaper ways that would have kept up, with a little room; the cheapest if none would.
-    fn cheaper_way(&mut self) -> Option<Fallback> {
-        let ways = std::mem::take(&mut self.job.if_slow);
+    fn cheaper_way(&self) -> Option<usize> {
         let affordable = self.record.cost.zip(self.record.speed).map(|(cost, speed)| cost * speed * 0.9);
-        let fits = |way: &&Fallback| way.cost.zip(affordable).is_some_and(|(cost, most)| cost <= most);
-        ways.iter().find(fits).or(ways.last()).cloned()
+        let cheaper = self.job.way.saturating_add(1)..self.job.ways.len();
+        let cost = |way: usize| self.job.ways.get(way).map(|way| way.cost);
+        let fits = |way: &usize| cost(*way).zip(affordable).is_some_and(|(cost, most)| cost <= most);
+        cheaper.clone().find(fits).or(cheaper.last())
     }
 
     /// Before a start that is not the first, looks at a source that may have become another, and runs in another way if
@@ -282,6 +308,9 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
         }
         self.job.source = renewal.source;
         self.job.command = renewal.command;
+        if renewal.ways.len() == self.job.ways.len() {
+            self.job.ways = renewal.ways;
+        }
     }
 
     /// Waits before the next start; true if the stream was told to stop meanwhile.
@@ -312,10 +341,15 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
         Ended { failure: kind.map(Kind::exit_code), reason, words: self.log.recent() }
     }
 
-    /// Kills what a program left behind outside its group: whoever still holds our lock is ours.
-    fn end_strays(&mut self) {
+    /// Kills what a program left behind outside its group: whoever still holds our lock is ours. `kept` leads the group of
+    /// the program that has taken over.
+    fn end_strays(&mut self, kept: Option<i32>) {
         let Some(lock) = self.place.locks().first() else { return };
         for stray in stream_lock::holders_of(lock.path(), lock.id()) {
+            let group = nix::unistd::getpgid(Some(nix::unistd::Pid::from_raw(stray.identity.pid)));
+            if kept.is_some() && group.ok().map(nix::unistd::Pid::as_raw) == kept {
+                continue;
+            }
             if stray.signal(Signal::SIGKILL) {
                 self.log.own(&format!("killed process {} that it left behind", stray.identity.pid));
             }

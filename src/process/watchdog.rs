@@ -97,6 +97,16 @@ impl Watchdog {
         }
     }
 
+    /// Another program has taken the outputs over at `now`; the server's counters go on.
+    pub fn taken_over(&mut self, now: Duration) {
+        (self.started, self.advanced, self.slow_since) = (now, Some(now), None);
+        self.beats.clear();
+        // It counts from nothing, which the next look takes for no growth.
+        for output in self.outputs.iter_mut().filter(|output| output.last_growth.is_some()) {
+            output.last_growth = Some(now);
+        }
+    }
+
     /// The program reported progress.
     pub fn beat(&mut self, now: Duration, beat: Heartbeat) {
         let before = self.beats.back().map(|(_, b)| b.out_time);
@@ -446,6 +456,21 @@ mod tests {
         run.go(0, 10, 1.0, [1000, 1000]);
         run.bytes = [0, 0];
         assert_eq!(run.go(10, 14, 1.0, [10, 10]).state, State::Live);
+    }
+
+    #[test]
+    fn who_takes_over_is_live_while_it_counts_from_nothing() {
+        let mut run = Run::new();
+        run.go(0, 10, 1.0, [1000, 1000]);
+        run.dog.taken_over(s(13.0));
+        run.bytes = [0, 0];
+        assert_eq!(run.dog.assess(s(14.0)).state, State::Live);
+        assert_eq!(run.go(17, 19, 1.0, [10, 10]).state, State::Live);
+        let mut silent = Run::new();
+        silent.go(0, 10, 1.0, [1000, 1000]);
+        silent.dog.taken_over(s(13.0));
+        silent.bytes = [0, 0];
+        assert_eq!(silent.go(14, 20, 1.0, [10, 0]).state, State::Weak);
     }
 
     #[test]

@@ -1,14 +1,13 @@
 //! Before anything is started: the source is looked at, the machine weighed, the command planned.
 
-use super::{Prepared, Request};
-use crate::base::Outcome;
+use super::{Prepared, Request, ways};
 use crate::config::{Environment, Settings};
 use crate::ffmpeg::capability::Need;
-use crate::ffmpeg::cost::EFFORTS;
 use crate::ffmpeg::encoder::Encoder;
-use crate::ffmpeg::publish::{self as planner, Plan};
+use crate::ffmpeg::publish as planner;
 use crate::ffmpeg::test_source;
 use crate::manager::doctor::ffmpeg_fit::fit_ffmpeg;
+use crate::manager::handing_over::HandingOver;
 use crate::manager::replanning::Replanning;
 use crate::manager::source::{self as source_of, Unread};
 use crate::manager::{encoders, power};
@@ -74,9 +73,14 @@ pub fn prepare(settings: &Settings, environment: &Environment, request: Request)
         }
     }
     let hardware = known.encoder.as_ref().filter(|encoder| encoder.in_hardware()).cloned();
-    let if_slow = cheaper(&planned, &planned_so, |request| {
+    let chosen = &planned_so;
+    let qualities = ways::ways(&planned, chosen, hardware.is_some(), |request, kept| {
+        let known = planner::Known { kept, ..known.clone() };
         planner::plan_knowing(request, &report, &fit.capability, &known)
     });
+    let ways =
+        qualities.iter().filter_map(|(quality, plan)| ways::way(*quality, plan, &fit.ffmpeg)).collect();
+    let qualities: Vec<Quality> = qualities.into_iter().map(|(quality, _)| quality).collect();
     let proven = (known.encoder.clone(), known.sessions);
     let if_unfit = match hardware.filter(|_| !planned_so.encoded.is_empty()) {
         // A session that is free now may be taken at the next start.
@@ -89,6 +93,8 @@ pub fn prepare(settings: &Settings, environment: &Environment, request: Request)
         None => None,
     };
     let plan = planned_so;
+    let way = plan.quality.and_then(|chosen| qualities.iter().position(|q| *q == chosen)).unwrap_or(0);
+    let handing_over = HandingOver::of(&source, &report, &plan, settings, request.once);
     let named = source_of::words(&request.source, environment);
     let replanning = matches!(source, Source::Url(_)).then(|| Replanning {
         request: planner::Request { quality: plan.quality.unwrap_or(planned.quality), ..planned },
@@ -100,6 +106,7 @@ pub fn prepare(settings: &Settings, environment: &Environment, request: Request)
         capability: fit.capability.clone(),
         encoder: proven,
         power,
+        qualities,
     });
     Ok(Prepared {
         command: plan.command_line(&fit.ffmpeg, Some(1)),
@@ -112,14 +119,9 @@ pub fn prepare(settings: &Settings, environment: &Environment, request: Request)
         once: request.once,
         foreground: request.foreground,
         if_unfit,
-        if_slow: if_slow
-            .into_iter()
-            .map(|(quality, plan)| Fallback {
-                command: plan.command_line(&fit.ffmpeg, Some(1)),
-                words: format!("went on at quality {quality}"),
-                cost: plan.cost,
-            })
-            .collect(),
+        handing_over,
+        way,
+        ways,
         replanning,
     })
 }
@@ -131,27 +133,6 @@ fn visible_secrets(settings: &Settings, source: &Source) -> Vec<String> {
     let told =
         |what| format!("the credentials in {what} are visible to other users of this machine while it runs");
     source.into_iter().chain(endpoint).map(told).collect()
-}
-
-/// The same variants with less work, dearest first, if the machine may choose.
-fn cheaper(
-    asked: &planner::Request,
-    chosen: &Plan,
-    plan: impl Fn(&planner::Request) -> Outcome<Plan>,
-) -> Vec<(Quality, Plan)> {
-    // A source that comes by itself may be what is slow; beginning anew would only cost its viewers a break.
-    if asked.quality != Quality::Auto || matches!(asked.source, Source::Url(_)) {
-        return Vec::new();
-    }
-    // Without a cost the machine was not asked, and nothing was chosen for it.
-    let Some(quality) = chosen.quality.filter(|_| chosen.cost.is_some()) else { return Vec::new() };
-    let below = EFFORTS.into_iter().skip_while(|effort| *effort != quality).skip(1);
-    below
-        .filter_map(|quality| {
-            let plan = plan(&planner::Request { quality, ..asked.clone() }).ok()?;
-            (plan.renditions == chosen.renditions).then_some((quality, plan))
-        })
-        .collect()
 }
 
 /// How long the trial of the caption may take.

@@ -1,16 +1,14 @@
 //! One run of the program: started, drained, judged, and ended where it must be.
 
-use super::log;
 use super::stopping::Stopping;
+use super::successor::{self, Running, Successor};
 use super::{Control, Cut, Event, LOOK_CALM, LOOK_FAST, Meaning, Program, STEP_DOWN_AFTER, Supervisor, TICK};
 use crate::base::atomic_file::Durability;
 use crate::base::{CommandLine, Kind, clock};
 use crate::model::{Order, State};
-use crate::process::child_log::Lines;
 use crate::process::pid_file;
 use crate::process::restart::Verdict;
-use crate::process::spawn::{Exit, Pipes, Supervised};
-use crate::process::stream_lock::StreamLock;
+use crate::process::spawn::Exit;
 use crate::process::watchdog::{Look, Watchdog};
 use nix::sys::signal::Signal;
 use std::io;
@@ -24,20 +22,21 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
         self.fault = None;
         self.log.begin_run();
         self.program.started();
-        let keep = self.place.locks().iter().map(StreamLock::descriptor).collect();
-        let (mut child, pipes) = match Supervised::start(&self.job.command, keep) {
-            Ok(started) => started,
-            Err(e) => return start_failed(&self.job.command, &e),
+        let command = self.next.take().unwrap_or_else(|| self.job.command.clone());
+        let mut running = match self.start(&command) {
+            Ok(running) => running,
+            Err(e) => return start_failed(&command, &e),
         };
-        let identity = child.identity();
-        self.record.child = Some(identity);
-        // Where it cannot be written, that is told with all else of the place that could not.
-        let _ = pid_file::write(&self.place.spots().pid_file, identity.pid);
         self.watchdog =
             Some(Watchdog::new(self.began.elapsed(), self.job.outputs.iter().map(|o| o.label.clone())));
-        self.publish_record(Durability::Synced);
-        let _ = self.target.send(Some((identity.pid, LOOK_FAST)));
-        let (exit, cut) = self.stay_with(&mut child, pipes).await;
+        let mut look = LOOK_FAST;
+        let (exit, cut) = loop {
+            self.is_on_the_air(&running, look);
+            let (exit, cut, successor) = self.stay_with(&mut running).await;
+            let Some(successor) = successor else { break (exit, cut) };
+            self.taken_over(successor.way);
+            (running, look) = (successor.running, LOOK_CALM);
+        };
         let _ = self.target.send(None);
         self.record.child = None;
         self.place.remove_pid_file();
@@ -60,26 +59,34 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
         verdict
     }
 
-    /// Drains, watches and obeys until the program has ended.
+    /// Tells others who publishes now, and looks at the server for it.
+    fn is_on_the_air(&mut self, running: &Running, look: Duration) {
+        let identity = running.child.identity();
+        self.record.child = Some(identity);
+        // Where it cannot be written, that is told with all else of the place that could not.
+        let _ = pid_file::write(&self.place.spots().pid_file, identity.pid);
+        self.publish_record(Durability::Synced);
+        let _ = self.target.send(Some((identity.pid, look)));
+    }
+
+    /// Drains, watches and obeys until the program has ended; with who has taken over from it, if somebody has.
     pub(super) async fn stay_with(
         &mut self,
-        child: &mut Supervised,
-        pipes: Pipes,
-    ) -> (io::Result<Exit>, Option<Cut>) {
-        let mut progress = Lines::new(pipes.out);
-        let (mut log_lines, drain) = log::drain(pipes.err);
+        running: &mut Running,
+    ) -> (io::Result<Exit>, Option<Cut>, Option<Successor>) {
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut cut: Option<Cut> = None;
         let mut stopping: Option<Stopping> = None;
-        let mut progress_open = true;
+        let mut successor: Option<Successor> = None;
+        let Running { child, progress, progress_open, log_lines, drain } = running;
         let exit = loop {
             let escalation = stopping.as_ref().map(Stopping::next);
             tokio::select! {
                 exit = child.ended() => break exit,
-                line = progress.next(), if progress_open => match line {
+                line = progress.next(), if *progress_open => match line {
                     Some(line) => self.progress_line(&line),
-                    None => progress_open = false,
+                    None => *progress_open = false,
                 },
                 Some(line) = log_lines.recv() => {
                     if let Some(fatal) = self.log_line(&line)
@@ -94,18 +101,32 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
                         self.looked(look);
                     }
                 }
+                heard = successor::heard(&mut successor) => {
+                    if self.successor_said(&mut successor, heard) {
+                        child.signal(Signal::SIGKILL);
+                    }
+                }
                 _ = tick.tick() => {
+                    let judged = self.judge(child.identity().pid);
                     if stopping.is_none()
-                        && let Some(why) = self.judge(child.identity().pid)
+                        && successor.is_none()
+                        && let Some(why) = judged.or_else(|| self.make_room())
                     {
                         let (Cut::Stalled(words) | Cut::Slow(words) | Cut::Fatal(_, words)) = &why;
                         self.log.own(&format!("ending the program: {words}"));
+                        stopping = Some(match why {
+                            Cut::Slow(_) => Stopping::broken_off(child),
+                            _ => Stopping::begin(child),
+                        });
                         cut = Some(why);
-                        stopping = Some(Stopping::begin(child));
+                    }
+                    if stopping.is_none() && successor.is_none() {
+                        successor = self.successor(child.identity().pid);
                     }
                     self.record_now_and_then();
                 }
                 Some(asked) = self.control.recv() => {
+                    successor = None;
                     if self.record.order != Order::Stop {
                         self.record.order = Order::Stop;
                         self.log.own("asked to stop");
@@ -123,8 +144,13 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
                 }
             }
         };
+        // One that was not ripe when the old one ended by itself would be a start at the wrong moment.
+        let successor = successor.filter(|successor| successor.is_ripe && cut.is_none());
+        if successor.is_none() {
+            self.declare();
+        }
         // A stray could keep the pipe open; with it gone, what was still to be said has an end.
-        self.end_strays();
+        self.end_strays(successor.as_ref().map(|successor| successor.running.child.identity().pid));
         let last_words = async {
             while let Some(line) = log_lines.recv().await {
                 self.log_line(&line);
@@ -132,7 +158,14 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
         };
         let _ = tokio::time::timeout(Duration::from_secs(2), last_words).await;
         drain.abort();
-        (exit, cut)
+        (exit, cut, successor)
+    }
+
+    /// Whether the program has to end so that another stream finds room.
+    fn make_room(&mut self) -> Option<Cut> {
+        let way = self.mind_the_others()?;
+        self.turn = Some(way);
+        Some(Cut::Slow("another stream of ours needs room".into()))
     }
 
     pub(super) fn progress_line(&mut self, line: &str) {
@@ -212,7 +245,8 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
                 differs
             });
         }
-        if slow_for.is_some_and(|time| time >= STEP_DOWN_AFTER) && !self.job.if_slow.is_empty() {
+        let cheaper = self.job.steps_down && self.job.way.saturating_add(1) < self.job.ways.len();
+        if slow_for.is_some_and(|time| time >= STEP_DOWN_AFTER) && cheaper {
             return assessment.reason.map(Cut::Slow);
         }
         assessment.end.map(Cut::Stalled)

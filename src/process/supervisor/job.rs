@@ -1,6 +1,7 @@
 //! What a supervisor is given, what it must know about its program and the server, and what it tells.
 
 use crate::base::{CommandLine, Kind, secret::Redactor};
+use crate::process::cpu::Load;
 use crate::process::restart::{Verdict, When};
 use crate::process::run_record::RunRecord;
 use crate::process::spawn::Exit;
@@ -35,9 +36,19 @@ pub struct Job {
     /// How to run if the program says that this way does not work here.
     #[serde(default)]
     pub if_unfit: Option<Fallback>,
-    /// How to run if this way is slower than real time: ways that cost less, dearest first. One is taken, once.
+    /// The ways to make the same outputs that the machine may choose from, dearest first, the command's among them; none
+    /// where the way was asked for.
     #[serde(default)]
-    pub if_slow: Vec<Fallback>,
+    pub ways: Vec<Way>,
+    /// Which of them the command is.
+    #[serde(default)]
+    pub way: usize,
+    /// Whether a way that is slower than real time is left for a cheaper one: not where the source may be what is slow.
+    #[serde(default)]
+    pub steps_down: bool,
+    /// Where the streams of this user share the processors.
+    #[serde(default)]
+    pub budget: Option<PathBuf>,
     /// What a person can do about a program that is too slow.
     #[serde(default)]
     pub slow_hint: Option<String>,
@@ -61,6 +72,19 @@ pub struct Fallback {
     pub cost: Option<f64>,
 }
 
+/// A way to make the outputs, with more or less work.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Way {
+    /// What to run.
+    pub command: CommandLine,
+    /// Which, for log and status: `quality fast`.
+    pub words: String,
+    /// CPU-seconds a second that it is thought to cost.
+    pub cost: f64,
+    /// CPUs that must be free for it to be chosen.
+    pub needs: f64,
+}
+
 /// What another look at the source, before the program is started again, found.
 #[derive(Debug)]
 pub enum Seen {
@@ -81,6 +105,8 @@ pub struct Renewal {
     pub source: String,
     /// Width and height of each output, in their order.
     pub sizes: Vec<(u32, u32)>,
+    /// As [`Job::ways`], for this source; the command is the one in the same place as before.
+    pub ways: Vec<Way>,
 }
 
 /// One output of the program.
@@ -122,6 +148,35 @@ pub trait Program {
     fn look_again(&mut self, current: &CommandLine) -> Option<oneshot::Receiver<Seen>> {
         let _ = current;
         None
+    }
+    /// The call that begins now beside the run `child` and takes its names over from it, so that those who watch see no
+    /// more than a keyframe; none if this is not the moment. Asked often.
+    fn successor(&mut self, way: &CommandLine, child: i32) -> Option<CommandLine> {
+        let _ = (way, child);
+        None
+    }
+    /// A line of the successor's stdout, or none several times a tenth of a second: whether the old run is to let go now.
+    fn is_ripe(&mut self, line: Option<&str>, successor: i32) -> bool {
+        let _ = (line, successor);
+        false
+    }
+    /// The successor has taken over.
+    fn taken(&mut self) {}
+    /// What the processors have done over the last seconds, whenever enough of them have passed.
+    fn load(&mut self) -> Option<Load> {
+        None
+    }
+    /// It goes on in this one of its ways.
+    fn goes_on_in(&mut self, way: usize) {
+        let _ = way;
+    }
+    /// The call that takes the stream up where a run was that is ended for it.
+    fn resumed(&mut self, way: &CommandLine) -> CommandLine {
+        way.clone()
+    }
+    /// Whether the server keeps those who watch while one run takes over from another.
+    fn keeps_viewers(&self) -> bool {
+        false
     }
 }
 

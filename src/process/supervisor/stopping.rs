@@ -24,6 +24,13 @@ impl Stopping {
         Stopping { began: Instant::now(), terms: 1 }
     }
 
+    /// Ends it as a crash would: a server that keeps those who watch for whoever comes back does it after that, and not
+    /// after a goodbye.
+    pub(super) fn broken_off(child: &Supervised) -> Stopping {
+        child.signal(Signal::SIGKILL);
+        Stopping { began: Instant::now(), terms: 3 }
+    }
+
     /// When the next step is due.
     pub(super) fn next(&self) -> Instant {
         match self.terms {

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::base::secret::Redactor;
+use crate::process::budget;
+use crate::process::cpu::Load;
 use crate::process::pid_file;
 use crate::process::restart::When;
 use crate::process::spawn::Exit;
@@ -20,6 +22,8 @@ struct Script {
     /// Whether a look takes for ever.
     blind: Option<oneshot::Sender<Seen>>,
     endless: bool,
+    /// Whether a better way may take over; it is ripe when it says so.
+    succeeds: bool,
 }
 
 impl Program for Script {
@@ -47,6 +51,22 @@ impl Program for Script {
             (Some(9), _) => Verdict::Permanent(Kind::Input, recent.last().cloned().unwrap_or_default()),
             _ => Verdict::Transient(exit.to_string()),
         }
+    }
+
+    fn successor(&mut self, way: &CommandLine, _child: i32) -> Option<CommandLine> {
+        self.succeeds.then(|| way.clone())
+    }
+
+    fn is_ripe(&mut self, line: Option<&str>, _successor: i32) -> bool {
+        line == Some("RIPE")
+    }
+
+    fn load(&mut self) -> Option<Load> {
+        Some(Load { cpus: 2.0, busy: 0.0 })
+    }
+
+    fn keeps_viewers(&self) -> bool {
+        true
     }
 
     fn look_again(&mut self, _current: &CommandLine) -> Option<oneshot::Receiver<Seen>> {
@@ -100,7 +120,10 @@ impl Bench {
             endpoint: "nowhere".into(),
             redactor: Redactor::new(),
             if_unfit: None,
-            if_slow: Vec::new(),
+            ways: Vec::new(),
+            way: 0,
+            steps_down: true,
+            budget: None,
             slow_hint: None,
             cost: None,
             unwatched: false,
@@ -125,8 +148,9 @@ impl Bench {
         let looker = Counting(Arc::new(AtomicU64::new(0)));
         let supervised =
             supervise(self.job.clone(), place, script, looker, control, |event| act(event, &ask));
-        let ended =
-            tokio::time::timeout(Duration::from_secs(60), supervised).await.expect("the supervisor ends");
+        let ended = tokio::time::timeout(Duration::from_secs(60), supervised)
+            .await
+            .unwrap_or_else(|_| panic!("the supervisor ends: {}", self.log()));
         // A test beside this one may be starting a program: until that has become one, it holds what we held.
         let free = async {
             while stream_lock::is_held(&self.job.lock) {
@@ -301,16 +325,40 @@ async fn secrets_do_not_reach_log_or_record() {
     assert!(!records.contains("hunter22"));
 }
 
+fn script(script: &str) -> CommandLine {
+    let mut command = CommandLine::new("/bin/sh");
+    command.args(["-c", script]);
+    command
+}
+
+fn way(text: &str, words: &str, cost: f64) -> Way {
+    Way { command: script(text), words: words.into(), cost, needs: cost }
+}
+
 #[tokio::test]
-async fn what_does_not_work_here_or_is_too_slow_goes_on_in_another_way() {
-    let other = |script: &str, words: &str| {
-        let mut command = CommandLine::new("/bin/sh");
-        command.args(["-c", script]);
-        Some(Fallback { command, words: words.into(), cost: Some(0.5) })
-    };
+async fn what_does_not_work_here_goes_on_in_another_way() {
     let mut bench = Bench::new("exit 7");
-    bench.job.if_unfit = other("exit 8", "went on with x264");
-    bench.job.if_slow = other(BEATS, "went on at fast").into_iter().collect();
+    let words = "went on with x264".to_string();
+    bench.job.if_unfit = Some(Fallback { command: script(BEATS), words, cost: Some(0.5) });
+    let ended = bench
+        .run(|event, ask| {
+            if live(event) {
+                let _ = ask.try_send(Control::Stop);
+            }
+        })
+        .await;
+    assert_eq!(ended.failure, None);
+    assert!(bench.log().contains("no free session: went on with x264"), "{}", bench.log());
+    // It is taken once; without another one the end is what it was.
+    let ended = Bench::new("exit 7").run(|_, _| ()).await;
+    assert_eq!((ended.failure, ended.reason.as_deref()), (Some(7), Some("no free session")));
+}
+
+#[tokio::test]
+async fn what_is_too_slow_goes_on_in_a_cheaper_way() {
+    let mut bench = Bench::new("exit 8");
+    bench.job.ways = vec![way("exit 8", "best", 2.0), way("exit 8", "fast", 1.0), way(BEATS, "fastest", 0.5)];
+    bench.job.cost = Some(2.0);
     let mut told = None;
     let ended = bench
         .run(|event, ask| {
@@ -324,19 +372,64 @@ async fn what_does_not_work_here_or_is_too_slow_goes_on_in_another_way() {
         .await;
     assert_eq!(ended.failure, None);
     let (why, cost, argv) = told.expect("live");
-    assert_eq!((why.as_str(), cost), ("half the speed: went on at fast", Some(0.5)));
+    assert_eq!((why.as_str(), cost), ("half the speed: went on at fastest", Some(0.5)));
     assert!(argv.last().unwrap().contains("sleep 0.05"), "{argv:?}");
-    assert!(bench.log().contains("no free session: went on with x264"), "{}", bench.log());
-    // Each way is taken once; without another one the end is what it was.
-    let ended = Bench::new("exit 7").run(|_, _| ()).await;
-    assert_eq!((ended.failure, ended.reason.as_deref()), (Some(7), Some("no free session")));
+    // Where there is no cheaper one, it is tried again as it is.
+    let mut bench = Bench::new("exit 8");
+    bench.job.when = When::Never;
+    let ended = bench.run(|_, _| ()).await;
+    assert_eq!(ended.reason.as_deref(), Some("half the speed"));
+}
+
+#[tokio::test]
+async fn a_successor_takes_over_and_one_that_fails_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    // The last line of a successor that is ripe.
+    let ripe = "n=0; while :; do n=$((n+1)); echo $n; test $n = 3 && echo RIPE; sleep 0.05; done";
+    for (better, taken) in [(ripe, true), ("echo 'no room' >&2; exit 5", false)] {
+        let budget = dir.path().join(format!("run-{taken}/budget.json"));
+        let mut bench = Bench::new(BEATS);
+        bench.job.ways = vec![way(better, "balanced", 0.002), way(BEATS, "fastest", 0.001)];
+        (bench.job.way, bench.job.cost) = (1, Some(0.001));
+        bench.job.budget = Some(budget.clone());
+        let mut children = Vec::new();
+        let mut states = Vec::new();
+        let ended = bench
+            .run_with(Script { succeeds: true, ..Script::default() }, |event, ask| {
+                let Event::Update(record) = event else { return };
+                states.push(record.state);
+                children.extend(record.child);
+                children.dedup();
+                let shares = budget::read(&budget);
+                let told = bench.log();
+                let done = match taken {
+                    true => children.len() == 2 && shares.iter().any(|share| share.way == 0),
+                    false => told.contains("is not taken") && shares.iter().all(|share| share.way == 1),
+                };
+                if done && record.state == State::Live {
+                    let _ = ask.try_send(Control::Stop);
+                }
+            })
+            .await;
+        assert_eq!(ended.failure, None);
+        let log = bench.log();
+        assert_eq!(log.contains("went on at balanced"), taken, "{log}");
+        assert_eq!(log.contains("no room"), !taken, "{log}");
+        let first = states.iter().position(|state| *state == State::Live).unwrap();
+        let after: Vec<State> = states[first..].to_vec();
+        assert!(
+            after.iter().all(|s| matches!(s, State::Live | State::Stopping | State::Finished)),
+            "{after:?}"
+        );
+    }
 }
 
 #[tokio::test]
 async fn a_source_that_became_another_is_run_in_another_way() {
     let mut command = CommandLine::new("/bin/sh");
     command.args(["-c", BEATS]);
-    let renewal = Renewal { command, source: "a smaller script".into(), sizes: vec![(640, 360)] };
+    let renewal =
+        Renewal { command, source: "a smaller script".into(), sizes: vec![(640, 360)], ways: vec![] };
     let looks = vec![Seen::Absent("nobody is there".into()), Seen::Changed(Box::new(renewal))];
     let bench = Bench::new("exit 1");
     let mut absent = None;

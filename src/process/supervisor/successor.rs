@@ -1,0 +1,160 @@
+//! A program on the air, and one that is about to take over from it.
+
+use super::log;
+use super::{Program, Supervisor};
+use crate::base::CommandLine;
+use crate::process::child_log::Lines;
+use crate::process::spawn::{Exit, Pipes, Supervised};
+use crate::process::stream_lock::StreamLock;
+use crate::process::supervisor::Event;
+use std::io;
+use std::time::Duration;
+use tokio::net::unix::pipe;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+
+/// How often a successor is looked at whose lines do not tell when it is ripe.
+const LOOK: Duration = Duration::from_millis(10);
+/// One that has not taken over after this time is given up.
+const LONGEST: Duration = Duration::from_secs(20);
+
+/// A program with what it says.
+pub(super) struct Running {
+    pub(super) child: Supervised,
+    pub(super) progress: Lines<pipe::Receiver>,
+    pub(super) progress_open: bool,
+    pub(super) log_lines: mpsc::Receiver<String>,
+    pub(super) drain: JoinHandle<()>,
+}
+
+impl Running {
+    pub(super) fn new((child, pipes): (Supervised, Pipes)) -> Running {
+        let (log_lines, drain) = log::drain(pipes.err);
+        Running { child, progress: Lines::new(pipes.out), progress_open: true, log_lines, drain }
+    }
+}
+
+/// What is heard of a successor.
+pub(super) enum Heard {
+    /// A line of its stdout.
+    Progress(String),
+    /// A line of its log.
+    Log(String),
+    /// It has ended.
+    Ended(io::Result<Exit>),
+    /// Nothing for a moment.
+    Nothing,
+}
+
+/// One that is about to take over.
+pub(super) struct Successor {
+    pub(super) running: Running,
+    /// The way it is made in.
+    pub(super) way: usize,
+    /// The old one has been told to let go.
+    pub(super) is_ripe: bool,
+    began: Instant,
+    last_words: Option<String>,
+}
+
+impl Successor {
+    async fn heard(&mut self) -> Heard {
+        let running = &mut self.running;
+        tokio::select! {
+            exit = running.child.ended() => Heard::Ended(exit),
+            line = running.progress.next(), if running.progress_open => match line {
+                Some(line) => Heard::Progress(line),
+                None => {
+                    running.progress_open = false;
+                    Heard::Nothing
+                }
+            },
+            Some(line) = running.log_lines.recv() => Heard::Log(line),
+            () = sleep(LOOK) => Heard::Nothing,
+        }
+    }
+}
+
+/// What is heard of a successor, if there is one; otherwise it is never heard.
+pub(super) async fn heard(successor: &mut Option<Successor>) -> Heard {
+    match successor {
+        Some(successor) => successor.heard().await,
+        None => std::future::pending().await,
+    }
+}
+
+impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
+    /// Starts a call with our locks.
+    pub(super) fn start(&self, command: &CommandLine) -> io::Result<Running> {
+        let keep = self.place.locks().iter().map(StreamLock::descriptor).collect();
+        Supervised::start(command, keep).map(Running::new)
+    }
+
+    /// The successor for the way that waits, if this is its moment and the room for it is still there.
+    pub(super) fn successor(&mut self, child: i32) -> Option<Successor> {
+        let way = self.sharing.waiting?;
+        let command = self.job.ways.get(way)?.command.clone();
+        let command = self.program.successor(&command, child)?;
+        self.sharing.waiting = None;
+        if !self.claim(way) {
+            return None;
+        }
+        match self.start(&command) {
+            Ok(running) => {
+                self.log.own(&format!("there is room again: beginning {}", self.way_words(way)));
+                Some(Successor { running, way, is_ripe: false, began: Instant::now(), last_words: None })
+            }
+            Err(e) => {
+                self.log.own(&format!("cannot begin {}: {e}", self.way_words(way)));
+                self.declare();
+                None
+            }
+        }
+    }
+
+    /// Takes in what is heard of a successor; true if the old one is to let go now. One that fails is given up, and all
+    /// stays as it was.
+    pub(super) fn successor_said(&mut self, successor: &mut Option<Successor>, heard: Heard) -> bool {
+        let Some(next) = successor.as_mut() else { return false };
+        let pid = next.running.child.identity().pid;
+        let failed = match heard {
+            Heard::Ended(Ok(exit)) => Some(exit.to_string()),
+            Heard::Ended(Err(e)) => Some(e.to_string()),
+            _ if next.is_ripe => return false,
+            _ if next.began.elapsed() >= LONGEST => Some("has not got going".into()),
+            Heard::Log(line) => {
+                next.last_words = Some(line);
+                None
+            }
+            Heard::Progress(line) => {
+                next.is_ripe = self.program.is_ripe(Some(&line), pid);
+                None
+            }
+            Heard::Nothing => {
+                next.is_ripe = self.program.is_ripe(None, pid);
+                None
+            }
+        };
+        if let Some(why) = failed {
+            let words = next.last_words.take().map(|line| format!(": {line}")).unwrap_or_default();
+            self.log.own(&format!("{} is not taken: the program {why}{words}", self.way_words(next.way)));
+            *successor = None;
+            self.declare();
+            return false;
+        }
+        next.is_ripe
+    }
+
+    /// The successor is on the air.
+    pub(super) fn taken_over(&mut self, way: usize) {
+        let now = self.began.elapsed();
+        self.program.taken();
+        if let Some(dog) = self.watchdog.as_mut() {
+            dog.taken_over(now);
+        }
+        self.log.begin_run();
+        self.go_on_in(way);
+        self.log.own(&format!("went on at {}", self.way_words(way)));
+    }
+}
