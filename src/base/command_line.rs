@@ -6,23 +6,23 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-/// What a program reads from its standard input: one line, again and again.
+/// What a program reads from its standard input: some lines, again and again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Repeated {
     #[serde(with = "wire_text")]
-    line: OsString,
+    lines: OsString,
     times: usize,
 }
 
 impl Repeated {
-    /// `line`, which has no line break, `times` times.
-    pub fn new(line: impl Into<OsString>, times: usize) -> Repeated {
-        Repeated { line: line.into(), times }
+    /// `lines`, without a line break at their end, `times` times.
+    pub fn new(lines: impl Into<OsString>, times: usize) -> Repeated {
+        Repeated { lines: lines.into(), times }
     }
 
-    /// The line as people see it.
-    pub fn line(&self) -> String {
-        self.line.to_string_lossy().into_owned()
+    /// The lines as people see them.
+    pub fn lines(&self) -> String {
+        self.lines.to_string_lossy().into_owned()
     }
 
     /// How often it comes.
@@ -32,7 +32,7 @@ impl Repeated {
 
     /// All of it.
     pub fn bytes(&self) -> Vec<u8> {
-        [self.line.as_bytes(), b"\n"].concat().repeat(self.times)
+        [self.lines.as_bytes(), b"\n"].concat().repeat(self.times)
     }
 }
 
@@ -129,7 +129,11 @@ impl CommandLine {
     /// A line that a POSIX shell reads back as exactly this command, secrets masked.
     pub fn shell_line(&self) -> String {
         let mut line = match self.stdin() {
-            Some(stdin) => format!("yes {} | head -n {} | ", quoted(&stdin.line()), stdin.times),
+            Some(stdin) => {
+                let lines = stdin.lines();
+                let all = lines.split('\n').count().saturating_mul(stdin.times);
+                format!("yes {} | head -n {all} | ", quoted(&lines))
+            }
             None => String::new(),
         };
         line.push_str(&quoted(&self.program.to_string_lossy()));
@@ -246,7 +250,7 @@ mod tests {
         let json = serde_json::to_string(&command).unwrap();
         assert_eq!(serde_json::from_str::<CommandLine>(&json).unwrap(), command);
         let mut command = CommandLine::new("cat");
-        command.arg(Argument::reading("-", Repeated::new("it's $x", 3)));
+        command.arg(Argument::reading("-", Repeated::new("it's $x\nand more", 3)));
         let output = std::process::Command::new("sh").arg("-c").arg(command.shell_line()).output().unwrap();
         assert_eq!(output.stdout, command.stdin().unwrap().bytes());
     }

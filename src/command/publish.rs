@@ -188,7 +188,7 @@ fn dry_run(context: &Context, command: &CommandLine) -> Outcome<u8> {
     if context.console.json {
         let argv: Vec<String> =
             std::iter::once(command.program.display().to_string()).chain(command.shown_args()).collect();
-        let stdin = command.stdin().map(|s| json!({"line": s.line(), "times": s.times()}));
+        let stdin = command.stdin().map(|s| json!({"lines": s.lines(), "times": s.times()}));
         context.console.object(&json!({"schema": "msconv.dry_run/1", "argv": argv, "stdin": stdin}))?;
     } else {
         context.console.data(&command.shell_line())?;

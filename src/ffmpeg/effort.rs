@@ -75,8 +75,9 @@ pub fn chosen(
         ));
     }
     if cost > power.free {
+        let until = if cost <= power.most { " until others let go" } else { "" };
         chosen.warnings.push(format!(
-            "it may fall behind: about {} CPUs are needed and {} are free",
+            "it may fall behind{until}: about {} CPUs are needed and {} are free",
             short(cost),
             short(power.free)
         ));

@@ -50,7 +50,7 @@ pub fn way(path: &Path, report: &Report, copied: bool, can_list: bool) -> Repeat
 pub fn arguments(path: &Path, repeat: Option<Repeat>) -> Vec<Argument> {
     let plain = |args: &[&str]| args.iter().map(|a| Argument::plain(*a)).collect::<Vec<_>>();
     match repeat {
-        Some(Repeat::Reopen(times)) => [plain(&["-stream_loop", "-1"]), listed(path, times)].concat(),
+        Some(Repeat::Reopen(times)) => [plain(&["-stream_loop", "-1"]), listed(path, times, None)].concat(),
         other => {
             let mut args = plain(&["-protocol_whitelist", "file"]);
             if other == Some(Repeat::Rewind) {
@@ -63,11 +63,16 @@ pub fn arguments(path: &Path, repeat: Option<Repeat>) -> Vec<Argument> {
     }
 }
 
-/// The arguments that open a list which names `path` so often.
-pub fn listed(path: &Path, times: usize) -> Vec<Argument> {
+/// The arguments that open a list which names `path` so often. A list can be entered in the middle only where it tells the
+/// length of each file, in seconds.
+pub fn listed(path: &Path, times: usize, length: Option<f64>) -> Vec<Argument> {
     let args = ["-protocol_whitelist", "file,pipe", "-f", "concat", "-safe", "0", "-i"];
     let mut args: Vec<Argument> = args.into_iter().map(Argument::from).collect();
-    args.push(Argument::reading("pipe:0", Repeated::new(entry(path), times)));
+    let mut lines = entry(path);
+    if let Some(length) = length {
+        lines.push(format!("\nduration {length:.6}"));
+    }
+    args.push(Argument::reading("pipe:0", Repeated::new(lines, times)));
     args
 }
 

@@ -27,8 +27,8 @@ pub fn eager(command: &CommandLine) -> CommandLine {
 }
 
 /// The same call, taking the file up `seconds` behind its beginning; `None` if it reads it in a way that cannot be
-/// entered there.
-pub fn from(command: &CommandLine, path: &Path, seconds: f64) -> Option<CommandLine> {
+/// entered there. `round` is how long the file is, where that is known.
+pub fn from(command: &CommandLine, path: &Path, seconds: f64, round: Option<f64>) -> Option<CommandLine> {
     let at = command.args.iter().position(|arg| arg.text() == "-i")?;
     let (head, tail) = (command.args.get(..at)?, command.args.get(at.checked_add(2)?..)?);
     let is_file = command.args.get(at.checked_add(1)?)? == &Argument::plain(file_url(path));
@@ -51,7 +51,7 @@ pub fn from(command: &CommandLine, path: &Path, seconds: f64) -> Option<CommandL
                 }
             }
             input.extend([Argument::from("-ss"), place.into()]);
-            input.extend(loop_input::listed(path, ROUNDS));
+            input.extend(loop_input::listed(path, ROUNDS, Some(round?)));
         }
         None => {
             input.extend([Argument::from("-ss"), place.into()]);
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn a_file_is_taken_up_where_it_is() {
         let path = Path::new("/a.mp4");
-        let of = |repeat| from(&reading(repeat), path, 12.5).unwrap();
+        let of = |repeat| from(&reading(repeat), path, 12.5, Some(20.0)).unwrap();
         let once = of(None).shell_line();
         assert!(
             once.contains("-re -protocol_whitelist file -ss 12.500 -i file:/a.mp4 -filter_complex"),
@@ -117,7 +117,11 @@ mod tests {
         for repeat in [Repeat::Rewind, Repeat::Reopen(5)] {
             let command = of(Some(repeat));
             let line = command.shell_line();
-            assert_eq!(command.stdin().unwrap().times(), ROUNDS);
+            let list = command.stdin().unwrap();
+            assert_eq!(
+                (list.times(), list.lines().as_str()),
+                (ROUNDS, "file file:/a.mp4\nduration 20.000000")
+            );
             assert!(
                 line.contains(
                     "-re -ss 12.500 -protocol_whitelist file,pipe -f concat -safe 0 -i pipe:0 -filter_complex"
@@ -129,6 +133,6 @@ mod tests {
         }
         let mut live = CommandLine::new("ffmpeg");
         live.args(["-i", "rtmp://h/live/x", "-f", "tee"]);
-        assert_eq!(from(&live, path, 1.0), None);
+        assert_eq!(from(&live, path, 1.0, None), None);
     }
 }

@@ -139,16 +139,17 @@ impl Handover {
         }
     }
 
-    /// The call that begins now beside the run `child` and takes over from it; none if this is not the moment.
-    pub fn successor(&mut self, way: &CommandLine, child: i32) -> Option<CommandLine> {
+    /// The call that begins now `beside` the run `child`, or in its place, and takes over from it; none if this is not the
+    /// moment.
+    pub fn successor(&mut self, way: &CommandLine, child: i32, beside: bool) -> Option<CommandLine> {
         let command = match &self.what.source {
             Kind::Single => return None,
             Kind::Live => way.clone(),
             Kind::File { path, round, repeated, enterable } => {
-                let far = !repeated || round.is_none_or(|round| round > FAR);
+                let far = !repeated || round.is_some_and(|round| round > FAR);
                 if *enterable && far {
                     self.successor = self.place() + LEAD;
-                    taking_over::from(way, path, self.successor)?
+                    taking_over::from(way, path, self.successor, *round)?
                 } else if *repeated && self.seam.passed(path, child, self.place() + LOOKED_AHEAD, *round) {
                     self.successor = 0.0;
                     way.clone()
@@ -158,6 +159,9 @@ impl Handover {
             }
         };
         (self.parser, self.told) = (Parser::default(), 0.0);
+        if !beside {
+            self.next = self.successor;
+        }
         Some(taking_over::eager(&command))
     }
 
@@ -188,9 +192,9 @@ impl Handover {
     /// The call that takes a stream up again that was ended for it, where it was.
     pub fn resumed(&mut self, way: &CommandLine) -> CommandLine {
         let entered = match &self.what.source {
-            Kind::File { path, enterable: true, .. } => {
+            Kind::File { path, enterable: true, round, .. } => {
                 let place = self.place();
-                taking_over::from(way, path, place).map(|command| (command, place))
+                taking_over::from(way, path, place, *round).map(|command| (command, place))
             }
             _ => None,
         };
@@ -267,21 +271,21 @@ mod tests {
 
     #[test]
     fn what_is_live_is_taken_over_at_once_and_a_device_never() {
-        assert!(of(Kind::Live, None).successor(&way(), 1).is_some());
-        assert!(of(Kind::Single, None).successor(&way(), 1).is_none());
+        assert!(of(Kind::Live, None).successor(&way(), 1, true).is_some());
+        assert!(of(Kind::Single, None).successor(&way(), 1, true).is_none());
     }
 
     #[test]
     fn a_long_file_is_entered_where_it_is() {
         let mut long = of(file(600.0, true, true), Some(2));
         long.beats(Duration::from_secs(1210));
-        let line = long.successor(&way(), -1).unwrap().shell_line();
+        let line = long.successor(&way(), -1, true).unwrap().shell_line();
         assert!(line.contains("-ss 10.500"), "{line}");
         long.taken();
         long.beats(Duration::from_secs(5));
         assert!((long.place() - 15.5).abs() < 1e-9);
         let mut copied = of(file(600.0, true, false), None);
-        assert!(copied.successor(&way(), -1).is_none(), "its seam is waited for");
+        assert!(copied.successor(&way(), -1, true).is_none(), "its seam is waited for");
         let mut once = of(file(60.0, false, true), Some(2));
         once.beats(Duration::from_secs(20));
         assert!(once.resumed(&way()).shell_line().contains("-ss 20.000"));

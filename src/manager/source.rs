@@ -199,7 +199,7 @@ pub fn probe(source: &Source, ffprobe: &Path, capability: &Capability) -> Result
             .hint("name a film or a recording")
             .into());
     }
-    decoding::checked((source, &named()), ffprobe, capability, report, (&output.stdout, &words))
+    Ok(decoding::checked((source, &named()), ffprobe, capability, report, (&output.stdout, &words))?)
 }
 
 /// The packets of a file's picture; `None` if they cannot all be read within 3 s, or the file has more than 4 GiB, so

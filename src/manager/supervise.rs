@@ -271,8 +271,8 @@ impl Program for Ffmpeg {
         self.replanning.as_ref().filter(|_| self.doubtful).map(|replanning| replanning.look(current))
     }
 
-    fn successor(&mut self, way: &CommandLine, child: i32) -> Option<CommandLine> {
-        self.handover.successor(way, child)
+    fn successor(&mut self, way: &CommandLine, child: i32, beside: bool) -> Option<CommandLine> {
+        self.handover.successor(way, child, beside)
     }
 
     fn is_ripe(&mut self, line: Option<&str>, successor: i32) -> bool {

@@ -117,10 +117,15 @@ pub const PLANNED: f64 = 0.85;
 
 /// CPUs that `own` may count on now: what is planned with, less what our other streams take and what strangers keep busy.
 pub fn free(shares: &[Share], own: &Share, load: Load) -> f64 {
-    let others: f64 = taken(shares.iter().filter(|share| !share.same_stream(own)));
+    load.cpus * PLANNED - others(shares, own, load)
+}
+
+/// CPUs that all others take: our other streams, and strangers.
+pub fn others(shares: &[Share], own: &Share, load: Load) -> f64 {
+    let ours: f64 = taken(shares.iter().filter(|share| !share.same_stream(own)));
     // What is seen to be busy holds our own streams too.
-    let strangers = (load.busy - others - own.cost()).max(0.0);
-    load.cpus * PLANNED - others - strangers
+    let strangers = (load.busy - ours - own.cost()).max(0.0);
+    ours + strangers
 }
 
 /// Sum of what these streams cost.

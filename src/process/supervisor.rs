@@ -68,7 +68,7 @@ pub async fn supervise<P: Program, L: Looker>(
         by_hand: false,
         sharing: Sharing::default(),
         turn: None,
-        next: None,
+        next_call: None,
         job,
         place,
         program,
@@ -159,10 +159,10 @@ struct Supervisor<P, F> {
     fault: Option<String>,
     by_hand: bool,
     sharing: Sharing,
-    /// The way that the program was ended for.
-    turn: Option<usize>,
+    /// The way that the program was ended for, and whether it is a better one.
+    turn: Option<(usize, bool)>,
     /// The call of the next start, where it is another than that of all later ones.
-    next: Option<CommandLine>,
+    next_call: Option<CommandLine>,
 }
 
 /// The stream was told to stop.
@@ -184,7 +184,7 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
     async fn run(&mut self) -> Ended {
         let mut again = false;
         loop {
-            let absent = match self.look_again(again && self.next.is_none()).await {
+            let absent = match self.look_again(again && self.next_call.is_none()).await {
                 Ok(absent) => absent,
                 Err(Stopped) => return self.ended(None, None),
             };
@@ -232,13 +232,19 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
                 format!("{why}: {}", other.words)
             }
             Verdict::Slow(why) => {
-                let Some(way) = turn.or_else(|| self.cheaper_way()) else { return false };
+                let cheaper = || self.cheaper_way().map(|way| (way, false));
+                let Some((way, better)) = turn.or_else(cheaper) else { return false };
                 if turn.is_none() {
                     self.sharing.was_too_slow();
                 }
                 self.go_on_in(way);
-                self.next = Some(self.program.resumed(&self.job.command));
-                format!("{why}: went on at {}", self.way_words(way))
+                let told = format!("{why}: went on at {}", self.way_words(way));
+                if better {
+                    self.log.own(&told);
+                    return true;
+                }
+                self.next_call = Some(self.program.resumed(&self.job.command));
+                told
             }
             _ => return false,
         };

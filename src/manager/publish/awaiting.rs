@@ -53,7 +53,7 @@ fn attempt(
     // Where there is no thread to be had, the sender is gone.
     let _ = std::thread::Builder::new()
         .name("prepare".into())
-        .spawn(move || tell.send(prepare(&settings, &environment, request)));
+        .spawn(move || drop(tell.send(prepare(&settings, &environment, request))));
     told
 }
 

@@ -1,7 +1,7 @@
 //! One run of the program: started, drained, judged, and ended where it must be.
 
 use super::stopping::Stopping;
-use super::successor::{self, Running, Successor};
+use super::successor::{self, Next, Running, Successor};
 use super::{Control, Cut, Event, LOOK_CALM, LOOK_FAST, Meaning, Program, STEP_DOWN_AFTER, Supervisor, TICK};
 use crate::base::atomic_file::Durability;
 use crate::base::{CommandLine, Kind, clock};
@@ -22,7 +22,7 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
         self.fault = None;
         self.log.begin_run();
         self.program.started();
-        let command = self.next.take().unwrap_or_else(|| self.job.command.clone());
+        let command = self.next_call.take().unwrap_or_else(|| self.job.command.clone());
         let mut running = match self.start(&command) {
             Ok(running) => running,
             Err(e) => return start_failed(&command, &e),
@@ -110,7 +110,7 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
                     let judged = self.judge(child.identity().pid);
                     if stopping.is_none()
                         && successor.is_none()
-                        && let Some(why) = judged.or_else(|| self.make_room())
+                        && let Some(why) = judged
                     {
                         let (Cut::Stalled(words) | Cut::Slow(words) | Cut::Fatal(_, words)) = &why;
                         self.log.own(&format!("ending the program: {words}"));
@@ -121,7 +121,14 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
                         cut = Some(why);
                     }
                     if stopping.is_none() && successor.is_none() {
-                        successor = self.successor(child.identity().pid);
+                        match self.next(child.identity().pid) {
+                            Some(Next::Beside(next)) => successor = Some(*next),
+                            Some(Next::Instead(why)) => {
+                                cut = Some(Cut::Slow(why.into()));
+                                stopping = Some(Stopping::broken_off(child));
+                            }
+                            None => {}
+                        }
                     }
                     self.record_now_and_then();
                 }
@@ -159,13 +166,6 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
         let _ = tokio::time::timeout(Duration::from_secs(2), last_words).await;
         drain.abort();
         (exit, cut, successor)
-    }
-
-    /// Whether the program has to end so that another stream finds room.
-    fn make_room(&mut self) -> Option<Cut> {
-        let way = self.mind_the_others()?;
-        self.turn = Some(way);
-        Some(Cut::Slow("another stream of ours needs room".into()))
     }
 
     pub(super) fn progress_line(&mut self, line: &str) {

@@ -149,10 +149,10 @@ pub trait Program {
         let _ = current;
         None
     }
-    /// The call that begins now beside the run `child` and takes its names over from it, so that those who watch see no
-    /// more than a keyframe; none if this is not the moment. Asked often.
-    fn successor(&mut self, way: &CommandLine, child: i32) -> Option<CommandLine> {
-        let _ = (way, child);
+    /// The call that begins now `beside` the run `child`, or in its place, and takes its names over, so that those who
+    /// watch see no more than a keyframe; none if this is not the moment. Asked often.
+    fn successor(&mut self, way: &CommandLine, child: i32, beside: bool) -> Option<CommandLine> {
+        let _ = (way, child, beside);
         None
     }
     /// A line of the successor's stdout, or none several times a tenth of a second: whether the old run is to let go now.

@@ -47,6 +47,14 @@ pub(super) enum Heard {
     Nothing,
 }
 
+/// How another way begins.
+pub(super) enum Next {
+    /// Beside the one that is on the air.
+    Beside(Box<Successor>),
+    /// In its place, because of this.
+    Instead(&'static str),
+}
+
 /// One that is about to take over.
 pub(super) struct Successor {
     pub(super) running: Running,
@@ -91,23 +99,54 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
         Supervised::start(command, keep).map(Running::new)
     }
 
-    /// The successor for the way that waits, if this is its moment and the room for it is still there.
-    pub(super) fn successor(&mut self, child: i32) -> Option<Successor> {
+    /// What comes after the one on the air, if something does: a cheaper way at once where another stream needs room, or
+    /// the better way that waits, if this is its moment and the room for it is still there.
+    pub(super) fn next(&mut self, child: i32) -> Option<Next> {
+        let Some(way) = self.mind_the_others() else { return self.better(child) };
+        let why = "another stream of ours needs room";
+        if !self.sharing.beside_failed
+            && let Some(way_command) = self.job.ways.get(way).map(|way| way.command.clone())
+            && let Some(command) = self.program.successor(&way_command, child, true)
+            && let Some(successor) = self.beside(way, &command, why)
+        {
+            return Some(Next::Beside(Box::new(successor)));
+        }
+        self.turn = Some((way, false));
+        Some(Next::Instead(why))
+    }
+
+    /// The better way that waits. Where the machine does not carry both at once it begins in the place of the other one,
+    /// which would only fall behind beside it.
+    fn better(&mut self, child: i32) -> Option<Next> {
+        let why = "there is room again";
         let way = self.sharing.waiting?;
         let command = self.job.ways.get(way)?.command.clone();
-        let command = self.program.successor(&command, child)?;
+        let beside = self.carries_both(way);
+        let command = self.program.successor(&command, child, beside)?;
         self.sharing.waiting = None;
         if !self.claim(way) {
             return None;
         }
-        match self.start(&command) {
+        if !beside {
+            (self.turn, self.next_call) = (Some((way, true)), Some(command));
+            return Some(Next::Instead(why));
+        }
+        let successor = self.beside(way, &command, why);
+        if successor.is_none() {
+            self.declare();
+        }
+        successor.map(Box::new).map(Next::Beside)
+    }
+
+    /// Starts one that shall take over.
+    fn beside(&mut self, way: usize, command: &CommandLine, why: &str) -> Option<Successor> {
+        match self.start(command) {
             Ok(running) => {
-                self.log.own(&format!("there is room again: beginning {}", self.way_words(way)));
+                self.log.own(&format!("{why}: beginning {}", self.way_words(way)));
                 Some(Successor { running, way, is_ripe: false, began: Instant::now(), last_words: None })
             }
             Err(e) => {
                 self.log.own(&format!("cannot begin {}: {e}", self.way_words(way)));
-                self.declare();
                 None
             }
         }
@@ -140,6 +179,7 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
             let words = next.last_words.take().map(|line| format!(": {line}")).unwrap_or_default();
             self.log.own(&format!("{} is not taken: the program {why}{words}", self.way_words(next.way)));
             *successor = None;
+            self.sharing.beside_failed = true;
             self.declare();
             return false;
         }

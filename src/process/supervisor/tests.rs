@@ -53,7 +53,7 @@ impl Program for Script {
         }
     }
 
-    fn successor(&mut self, way: &CommandLine, _child: i32) -> Option<CommandLine> {
+    fn successor(&mut self, way: &CommandLine, _child: i32, _beside: bool) -> Option<CommandLine> {
         self.succeeds.then(|| way.clone())
     }
 
