@@ -15,6 +15,7 @@ pub struct Look {
     busy: f64,
     own: f64,
     yielding: Yielding,
+    nice: i32,
 }
 
 /// What was seen, in processors.
@@ -30,8 +31,10 @@ impl Look {
     /// Begins to look; `None` where the system does not tell.
     pub fn begin() -> Option<Look> {
         let allowed = allowed(&std::fs::read_to_string("/proc/self/status").ok()?);
-        let busy = busy(&std::fs::read_to_string("/proc/stat").ok()?, &allowed, niced())?;
-        Some(Look { began: Instant::now(), allowed, busy, own: own_time(), yielding: Yielding::now() })
+        let nice = nice();
+        let busy = busy(&std::fs::read_to_string("/proc/stat").ok()?, &allowed, nice > 0)?;
+        let (own, yielding) = (own_time(), Yielding::now(nice));
+        Some(Look { began: Instant::now(), allowed, busy, own, yielding, nice })
     }
 
     /// How many processors we may use.
@@ -50,7 +53,8 @@ impl Look {
         if let Some(missing) = SHORTEST.checked_sub(self.began.elapsed()) {
             std::thread::sleep(missing);
         }
-        let busy = busy(&std::fs::read_to_string("/proc/stat").ok()?, &self.allowed, niced())? - self.busy;
+        let now = busy(&std::fs::read_to_string("/proc/stat").ok()?, &self.allowed, self.nice > 0)?;
+        let busy = now - self.busy;
         let seconds = self.began.elapsed().as_secs_f64();
         let cpus = self.allowed.len().max(1) as f64;
         let others = busy - (own_time() - self.own) - self.yielding.since(ticks()?);
@@ -59,10 +63,10 @@ impl Look {
     }
 }
 
-/// Whether we are niced ourselves: then niced work does not give way to us, and counts.
-fn niced() -> bool {
+/// Our own niceness. To whoever is niced not all niced work gives way.
+fn nice() -> i32 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    super::yielding::of(&stat).is_some_and(|task| task.nice > 0)
+    super::yielding::of(&stat).map_or(0, |task| task.nice)
 }
 
 /// Units of `/proc/stat` in a second.

@@ -1,5 +1,5 @@
-//! CPU time of what gives way to everybody without being niced: tasks of the class idle (`chrt -i`), and control groups
-//! that are idle. The kernel counts it as ordinary work.
+//! CPU time of what gives way to us and is counted by the kernel as ordinary work: tasks of the class idle (`chrt -i`),
+//! control groups that are idle, and, to whoever is niced himself, what is niced more.
 
 use std::collections::HashMap;
 use std::fs;
@@ -43,14 +43,14 @@ pub struct Yielding {
 }
 
 impl Yielding {
-    /// A look.
-    pub fn now() -> Yielding {
-        let (mut tasks, mut groups) = (idle_tasks(), Vec::new());
+    /// A look, by somebody of this niceness.
+    pub fn now(own: i32) -> Yielding {
+        let (mut tasks, mut groups) = (tasks(|task| gives_way(task, own)), Vec::new());
         for group in idle_groups() {
             match used(&group) {
                 Some(used) => groups.push((group, used)),
                 // In version 1 the seconds of a group stand elsewhere, if anywhere: its processes are asked.
-                None => tasks.extend(members(&group)),
+                None => tasks.extend(members(&group, own)),
             }
         }
         Yielding { tasks, groups }
@@ -70,20 +70,27 @@ fn task(pid: i32) -> Option<Task> {
     of(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }
 
-/// Tasks of the class idle that are not niced: their time is not among the niced.
-fn idle_tasks() -> HashMap<i32, u64> {
-    let Ok(processes) = fs::read_dir("/proc") else { return HashMap::new() };
-    let pids = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    let idle = |pid| task(pid).filter(|task| task.idle && task.nice <= 0).map(|task| (pid, task.ticks));
-    pids.take(MOST).filter_map(idle).collect()
+/// Whether a task gives way to somebody of the niceness `own` in a way that the kernel's sums do not show: they keep niced
+/// work apart, which says enough to whoever is not niced himself.
+fn gives_way(task: &Task, own: i32) -> bool {
+    if own > 0 { task.idle || task.nice > own } else { task.idle && task.nice <= 0 }
 }
 
-/// The processes of a control group that are not niced.
-fn members(group: &Path) -> HashMap<i32, u64> {
+/// All tasks of this kind.
+fn tasks(kind: impl Fn(&Task) -> bool) -> HashMap<i32, u64> {
+    let Ok(processes) = fs::read_dir("/proc") else { return HashMap::new() };
+    let pids = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    of_kind(pids, kind)
+}
+
+/// The processes of a control group that are in the kernel's sums for somebody of the niceness `own`.
+fn members(group: &Path, own: i32) -> HashMap<i32, u64> {
     let text = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
-    let pids = text.lines().filter_map(|line| line.parse::<i32>().ok());
-    let counted = |pid| task(pid).filter(|task| task.nice <= 0).map(|task| (pid, task.ticks));
-    pids.take(MOST).filter_map(counted).collect()
+    of_kind(text.lines().filter_map(|line| line.parse::<i32>().ok()), |task| own > 0 || task.nice <= 0)
+}
+
+fn of_kind(pids: impl Iterator<Item = i32>, kind: impl Fn(&Task) -> bool) -> HashMap<i32, u64> {
+    pids.take(MOST).filter_map(|pid| Some((pid, task(pid).filter(|task| kind(task))?.ticks))).collect()
 }
 
 /// Control groups that are idle, of version 2 or 1.
@@ -137,6 +144,15 @@ mod tests {
     }
 
     #[test]
+    fn who_gives_way_hangs_on_who_asks() {
+        let task = |nice, idle| Task { nice, idle, ticks: 0 };
+        let known =
+            |own| [task(0, false), task(0, true), task(5, false), task(9, false)].map(|t| gives_way(&t, own));
+        assert_eq!(known(0), [false, true, false, false], "the kernel's sums tell what is niced");
+        assert_eq!(known(5), [false, true, false, true]);
+    }
+
+    #[test]
     fn idle_work_is_known() {
         let burn = Command::new("chrt")
             .args(["-i", "0", "sh", "-c", "while :; do :; done"])
@@ -151,8 +167,8 @@ mod tests {
         while !task(pid).is_some_and(|task| task.idle) && Instant::now() < deadline {
             std::thread::yield_now();
         }
-        let found =
-            idle_tasks().contains_key(&pid) || task(pid).is_some_and(|task| task.idle && task.nice > 0);
+        let own = of(&fs::read_to_string("/proc/self/stat").unwrap()).unwrap().nice;
+        let found = tasks(|task| gives_way(task, own)).contains_key(&pid);
         burn.kill().unwrap();
         burn.wait().unwrap();
         // On a busy machine it may get no time at all, so what it uses is not asked.

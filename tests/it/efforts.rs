@@ -1,17 +1,25 @@
 //! `--quality auto`: the best that the machine carries, said in the first line; and one step down where it was wrong.
 
 use crate::live::{Air, SOON, ready};
-use crate::stage::{Stage, made};
+use crate::stage::{Running, Stage, made};
 use msconv::model::State;
 use std::path::PathBuf;
 
 /// The real ffmpeg, but whoever asks how fast the machine is hears `seconds`.
-fn claiming(stage: &Stage, seconds: &str) -> PathBuf {
+pub fn claiming(stage: &Stage, seconds: &str) -> PathBuf {
     let script = format!(
         r#"case "$*" in *-benchmark*) echo "bench: utime={seconds}s stime=0.001s rtime=0.01s" >&2; exit 0;; esac
 exec ffmpeg "$@""#
     );
     stage.fake("ffmpeg-claiming", &script)
+}
+
+/// Starts a program on one processor, always the same, whatever the machine has.
+pub fn on_one_processor(stage: &Stage, command: &[&str]) -> Running {
+    let allowed = std::fs::read_to_string("/proc/self/status").unwrap();
+    let list = allowed.lines().find_map(|l| l.strip_prefix("Cpus_allowed_list:")).unwrap().trim().to_string();
+    let first = list.split([',', '-']).next().unwrap();
+    stage.spawn("taskset", &[&["-c", first], command].concat())
 }
 
 /// Dear to encode: large, fast and noisy.
@@ -76,13 +84,9 @@ fn a_machine_that_was_thought_faster_steps_down_once() {
     let optimist = claiming(&air.stage, "0.012");
     air.stage.set("MSCONV_FFMPEG", optimist.to_str().unwrap());
     let film = dear();
-    // On one processor, whatever the machine has.
-    let allowed = std::fs::read_to_string("/proc/self/status").unwrap();
-    let list = allowed.lines().find_map(|l| l.strip_prefix("Cpus_allowed_list:")).unwrap().trim().to_string();
-    let first = list.split([',', '-']).next().unwrap();
-    let mut args = vec!["-c", first, Stage::binary(), "publish", "-s", "a", "-f", film.to_str().unwrap()];
+    let mut args = vec![Stage::binary(), "publish", "-s", "a", "-f", film.to_str().unwrap()];
     args.extend(["--fps", "50", "--variants", "720p:20M:1280:720,120p:150k:214:120", "--wait", "55s"]);
-    let run = air.stage.spawn("taskset", &args).wait(SOON).expect(0);
+    let run = on_one_processor(&air.stage, &args).wait(SOON).expect(0);
     run.prints("quality best");
     let before = air.record().unwrap();
     air.wait_record("weak, with the way out", |r| {

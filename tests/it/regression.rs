@@ -22,5 +22,6 @@ mod rtsp_through_http_was_a_bad_request;
 mod steady_sources_were_said_to_vary;
 mod stop_of_what_does_not_run;
 mod the_dry_run_named_a_short_file_hundreds_of_times;
+mod the_ladder_lost_its_largest_variant;
 mod thrown_out_readers_kept_half_a_megabyte;
 mod video_without_a_sequence_header_was_audio_alone;
