@@ -7,12 +7,12 @@
 use super::cpu::Load;
 use super::identity::Identity;
 use super::index::private;
-use super::sys;
+use super::stream_lock::{self, StreamLock};
 use crate::base::atomic_file::{self, Durability};
 use serde::{Deserialize, Serialize};
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -89,20 +89,16 @@ pub fn change(
     if !private(folder) {
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the runtime folder is not ours alone"));
     }
-    let lock = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_CLOEXEC)
-        .open(path.with_extension("lock"))?;
     let began = Instant::now();
-    while !sys::flock_exclusive(&lock)? {
-        if began.elapsed() >= PATIENCE {
-            return Err(io::ErrorKind::WouldBlock.into());
+    let _lock = loop {
+        match StreamLock::take(&path.with_extension("lock")) {
+            Ok(lock) => break lock,
+            Err(stream_lock::Error::Held(_)) if began.elapsed() < PATIENCE => {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            Err(e) => return Err(io::Error::other(e)),
         }
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    };
     let mut shares = read(path);
     shares.retain(|share| !share.same_stream(own));
     let Some(new) = change(&shares) else { return Ok(None) };
