@@ -288,6 +288,9 @@ fn answered(url: &SourceUrl, words: &[String], waited: bool) -> (Option<String>,
         // Some servers let readers wait for the first frame.
         Some(Finding::TimedOut) => (Some("it answers, but nobody publishes that stream".into()), true),
         None if waited => (Some("it answers, but nobody publishes that stream".into()), true),
+        Some(Finding::NoSuchStream) if url.scheme().starts_with("http") => {
+            (Some("the server has nothing at that address (404)".into()), true)
+        }
         // SRT has no words for what is wrong.
         None if Spoken::at(url) == Spoken::Srt => {
             (Some("it refuses the stream: nobody publishes it, or the passphrase is another".into()), true)
