@@ -7,7 +7,7 @@ use crate::config::Paths;
 use crate::config::resolved::{Backend, key_from_file, source_from_file};
 use crate::manager::publish::{self, Awaited, Came, Prepared, Published, Request, Step};
 use crate::manager::stop;
-use crate::model::{Rendition, Source, SourceUrl, StreamKey};
+use crate::model::{Rendition, Source, SourceUrl, State, StreamKey};
 use crate::process::run_record::RunRecord;
 use crate::ui::publish_view::Waiting;
 use foreground::{Begun, foreground};
@@ -211,13 +211,15 @@ fn background(context: &Context, prepared: &Prepared) -> Outcome<u8> {
 
 /// The exit code of a publish whose end was told so. One that fails leaves nothing running, whatever the cause.
 fn undone_if_untold(context: &Context, key: &StreamKey, told: Outcome<()>) -> Outcome<u8> {
-    if let Err(failure) = told {
-        let settings = &context.settings;
-        stop::stop(settings, &context.environment, key, settings.stop_timeout)?;
-        context.console.note(&format!("{key} was stopped again: nothing is left running"));
-        return Err(failure);
+    let Err(failure) = told else { return Ok(0) };
+    let settings = &context.settings;
+    match stop::stop(settings, &context.environment, key, settings.stop_timeout) {
+        Ok(_) => context.console.note(&format!("{key} was stopped again: nothing is left running")),
+        // It had ended by itself.
+        Err(stop) if stop.kind() == Kind::NotRunning => {}
+        Err(stop) => return Err(stop),
     }
-    Ok(0)
+    Err(failure)
 }
 
 fn wait_for_bytes(context: &Context, prepared: &Prepared) -> Outcome<Published> {
@@ -277,6 +279,9 @@ fn report(context: &Context, prepared: &Prepared, published: &Published) -> Outc
     }
     let labels: Vec<&str> = renditions.iter().map(|r| r.rendition.label()).collect();
     let ok = context.console.paint_out("32", "ok");
+    if published.record.state == State::Finished {
+        return context.console.say(&format!("{ok}  published to its end: {}", labels.join(" ")));
+    }
     if settings.wait.is_zero() {
         context.console.say(&format!("{ok}  started, not waited for: {}", labels.join(" ")))?;
     } else {

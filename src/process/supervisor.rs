@@ -344,7 +344,8 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
             (Some(_), Some(why)) => self.log.own(&format!("failed: {why}")),
             _ => self.log.own("ended"),
         }
-        Ended { failure: kind.map(Kind::exit_code), reason, words: self.log.recent() }
+        let stopped = self.record.order == Order::Stop || self.by_hand;
+        Ended { failure: kind.map(Kind::exit_code), stopped, reason, words: self.log.recent() }
     }
 
     /// Kills what a program left behind outside its group: whoever still holds our lock is ours. `kept` leads the group of
@@ -374,7 +375,7 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
         // Stopped by a person, or never on the air and whoever waited for it is told: nothing to remember. Otherwise
         // `list -a` can tell what became of it.
         let untold = self.live_before || self.job.unwatched && ended.failure.is_some();
-        if self.record.order == Order::Stop || self.by_hand || !untold {
+        if ended.stopped || !untold {
             self.place.forget();
         }
         (self.tell)(&Event::Ended(ended.clone()));

@@ -3,6 +3,7 @@
 mod live;
 
 mod a_body_that_declares_too_much_was_waited_for;
+mod a_clip_that_ended_before_it_was_live_was_interrupted;
 mod a_full_device_looked_like_success;
 mod a_source_that_was_not_there_yet;
 mod a_stream_that_stop_could_not_find;

@@ -287,7 +287,7 @@ impl Standby {
     fn stopped(&mut self) -> Ended {
         self.say("ended");
         self.place.forget();
-        Ended { failure: None, reason: None, words: Vec::new() }
+        Ended { failure: None, stopped: true, reason: None, words: Vec::new() }
     }
 
     /// The end by a fault that waiting cannot mend. Nobody was waiting to be told, so the record stays.
@@ -299,6 +299,7 @@ impl Standby {
         self.record.state = State::Failed;
         self.record.reason = Some(reason.clone());
         self.keep(Durability::Synced);
-        Ended { failure: Some(failure.kind().exit_code()), reason: Some(reason), words: Vec::new() }
+        let failure = Some(failure.kind().exit_code());
+        Ended { failure, stopped: false, reason: Some(reason), words: Vec::new() }
     }
 }

@@ -44,13 +44,7 @@ pub(super) fn not_in_time(
 pub(super) fn ended_early(settings: &Settings, key: &StreamKey, ended: &Ended) -> Failure {
     let log = shown_log(settings, key);
     let Some(code) = ended.failure else {
-        return match &ended.reason {
-            Some(why) => Failure::new(Kind::Input, why.clone()).log(log),
-            None => {
-                Failure::new(Kind::Interrupted, "it was stopped, or its source ended, before it was live")
-                    .log(log)
-            }
-        };
+        return Failure::new(Kind::Interrupted, "it was stopped before it was live").log(log);
     };
     let reason = ended.reason.as_deref().unwrap_or("ffmpeg failed");
     let further = diagnosis::further_words(&ended.words, 3, reason);

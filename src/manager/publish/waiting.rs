@@ -68,7 +68,8 @@ impl Signals {
     }
 }
 
-/// Reads the supervisor's events until every rendition is live; otherwise ends it and says why.
+/// Reads the supervisor's events until every rendition is live, or what is published only once has been published to its
+/// end; otherwise ends it and says why.
 pub(super) async fn wait_for_bytes(
     settings: &Settings,
     key: &StreamKey,
@@ -109,7 +110,8 @@ pub(super) async fn wait_for_bytes(
             }
             Some(Message::Event(Event::Ended(ended))) => {
                 supervisor.end();
-                return Err(ended_early(settings, key, &ended));
+                let finished = last.filter(|record| record.state == State::Finished && !ended.stopped);
+                return finished.ok_or_else(|| ended_early(settings, key, &ended));
             }
             Some(Message::Refused(failure)) => {
                 supervisor.end();

@@ -202,6 +202,9 @@ pub enum Event {
 pub struct Ended {
     /// Exit code of the kind of failure; `None` if it ended as it should.
     pub failure: Option<u8>,
+    /// Whether somebody ended it; otherwise it ended by itself.
+    #[serde(default)]
+    pub stopped: bool,
     /// Why.
     pub reason: Option<String>,
     /// The program's last words.
