@@ -95,12 +95,13 @@ pub async fn when_there(
         match look().await {
             Ok(prepared) => return Ok(Came::There(Box::new(prepared))),
             Err(Unread { failure, may_come: false }) => return Err(failure),
-            Err(Unread { failure, .. }) if began.elapsed() + pause > settings.wait => {
-                return Err(too_late(began.elapsed().max(settings.wait), failure));
+            Err(Unread { failure, .. }) if began.elapsed() >= settings.wait => {
+                return Err(too_late(began.elapsed(), failure));
             }
             Err(Unread { failure, .. }) => tell(&failure),
         }
-        sleep(pause).await;
+        // The last look is when the time is over.
+        sleep(pause.min(settings.wait.saturating_sub(began.elapsed()))).await;
         pause = (pause * 2).min(LONGEST_WATCHED);
     }
 }

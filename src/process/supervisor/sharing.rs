@@ -53,6 +53,16 @@ impl Default for Sharing {
 }
 
 impl Sharing {
+    /// Until when it stays in its way, however much room there is.
+    fn stays_until(&self) -> Option<Instant> {
+        self.bettered.map(|at| at + self.patience)
+    }
+
+    /// It goes on in a better way from now on.
+    fn goes_up(&mut self) {
+        (self.bettered, self.room) = (Some(Instant::now()), None);
+    }
+
     /// A way was too slow: the next better one has to wait longer, if that was one.
     pub(super) fn was_too_slow(&mut self) {
         if self.bettered.is_some() {
@@ -124,7 +134,7 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
             None => (best, Instant::now()),
         };
         self.sharing.room = Some((room, since));
-        let rested = self.sharing.bettered.is_none_or(|at| at.elapsed() >= self.sharing.patience);
+        let rested = self.sharing.stays_until().is_none_or(|until| until <= Instant::now());
         // Those who watch shall not notice: they are kept by the server, and see no gap where both run for a moment.
         let unnoticed = !self.is_watched() || self.program.keeps_viewers() && self.carries_both(room);
         if since.elapsed() >= CALM && rested && unnoticed {
@@ -139,7 +149,7 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
         let fits = |others: &[Share]| (budget::taken(others) + own.cost() <= room).then(|| own.clone());
         let claimed = matches!(budget::change(path, fits, &own), Ok(Some(_)));
         if claimed {
-            (self.sharing.bettered, self.sharing.room) = (Some(Instant::now()), None);
+            self.sharing.goes_up();
         }
         claimed
     }
@@ -171,5 +181,30 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
     /// Which way it is made in, in words.
     pub(super) fn way_words(&self, way: usize) -> String {
         self.job.ways.get(way).map(|way| way.words.clone()).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_goes_up_at_most_once_in_five_minutes_and_more_seldom_where_that_was_wrong() {
+        let mut sharing = Sharing::default();
+        assert_eq!(sharing.stays_until(), None, "what a busy moment took at the start is given back at once");
+        let minutes = |sharing: &Sharing| {
+            let wait = sharing.stays_until().expect("it stays").saturating_duration_since(Instant::now());
+            (wait.as_secs_f64() / 60.0).ceil() as u64
+        };
+        sharing.goes_up();
+        assert_eq!(minutes(&sharing), 5);
+        for longer in [10, 20, 40, 60, 60] {
+            sharing.was_too_slow();
+            assert_eq!(minutes(&sharing), longer);
+        }
+        // The first way was too slow: that tells nothing of better ones, but this is no moment for one.
+        let mut sharing = Sharing::default();
+        sharing.was_too_slow();
+        assert_eq!(minutes(&sharing), 5);
     }
 }
