@@ -59,13 +59,17 @@ impl House {
     }
 
     fn publish(&self, key: &str, path: &Path, more: &[&str]) -> Run {
-        self.publish_within(&[], key, path, more)
+        self.publish_source(key, &["-f", path.to_str().unwrap()], more)
     }
 
-    /// As [`House::publish`], by way of another program.
-    fn publish_within(&self, program: &[&str], key: &str, path: &Path, more: &[&str]) -> Run {
-        let args = [Stage::binary(), "publish", "-s", key, "-f", path.to_str().unwrap()];
-        on_one_processor(&self.stage, &[program, &args, more].concat()).wait(PATIENCE).expect(0)
+    fn publish_source(&self, key: &str, source: &[&str], more: &[&str]) -> Run {
+        self.publish_within(&[], key, source, more)
+    }
+
+    /// As [`House::publish_source`], by way of another program.
+    fn publish_within(&self, program: &[&str], key: &str, source: &[&str], more: &[&str]) -> Run {
+        let args = [Stage::binary(), "publish", "-s", key];
+        on_one_processor(&self.stage, &[program, &args, source, more].concat()).wait(PATIENCE).expect(0)
     }
 
     /// Something that keeps the processor busy until it is dropped.
@@ -261,30 +265,46 @@ fn work_that_gives_way_is_not_taken_as_busy() {
     }
 }
 
-#[test]
-fn a_stream_in_a_better_quality_makes_room_for_a_new_one() {
-    let Some(house) = House::new("ladder-room") else { return };
+/// `source` is published in its best quality, and another stream comes that needs nearly all of the machine.
+fn makes_room(house: &House, key: &str, source: &[&str]) {
     // The first takes its best quality even on a busy machine.
     house.claims("0.405");
-    let small = film(8, 426, 240);
-    house.publish("a", &small, &["--variants", SMALL, "--wait", "55s"]).prints("quality best");
-    let before = house.share("a");
+    house.publish_source(key, source, &["--variants", SMALL, "--wait", "55s"]).prints("quality best");
+    let before = house.share(key);
     assert_eq!((before.way, before.ways.len()), (0, 4), "{before:?}");
-    let viewers = house.viewers("a_240p");
-    // The second needs nearly all, at the fastest quality.
+    let viewers = house.viewers(&format!("{key}_240p"));
     house.claims("1.13");
     let run = house.publish("b", &clip(), &["--wait", "55s"]).prints("720p 480p 360p");
     assert!(!run.stderr.contains(LOST), "{run}");
-    house.says("a", "went on at quality", SOON);
-    let (after, beside) = (house.share("a"), house.share("b"));
+    house.says(key, "went on at quality", SOON);
+    let (after, beside) = (house.share(key), house.share("b"));
     assert!(after.way > 0 && after.cost() + beside.cost() <= 1.0, "{after:?} {beside:?}");
     assert!(before.cost() + beside.cost() > 1.0, "{before:?} {beside:?}");
     viewers.into_iter().for_each(Viewer::saw_no_break);
     let live = |record: Option<RunRecord>| record.is_some_and(|record| record.state.on_air());
-    assert!(live(house.record("a")) && live(house.record("b")));
+    assert!(live(house.record(key)) && live(house.record("b")));
     assert!(!house.serve.running().stderr().contains("is ended"), "{}", house.serve.running().stderr());
     house.stop("b");
-    house.stop("a");
+    house.stop(key);
+}
+
+#[test]
+fn a_stream_in_a_better_quality_makes_room_for_a_new_one() {
+    let Some(house) = House::new("ladder-room") else { return };
+    makes_room(&house, "short", &["-f", film(8, 426, 240).to_str().unwrap()]);
+    // A long one is entered in the middle, beside the run on the air.
+    makes_room(&house, "long", &["-f", film(130, 426, 240).to_str().unwrap()]);
+}
+
+#[test]
+fn a_live_source_goes_on_in_a_cheaper_way_at_once() {
+    let Some(house) = House::new("ladder-live") else { return };
+    let url = format!("{}/camera", house.stage.rtmp_url());
+    let small = film(8, 426, 240);
+    let args = ["-nostdin", "-v", "error", "-re", "-stream_loop", "-1", "-i", small.to_str().unwrap()];
+    let camera = house.stage.spawn("ffmpeg", &[&args[..], &["-c", "copy", "-f", "flv", &url]].concat());
+    makes_room(&house, "a", &["-r", &url]);
+    drop(camera);
 }
 
 #[test]
@@ -293,7 +313,9 @@ fn what_a_busy_moment_took_is_given_back() {
     house.claims(STRONG_FOR_SMALL);
     let counters = Counters::new(&house.stage);
     let args = ["--variants", SMALL, "--wait", "55s"];
-    house.publish_within(&counters.program(), "a", &film(8, 426, 240), &args).prints("quality balanced");
+    let small = film(8, 426, 240);
+    let source = ["-f", small.to_str().unwrap()];
+    house.publish_within(&counters.program(), "a", &source, &args).prints("quality balanced");
     let viewers = house.viewers("a_240p");
     let before = house.record("a").expect("a record");
     counters.calm();
