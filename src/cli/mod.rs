@@ -176,7 +176,7 @@ pub struct PublishArgs {
     /// auto (the best that this machine carries), fastest, fast, balanced or best
     #[arg(long, value_name = "EFFORT")]
     pub quality: Option<String>,
-    /// Which variants go where no quality keeps up: top, bottom or none [default: top]
+    /// Which variants go where the machine cannot carry all: top, bottom or none [default: top]
     #[arg(long, value_name = "WHICH")]
     pub leave_out: Option<String>,
     /// Frame rate of the variants [default: the source's, at most 30]

@@ -39,7 +39,7 @@ pub const KEYS: &[Key] = &[
     key("stream_key", "", "the stream key where none is given"),
     key("variants", "", "the ladder, label:bitrate:width:height,..."),
     key("quality", "auto", "auto (the best that this machine carries), fastest, fast, balanced or best"),
-    key("leave_out", "top", "which variants go where no quality keeps up: top, bottom or none"),
+    key("leave_out", "top", "which variants go where the machine cannot carry all: top, bottom or none"),
     key("encoder", "auto", "auto, x264 or an encoder of ffmpeg by name"),
     key("fps", "", "frame rate of the renditions"),
     key("keyframe_interval", "2s", "time between keyframes"),

@@ -139,12 +139,17 @@ impl Handover {
         }
     }
 
+    /// Whether two runs can read the source at once.
+    pub fn runs_beside(&self) -> bool {
+        self.what.source != Kind::Single
+    }
+
     /// The call that begins now `beside` the run `child`, or in its place, and takes over from it; none if this is not the
     /// moment.
     pub fn successor(&mut self, way: &CommandLine, child: i32, beside: bool) -> Option<CommandLine> {
         let command = match &self.what.source {
-            Kind::Single => return None,
-            Kind::Live => way.clone(),
+            Kind::Single if beside => return None,
+            Kind::Single | Kind::Live => way.clone(),
             Kind::File { path, round, repeated, enterable } => {
                 let far = !repeated || round.is_some_and(|round| round > FAR);
                 if *enterable && far {
@@ -270,9 +275,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_live_is_taken_over_at_once_and_a_device_never() {
-        assert!(of(Kind::Live, None).successor(&way(), 1, true).is_some());
-        assert!(of(Kind::Single, None).successor(&way(), 1, true).is_none());
+    fn what_is_live_is_taken_over_at_once_and_a_device_only_in_the_place_of_the_old_run() {
+        let (mut live, mut device) = (of(Kind::Live, None), of(Kind::Single, None));
+        assert!(live.runs_beside() && live.successor(&way(), 1, true).is_some());
+        assert!(!device.runs_beside() && device.successor(&way(), 1, true).is_none());
+        assert_eq!(device.successor(&way(), 1, false), Some(way()));
     }
 
     #[test]

@@ -275,6 +275,10 @@ impl Program for Ffmpeg {
         self.handover.successor(way, child, beside)
     }
 
+    fn runs_beside(&self) -> bool {
+        self.handover.runs_beside()
+    }
+
     fn is_ripe(&mut self, line: Option<&str>, successor: i32) -> bool {
         self.handover.is_ripe(line, successor)
     }

@@ -155,6 +155,10 @@ pub trait Program {
         let _ = (way, child, beside);
         None
     }
+    /// Whether two runs can read the source at once.
+    fn runs_beside(&self) -> bool {
+        true
+    }
     /// A line of the successor's stdout, or none several times a tenth of a second: whether the old run is to let go now.
     fn is_ripe(&mut self, line: Option<&str>, successor: i32) -> bool {
         let _ = (line, successor);

@@ -154,10 +154,11 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
         claimed
     }
 
-    /// Whether the machine carries this way and the one that is on the air at once, for the few seconds that it takes.
+    /// Whether this way and the one that is on the air can run at once, for the few seconds that it takes: by their source,
+    /// and by what the machine carries.
     pub(super) fn carries_both(&self, way: usize) -> bool {
         let cost = |way: usize| self.job.ways.get(way).map_or(0.0, |way| way.cost);
-        cost(way) + cost(self.job.way) <= self.sharing.spare * STRAIN
+        self.program.runs_beside() && cost(way) + cost(self.job.way) <= self.sharing.spare * STRAIN
     }
 
     /// Whether somebody watches, as far as the server says.
