@@ -153,10 +153,10 @@ pub async fn supervise(
     Ok(supervise::run_at(standby.place, assignment, control, tell).await)
 }
 
-/// In the supervisor's own process: as [`supervise`], by what came through the pipe.
+/// In the supervisor's own process: as [`supervise()`], by what came through the pipe.
 ///
 /// # Errors
-/// As [`supervise`]; usage if the settings cannot be read any more.
+/// As [`supervise()`]; usage if the settings cannot be read any more.
 pub async fn run(awaited: Awaited, control: Receiver<Control>, tell: impl FnMut(&Event)) -> Outcome<Ended> {
     let environment = Environment::current();
     let settings = Settings::load(Layer::typed(awaited.flags), &environment)?.for_publishing()?;
