@@ -289,7 +289,7 @@ fn answered(url: &SourceUrl, words: &[String], waited: bool) -> (Option<String>,
         Some(Finding::TimedOut) => (Some("it answers, but nobody publishes that stream".into()), true),
         None if waited => (Some("it answers, but nobody publishes that stream".into()), true),
         Some(Finding::NoSuchStream) if url.scheme().starts_with("http") => {
-            (Some("the server has nothing at that address (404)".into()), true)
+            (Some("nobody publishes that stream: the server has nothing there (404)".into()), true)
         }
         // SRT has no words for what is wrong.
         None if Spoken::at(url) == Spoken::Srt => {

@@ -102,7 +102,8 @@ fn no_such_stream() {
     for url in [format!("{}/x", stage.rtmp_url()), format!("{}/x", stage.rtsp_url())] {
         refused(&stage, &url).says("why: nobody publishes that stream");
     }
-    refused(&stage, &format!("{}/x.m3u8", stage.api_url())).says("why: nobody publishes that stream");
+    let url = format!("{}/x.m3u8", stage.api_url());
+    refused(&stage, &url).says("why: nobody publishes that stream").says("404");
     // SRT tells no cause; a listener that wants a passphrase refuses as one does that has no such stream.
     let port = Port::free();
     let url = format!("srt://127.0.0.1:{port}?mode=listener&passphrase=0123456789abc");
