@@ -12,10 +12,12 @@ use std::time::Duration;
 use tokio::net::unix::pipe;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 /// How often a successor is looked at whose lines do not tell when it is ripe.
 const LOOK: Duration = Duration::from_millis(10);
+/// How long what an ended one still had to say is read: whom it left behind may keep its log open.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 /// One that has not taken over after this time is given up.
 const LONGEST: Duration = Duration::from_secs(20);
 
@@ -70,7 +72,15 @@ impl Successor {
     async fn heard(&mut self) -> Heard {
         let running = &mut self.running;
         tokio::select! {
-            exit = running.child.ended() => Heard::Ended(exit),
+            exit = running.child.ended() => {
+                let rest = async {
+                    while let Some(line) = running.log_lines.recv().await {
+                        self.last_words = Some(line);
+                    }
+                };
+                let _ = timeout(LAST_WORDS, rest).await;
+                Heard::Ended(exit)
+            }
             line = running.progress.next(), if running.progress_open => match line {
                 Some(line) => Heard::Progress(line),
                 None => {
