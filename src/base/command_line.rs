@@ -96,12 +96,21 @@ pub struct CommandLine {
     pub program: PathBuf,
     /// Its arguments, without the program itself.
     pub args: Vec<Argument>,
+    /// The program whose stdout is this one's stdin; without one it reads nothing.
+    #[serde(default)]
+    pub feeder: Option<Box<CommandLine>>,
 }
 
 impl CommandLine {
     /// A command without arguments yet.
     pub fn new(program: impl Into<PathBuf>) -> CommandLine {
-        CommandLine { program: program.into(), args: Vec::new() }
+        CommandLine { program: program.into(), args: Vec::new(), feeder: None }
+    }
+
+    /// Reads what `feeder` writes.
+    pub fn fed_by(&mut self, feeder: CommandLine) -> &mut CommandLine {
+        self.feeder = Some(Box::new(feeder));
+        self
     }
 
     /// Adds one argument.
@@ -128,13 +137,14 @@ impl CommandLine {
 
     /// A line that a POSIX shell reads back as exactly this command, secrets masked.
     pub fn shell_line(&self) -> String {
-        let mut line = match self.stdin() {
-            Some(stdin) => {
+        let mut line = match (self.stdin(), &self.feeder) {
+            (Some(stdin), _) => {
                 let lines = stdin.lines();
                 let all = lines.split('\n').count().saturating_mul(stdin.times);
                 format!("yes {} | head -n {all} | ", quoted(&lines))
             }
-            None => String::new(),
+            (None, Some(feeder)) => feeder.shell_line() + " | ",
+            (None, None) => String::new(),
         };
         line.push_str(&quoted(&self.program.to_string_lossy()));
         for arg in &self.args {
@@ -146,7 +156,8 @@ impl CommandLine {
 
     /// Whether any argument is masked when shown.
     pub fn has_secrets(&self) -> bool {
-        self.args.iter().any(|a| a.shown.as_deref().is_some_and(|s| s.contains(MASK)))
+        let own = self.args.iter().any(|a| a.shown.as_deref().is_some_and(|s| s.contains(MASK)));
+        own || self.feeder.as_ref().is_some_and(|feeder| feeder.has_secrets())
     }
 }
 
@@ -239,6 +250,17 @@ mod tests {
         command.args(["%s\\n", "it's", "a b", "", "$(x)", "*", "-f", "ü"]);
         let output = std::process::Command::new("sh").arg("-c").arg(command.shell_line()).output().unwrap();
         assert_eq!(String::from_utf8(output.stdout).unwrap(), "it's\na b\n\n$(x)\n*\n-f\nü\n");
+    }
+
+    #[test]
+    fn a_feeder_is_a_pipe_in_the_shell() {
+        let mut command = CommandLine::new("cat");
+        let mut feeder = CommandLine::new("printf");
+        feeder.arg("a b");
+        command.fed_by(feeder);
+        assert_eq!(command.shell_line(), "printf 'a b' | cat");
+        let json = serde_json::to_string(&command).unwrap();
+        assert_eq!(serde_json::from_str::<CommandLine>(&json).unwrap(), command);
     }
 
     #[test]

@@ -66,22 +66,25 @@ impl std::fmt::Display for Exit {
 }
 
 /// A program under supervision: it dies with us, leads a group of its own, and is not reaped before its group was
-/// dealt with, so that its number cannot be taken by a stranger meanwhile.
+/// dealt with, so that its number cannot be taken by a stranger meanwhile. The program that feeds it is in its group.
 #[derive(Debug)]
 pub struct Supervised {
     child: Child,
+    feeder: Option<Child>,
     pidfd: AsyncFd<OwnedFd>,
     identity: Identity,
     exit: Option<Exit>,
 }
 
-/// The two pipes of a supervised program.
+/// The pipes of a supervised program.
 #[derive(Debug)]
 pub struct Pipes {
     /// Its stdout.
     pub out: pipe::Receiver,
     /// Its stderr.
     pub err: pipe::Receiver,
+    /// Its feeder's stderr: programs write a line in several pieces, which one pipe would mix.
+    pub feeder_err: Option<pipe::Receiver>,
 }
 
 impl Supervised {
@@ -109,24 +112,41 @@ impl Supervised {
             command.current_dir(folder);
         }
         command.envs(variables.iter().map(|(name, value)| (name, value)));
-        command.stdin(stdin_of(line)?).stdout(Stdio::piped()).stderr(Stdio::piped());
-        sys::arrange(&mut command, ChildSetup { dies_with_parent: true, keep, ..ChildSetup::default() });
+        let (stdin, filled) = match &line.feeder {
+            Some(_) => io::pipe().map(|(read, write)| (read.into(), Some(write)))?,
+            None => (stdin_of(line)?, None),
+        };
+        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let setup = ChildSetup { dies_with_parent: true, keep, ..ChildSetup::default() };
+        sys::arrange(&mut command, setup.clone());
         let mut child = command.spawn()?;
-        let broken = || io::Error::other("the pipe to the program is missing");
+        // Our copy of the end that it reads from goes with the command.
+        drop(command);
+        let mut feeder = None;
         let wired = (|| {
+            let pid = child.id() as i32;
+            if let Some((line, filled)) = line.feeder.as_deref().zip(filled) {
+                feeder = Some(start_feeder(line, filled, ChildSetup { group: Some(pid), ..setup })?);
+            }
+            let broken = || io::Error::other("the pipe to the program is missing");
             let out = pipe::Receiver::from_owned_fd(child.stdout.take().ok_or_else(broken)?.into())?;
             let err = pipe::Receiver::from_owned_fd(child.stderr.take().ok_or_else(broken)?.into())?;
-            let pid = child.id() as i32;
+            let feeder_err = feeder.as_mut().and_then(|feeder| feeder.stderr.take());
+            let feeder_err = feeder_err.map(|err| pipe::Receiver::from_owned_fd(err.into())).transpose()?;
             let pidfd = sys::watched(sys::pidfd_open(pid)?)?;
             // A child that has ended already is a zombie until we reap it; its number is still its own.
             let identity = Identity::of(pid).unwrap_or(Identity { pid, start: 0 });
-            Ok((Pipes { out, err }, pidfd, identity))
+            Ok((Pipes { out, err, feeder_err }, pidfd, identity))
         })();
         match wired {
-            Ok((pipes, pidfd, identity)) => Ok((Supervised { child, pidfd, identity, exit: None }, pipes)),
+            Ok((pipes, pidfd, identity)) => {
+                Ok((Supervised { child, feeder, pidfd, identity, exit: None }, pipes))
+            }
             Err(e) => {
-                let _ = child.kill();
-                let _ = child.wait();
+                for mut started in std::iter::once(child).chain(feeder) {
+                    let _ = started.kill();
+                    let _ = started.wait();
+                }
                 Err(e)
             }
         }
@@ -153,8 +173,13 @@ impl Supervised {
             return Ok(exit);
         }
         let _ready = self.pidfd.readable().await?;
+        let own_end = self.feeder.as_mut().and_then(|feeder| feeder.try_wait().ok().flatten());
         self.signal(Signal::SIGKILL);
         let exit = Exit::from(self.child.wait()?);
+        let fed = self.feeder.as_mut().and_then(|feeder| feeder.wait().ok()).map(Exit::from);
+        // As in a shell with pipefail: what was only half fed has not succeeded. A signal that came now was ours.
+        let fed = fed.filter(|fed| own_end.is_some() || fed.code.is_some());
+        let exit = fed.filter(|fed| exit.code == Some(0) && fed.code != Some(0)).unwrap_or(exit);
         self.exit = Some(exit);
         Ok(exit)
     }
@@ -165,8 +190,16 @@ impl Drop for Supervised {
         if self.exit.is_none() {
             self.signal(Signal::SIGKILL);
             let _ = self.child.wait();
+            let _ = self.feeder.as_mut().map(Child::wait);
         }
     }
+}
+
+fn start_feeder(line: &CommandLine, out: io::PipeWriter, setup: ChildSetup) -> io::Result<Child> {
+    let mut command = command(line);
+    command.stdin(Stdio::null()).stdout(out).stderr(Stdio::piped());
+    sys::arrange(&mut command, setup);
+    command.spawn()
 }
 
 /// What a short program printed.
@@ -315,6 +348,25 @@ mod tests {
             run(&CommandLine::new("/no/such/program"), Duration::from_secs(1), 1),
             Err(RunError::Start(_))
         ));
+    }
+
+    #[tokio::test]
+    async fn what_the_feeder_writes_is_read_and_its_failure_counts() {
+        for (feeder, program, code) in [
+            ("echo fed; exit 0", "read x; test $x = fed", 0),
+            ("exit 9", "cat", 9),
+            ("sleep 79", "exit 4", 4),
+        ] {
+            let mut line = shell(program);
+            line.fed_by(shell(feeder));
+            let (mut child, pipes) = Supervised::start(&line, vec![]).unwrap();
+            assert!(pipes.feeder_err.is_some());
+            assert_eq!(child.ended().await.unwrap(), Exit { code: Some(code), signal: None }, "{feeder}");
+        }
+        let mut line = shell("cat");
+        line.fed_by(shell("kill -9 $$"));
+        let (mut child, _pipes) = Supervised::start(&line, vec![]).unwrap();
+        assert_eq!(child.ended().await.unwrap().signal, Some(9));
     }
 
     #[tokio::test]

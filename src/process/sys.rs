@@ -167,8 +167,10 @@ pub fn watched(pidfd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
 /// What a child does between fork and exec.
 #[derive(Clone, Debug, Default)]
 pub struct ChildSetup {
-    /// A session of its own, away from the terminal. Otherwise a process group of its own.
+    /// A session of its own, away from the terminal. Otherwise a process group.
     pub session: bool,
+    /// The process group to join; one of its own without it.
+    pub group: Option<i32>,
     /// Dies with SIGKILL when the thread that started it ends (so it must be started from the main thread).
     pub dies_with_parent: bool,
     /// Descriptors that stay open, beside 0, 1 and 2.
@@ -189,7 +191,7 @@ pub fn arrange(command: &mut Command, setup: ChildSetup) {
                 if libc::setsid() < 0 {
                     return Err(io::Error::last_os_error());
                 }
-            } else if libc::setpgid(0, 0) < 0 {
+            } else if libc::setpgid(0, setup.group.unwrap_or(0)) < 0 {
                 return Err(io::Error::last_os_error());
             }
             if setup.dies_with_parent {
