@@ -5,6 +5,7 @@ pub mod codec;
 pub mod flv;
 pub mod frame;
 pub mod joining;
+pub mod nut;
 pub mod rtp;
 pub mod time;
 pub mod track;
