@@ -18,6 +18,10 @@ pub const SPEED_WINDOW: Duration = Duration::from_secs(10);
 /// Below this speed the encoder is slower than real time (a little under 1: reports come once a second).
 pub const SLOW_BELOW: f64 = 0.97;
 
+/// Above this speed it does not show what happens now: it makes frames that nobody sent, or takes a recording for a live
+/// source. A burst after a pause stays below it.
+pub const FAST_ABOVE: f64 = 2.0;
+
 /// What the supervised program reported of itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Heartbeat {
@@ -81,6 +85,7 @@ pub struct Watchdog {
     look: Option<Look>,
     server_back: Duration,
     slow_since: Option<Duration>,
+    fast_since: Option<Duration>,
 }
 
 impl Watchdog {
@@ -94,6 +99,7 @@ impl Watchdog {
             look: None,
             server_back: now,
             slow_since: None,
+            fast_since: None,
         }
     }
 
@@ -120,12 +126,10 @@ impl Watchdog {
         {
             self.beats.pop_front();
         }
-        match self.speed() {
-            Some(speed) if speed < SLOW_BELOW => {
-                self.slow_since.get_or_insert(now);
-            }
-            _ => self.slow_since = None,
-        }
+        let since = |is: bool, before: Option<Duration>| is.then(|| before.unwrap_or(now));
+        let speed = self.speed();
+        self.slow_since = since(speed.is_some_and(|speed| speed < SLOW_BELOW), self.slow_since);
+        self.fast_since = since(speed.is_some_and(|speed| speed > FAST_ABOVE), self.fast_since);
     }
 
     /// The server was looked at.
@@ -193,6 +197,19 @@ impl Watchdog {
         (bytes, rate, output.viewers)
     }
 
+    /// Media time that the program has come to.
+    pub fn place(&self) -> Duration {
+        self.beats.back().map_or(Duration::ZERO, |(_, beat)| beat.out_time)
+    }
+
+    /// Whether the program itself does not go on.
+    pub fn is_stuck(&self, now: Duration) -> bool {
+        match self.advanced {
+            None => now.saturating_sub(self.started) >= NEVER_STARTED_AFTER,
+            Some(at) => now.saturating_sub(at) >= STUCK_AFTER,
+        }
+    }
+
     /// How long ago the server's count of output `index` was last seen to grow; `None` if it never was.
     pub fn last_growth(&self, now: Duration, index: usize) -> Option<Duration> {
         Some(now.saturating_sub(self.outputs.get(index)?.last_growth?))
@@ -219,17 +236,11 @@ impl Watchdog {
             end: Some(reason),
             slow: false,
         };
-        match self.advanced {
-            None if now.saturating_sub(self.started) >= NEVER_STARTED_AFTER => {
-                return ended(format!(
-                    "nothing was read from the source for {} s",
-                    NEVER_STARTED_AFTER.as_secs()
-                ));
-            }
-            Some(at) if now.saturating_sub(at) >= STUCK_AFTER => {
-                return ended(format!("the encoder made no progress for {} s", STUCK_AFTER.as_secs()));
-            }
-            _ => {}
+        if self.is_stuck(now) {
+            return ended(match self.advanced {
+                None => format!("nothing was read from the source for {} s", NEVER_STARTED_AFTER.as_secs()),
+                Some(_) => format!("the encoder made no progress for {} s", STUCK_AFTER.as_secs()),
+            });
         }
         match &self.look {
             None => verdict(State::Starting, None),
@@ -309,6 +320,10 @@ impl Watchdog {
         self.assess_speed(now)
     }
 
+    fn is_fast(&self, now: Duration) -> bool {
+        self.fast_since.is_some_and(|since| now.saturating_sub(since) >= SPEED_WINDOW / 2)
+    }
+
     fn assess_speed(&self, now: Duration) -> Assessment {
         match (self.slow_since, self.speed()) {
             (Some(since), Some(speed)) if now.saturating_sub(since) >= SPEED_WINDOW => Assessment {
@@ -316,6 +331,12 @@ impl Watchdog {
                 reason: Some(format!("the encoder is slower than real time ({speed:.2}x)")),
                 end: None,
                 slow: true,
+            },
+            (None, Some(speed)) if self.is_fast(now) => Assessment {
+                state: State::Weak,
+                reason: Some(format!("it runs ahead of real time ({speed:.1}x)")),
+                end: None,
+                slow: false,
             },
             _ => Assessment { state: State::Live, reason: None, end: None, slow: false },
         }
@@ -367,6 +388,23 @@ mod tests {
         assert_eq!(run.dog.output(1).2, Some(1));
         assert!((run.dog.speed().unwrap() - 1.0).abs() < 0.01);
         assert!((run.dog.fps().unwrap() - 25.0).abs() < 0.5);
+    }
+
+    #[test]
+    fn far_ahead_of_real_time_is_not_live() {
+        let mut run = Run::new();
+        run.go(0, 30, 1.0, [1000, 1000]);
+        let fast = run.go(30, 50, 40.0, [1000, 1000]);
+        assert_eq!((fast.state, fast.end), (State::Weak, None));
+        assert!(fast.reason.unwrap().starts_with("it runs ahead of real time (40"));
+        assert_eq!(run.go(50, 70, 1.0, [1000, 1000]).state, State::Live);
+        // A burst of 8 s after a pause of as long, and the second of a file that is read at once.
+        run.go(70, 78, 0.0, [0, 0]);
+        run.go(78, 79, 8.0, [1000, 1000]);
+        for t in 79..95 {
+            let reason = run.go(t, t + 1, 1.0, [1000, 1000]).reason.unwrap_or_default();
+            assert!(!reason.contains("ahead"), "{reason}");
+        }
     }
 
     #[test]
