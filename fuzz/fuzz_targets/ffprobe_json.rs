@@ -49,6 +49,7 @@ fuzz_target!(|json: &[u8]| {
             b_frames: BFrames::Auto,
             output_args: Vec::new(),
             endpoint: "rtmp://localhost:1935/live".parse().expect("a URL"),
+            own_program: "msconv".into(),
         };
         let Ok(plan) = publish::plan(&request, &report, &CAPABILITY) else { continue };
         assert!((1..=12).contains(&plan.renditions.len()));

@@ -125,6 +125,49 @@ pub enum Command {
     /// The supervisor of one stream (started by publish, never by hand)
     #[command(name = "__supervise", hide = true)]
     Supervise,
+    /// Stands between a source and the ffmpeg that encodes it (see `publish --dry-run`)
+    #[command(name = "__feed", hide = true)]
+    Feed(FeedArgs),
+    /// Writes a file to stdout, over and over (see `publish --dry-run`)
+    #[command(name = "__repeat", hide = true)]
+    Repeat {
+        /// The file
+        file: PathBuf,
+    },
+}
+
+/// `__feed`: the program behind `--` reads the source and writes NUT, video to its stdout.
+#[derive(Args, Debug)]
+pub struct FeedArgs {
+    /// There is video
+    #[arg(long)]
+    pub video: bool,
+    /// There is audio, and how it comes
+    #[arg(long, value_enum)]
+    pub audio: Option<FedAudio>,
+    /// What the program adds to all times, in seconds
+    #[arg(long, default_value_t = 0)]
+    pub offset: u32,
+    /// Give on at the speed of time
+    #[arg(long)]
+    pub paced: bool,
+    /// Begin anew at the end
+    #[arg(long)]
+    pub repeat: bool,
+    /// The program that reads, with its arguments
+    #[arg(last = true, required = true, value_name = "PROGRAM")]
+    pub program: Vec<OsString>,
+}
+
+/// How audio comes to the feeder.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FedAudio {
+    /// 16 bit samples at 48 kHz, one channel
+    Mono,
+    /// 16 bit samples at 48 kHz, two channels
+    Stereo,
+    /// In the source's own codec
+    Copied,
 }
 
 /// `publish`.

@@ -33,7 +33,7 @@ mod tests {
             clap_complete::generate(*shell, &mut visible(), "msconv", &mut script);
             let script = String::from_utf8(script).unwrap();
             assert!(script.contains("publish") && script.contains("nginx-rtmp-url"), "{shell}");
-            assert!(!script.contains("__supervise"), "{shell}");
+            assert!(!script.contains("__supervise") && !script.contains("__feed"), "{shell}");
         }
     }
 }

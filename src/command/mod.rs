@@ -8,6 +8,7 @@ mod down;
 mod ends;
 mod export;
 mod exporter;
+mod feed;
 mod list;
 mod logs;
 mod man;
@@ -156,5 +157,7 @@ fn dispatch(cli: Cli) -> Outcome<u8> {
         Command::Completions(args) => completions::run(&args),
         Command::Man => man::run(),
         Command::Supervise => supervise::run(),
+        Command::Feed(args) => feed::run(args),
+        Command::Repeat { file } => feed::repeat(&file),
     }
 }

@@ -66,7 +66,7 @@ fn slave(rendition: &Delivered<'_>, endpoint: &RtmpUrl, flow: Flow, reveal: bool
             ("rw_timeout", PATIENCE_US.to_string()),
             ("onfail", "ignore".into()),
             ("use_fifo", "1".into()),
-            ("fifo_options", tee::options(&queue_options(flow))),
+            ("fifo_options", tee::options(&[&queue_options(flow)[..], &[passed_on()]].concat())),
         ],
         url: if reveal { endpoint.name_url(name) } else { endpoint.shown_name_url(name) },
     }
@@ -81,6 +81,12 @@ fn queue_options(flow: Flow) -> Vec<(&'static str, String)> {
         ("recovery_wait_time", "1".into()),
         ("restart_with_keyframe", "1".into()),
     ]
+}
+
+/// What comes to a queue of the tee has been put in order before it. Without this the queue would wait another 10 s for a
+/// track that is away.
+fn passed_on() -> (&'static str, String) {
+    ("max_interleave_delta", "100000".into())
 }
 
 /// `-f fifo` and the URL: one rendition alone, for tracks that are copied.

@@ -4,7 +4,7 @@
 //! has all its wordings here, and a line that nobody knows means nothing rather than something wrong.
 
 use super::log_line::{Level, LogLine};
-pub use super::log_line::{is_harmless, last_words};
+pub use super::log_line::{is_harmless, is_of_input, last_words};
 use crate::base::Kind;
 use crate::base::printable::bounded;
 use std::fmt;
@@ -64,6 +64,8 @@ pub enum Finding {
     OutOfMemory,
     /// A rendition's queue is full: the server takes less than is made.
     QueueFull,
+    /// Audio joined a source that had none.
+    NewAudio,
     /// The server's own words.
     ServerError(String),
 }
@@ -110,6 +112,7 @@ impl fmt::Display for Finding {
             Finding::ProtocolForbidden => "the source leads to a protocol that is not allowed for it",
             Finding::DiskFull => "the disk is full",
             Finding::OutOfMemory => "there is not enough memory",
+            Finding::NewAudio => "the source sends audio now",
             Finding::QueueFull => "the server takes less than is made; pictures are skipped",
             Finding::EncoderFailed(words) => return write!(f, "the encoder does not work here: {words}"),
             Finding::FilterFailed(words) => return write!(f, "the filters cannot be set up: {words}"),
@@ -133,6 +136,10 @@ pub fn diagnose_line(line: &str) -> Option<Finding> {
     }
     if has("FIFO queue full") {
         return Some(Finding::QueueFull);
+    }
+    // "New audio stream 0:1 at pos:1 and DTS:2s" (to 6.0), "New audio stream with index 1 at pos:1 and DTS:2s".
+    if has("New audio stream ") && has(" and DTS:") {
+        return Some(Finding::NewAudio);
     }
     if line.level != Level::Error {
         return None;

@@ -29,6 +29,8 @@ pub struct Wanted<'a> {
     pub making: &'a [Making],
     /// Whether the source may change its shape while it runs, which encoders must not notice.
     pub steady: bool,
+    /// Filters that turn the picture, where ffmpeg does not.
+    pub turning: Option<&'static str>,
     /// How its first second is read.
     pub head_start: HeadStart,
 }
@@ -62,16 +64,13 @@ pub fn graph(wanted: &Wanted<'_>) -> String {
 /// The sound: 48 kHz, mono stays mono, everything else becomes stereo; holes filled with silence, and pulled along
 /// the time stamps so that repeated files do not drift.
 ///
-/// `flags=res` builds the resampler from the start. Without it, a source that is 48 kHz already gets one at the first
-/// correction, which begins again at `first_pts` and floods the output with silence (5.1.9 and 9.0.2).
+/// Nothing says where it begins (`first_pts`): ffmpeg builds the graph anew whenever a source changes its size, rate or
+/// channels, and would fill all the time up to there with silence. `flags=res` builds the resampler from the start, not at
+/// the first correction.
 pub fn sound(track: &AudioTrack, head_start: HeadStart) -> String {
     let layout = if track.channels == 1 { "mono" } else { "stereo" };
     let moved = head_start.sounds().map(|filter| format!("{filter},")).unwrap_or_default();
-    let first = head_start.first_sample();
-    format!(
-        "{moved}aresample=48000:async=1000:first_pts={first}:flags=res,\
-         aformat=sample_fmts=fltp:channel_layouts={layout}"
-    )
+    format!("{moved}aresample=48000:async=1000:flags=res,aformat=sample_fmts=fltp:channel_layouts={layout}")
 }
 
 /// Sizes as a tree: each rung hangs from the smallest picture that is not smaller, be it a rung or the source.
@@ -159,6 +158,7 @@ fn preparation(wanted: &Wanted<'_>, video: &VideoTrack, zscale: bool) -> String 
     let has = |name: &str| wanted.filters.contains(name);
     let mut steps = Vec::new();
     steps.extend(wanted.head_start.pictures().map(String::from));
+    steps.extend(wanted.turning.map(String::from));
     if wanted.steady {
         steps.push(steady(video));
     }
@@ -314,7 +314,7 @@ mod tests {
             let graph = graph(&Wanted {
                 head_start: HeadStart::None,
                 report: &report, rungs: &chosen.rungs, rate: (!copied).then(|| Rate::new(25, 1).unwrap()),
-                sound: sound.then_some((&track, 0)), filters: &filters, making: &making, steady,
+                sound: sound.then_some((&track, 0)), filters: &filters, making: &making, steady, turning: None,
             });
             let outputs: Vec<String> = (0..chosen.rungs.len()).filter(|i| Some(*i) != own).map(picture_label).chain(sound.then(|| SOUND_LABEL.to_string())).collect();
             for (label, (produced, used)) in labels(&graph) {
@@ -352,6 +352,7 @@ mod tests {
                 filters: &filters,
                 making,
                 steady: false,
+                turning: None,
                 head_start: HeadStart::None,
             })
         };

@@ -59,11 +59,6 @@ impl HeadStart {
     pub fn sounds(self) -> Option<&'static str> {
         (self == HeadStart::Moved).then_some("asetpts=PTS+1/TB")
     }
-
-    /// Where the sound begins behind the filters, in samples of 48 kHz.
-    pub fn first_sample(self) -> i64 {
-        if self == HeadStart::Past { -48_000 } else { 0 }
-    }
 }
 
 #[cfg(test)]

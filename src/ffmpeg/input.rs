@@ -85,15 +85,13 @@ pub fn publishing(opening: &Opening<'_>, capability: &Capability) -> Vec<Input> 
         Source::File(path) => {
             let mut args = pace(capability);
             args.extend(plain(opening.head_start.arguments()));
-            args.extend(loop_input::arguments(path, opening.repeat));
+            args.extend(loop_input::arguments(path, opening.report, opening.repeat));
             vec![Input { args }]
         }
         Source::Url(url) => {
-            let both = opening.report.video.is_some() && opening.report.audio.is_some();
-            let look = if both { Look::Patient } else { Look::Short };
             // A playlist begins some segments back and a recording has no clock: unpaced, both come in a burst.
             let mut args = if url.reaches_others() { pace(capability) } else { Vec::new() };
-            args.extend(network(url, Some(capability), look));
+            args.extend(reading(opening.source, opening.report, capability));
             vec![Input { args }]
         }
         Source::Device { video, audio } => {
@@ -106,6 +104,17 @@ pub fn publishing(opening: &Opening<'_>, capability: &Capability) -> Vec<Input> 
             args.extend(test_source::input(opening.rate.unwrap_or("30"), opening.caption));
             vec![Input { args }]
         }
+    }
+}
+
+/// The arguments that read a file or a network source once, as fast as it comes.
+pub(super) fn reading(source: &Source, report: &Report, capability: &Capability) -> Vec<Argument> {
+    match source {
+        Source::Url(url) => {
+            let both = report.video.is_some() && report.audio.is_some();
+            network(url, Some(capability), if both { Look::Patient } else { Look::Short })
+        }
+        other => probing(other, Some(capability)),
     }
 }
 

@@ -1,5 +1,6 @@
 //! One whole call of ffmpeg as data: everything is decided before anything starts.
 
+use super::feeder::Feeder;
 use super::input::Input;
 use crate::base::command_line::{Argument, CommandLine};
 use std::path::Path;
@@ -7,6 +8,8 @@ use std::path::Path;
 /// A call of ffmpeg with one output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invocation {
+    /// What the first input reads from, if it is not the source itself.
+    pub feeder: Option<Feeder>,
     /// Options before every input.
     pub globals: Vec<Argument>,
     /// Inputs in order.
@@ -32,6 +35,9 @@ impl Invocation {
             command.arg("-filter_complex").arg(graph.as_str());
         }
         command.args(self.output.iter().cloned());
+        if let Some(feeder) = &self.feeder {
+            command.fed_by(feeder.command_line(ffmpeg));
+        }
         command
     }
 }

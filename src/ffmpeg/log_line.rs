@@ -113,6 +113,13 @@ pub fn is_harmless(line: &str) -> bool {
     LogLine::of(line).harmless()
 }
 
+/// Whether an ffmpeg that is fed speaks of its input: whoever fed it has said what is wrong.
+pub fn is_of_input(line: &str) -> bool {
+    let line = LogLine::of(line);
+    let speaks = line.speaker == "nut" || line.speaker.starts_with("in#0");
+    speaks || line.message.contains("pipe:0") || line.message.starts_with("Error opening input")
+}
+
 /// The last `most` lines that say something, oldest first, ready to be shown: without prefixes, repetitions and what
 /// is harmless. Errors come before warnings where there are any.
 pub fn last_words(lines: &[String], most: usize) -> Vec<String> {
@@ -139,6 +146,20 @@ pub fn last_words(lines: &[String], most: usize) -> Vec<String> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn what_a_fed_ffmpeg_says_of_its_pipe_is_known() {
+        for line in [
+            "[nut @ 0x5586abef03c0] [error] No main startcode found.",
+            "[error] pipe:0: Invalid data found when processing input",
+            "[in#0 @ 0x55bc67fe8840] [error] Error opening input: Invalid data found when processing input",
+            "[error] Error opening input file pipe:0.",
+            "[in#0/nut @ 0x55bc67fe8840] [error] Error during demuxing: Input/output error",
+        ] {
+            assert!(is_of_input(line), "{line}");
+        }
+        assert!(!is_of_input("[libx264 @ 0x1] [error] malloc failed"));
+    }
 
     #[test]
     fn prefixes_are_taken_off() {

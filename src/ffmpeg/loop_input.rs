@@ -1,6 +1,6 @@
 //! How a file is repeated without end.
 //!
-//! Two ways, because neither is right for every file (measured with 5.1.9 and 9.0.2 over 300 s of rounds):
+//! Three ways, because none is right for every file (measured with 5.1.9 and 9.0.2 over 300 s of rounds):
 //!
 //! - *Rewind* (`-stream_loop -1`) reads on after a seek to the start. A round then ends with the sound: a picture that
 //!   is longer loses its tail each time. And in MPEG-TS the seek lands behind the first keyframe, so that the first
@@ -8,6 +8,8 @@
 //! - *Reopen* gives the concat demuxer a list that names the file many times. Each round is the file's whole length and
 //!   begins at its beginning. The price: a file that is deleted ends with the round. The list comes on standard input,
 //!   so that the command stays short, no file has to be written, and a shell can run what `--dry-run` prints.
+//! - *Bytes*: a feeder writes the file into a pipe, over and over. Only streams without a container stand that, and they
+//!   need it: their frames have no times by which ffmpeg could find the start again.
 //!
 //! So a file is rewound where its tracks are known to end together, and reopened otherwise. Copied tracks keep their
 //! time stamps, which neither way lets drift, and a round of them is the whole length: only MPEG-TS is reopened then.
@@ -34,10 +36,23 @@ pub enum Repeat {
     Rewind,
     /// Open the file anew, this many times before the list is rewound.
     Reopen(usize),
+    /// Read it from a feeder.
+    Bytes,
+}
+
+/// Streams without a container that ffmpeg cannot rewind.
+const BARE: [&str; 5] = ["h264", "hevc", "vvc", "mpegvideo", "cavsvideo"];
+
+/// Whether this is a stream of frames without a container and without times, whose rounds may follow each other byte by byte.
+pub fn is_bare(report: &Report) -> bool {
+    report.is_format(&BARE)
 }
 
 /// The way that fits this file. `copied`: no track is decoded; `can_list`: this ffmpeg can read a list of files.
 pub fn way(path: &Path, report: &Report, copied: bool, can_list: bool) -> Repeat {
+    if is_bare(report) {
+        return Repeat::Bytes;
+    }
     let rewindable = !loses_its_start(report) && (copied || ends_together(report));
     if rewindable || !can_list || !listable(path) {
         return Repeat::Rewind;
@@ -47,9 +62,10 @@ pub fn way(path: &Path, report: &Report, copied: bool, can_list: bool) -> Repeat
 }
 
 /// The arguments that open `path`, `-i` included.
-pub fn arguments(path: &Path, repeat: Option<Repeat>) -> Vec<Argument> {
+pub fn arguments(path: &Path, report: &Report, repeat: Option<Repeat>) -> Vec<Argument> {
     let plain = |args: &[&str]| args.iter().map(|a| Argument::plain(*a)).collect::<Vec<_>>();
     match repeat {
+        Some(Repeat::Bytes) => plain(&["-f", &report.format, "-i", "pipe:0"]),
         Some(Repeat::Reopen(times)) => [plain(&["-stream_loop", "-1"]), listed(path, times, None)].concat(),
         other => {
             let mut args = plain(&["-protocol_whitelist", "file"]);
@@ -138,6 +154,7 @@ mod tests {
         assert!(matches!(way(&report("mpegts", Some(6.0), Some(6.0))), Repeat::Reopen(_)));
         let silent = Report { audio: None, ..report("mov,mp4", Some(6.0), None) };
         assert_eq!(way(&silent), Repeat::Rewind);
+        assert_eq!(way(&report("h264", None, None)), Repeat::Bytes);
         let copied = |r: &Report| super::way(path, r, true, true);
         assert_eq!(copied(&report("flv", None, None)), Repeat::Rewind);
         assert!(matches!(copied(&report("mpegts", Some(6.0), Some(6.0))), Repeat::Reopen(_)));
@@ -156,7 +173,7 @@ mod tests {
     #[test]
     fn the_file_is_named_once_in_the_command() {
         let mut command = CommandLine::new("ffmpeg");
-        command.args(arguments(Path::new("/a.ts"), Some(Repeat::Reopen(380))));
+        command.args(arguments(Path::new("/a.ts"), &Report::default(), Some(Repeat::Reopen(380))));
         assert!(command.shell_line().starts_with("yes 'file file:/a.ts' | head -n 380 | ffmpeg "));
         assert_eq!(command.shell_line().matches("a.ts").count(), 1);
     }

@@ -2,9 +2,11 @@
 
 use super::capability::Capability;
 use super::delivery::{self, Flow};
+use super::feeder::{self, Audio};
 use super::filter_graph;
 use super::head_start::HeadStart;
 use super::invocation::Invocation;
+use super::loop_input;
 use super::output::{SOUND_PACKETS, closing, sound_encoding};
 use super::plan::{Plan, PlannedRendition, Request};
 use super::reading::inputs;
@@ -15,13 +17,18 @@ use crate::base::printable::bounded;
 use crate::base::{Failure, Kind, Outcome};
 use crate::model::{Rendition, RenditionName, Source};
 
-/// The plan of `-o`.
+/// How long one track waits for the other, in microseconds.
+const WAITED: &str = "500000";
+
+/// The plan of `-o`; through a feeder if `fed`.
 ///
 /// # Errors
 /// Input (7) if RTMP cannot carry the picture, with the way out.
-pub fn plan(request: &Request, report: &Report, capability: &Capability) -> Outcome<Plan> {
+pub fn plan(request: &Request, source: &Report, capability: &Capability, fed: bool) -> Outcome<Plan> {
+    let report = if fed { &feeder::as_fed(source) } else { source };
     if let Some(video) = &report.video {
         carried(video, &request.source)?;
+        ordered(video, report)?;
     }
     let name = RenditionName::new(&request.key, &Rendition::Original);
     let mut notes = source_notes::tracks(report, report.audio.is_some());
@@ -54,6 +61,8 @@ pub fn plan(request: &Request, report: &Report, capability: &Capability) -> Outc
     if report.video.is_none() && report.audio.is_none() {
         return Err(Failure::new(Kind::Input, "there is neither picture nor sound in the source"));
     }
+    // Where one track is away the other goes on alone.
+    output.extend(pair("-max_interleave_delta", WAITED));
     output.extend(closing(request));
     let pictures = report.video.as_ref().map_or(0.0, |v| v.timing.constant().map_or(60.0, |r| r.value()));
     let flow = Flow { pictures, sounds: if report.audio.is_some() { SOUND_PACKETS } else { 0.0 } };
@@ -75,8 +84,19 @@ pub fn plan(request: &Request, report: &Report, capability: &Capability) -> Outc
         cost: None,
         encoded: Vec::new(),
         invocation: Invocation {
+            feeder: feeder::repeating(request, report).or(fed.then(|| {
+                let audio = match (&report.audio, copied) {
+                    (Some(_), true) => Audio::Copied,
+                    _ => Audio::decoded(report),
+                };
+                feeder::feeder(request, source, capability, audio)
+            })),
             globals: Vec::new(),
-            inputs: inputs(request, report, capability, None, copied, false, HeadStart::None),
+            inputs: if fed {
+                vec![feeder::input()]
+            } else {
+                inputs(request, report, capability, None, copied, false, HeadStart::None)
+            },
             graph: None,
             output,
         },
@@ -104,6 +124,16 @@ fn carried(video: &VideoTrack, source: &Source) -> Outcome<()> {
     };
     Err(Failure::new(Kind::Input, format!("RTMP cannot carry {what}, so the source cannot go out as it is"))
         .why("only H.264 is understood by every RTMP server")
+        .hint("leave out -o        (the picture is encoded then)"))
+}
+
+/// Whether it is known when each frame is shown. Without a container it is not, once frames come in another order.
+fn ordered(video: &VideoTrack, report: &Report) -> Outcome<()> {
+    if video.b_frames == 0 || !loop_input::is_bare(report) {
+        return Ok(());
+    }
+    Err(Failure::new(Kind::Input, "the source cannot go out as it is")
+        .why("it has B-frames and no container that would say when each is shown")
         .hint("leave out -o        (the picture is encoded then)"))
 }
 

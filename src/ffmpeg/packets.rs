@@ -38,11 +38,12 @@ pub struct Packets {
     pub damaged: bool,
 }
 
-/// The command that lists the packets of track `index`.
-pub fn command(ffprobe: &Path, source: &Source, index: u32) -> CommandLine {
+/// The command that lists the packets of all tracks.
+pub fn command(ffprobe: &Path, source: &Source) -> CommandLine {
     let mut command = CommandLine::new(ffprobe);
-    command.args(["-hide_banner", "-loglevel", "error", "-select_streams"]).arg(index.to_string());
-    command.args(["-show_entries", "packet=pts_time,dts_time,size,flags", "-print_format", "compact=p=0"]);
+    let entries = "packet=stream_index,pts_time,dts_time,size,flags";
+    command.args(["-hide_banner", "-loglevel", "error", "-show_entries", entries]);
+    command.args(["-print_format", "compact=p=0"]);
     command.args(input::probing(source, None));
     command
 }
@@ -57,12 +58,16 @@ struct Packet {
     bad: bool,
 }
 
-/// Reads what [`command`] printed; `None` if there is no packet in it.
-pub fn parse(list: &[u8]) -> Option<Packets> {
+/// Reads what [`command`] printed of track `index`; `None` if there is no packet of it.
+pub fn parse(list: &[u8], index: u32) -> Option<Packets> {
     let mut found = Packets { even: true, ..Packets::default() };
     let mut packets = Vec::new();
+    let own = format!("stream_index={index}|");
     for line in list.split(|b| *b == b'\n') {
         let line = String::from_utf8_lossy(line);
+        if !line.starts_with(&own) {
+            continue;
+        }
         match packet(&line) {
             // Side data stand on lines of their own (MPEG-TS), blank ones among them.
             None if !line.contains("size=") => {}
@@ -153,7 +158,7 @@ mod tests {
         let line = |n: usize| {
             let key = if n.is_multiple_of(group) { "K_" } else { "__" };
             format!(
-                "pts_time={:.3}|dts_time={:.3}|size={size}|flags={key}\n",
+                "stream_index=0|pts_time={:.3}|dts_time={:.3}|size={size}|flags={key}\n",
                 n as f64 / 25.0,
                 n as f64 / 25.0
             )
@@ -163,14 +168,14 @@ mod tests {
 
     #[test]
     fn an_even_track() {
-        let found = parse(list(250, 1000, 50).as_bytes()).unwrap();
+        let found = parse(list(250, 1000, 50).as_bytes(), 0).unwrap();
         assert_eq!((found.count, found.even, found.reordered, found.open_groups), (250, true, false, false));
         assert_eq!((found.average_bps, found.highest_bps), (200_000, 200_000));
         assert!((found.longest_gap - 2.0).abs() < 0.001 && !found.damaged);
-        assert_eq!(parse(b""), None);
+        assert_eq!(parse(b"", 0), None);
         // As MPEG-TS is listed, with side data.
         let transport = list(250, 1000, 50).replace('\n', "|\n\n");
-        assert_eq!(parse(transport.as_bytes()), Some(found));
+        assert_eq!(parse(transport.as_bytes(), 0), Some(found));
     }
 
     #[test]
@@ -178,37 +183,39 @@ mod tests {
         let mut text = list(500, 1000, 25);
         text = text
             .replace("pts_time=8.000|dts_time=8.000|size=1000", "pts_time=8.000|dts_time=8.000|size=201000");
-        let found = parse(text.as_bytes()).unwrap();
+        let found = parse(text.as_bytes(), 0).unwrap();
         assert_eq!(found.highest_bps, 1_000_000);
         assert_eq!(found.average_bps, 280_000);
     }
 
     #[test]
     fn b_frames_open_groups_and_cuts_are_seen() {
-        let closed = "pts_time=0|dts_time=-0.08|size=9|flags=K_\npts_time=0.12|dts_time=-0.04|size=9|flags=__\n\
-                      pts_time=0.04|dts_time=0|size=9|flags=__\npts_time=0.08|dts_time=0.04|size=9|flags=__\n";
-        let found = parse(closed.as_bytes()).unwrap();
+        let closed = "stream_index=0|pts_time=0|dts_time=-0.08|size=9|flags=K_\nstream_index=0|pts_time=0.12|dts_time=-0.04|size=9|flags=__\n\
+                      stream_index=0|pts_time=0.04|dts_time=0|size=9|flags=__\nstream_index=0|pts_time=0.08|dts_time=0.04|size=9|flags=__\n";
+        let found = parse(closed.as_bytes(), 0).unwrap();
         assert!(found.reordered && !found.open_groups && found.even);
         let open =
             closed.replace("0.12|dts_time=-0.04|size=9|flags=__", "0.12|dts_time=-0.04|size=9|flags=K_");
-        assert!(parse(open.as_bytes()).unwrap().open_groups);
-        assert!(parse(closed.replace("flags=K_", "flags=__").as_bytes()).unwrap().damaged);
+        assert!(parse(open.as_bytes(), 0).unwrap().open_groups);
+        assert!(parse(closed.replace("flags=K_", "flags=__").as_bytes(), 0).unwrap().damaged);
         assert!(
-            parse(closed.replace("0.04|size=9|flags=__", "0.04|size=9|flags=_D").as_bytes()).unwrap().damaged
+            parse(closed.replace("0.04|size=9|flags=__", "0.04|size=9|flags=_D").as_bytes(), 0)
+                .unwrap()
+                .damaged
         );
-        assert!(!parse(closed.replace("pts_time=0.08", "pts_time=N/A").as_bytes()).unwrap().even);
-        assert!(!parse(closed.replace("pts_time=0.12", "pts_time=0.50").as_bytes()).unwrap().even);
+        assert!(!parse(closed.replace("pts_time=0.08", "pts_time=N/A").as_bytes(), 0).unwrap().even);
+        assert!(!parse(closed.replace("pts_time=0.12", "pts_time=0.50").as_bytes(), 0).unwrap().even);
     }
 
     #[test]
     fn no_keyframe_for_long_counts_to_the_end() {
-        assert!((parse(list(250, 10, 1000).as_bytes()).unwrap().longest_gap - 10.0).abs() < 0.001);
+        assert!((parse(list(250, 10, 1000).as_bytes(), 0).unwrap().longest_gap - 10.0).abs() < 0.001);
     }
 
     proptest! {
         #[test]
-        fn any_text_is_read(text in "(pts_time=|dts_time=|size=|flags=|K|D|[0-9.eE-]|\\||\n|\\PC){0,200}") {
-            if let Some(found) = parse(text.as_bytes()) {
+        fn any_text_is_read(text in "(stream_index=0\\||pts_time=|dts_time=|size=|flags=|K|D|[0-9.eE-]|\\||\n|\\PC){0,200}") {
+            if let Some(found) = parse(text.as_bytes(), 0) {
                 prop_assert!(found.longest_gap >= 0.0 && found.count > 0);
             }
         }

@@ -3,6 +3,7 @@
 use super::cost::Power;
 use super::encoder::Encoder;
 use super::invocation::Invocation;
+use super::packet_times::Times;
 use super::packets::Packets;
 use crate::base::command_line::CommandLine;
 use crate::model::rung::Label;
@@ -11,7 +12,7 @@ use crate::model::{
 };
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What is wanted. Holds secrets: serialised, it travels only through the pipe to the supervisor.
@@ -47,6 +48,8 @@ pub struct Request {
     pub output_args: Vec<OsString>,
     /// Where the renditions go.
     pub endpoint: RtmpUrl,
+    /// Our own program, which stands between ffmpeg and some sources.
+    pub own_program: PathBuf,
 }
 
 /// One rendition of a plan.
@@ -98,6 +101,10 @@ pub struct Known {
     pub caption: bool,
     /// The packets of the picture; `None` if they were not read, or not to the end.
     pub packets: Option<Packets>,
+    /// What the times of all packets are like.
+    pub times: Times,
+    /// Read it through a feeder whatever its times are like: ffmpeg alone got stuck in it.
+    pub fed: bool,
     /// The encoder that was found to work; `None` is the one that the request names, `auto` being x264.
     pub encoder: Option<Encoder>,
     /// How many pictures it makes at once, the larger ones; x264 makes the rest. `None` is no limit.

@@ -5,6 +5,7 @@ use super::capability::Capability;
 use super::delivery::{self, Delivered, Flow};
 use super::effort;
 use super::encoder::{self, Encoder, Keyframes, Making};
+use super::feeder;
 use super::filter_graph;
 use super::frame_rate::{self, Rate};
 use super::head_start::HeadStart;
@@ -59,16 +60,29 @@ pub fn plan_knowing(
     known: &Known,
 ) -> Outcome<Plan> {
     source_notes::refuse(report, &request.source)?;
+    let fed = feeder::wanted(request, report, capability, known);
     if request.original {
-        return original::plan(request, report, capability);
+        let mut plan = original::plan(request, report, capability, fed)?;
+        plan.notes.extend(source_notes::mended(known).filter(|_| fed));
+        return Ok(plan);
     }
-    let sound = sound(request, report);
-    match (&report.video, sound) {
-        (Some(_), sound) => pictures(request, report, capability, sound, known),
-        (None, Some(track)) => Ok(sound_only(request, report, capability, &track)),
-        (None, None) => Err(Failure::new(Kind::Input, "there is neither picture nor sound in the source")
-            .hint("name a source with at least one of them")),
+    let (source, report) = (report, if fed { &feeder::as_fed(report) } else { report });
+    let (sound, fed) = (sound(request, report), fed.then_some(source));
+    let mut plan = match (&report.video, sound) {
+        (Some(_), sound) => pictures(request, report, capability, sound, known, fed)?,
+        (None, Some(track)) => sound_only(request, report, capability, &track, fed),
+        (None, None) => {
+            return Err(Failure::new(Kind::Input, "there is neither picture nor sound in the source")
+                .hint("name a source with at least one of them"));
+        }
+    };
+    plan.invocation.feeder = feeder::repeating(request, report);
+    if let Some(source) = fed {
+        let audio = feeder::Audio::decoded(source);
+        plan.invocation.feeder = Some(feeder::feeder(request, source, capability, audio));
+        plan.notes.extend(source_notes::mended(known));
     }
+    Ok(plan)
 }
 
 /// A sound track and the number of the input it is on: a device's sound is an input of its own.
@@ -88,6 +102,7 @@ fn pictures(
     capability: &Capability,
     sound: Option<(AudioTrack, usize)>,
     known: &Known,
+    fed: Option<&Report>,
 ) -> Outcome<Plan> {
     let Some(video) = &report.video else { return Err(Failure::internal("a plan of pictures without one")) };
     let encoder = match &known.encoder {
@@ -103,7 +118,7 @@ fn pictures(
     let copied = making.iter().position(|making| *making == Making::Copied);
     notes.extend(source_notes::sessions(&chosen.rungs, &making, &encoder));
     let encodes = making.iter().any(|making| *making != Making::Copied);
-    let head_start = if encodes {
+    let head_start = if encodes && fed.is_none() {
         HeadStart::of(&request.source, report, capability, copied.is_some())
     } else {
         HeadStart::None
@@ -115,7 +130,8 @@ fn pictures(
         sound: sound.as_ref().map(|(track, input)| (track, *input)),
         filters: &capability.filters,
         making: &making,
-        steady: matches!(request.source, Source::Url(_)),
+        steady: matches!(request.source, Source::Url(_) | Source::File(_)) && !report.still,
+        turning: fed.and_then(|_| feeder::turning(video.rotation)),
         head_start,
     });
     let renditions: Vec<PlannedRendition> =
@@ -180,8 +196,20 @@ fn pictures(
         warnings: chosen.warnings,
         invocation: Invocation {
             globals,
+            feeder: None,
             inputs: decoded_cheaply(
-                inputs(request, report, capability, Some(rate), copied.is_some(), known.caption, head_start),
+                match fed {
+                    Some(_) => vec![feeder::input()],
+                    None => inputs(
+                        request,
+                        report,
+                        capability,
+                        Some(rate),
+                        copied.is_some(),
+                        known.caption,
+                        head_start,
+                    ),
+                },
                 video,
                 rate,
                 known,
@@ -256,6 +284,7 @@ fn sound_only(
     report: &Report,
     capability: &Capability,
     (track, _): &(AudioTrack, usize),
+    fed: Option<&Report>,
 ) -> Plan {
     let rendition = Rendition::Audio;
     let name = RenditionName::new(&request.key, &rendition);
@@ -289,8 +318,12 @@ fn sound_only(
         cost: None,
         encoded: Vec::new(),
         invocation: Invocation {
+            feeder: None,
             globals: Vec::new(),
-            inputs: inputs(request, report, capability, None, false, false, HeadStart::None),
+            inputs: match fed {
+                Some(_) => vec![feeder::input()],
+                None => inputs(request, report, capability, None, false, false, HeadStart::None),
+            },
             graph: Some(chain),
             output,
         },
@@ -410,6 +443,7 @@ mod tests {
                 [usize::from(flags.0) + usize::from(flags.1)],
             output_args: vec!["-x".into()],
             endpoint: "rtmp://me:secret@h/live?t=1".parse().unwrap(),
+            own_program: "msconv".into(),
         })
     }
 

@@ -4,6 +4,8 @@ use super::capability::Capability;
 use super::encoder::{Encoder, Making};
 use super::frame_rate::Rate;
 use super::ladder_plan::PlannedRung;
+use super::packet_times::Times;
+use super::plan::Known;
 use super::report::{Report, Transfer, VideoTrack};
 use crate::base::{Failure, Kind, Outcome};
 use crate::model::Source;
@@ -62,6 +64,14 @@ pub fn b_frames(video: &VideoTrack, reordered: bool, copied: &str, without: &str
              WebRTC cannot carry them; {without} encodes them away"
         )
     })
+}
+
+/// What is mended in a file's times.
+pub fn mended(known: &Known) -> Option<String> {
+    match &known.times {
+        Times::Faulty(fault) => Some(format!("the times in the file are mended: {fault}")),
+        Times::Unread | Times::Plain => None,
+    }
 }
 
 /// What is done to the picture when it is encoded.

@@ -89,7 +89,11 @@ mod tests {
     fn reading(repeat: Option<Repeat>) -> CommandLine {
         let mut command = CommandLine::new("ffmpeg");
         command.args(["-progress", "pipe:1", "-stats_period", "1", "-re", "-itsoffset", "-1"]);
-        command.args(loop_input::arguments(Path::new("/a.mp4"), repeat));
+        command.args(loop_input::arguments(
+            Path::new("/a.mp4"),
+            &crate::ffmpeg::report::Report::default(),
+            repeat,
+        ));
         command.args([
             "-filter_complex",
             "[0:0]setpts=PTS+1/TB,fps=24[v];[0:1]asetpts=PTS+1/TB,aresample=48000[a]",

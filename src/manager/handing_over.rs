@@ -45,6 +45,8 @@ pub struct HandingOver {
 impl HandingOver {
     /// For a plan of this source.
     pub fn of(source: &Source, report: &Report, plan: &Plan, settings: &Settings, once: bool) -> HandingOver {
+        // Of what is fed another process reads the source.
+        let fed = plan.invocation.feeder.is_some();
         let encoded = !plan.encoded.is_empty() && plan.encoded.len() == plan.renditions.len();
         let server = &settings.nginx_rtmp_url;
         let kind = match source {
@@ -54,10 +56,10 @@ impl HandingOver {
                 path: path.clone(),
                 round: report.duration,
                 repeated: !once,
-                enterable: encoded && !report.still,
+                enterable: encoded && !report.still && !fed,
             },
         };
-        let beside = matches!(source, Source::Url(url) if url.port() == server.port());
+        let beside = matches!(source, Source::Url(url) if url.port() == server.port()) && !fed;
         HandingOver {
             source: kind,
             keyframes: encoded.then_some(settings.keyframe_interval),

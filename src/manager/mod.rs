@@ -6,6 +6,7 @@ pub mod doctor;
 pub mod encoders;
 pub mod export;
 pub mod exporter;
+pub mod feeding;
 mod handing_over;
 pub mod install_line;
 pub mod list;

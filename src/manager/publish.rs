@@ -90,6 +90,7 @@ pub struct Prepared {
     once: bool,
     foreground: bool,
     if_unfit: Option<Fallback>,
+    if_stuck: Option<Fallback>,
     ways: Vec<Way>,
     way: usize,
     handing_over: HandingOver,
@@ -248,6 +249,8 @@ impl Prepared {
                 endpoint: url.to_string(),
                 redactor,
                 if_unfit: self.if_unfit.clone(),
+                if_stuck: self.if_stuck.clone(),
+                fixed_source: matches!(self.source, Source::File(_)),
                 ways: self.ways.clone(),
                 way: self.way,
                 // A source that comes by itself may be what is slow; beginning anew would only cost its viewers a break.

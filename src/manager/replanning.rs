@@ -156,6 +156,7 @@ mod tests {
                 b_frames: BFrames::Auto,
                 output_args: Vec::new(),
                 endpoint: "rtmp://localhost/live".parse().unwrap(),
+                own_program: "msconv".into(),
             },
             labels: Some(vec!["720p".parse().unwrap(), "480p".parse().unwrap()]),
             picture: true,

@@ -5,6 +5,7 @@ use crate::base::{Failure, Kind, Outcome, failure::io_words};
 use crate::config::{Environment, Paths, keys};
 use crate::ffmpeg::capability::Capability;
 use crate::ffmpeg::diagnosis::{self, Finding};
+use crate::ffmpeg::packet_times::{self, Times};
 use crate::ffmpeg::packets::{self, Packets};
 use crate::ffmpeg::probe::{self, Report};
 use crate::model::{Source, SourceUrl};
@@ -26,6 +27,9 @@ const HELLO_LIMIT: Duration = Duration::from_secs(3);
 const PACKETS_LIMIT: Duration = Duration::from_secs(3);
 /// Largest file whose packets are read, in bytes.
 const LARGEST_READ: u64 = 4 * 1024 * 1024 * 1024;
+/// As [`PACKETS_LIMIT`] and [`LARGEST_READ`] where only the times are at stake.
+const LOOK_LIMIT: Duration = Duration::from_millis(1_500);
+const LARGEST_LOOKED_AT: u64 = 256 * 1024 * 1024;
 /// Most bytes of ffprobe's answer that are read.
 const MOST_JSON: u64 = 4 * 1024 * 1024;
 
@@ -202,20 +206,40 @@ pub fn probe(source: &Source, ffprobe: &Path, capability: &Capability) -> Result
     Ok(decoding::checked((source, &named()), ffprobe, capability, report, (&output.stdout, &words))?)
 }
 
-/// The packets of a file's picture; `None` if they cannot all be read within 3 s, or the file has more than 4 GiB, so
-/// that no start waits for a long film to be read.
-pub fn packets(source: &Source, ffprobe: &Path, track: u32) -> Option<Packets> {
-    let Source::File(path) = source else { return None };
-    if fs::metadata(path).map_or(true, |meta| meta.len() > LARGEST_READ) {
-        return None;
+/// What the packets of a file say: the picture's, where they decide whether it is copied (`candidate`), and the times of
+/// all. Nothing is known of a file that takes too long to read.
+pub fn packets(
+    source: &Source,
+    ffprobe: &Path,
+    report: &Report,
+    candidate: Option<u32>,
+) -> (Option<Packets>, Times) {
+    let (largest, limit) = match candidate {
+        Some(_) => (LARGEST_READ, PACKETS_LIMIT),
+        None => (LARGEST_LOOKED_AT, LOOK_LIMIT),
+    };
+    let size = match source {
+        Source::File(path) if !report.still => fs::metadata(path).map_or(u64::MAX, |meta| meta.len()),
+        _ => u64::MAX,
+    };
+    let unread = (None, Times::Unread);
+    if size > largest {
+        return unread;
     }
-    let output =
-        spawn::run(&packets::command(ffprobe, source, track), PACKETS_LIMIT, packets::LARGEST).ok()?;
+    let Ok(output) = spawn::run(&packets::command(ffprobe, source), limit, packets::LARGEST) else {
+        return unread;
+    };
     let whole = output.exit.code == Some(0) && (output.stdout.len() as u64) < packets::LARGEST;
-    let mut found = packets::parse(&output.stdout).filter(|_| whole)?;
-    // A container that is read with complaints has lost something.
-    found.damaged |= !output.stderr.is_empty();
-    Some(found)
+    if !whole {
+        return unread;
+    }
+    let (video, audio) = (report.video.as_ref().map(|v| v.index), report.audio.as_ref().map(|a| a.index));
+    let mut found = candidate.and_then(|track| packets::parse(&output.stdout, track));
+    if let Some(found) = &mut found {
+        // A container that is read with complaints has lost something.
+        found.damaged |= !output.stderr.is_empty();
+    }
+    (found, packet_times::parse(&output.stdout, video, audio))
 }
 
 fn named(source: &Source) -> String {

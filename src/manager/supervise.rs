@@ -14,7 +14,7 @@ use crate::process::sockets;
 use crate::process::spawn::Exit;
 use crate::process::stream_lock::{self, StreamLock};
 use crate::process::stream_place::{Spots, StreamPlace};
-use crate::process::supervisor::{self, Control, Ended, Event, Job, Looker, Meaning, Program, Seen};
+use crate::process::supervisor::{self, Control, Ended, Event, Job, Looker, Meaning, Program, Seen, Speaker};
 use crate::process::watchdog::{self, Counter, Heartbeat};
 use crate::status::{self, Client, Limits};
 use serde::{Deserialize, Serialize};
@@ -85,6 +85,7 @@ pub async fn run_at(
         patient: assignment.patient,
         replanning: assignment.replanning,
         doubtful: false,
+        hears: true,
         handover: Handover::new(assignment.handing_over, assignment.port),
         look: None,
         built_in: built_in.clone(),
@@ -207,6 +208,8 @@ struct Ffmpeg {
     replanning: Option<Replanning>,
     /// Whether the source may be another at the next start: it is not where ffmpeg itself was killed or crashed.
     doubtful: bool,
+    /// Whether audio is read: what is not may still come.
+    hears: bool,
     handover: Handover,
     /// The look at the processors that is under way.
     look: Option<Look>,
@@ -215,9 +218,11 @@ struct Ffmpeg {
 }
 
 impl Program for Ffmpeg {
-    fn started(&mut self) {
+    fn started(&mut self, command: &CommandLine) {
         self.parser = progress::Parser::default();
         self.doubtful = true;
+        let feeder = command.feeder.iter().flat_map(|feeder| &feeder.args);
+        self.hears = command.feeder.is_none() || feeder.into_iter().any(|arg| arg.text() == "--audio");
         self.handover.begins();
     }
 
@@ -228,8 +233,8 @@ impl Program for Ffmpeg {
         Some(Heartbeat { out_time, frames: frame.unwrap_or(0), dropped: dropped.unwrap_or(0) })
     }
 
-    fn log_line(&mut self, line: &str, live_before: bool) -> Meaning {
-        if diagnosis::is_harmless(line) {
+    fn log_line(&mut self, line: &str, by: Speaker, live_before: bool) -> Meaning {
+        if diagnosis::is_harmless(line) || by == Speaker::Fed && diagnosis::is_of_input(line) {
             return Meaning::Noise;
         }
         if let Some((_, words)) = self.source_url.as_ref().and_then(|url| line.split_once(url.reveal())) {
@@ -241,6 +246,8 @@ impl Program for Ffmpeg {
             Some(diagnosis::Finding::NameTaken) if !live_before && !self.patient => {
                 Meaning::Fatal(Kind::Conflict, "the name is already published from elsewhere".into())
             }
+            Some(Finding::NewAudio) if self.hears || self.replanning.is_none() => Meaning::Ordinary,
+            Some(finding @ Finding::NewAudio) => Meaning::Anew(finding.to_string()),
             Some(finding) => Meaning::Fault(finding.to_string()),
             None => Meaning::Ordinary,
         }

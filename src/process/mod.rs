@@ -12,6 +12,7 @@ pub mod locate;
 pub mod notify;
 pub mod pid_file;
 pub mod player_run;
+pub mod reading;
 pub mod restart;
 pub mod run_record;
 pub mod server;

@@ -31,6 +31,8 @@ pub enum Verdict {
     Unfit(String),
     /// This way to run is too slow for this machine.
     Slow(String),
+    /// This way to run always ends at the same place of the source.
+    Stuck(String),
 }
 
 /// What to do now.
@@ -91,7 +93,7 @@ impl Policy {
         match (verdict, self.when) {
             (Verdict::OperatorStop, _) => Decision::Finish,
             (Verdict::Permanent(kind, why), _) => Decision::Fail(kind, why),
-            (Verdict::Unfit(why), _) => Decision::Fail(crate::base::Kind::Input, why),
+            (Verdict::Unfit(why) | Verdict::Stuck(why), _) => Decision::Fail(crate::base::Kind::Input, why),
             (Verdict::Clean, When::OnFailure | When::Never) => Decision::Finish,
             (Verdict::Transient(why) | Verdict::Slow(why), When::Never) => {
                 Decision::Fail(crate::base::Kind::Input, why)
@@ -121,6 +123,35 @@ impl Policy {
         let newly = failing && !self.told_failing;
         self.told_failing |= failing;
         newly
+    }
+}
+
+/// Places that are less apart are the same.
+const SAME_PLACE: Duration = Duration::from_secs(2);
+/// After so many equal ends in a row nothing is hoped for from another.
+pub const EQUAL_ENDS: u32 = 3;
+
+/// How the program ended, so that it is noticed when the same command ends in the same way at the same place. A long way to
+/// that place does not make it another fault, so nothing is forgotten over it.
+#[derive(Clone, Debug, Default)]
+pub struct Ends {
+    last: Option<(String, Duration)>,
+    times: u32,
+}
+
+impl Ends {
+    /// It ended because of `why` when it had come to `place`; how often in a row it has done that now.
+    pub fn ended(&mut self, why: &str, place: Duration) -> u32 {
+        let same =
+            self.last.as_ref().is_some_and(|(before, at)| before == why && place.abs_diff(*at) <= SAME_PLACE);
+        self.times = if same { self.times.saturating_add(1) } else { 1 };
+        self.last = Some((why.to_string(), place));
+        self.times
+    }
+
+    /// Another command, or another source: what was is no measure of it.
+    pub fn forget(&mut self) {
+        *self = Ends::default();
     }
 }
 
@@ -160,6 +191,17 @@ mod tests {
         }
         let again = policy.decide(Order::Run, transient(), Duration::from_secs(100), HEALTHY_AFTER, 0.5);
         assert_eq!(again, Decision::Again(FIRST_PAUSE));
+    }
+
+    #[test]
+    fn equal_ends_at_one_place_are_counted() {
+        let mut ends = Ends::default();
+        let s = Duration::from_secs;
+        let times: Vec<u32> = [7200, 7201, 7199, 3, 4].map(|at| ends.ended("stuck", s(at))).to_vec();
+        assert_eq!(times, [1, 2, 3, 1, 2]);
+        assert_eq!(ends.ended("crashed", s(4)), 1);
+        ends.forget();
+        assert_eq!(ends.ended("crashed", s(4)), 1);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! What must be known about the program (what its lines mean, which end is clean) and about the server (its byte
 //! counters) arrives as [`Program`] and [`Looker`], so nothing in here names ffmpeg or a protocol.
 
-use super::restart::{Decision, Policy, Verdict};
+use super::restart::{Decision, EQUAL_ENDS, Ends, Policy, Verdict};
 use super::run_record::{OutputRecord, RunRecord};
 use super::stream_lock;
 use super::stream_place::StreamPlace;
@@ -28,7 +28,7 @@ mod stopping;
 mod successor;
 
 pub use job::{
-    Control, Ended, Event, Fallback, Job, Looker, Meaning, OutputSpec, Program, Renewal, Seen, Way,
+    Control, Ended, Event, Fallback, Job, Looker, Meaning, OutputSpec, Program, Renewal, Seen, Speaker, Way,
 };
 pub use stopping::{KILL_AFTER, SECOND_TERM_AFTER};
 
@@ -59,6 +59,9 @@ pub async fn supervise<P: Program, L: Looker>(
         began: Instant::now(),
         log: Log::new(&job),
         policy: Policy::new(job.when),
+        ends: Ends::default(),
+        by_source: false,
+        came_to_end: false,
         record: first_record(&job),
         watchdog: None,
         live_since: None,
@@ -151,6 +154,11 @@ struct Supervisor<P, F> {
     began: Instant,
     log: Log,
     policy: Policy,
+    ends: Ends,
+    /// The last end came of what was read, not of a signal or of the server.
+    by_source: bool,
+    /// The program ended without a fault.
+    came_to_end: bool,
     record: RunRecord,
     watchdog: Option<Watchdog>,
     live_since: Option<Instant>,
@@ -172,6 +180,7 @@ struct Stopped;
 enum Cut {
     Stalled(String),
     Slow(String),
+    Anew(String),
     Fatal(Kind, String),
 }
 
@@ -191,7 +200,10 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
             again = true;
             let verdict = match absent {
                 Some(why) => Verdict::Transient(why),
-                None => self.run_once().await,
+                None => {
+                    let verdict = self.run_once().await;
+                    self.noticed(verdict)
+                }
             };
             let healthy_for = self.live_since.take().map_or(Duration::ZERO, |at| at.elapsed());
             if self.taken_other_way(&verdict) {
@@ -218,13 +230,45 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
         }
     }
 
+    /// Notices when the same command ends in the same way at the same place: then another way to read is due, and where
+    /// there is none and the source stays what it is, the end.
+    fn noticed(&mut self, verdict: Verdict) -> Verdict {
+        let why = match &verdict {
+            Verdict::Transient(why) if self.by_source && self.record.order != Order::Stop => {
+                why.trim_end_matches('.').to_string()
+            }
+            _ => return verdict,
+        };
+        let place = self.watchdog.as_ref().map_or(Duration::ZERO, |dog| dog.place());
+        let times = self.ends.ended(&why, place);
+        let at = clock::spoken(place);
+        if times >= 2 && self.job.if_stuck.is_some() {
+            return Verdict::Stuck(format!("{why}, {times} times at {at} of the source"));
+        }
+        if times < EQUAL_ENDS {
+            return verdict;
+        }
+        let told = format!("{why}, {times} times at {at} of the source");
+        // What only came to its end begins anew, with a seam.
+        if self.job.fixed_source && !self.came_to_end {
+            return Verdict::Permanent(Kind::Input, told);
+        }
+        if times == EQUAL_ENDS {
+            self.log.own(&format!("{told}; trying on"));
+        }
+        self.record.last_error = Some(self.job.redactor.clean(&told));
+        Verdict::Transient(told)
+    }
+
     /// Changes to the other way to run that this end asks for, if there still is one.
     fn taken_other_way(&mut self, verdict: &Verdict) -> bool {
         let turn = self.turn.take();
         let told = match verdict {
             _ if self.record.order == Order::Stop => return false,
-            Verdict::Unfit(why) => {
-                let Some(other) = self.job.if_unfit.take() else { return false };
+            Verdict::Unfit(why) | Verdict::Stuck(why) => {
+                let unfit = matches!(verdict, Verdict::Unfit(_));
+                let other = if unfit { &mut self.job.if_unfit } else { &mut self.job.if_stuck };
+                let Some(other) = other.take() else { return false };
                 // What the other ways are is not known of this one.
                 (self.job.ways, self.job.command, self.job.cost) = (Vec::new(), other.command, other.cost);
                 self.record.argv = shown(&self.job.command, &self.job);
@@ -248,6 +292,7 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
             }
             _ => return false,
         };
+        self.ends.forget();
         self.move_to(State::Restarting, Some(told.clone()));
         self.record.last_error = Some(self.job.redactor.clean(&told));
         self.record.restarts = self.record.restarts.saturating_add(1);
@@ -314,6 +359,7 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
         }
         self.job.source = renewal.source;
         self.job.command = renewal.command;
+        self.ends.forget();
         if renewal.ways.len() == self.job.ways.len() {
             self.job.ways = renewal.ways;
         }

@@ -3,6 +3,7 @@
 use crate::golden::same_as_file;
 use msconv::ffmpeg::capability::Capability;
 use msconv::ffmpeg::cost::Power;
+use msconv::ffmpeg::packet_times::Times;
 use msconv::ffmpeg::packets::Packets;
 use msconv::ffmpeg::probe::{self, Report};
 use msconv::ffmpeg::publish::{Known, Plan, Request, plan, plan_knowing};
@@ -42,6 +43,7 @@ fn request(source: Source) -> Request {
         b_frames: BFrames::Auto,
         output_args: Vec::new(),
         endpoint: "rtmp://localhost:1935/live".parse().unwrap(),
+        own_program: "msconv".into(),
     }
 }
 
@@ -61,6 +63,12 @@ fn even(average_bps: u64) -> Packets {
     }
 }
 
+/// H.264 without a container.
+fn bare() -> Report {
+    let film = report("fps60-mp4");
+    Report { format: "h264".into(), duration: None, audio: None, audio_tracks: 0, ..film }
+}
+
 /// The plan as text: renditions, what is said, then the arguments as people see them.
 fn text(plan: &Plan) -> String {
     let mut lines = Vec::new();
@@ -70,8 +78,14 @@ fn text(plan: &Plan) -> String {
     lines.push(format!("# {}", plan.summary));
     lines.extend(plan.notes.iter().map(|n| format!("# note: {n}")));
     lines.extend(plan.warnings.iter().map(|n| format!("# warning: {n}")));
-    let args = plan.command_line(Path::new("ffmpeg"), Some(3)).shown_args();
-    lines.extend(args.into_iter().map(|a| a.replace('\n', "\\n")));
+    let command = plan.command_line(Path::new("ffmpeg"), Some(3));
+    let plain = |args: Vec<String>| args.into_iter().map(|a| a.replace('\n', "\\n"));
+    if let Some(feeder) = &command.feeder {
+        lines.push(format!("# {} ... | ffmpeg ...", feeder.program.display()));
+        lines.extend(plain(feeder.shown_args()));
+        lines.push("|".into());
+    }
+    lines.extend(plain(command.shown_args()));
     lines.join("\n") + "\n"
 }
 
@@ -181,6 +195,17 @@ fn each_way_to_publish_has_its_arguments() {
             report("rtmp-source"),
             &debian,
         ),
+        ("stepping", file("/films/two.mkv"), film(), &debian),
+        (
+            "stepping-once",
+            Request { once: true, ..file("/films/phone.mov") },
+            report("portrait-mov"),
+            &debian,
+        ),
+        ("stepping-original", Request { original: true, ..file("/films/two.ts") }, film(), &debian),
+        ("stepping-sound", file("/films/two.mp3"), report("cover-mp3"), &debian),
+        ("long-ts", file("/films/tv.ts"), report("plain-ts"), &debian),
+        ("without-container", file("/films/a.h264"), bare(), &debian),
         (
             "never-b-frames",
             Request { b_frames: BFrames::Never, passthrough: Passthrough::Always, ..file("/films/test.mp4") },
@@ -202,7 +227,12 @@ fn each_way_to_publish_has_its_arguments() {
         // The other films were read and are above what their variants may have.
         let bps = if name.starts_with("copied") { 3_500_000 } else { 90_000_000 };
         let packets = (name != "film-unread").then(|| even(bps));
-        let known = Known { caption: name == "test-picture", packets, ..Known::default() };
+        let times = match name {
+            "film-unread" | "long-ts" => Times::Unread,
+            _ if name.starts_with("stepping") => Times::Faulty("they step back by 54.0 s at 00:00:04".into()),
+            _ => Times::Plain,
+        };
+        let known = Known { caption: name == "test-picture", packets, times, ..Known::default() };
         let plan = plan_knowing(&request, &report, capability, &known).unwrap();
         wrong.extend(same_as_file(&format!("tests/golden/argv/publish-{name}.txt"), &text(&plan)).err());
         let line = plan.command_line(Path::new("ffmpeg"), Some(3));

@@ -44,9 +44,10 @@ pub fn prepare(settings: &Settings, environment: &Environment, request: Request)
         b_frames: settings.b_frames,
         output_args: request.output_args.clone(),
         endpoint: settings.nginx_rtmp_url.clone(),
+        own_program: environment.own_program()?,
     };
-    let packets = planner::packets_wanted(&planned, &report, &fit.capability)
-        .and_then(|track| source_of::packets(&source, &fit.ffprobe, track));
+    let candidate = planner::packets_wanted(&planned, &report, &fit.capability);
+    let (packets, times) = source_of::packets(&source, &fit.ffprobe, &report, candidate);
     let encoder = match (need, &report.video) {
         (Need::Encode, Some(_)) => {
             Some(encoders::chosen(&settings.encoder, &fit.ffmpeg, &fit.capability, environment)?)
@@ -60,7 +61,7 @@ pub fn prepare(settings: &Settings, environment: &Environment, request: Request)
         }),
         None => None,
     };
-    let mut known = planner::Known { caption, packets, encoder, sessions: None, power, kept: None };
+    let mut known = planner::Known { caption, packets, times, encoder, power, ..planner::Known::default() };
     let plan = |known: &planner::Known| planner::plan_knowing(&planned, &report, &fit.capability, known);
     let mut planned_so = plan(&known)?;
     if let Some(encoder) =
@@ -93,6 +94,20 @@ pub fn prepare(settings: &Settings, environment: &Environment, request: Request)
         None => None,
     };
     let plan = planned_so;
+    let if_stuck = match source {
+        Source::File(_) if plan.invocation.feeder.is_none() => {
+            let known = planner::Known { fed: true, encoder: proven.0.clone(), sessions: proven.1, ..known };
+            let chosen =
+                planner::Request { quality: plan.quality.unwrap_or(planned.quality), ..planned.clone() };
+            let fed = planner::plan_knowing(&chosen, &report, &fit.capability, &known)?;
+            // The same variants, or it would be another stream.
+            let same = fed.invocation.feeder.is_some() && fed.renditions == plan.renditions;
+            let command = fed.command_line(&fit.ffmpeg, Some(1));
+            let words = "went on with its times mended on the way".to_string();
+            same.then_some(Fallback { command, words, cost: fed.cost })
+        }
+        _ => None,
+    };
     let way = plan.quality.and_then(|chosen| qualities.iter().position(|q| *q == chosen)).unwrap_or(0);
     let handing_over = HandingOver::of(&source, &report, &plan, settings, request.once);
     let named = source_of::words(&request.source, environment);
@@ -119,6 +134,7 @@ pub fn prepare(settings: &Settings, environment: &Environment, request: Request)
         once: request.once,
         foreground: request.foreground,
         if_unfit,
+        if_stuck,
         handing_over,
         way,
         ways,

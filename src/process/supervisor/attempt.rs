@@ -2,7 +2,9 @@
 
 use super::stopping::Stopping;
 use super::successor::{self, Next, Running, Successor};
-use super::{Control, Cut, Event, LOOK_CALM, LOOK_FAST, Meaning, Program, STEP_DOWN_AFTER, Supervisor, TICK};
+use super::{
+    Control, Cut, Event, LOOK_CALM, LOOK_FAST, Meaning, Program, STEP_DOWN_AFTER, Speaker, Supervisor, TICK,
+};
 use crate::base::atomic_file::Durability;
 use crate::base::{CommandLine, Kind, clock};
 use crate::model::{Order, State};
@@ -21,8 +23,8 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
         self.move_to(State::Starting, None);
         self.fault = None;
         self.log.begin_run();
-        self.program.started();
         let command = self.next_call.take().unwrap_or_else(|| self.job.command.clone());
+        self.program.started(&command);
         let mut running = match self.start(&command) {
             Ok(running) => running,
             Err(e) => return start_failed(&command, &e),
@@ -40,9 +42,18 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
         let _ = self.target.send(None);
         self.record.child = None;
         self.place.remove_pid_file();
+        // A killed program and a silent server say nothing of what is read.
+        self.by_source = match (&exit, &cut) {
+            (Ok(exit), None) => exit.signal.is_none(),
+            (_, Some(Cut::Stalled(_))) => {
+                self.watchdog.as_ref().is_some_and(|dog| dog.is_stuck(self.began.elapsed()))
+            }
+            _ => false,
+        };
+        self.came_to_end = matches!((&exit, &cut), (Ok(exit), None) if exit.code == Some(0));
         let verdict = match (exit, cut) {
             (_, Some(Cut::Fatal(kind, why))) => Verdict::Permanent(kind, why),
-            (_, Some(Cut::Stalled(why))) => Verdict::Transient(why),
+            (_, Some(Cut::Stalled(why) | Cut::Anew(why))) => Verdict::Transient(why),
             (_, Some(Cut::Slow(why))) => Verdict::Slow(why),
             (Ok(exit), None) => {
                 let recent = self.log.recent();
@@ -88,11 +99,11 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
                     Some(line) => self.progress_line(&line),
                     None => *progress_open = false,
                 },
-                Some(line) = log_lines.recv() => {
-                    if let Some(fatal) = self.log_line(&line)
+                Some((by, line)) = log_lines.recv() => {
+                    if let Some(ends) = self.log_line(&line, by)
                         && stopping.is_none()
                     {
-                        cut = Some(fatal);
+                        cut = Some(ends);
                         stopping = Some(Stopping::begin(child));
                     }
                 }
@@ -112,7 +123,7 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
                         && successor.is_none()
                         && let Some(why) = judged
                     {
-                        let (Cut::Stalled(words) | Cut::Slow(words) | Cut::Fatal(_, words)) = &why;
+                        let (Cut::Stalled(words) | Cut::Slow(words) | Cut::Anew(words) | Cut::Fatal(_, words)) = &why;
                         self.log.own(&format!("ending the program: {words}"));
                         stopping = Some(match why {
                             Cut::Slow(_) => Stopping::broken_off(child),
@@ -159,12 +170,12 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
         // A stray could keep the pipe open; with it gone, what was still to be said has an end.
         self.end_strays(successor.as_ref().map(|successor| successor.running.child.identity().pid));
         let last_words = async {
-            while let Some(line) = log_lines.recv().await {
-                self.log_line(&line);
+            while let Some((by, line)) = log_lines.recv().await {
+                self.log_line(&line, by);
             }
         };
         let _ = tokio::time::timeout(Duration::from_secs(2), last_words).await;
-        drain.abort();
+        drain.abort_all();
         (exit, cut, successor)
     }
 
@@ -175,8 +186,8 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
         }
     }
 
-    pub(super) fn log_line(&mut self, line: &str) -> Option<Cut> {
-        match self.program.log_line(line, self.live_before) {
+    pub(super) fn log_line(&mut self, line: &str, by: Speaker) -> Option<Cut> {
+        match self.program.log_line(line, by, self.live_before) {
             Meaning::Noise => None,
             Meaning::Ordinary => {
                 self.log.child(line);
@@ -190,6 +201,10 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
             Meaning::Fatal(kind, why) => {
                 self.log.child(line);
                 Some(Cut::Fatal(kind, self.job.redactor.clean(&why)))
+            }
+            Meaning::Anew(why) => {
+                self.log.child(line);
+                Some(Cut::Anew(why))
             }
         }
     }

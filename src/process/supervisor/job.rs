@@ -49,6 +49,12 @@ pub struct Job {
     /// Where the streams of this user share the processors.
     #[serde(default)]
     pub budget: Option<PathBuf>,
+    /// How to run if this way ends in the same way at the same place of the source. Taken once.
+    #[serde(default)]
+    pub if_stuck: Option<Fallback>,
+    /// The source is the same at every start: what ends in the same way at the same place always will.
+    #[serde(default)]
+    pub fixed_source: bool,
     /// What a person can do about a program that is too slow.
     #[serde(default)]
     pub slow_hint: Option<String>,
@@ -131,16 +137,29 @@ pub enum Meaning {
     Fault(String),
     /// Going on makes no sense: the stream ends with this.
     Fatal(Kind, String),
+    /// The source has become another: the program is started again.
+    Anew(String),
+}
+
+/// Who wrote a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speaker {
+    /// The program, which reads its source itself.
+    Program,
+    /// The program, which another one feeds: what it says of its input is only what became of that one.
+    Fed,
+    /// The program that feeds it.
+    Feeder,
 }
 
 /// What must be known about the supervised program.
 pub trait Program {
-    /// It was started (again).
-    fn started(&mut self);
+    /// It was started (again), with this command.
+    fn started(&mut self, command: &CommandLine);
     /// A line of its stdout.
     fn progress(&mut self, line: &str) -> Option<Heartbeat>;
-    /// A line of its stderr; `live_before` tells whether this stream was ever on the air.
-    fn log_line(&mut self, line: &str, live_before: bool) -> Meaning;
+    /// A line of its stderr, or of the program that feeds it; `live_before` tells whether this stream was ever on the air.
+    fn log_line(&mut self, line: &str, by: Speaker, live_before: bool) -> Meaning;
     /// What its end means; `recent` are its last log lines.
     fn verdict(&mut self, exit: &Exit, recent: &[String]) -> Verdict;
     /// Looks at the source anew before the program is started again, where it may have become another; what is found

@@ -1,12 +1,13 @@
 //! The program's log on its way to the file: redacted, sieved, remembered; and the task that never stops draining.
 
-use super::job::Job;
+use super::job::{Job, Speaker};
 use crate::base::secret::Redactor;
 use crate::base::sieve::Sieve;
 use crate::process::child_log::{self, Lines, LogFile, Ring};
 use std::path::Path;
+use tokio::net::unix::pipe;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
 /// The log file behind its sieve and its redactor.
@@ -64,30 +65,40 @@ impl Log {
     }
 }
 
-/// Drains the log pipe in a task of its own. Should that task die, another goes on draining into nothing, for a full
+/// Drains the log pipes, each in a task of its own. Should a task die, another goes on draining into nothing, for a full
 /// pipe would block the program.
-pub(super) fn drain(pipe: tokio::net::unix::pipe::Receiver) -> (mpsc::Receiver<String>, JoinHandle<()>) {
-    let (lines_in, lines) = mpsc::channel::<String>(256);
+pub(super) fn drain(
+    program: pipe::Receiver,
+    feeder: Option<pipe::Receiver>,
+) -> (mpsc::Receiver<(Speaker, String)>, JoinSet<()>) {
+    let (lines_in, lines) = mpsc::channel(256);
+    let mut drains = JoinSet::new();
+    let own = if feeder.is_some() { Speaker::Fed } else { Speaker::Program };
+    drains.spawn(drained(program, own, lines_in.clone()));
+    if let Some(feeder) = feeder {
+        drains.spawn(drained(feeder, Speaker::Feeder, lines_in));
+    }
+    (lines, drains)
+}
+
+async fn drained(pipe: pipe::Receiver, by: Speaker, lines_in: mpsc::Sender<(Speaker, String)>) {
     let spare = pipe.into_nonblocking_fd().and_then(|fd| Ok((fd.try_clone()?, fd)));
-    let drain = tokio::spawn(async move {
-        let Ok((spare, fd)) = spare else { return };
-        let reader = tokio::spawn(async move {
-            let Ok(pipe) = tokio::net::unix::pipe::Receiver::from_owned_fd(fd) else { return };
-            let mut lines = Lines::new(pipe);
-            while let Some(line) = lines.next().await {
-                // The supervisor takes lines quickly; if it cannot, the pipe waits a moment, which is bounded by its end.
-                if lines_in.send(line).await.is_err() {
-                    break;
-                }
+    let Ok((spare, fd)) = spare else { return };
+    let reader = tokio::spawn(async move {
+        let Ok(pipe) = pipe::Receiver::from_owned_fd(fd) else { return };
+        let mut lines = Lines::new(pipe);
+        while let Some(line) = lines.next().await {
+            // The supervisor takes lines quickly; if it cannot, the pipe waits a moment, which is bounded by its end.
+            if lines_in.send((by, line)).await.is_err() {
+                break;
             }
-        });
-        let finished = AbortOnDrop(reader).finished().await;
-        if !finished && let Ok(pipe) = tokio::net::unix::pipe::Receiver::from_owned_fd(spare) {
-            let mut rest = Lines::new(pipe);
-            while rest.next().await.is_some() {}
         }
     });
-    (lines, drain)
+    let finished = AbortOnDrop(reader).finished().await;
+    if !finished && let Ok(pipe) = pipe::Receiver::from_owned_fd(spare) {
+        let mut rest = Lines::new(pipe);
+        while rest.next().await.is_some() {}
+    }
 }
 
 struct AbortOnDrop(JoinHandle<()>);

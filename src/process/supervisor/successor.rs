@@ -1,7 +1,7 @@
 //! A program on the air, and one that is about to take over from it.
 
 use super::log;
-use super::{Program, Supervisor};
+use super::{Program, Speaker, Supervisor};
 use crate::base::CommandLine;
 use crate::process::child_log::Lines;
 use crate::process::spawn::{Exit, Pipes, Supervised};
@@ -11,7 +11,7 @@ use std::io;
 use std::time::Duration;
 use tokio::net::unix::pipe;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 /// How often a successor is looked at whose lines do not tell when it is ripe.
@@ -26,13 +26,13 @@ pub(super) struct Running {
     pub(super) child: Supervised,
     pub(super) progress: Lines<pipe::Receiver>,
     pub(super) progress_open: bool,
-    pub(super) log_lines: mpsc::Receiver<String>,
-    pub(super) drain: JoinHandle<()>,
+    pub(super) log_lines: mpsc::Receiver<(Speaker, String)>,
+    pub(super) drain: JoinSet<()>,
 }
 
 impl Running {
     pub(super) fn new((child, pipes): (Supervised, Pipes)) -> Running {
-        let (log_lines, drain) = log::drain(pipes.err);
+        let (log_lines, drain) = log::drain(pipes.err, pipes.feeder_err);
         Running { child, progress: Lines::new(pipes.out), progress_open: true, log_lines, drain }
     }
 }
@@ -74,7 +74,7 @@ impl Successor {
         tokio::select! {
             exit = running.child.ended() => {
                 let rest = async {
-                    while let Some(line) = running.log_lines.recv().await {
+                    while let Some((_, line)) = running.log_lines.recv().await {
                         self.last_words = Some(line);
                     }
                 };
@@ -88,7 +88,7 @@ impl Successor {
                     Heard::Nothing
                 }
             },
-            Some(line) = running.log_lines.recv() => Heard::Log(line),
+            Some((_, line)) = running.log_lines.recv() => Heard::Log(line),
             () = sleep(LOOK) => Heard::Nothing,
         }
     }

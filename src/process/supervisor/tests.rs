@@ -27,15 +27,16 @@ struct Script {
 }
 
 impl Program for Script {
-    fn started(&mut self) {}
+    fn started(&mut self, _: &CommandLine) {}
 
     fn progress(&mut self, line: &str) -> Option<Heartbeat> {
         let out_time = Duration::from_secs_f64(line.trim().parse().ok()?);
         Some(Heartbeat { out_time, frames: 0, dropped: 0 })
     }
 
-    fn log_line(&mut self, line: &str, _live_before: bool) -> Meaning {
+    fn log_line(&mut self, line: &str, _: Speaker, _live_before: bool) -> Meaning {
         match line.split_once(' ') {
+            Some(("ANEW", why)) => Meaning::Anew(why.to_string()),
             Some(("FATAL", why)) => Meaning::Fatal(Kind::Conflict, why.to_string()),
             Some(("FAULT", why)) => Meaning::Fault(why.to_string()),
             _ => Meaning::Ordinary,
@@ -124,6 +125,8 @@ impl Bench {
             way: 0,
             steps_down: true,
             budget: None,
+            if_stuck: None,
+            fixed_source: false,
             slow_hint: None,
             cost: None,
             unwatched: false,
@@ -167,6 +170,40 @@ const BEATS: &str = "n=0; while :; do n=$((n+1)); echo $n; sleep 0.05; done";
 
 fn live(event: &Event) -> bool {
     matches!(event, Event::Update(record) if record.state == State::Live)
+}
+
+#[tokio::test]
+async fn the_same_end_at_the_same_place_is_read_in_another_way_and_then_given_up() {
+    let mut bench = Bench::new("echo 3; sleep 0.3; exit 3");
+    bench.job.fixed_source = true;
+    let mut other = CommandLine::new("/bin/sh");
+    other.args(["-c", "echo other >&2; echo 3; sleep 0.3; exit 3"]);
+    bench.job.if_stuck =
+        Some(Fallback { command: other, words: "went on in another way".into(), cost: None });
+    let ended = bench.run(|_, _| {}).await;
+    assert_eq!(ended.failure, Some(Kind::Input.exit_code()), "{}", bench.log());
+    let why = ended.reason.unwrap();
+    assert!(why.contains("3 times at 3.0 s of the source"), "{why}");
+    let log = bench.log();
+    assert_eq!(log.matches("other\n").count(), 3, "{log}");
+    assert!(log.contains("2 times at 3.0 s of the source: went on in another way"), "{log}");
+}
+
+#[tokio::test]
+async fn a_source_that_may_come_back_is_tried_on_and_says_so() {
+    let bench = Bench::new("echo 3; sleep 0.3; exit 3");
+    let mut told = None;
+    bench
+        .run(|event, ask| {
+            if let Event::Update(record) = event
+                && let Some(why) = record.reason.as_ref().filter(|why| why.contains("times at"))
+            {
+                told = Some(why.clone());
+                let _ = ask.try_send(Control::Stop);
+            }
+        })
+        .await;
+    assert!(told.unwrap().contains("3 times at 3.0 s of the source"), "{}", bench.log());
 }
 
 #[tokio::test]
