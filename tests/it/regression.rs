@@ -3,14 +3,19 @@
 mod live;
 
 mod a_body_that_declares_too_much_was_waited_for;
+mod a_change_in_the_middle_flooded_audio_with_silence;
 mod a_clip_that_ended_before_it_was_live_was_interrupted;
+mod a_clock_that_leapt_became_hours_of_copies;
+mod a_fault_was_repeated_without_end;
 mod a_full_device_looked_like_success;
+mod a_muted_microphone_stopped_the_video;
 mod a_source_that_was_not_there_yet;
 mod a_stream_that_stop_could_not_find;
 mod aac_in_latm_was_unsupported_media;
 mod advice_to_join_root;
 mod an_encrypted_file_was_tried_without_end;
 mod bad_metadata_ended_the_stream;
+mod bare_streams_ended_with_each_round;
 mod descriptions_of_cameras_refused_whole;
 mod field_devices_refused_over_rtsp;
 mod large_chunks_closed_the_connection;
@@ -19,6 +24,7 @@ mod one_cause_was_told_three_times;
 mod parameter_sets_went_out_as_frames;
 mod readers_thrown_out_when_a_track_changes;
 mod recording_over_rtsp_failed_at_once;
+mod recordings_that_step_never_played;
 mod rtsp_through_http_was_a_bad_request;
 mod steady_sources_were_said_to_vary;
 mod stop_of_what_does_not_run;
