@@ -39,11 +39,12 @@ fuzz_target!(|input: (u8, &[u8])| {
     let (pieces, also) = all(bytes, usize::from(piece));
     assert_eq!(broken, also);
     assert_eq!(whole, pieces);
+    let applications = ["live".to_string()];
     for one in whole {
         let Incoming::Request(request) = one else { continue };
-        if let Ok((place, _)) = Place::of(&request.uri) {
+        if let Ok((place, _)) = Place::of(&request.uri, &applications) {
             assert!(place.inside(&request.uri).is_some(), "{}", request.uri);
-            assert!(Place::of(&place.base).is_ok());
+            assert!(Place::of(&place.base, &applications).is_ok());
         }
         if let Some(header) = request.headers.get("transport") {
             assert_ne!(transport::offers(header).is_empty(), transport::why_none(header).is_empty());

@@ -24,6 +24,7 @@ fuzz_target!(|input: (u8, bool, &[u8], &[u8])| {
         ports: datagrams.then_some((8000, 8001)),
         nonce: "n".into(),
         session: "s".into(),
+        applications: vec!["live".to_string()].into(),
     });
     let mut answers = answers.iter().copied().cycle();
     for some in bytes.chunks(usize::from(piece).max(1)) {

@@ -490,6 +490,12 @@ pub struct ServeArgs {
     /// Networks that may do what this machine may
     #[arg(long, value_name = "NETWORK,...")]
     pub trusted: Option<String>,
+    /// Readers from one address, as an office is one [default: 500]
+    #[arg(long, value_name = "NUMBER")]
+    pub readers_per_address: Option<String>,
+    /// Publishers from one address [default: 32]
+    #[arg(long, value_name = "NUMBER")]
+    pub publishers_per_address: Option<String>,
     /// User who may publish [default: publish]
     #[arg(long, value_name = "NAME")]
     pub publish_user: Option<String>,

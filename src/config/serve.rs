@@ -19,6 +19,8 @@ const RTSP_PORT: u16 = 8554;
 const API_PORT: u16 = 9997;
 /// Most applications and trusted networks.
 const MOST: usize = 64;
+/// Most readers or publishers of one address: as many as the server has connections.
+const MOST_PER_ADDRESS: usize = 4096;
 
 /// Everything about the embedded server.
 #[derive(Clone, Debug)]
@@ -35,6 +37,10 @@ pub struct Serve {
     pub stat_path: String,
     /// Networks that may do what this machine may.
     pub trusted: Vec<Network>,
+    /// Readers from one address, 1 at least.
+    pub readers_per_address: usize,
+    /// Publishers from one address, 1 at least.
+    pub publishers_per_address: usize,
     /// Who may publish, if not everybody who reaches it.
     pub publish: Login,
     /// Who may read, if not everybody who reaches it.
@@ -255,6 +261,8 @@ impl Resolver {
             applications,
             stat_path,
             trusted,
+            readers_per_address: self.need("readers_per_address", number)?,
+            publishers_per_address: self.need("publishers_per_address", number)?,
             publish: self.login(["publish_user", "publish_password", "publish_password_file"], cwd)?,
             read: self.login(["read_user", "read_password", "read_password_file"], cwd)?,
         })
@@ -323,6 +331,13 @@ fn port_number(text: &str) -> Result<u16, String> {
     match text.parse::<u16>() {
         Ok(port) if text.bytes().all(|b| b.is_ascii_digit()) => Ok(port),
         _ => Err(format!("'{text}' is no port; it is 0 (takes a free one) to 65535")),
+    }
+}
+
+fn number(text: &str) -> Result<usize, String> {
+    match text.parse::<usize>() {
+        Ok(number) if (1..=MOST_PER_ADDRESS).contains(&number) => Ok(number),
+        _ => Err(format!("'{text}' is no number from 1 to {MOST_PER_ADDRESS}")),
     }
 }
 

@@ -1,16 +1,18 @@
 //! One stream: its publisher, its tracks, its frames, its readers.
 
 use super::cursor::{Cursor, Over};
-use super::format::{Format, FormatKey, Headers, Outlet, Packed};
+use super::format::{Format, FormatKey, Headers, Metadata, Outlet, Packed};
+use super::group::Group;
 use super::lane::Lane;
 use super::limits::Limits;
 use super::registry::{Client, get};
 use super::ring::{Entry, Ring};
+use super::tap::{Policy, Stamp, Tap};
+use super::timeline::Entered;
 use crate::base::clock::Now;
 use crate::media::{Frame, MediaTime, TrackKind, Tracks};
-use bytes::Bytes;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// What a stream has carried.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,10 +58,12 @@ pub struct Broadcast {
     ring: Ring,
     lanes: Vec<Lane>,
     next_reader: u64,
-    /// Added to the publisher's times, so that readers who waited for it go on.
-    shift: MediaTime,
-    /// Whether the next frame sets `shift`.
-    rejoin: bool,
+    name: String,
+    /// The ladder that it belongs to.
+    group: Arc<Group>,
+    /// Where the publisher's times go; none before its first frame.
+    entered: Option<Entered>,
+    taps: Vec<Tap>,
     last_time: Option<(MediaTime, Instant)>,
     fresh: bool,
     /// The head of the ring at the last flush, and whether a packet of sound has waited since then.
@@ -69,7 +73,7 @@ pub struct Broadcast {
 
 impl Broadcast {
     /// A stream that nobody publishes yet.
-    pub fn new(now: Now) -> Broadcast {
+    pub fn new(name: &str, group: Arc<Group>, now: Now) -> Broadcast {
         Broadcast {
             created_ms: now.wall_ms,
             created: now.mono,
@@ -82,8 +86,10 @@ impl Broadcast {
             ring: Ring::default(),
             lanes: Vec::new(),
             next_reader: 0,
-            shift: MediaTime::ZERO,
-            rejoin: false,
+            name: name.to_string(),
+            group,
+            entered: None,
+            taps: Vec::new(),
             last_time: None,
             fresh: false,
             flushed: 0,
@@ -109,7 +115,7 @@ impl Broadcast {
         self.generation = self.generation.saturating_add(1);
         self.source = Some(Source { client, generation: self.generation });
         self.ready_ms = None;
-        self.rejoin = true;
+        self.entered = None;
         self.ring.forget();
         Some(self.generation)
     }
@@ -125,11 +131,14 @@ impl Broadcast {
         }
         self.source = None;
         self.ring.forget();
+        let head = self.ring.head();
+        self.taps.iter_mut().for_each(|tap| tap.interrupt(head));
         true
     }
 
     /// Ends all readers.
     pub fn end_readers(&mut self, why: Over) {
+        self.taps.iter_mut().for_each(Tap::end);
         for cursor in self.lanes.iter_mut().flat_map(|lane| &mut lane.cursors) {
             cursor.end(why);
         }
@@ -137,7 +146,7 @@ impl Broadcast {
 
     /// Whether nobody is here.
     pub fn is_empty(&self) -> bool {
-        self.source.is_none() && self.lanes.iter().all(|lane| lane.cursors.is_empty())
+        self.source.is_none() && self.taps.is_empty() && self.lanes.iter().all(|lane| lane.cursors.is_empty())
     }
 
     /// The tracks as the publisher says; a change in mid-stream reaches the readers.
@@ -163,7 +172,7 @@ impl Broadcast {
     }
 
     /// The metadata as the publisher sent it.
-    pub fn set_metadata(&mut self, generation: u64, metadata: Bytes) {
+    pub fn set_metadata(&mut self, generation: u64, metadata: Metadata) {
         if self.is_of(generation) && self.headers.metadata.as_ref() != Some(&metadata) {
             self.headers.metadata = Some(metadata);
             if self.fresh {
@@ -180,31 +189,35 @@ impl Broadcast {
         }
     }
 
-    /// The tracks are complete.
-    pub fn set_ready(&mut self, generation: u64, now: Now) {
-        if self.is_of(generation) && self.ready_ms.is_none() {
+    /// The tracks are complete. `true` if they were not before.
+    pub fn set_ready(&mut self, generation: u64, now: Now) -> bool {
+        let first = self.is_of(generation) && self.ready_ms.is_none();
+        if first {
             self.ready_ms = Some(now.wall_ms);
         }
+        first
+    }
+
+    /// Whether readers wait for a publisher.
+    pub fn is_awaited(&self) -> bool {
+        !self.lanes.iter().all(|lane| lane.cursors.is_empty()) || !self.taps.is_empty()
     }
 
     /// One frame from the publisher.
-    pub fn push(&mut self, generation: u64, mut frame: Frame, now: Instant, limits: &Limits) {
+    pub fn push(&mut self, generation: u64, mut frame: Frame, now: Now, limits: &Limits) {
         if !self.is_of(generation) {
             return;
         }
-        if std::mem::take(&mut self.rejoin) {
-            self.shift = match self.last_time {
-                // Readers wait: their time goes on by as much as has passed.
-                Some((last, at)) if !self.nobody_reads() => {
-                    let passed = now.saturating_duration_since(at).max(Duration::from_millis(1));
-                    last + MediaTime::from_nanos(i64::try_from(passed.as_nanos()).unwrap_or(i64::MAX))
-                        - frame.dts
-                }
-                _ => MediaTime::ZERO,
-            };
-        }
-        frame.dts = frame.dts + self.shift;
-        frame.pts = frame.pts + self.shift;
+        let entered = match self.entered {
+            Some(entered) => entered,
+            None => {
+                let own_last = self.last_time.map(|(last, _)| last);
+                *self.entered.insert(self.group.enter(&self.name, frame.dts, own_last, now.mono))
+            }
+        };
+        frame.dts = frame.dts + entered.shift;
+        frame.pts = frame.pts + entered.shift;
+        self.group.note(frame.dts, now.mono);
         let size = frame.payload.len() as u64;
         match frame.track {
             TrackKind::Video => {
@@ -221,15 +234,12 @@ impl Broadcast {
         let later = self.last_time.is_none_or(|(last, _)| frame.dts > last);
         if later || frame.track != TrackKind::Data {
             let dts = self.last_time.map_or(frame.dts, |(last, _)| last.max(frame.dts));
-            self.last_time = Some((dts, now));
+            self.last_time = Some((dts, now.mono));
         }
-        self.last_frame = Some(now);
+        self.last_frame = Some(now.mono);
         self.fresh = true;
-        self.ring.push(Entry::Frame(frame), self.headers.tracks.video.is_some(), limits);
-    }
-
-    fn nobody_reads(&self) -> bool {
-        self.lanes.iter().all(|lane| lane.cursors.is_empty())
+        let stamp = Stamp { at: now.mono, wall_ms: now.wall_ms, run: entered.run };
+        self.ring.push(Entry::Frame(frame, stamp), self.headers.tracks.video.is_some(), limits);
     }
 
     /// Sends everybody what came since the last time.
@@ -238,18 +248,27 @@ impl Broadcast {
     /// each datagram wakes its reader, which is most of what it costs, and two at once wake it once. At the end
     /// (`last`) nothing waits.
     pub fn flush(&mut self, limits: &Limits, last: bool, now: Now) {
-        let Broadcast { lanes, ring, headers, held, .. } = self;
+        let Broadcast { lanes, ring, headers, held, taps, .. } = self;
         let head = ring.head();
         let newest = ring.get(head.saturating_sub(1));
-        let sound = matches!(newest, Some(Entry::Frame(frame)) if frame.track == TrackKind::Audio);
+        let sound = matches!(newest, Some(Entry::Frame(frame, _)) if frame.track == TrackKind::Audio);
         let alone = head == self.flushed.saturating_add(1);
         *held = !last && sound && alone && !*held && headers.tracks.video.is_some();
         self.flushed = head;
         for lane in lanes.iter_mut() {
             lane.fan_out(ring, headers, limits, *held, now);
         }
-        let needed = lanes.iter().map(Lane::needed).min().unwrap_or(u64::MAX);
-        ring.trim(needed, limits);
+        let mut needed = lanes.iter().map(Lane::needed).min().unwrap_or(u64::MAX);
+        let mut keep = limits.keep();
+        for tap in taps {
+            let (next, policy) = tap.needs();
+            needed = needed.min(next);
+            if let Policy::Whole { most_bytes, most_time } = policy {
+                keep = keep.at_least(most_bytes, most_time);
+            }
+            tap.wake.notify_one();
+        }
+        ring.trim(needed, &keep);
     }
 
     /// A reader that has not begun yet; its number.
@@ -262,8 +281,7 @@ impl Broadcast {
         now: Now,
     ) -> (u64, Arc<tokio::sync::Notify>) {
         self.next_reader = self.next_reader.saturating_add(1);
-        let mut cursor = Cursor::new(self.next_reader, client, outlet, now.mono);
-        cursor.place(&self.ring);
+        let cursor = Cursor::new(self.next_reader, client, outlet, &self.ring, now.mono);
         let wake = cursor.wake.clone();
         let tracks = &self.headers.tracks;
         match self.lanes.iter_mut().find(|lane| lane.key == key) {
@@ -282,7 +300,7 @@ impl Broadcast {
         for lane in &mut self.lanes {
             if let Some(at) = lane.cursors.iter().position(|c| c.id == id) {
                 let gone = lane.cursors.swap_remove(at);
-                let counters = &gone.client.counters;
+                let counters = &gone.client().counters;
                 self.totals.left_bytes_out =
                     self.totals.left_bytes_out.saturating_add(get(&counters.bytes_out));
                 self.totals.left_frames_dropped =
@@ -290,6 +308,41 @@ impl Broadcast {
             }
         }
         self.lanes.retain(|lane| !lane.cursors.is_empty());
+    }
+
+    /// A reader of frames; its number.
+    pub fn join_tap(&mut self, client: Arc<Client>, policy: Policy) -> (u64, Arc<tokio::sync::Notify>) {
+        self.next_reader = self.next_reader.saturating_add(1);
+        let tap = Tap::new(self.next_reader, client, policy, &self.ring);
+        let wake = tap.wake.clone();
+        self.taps.push(tap);
+        (self.next_reader, wake)
+    }
+
+    /// A reader of frames with what it reads from.
+    pub fn tap(&mut self, id: u64) -> Option<(&mut Tap, &Ring, &Headers)> {
+        let Broadcast { taps, ring, headers, .. } = self;
+        taps.iter_mut().find(|tap| tap.id == id).map(|tap| (tap, &*ring, &*headers))
+    }
+
+    /// Forgets a reader of frames.
+    pub fn leave_tap(&mut self, id: u64) {
+        self.taps.retain(|tap| tap.id != id);
+    }
+
+    /// Which run of the ladder's publisher it is in; 0 before the first frame.
+    pub fn run(&self) -> u64 {
+        self.entered.map_or(0, |entered| entered.run)
+    }
+
+    /// The ladder that it belongs to.
+    pub fn group(&self) -> &Arc<Group> {
+        &self.group
+    }
+
+    /// It belongs to this ladder from its next publisher on.
+    pub fn set_group(&mut self, group: Arc<Group>) {
+        self.group = group;
     }
 
     /// The reader with this number.
@@ -312,7 +365,7 @@ impl Broadcast {
     pub fn place(&mut self, id: u64) {
         let Broadcast { lanes, ring, .. } = self;
         if let Some(cursor) = lanes.iter_mut().flat_map(|lane| &mut lane.cursors).find(|c| c.id == id) {
-            cursor.place(ring);
+            cursor.position.place(ring);
         }
     }
 
@@ -326,7 +379,7 @@ impl Broadcast {
         ring.begin().map(|begin| lane.packed_from(begin)).unwrap_or_default()
     }
 
-    /// The readers' entries in the registry.
+    /// The entries in the registry of those who read for somebody to watch: not those of the server itself.
     pub fn readers(&self) -> Vec<Arc<Client>> {
         self.lanes.iter().flat_map(Lane::clients).cloned().collect()
     }

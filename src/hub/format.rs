@@ -13,9 +13,19 @@ use std::sync::Arc;
 pub struct Headers {
     /// The tracks.
     pub tracks: Tracks,
-    /// RTMP's `onMetaData` as the publisher sent it: the AMF0 body from the string `onMetaData` on. None if the
-    /// publisher gave none.
-    pub metadata: Option<Bytes>,
+    /// What the publisher says of itself, if it does.
+    pub metadata: Option<Metadata>,
+}
+
+/// What a publisher says of its stream beside the tracks.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Metadata {
+    /// Pixels, for codecs whose configuration does not tell.
+    pub size: Option<(u32, u32)>,
+    /// Frames a second, above 0 and at most 1000.
+    pub frame_rate: Option<f64>,
+    /// As it came, for readers of the same protocol. Nobody else reads it.
+    pub raw: Bytes,
 }
 
 /// Which packing a reader wants. Readers with equal keys share one [`Format`] and its bytes.
@@ -25,8 +35,10 @@ pub struct FormatKey(pub String);
 /// One packet inside [`Packed::bytes`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cut {
-    /// Which of the reader's channels it is for: 0 video RTP, 1 video RTCP, 2 audio RTP, 3 audio RTCP.
+    /// Which of the reader's channels it is for; the protocol gives them their meaning.
     pub channel: u8,
+    /// Whether it is of the protocol itself and carries no media. Only for the counters.
+    pub control: bool,
     /// Where it begins (behind any interleaving header).
     pub start: u32,
     /// Its length in bytes.

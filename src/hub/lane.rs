@@ -59,7 +59,7 @@ impl Lane {
         let mut number = self.first.saturating_add(self.slots.len() as u64);
         while let Some(entry) = ring.get(number) {
             let packed = match entry {
-                Entry::Frame(frame) => self.format.pack(frame, now.wall_ms),
+                Entry::Frame(frame, _) => self.format.pack(frame, now.wall_ms),
                 Entry::Changed(headers, at) => self.format.changed(headers, *at, now.wall_ms),
             };
             let before = self.bytes;
@@ -106,7 +106,7 @@ impl Lane {
     fn fan_out_datagrams(&mut self, ring: &Ring) {
         let mut number = self.first;
         // The entries that at least one reader waits for.
-        if let Some(lowest) = self.cursors.iter().filter(|c| c.playing).map(|c| c.next).min() {
+        if let Some(lowest) = self.cursors.iter().filter(|c| c.playing).map(|c| c.position.next()).min() {
             number = number.max(lowest);
         }
         let head = ring.head();
@@ -121,7 +121,7 @@ impl Lane {
             for cursor in self.cursors.iter().filter(|c| c.stands_at(number)) {
                 if let Outlet::Datagrams(datagrams, targets) = &cursor.outlet {
                     socket.get_or_insert(datagrams);
-                    together.push((targets, &cursor.client.counters));
+                    together.push((targets, &cursor.client().counters));
                 }
             }
             if let Some(socket) = socket
@@ -131,7 +131,7 @@ impl Lane {
             }
             let last = ring.get(head.saturating_sub(1)).map_or(MediaTime::ZERO, Entry::time);
             for cursor in self.cursors.iter_mut().filter(|c| c.stands_at(number)) {
-                cursor.pass(head, last);
+                cursor.position.pass(head, last);
             }
             number = number.saturating_add(1);
         }
@@ -149,11 +149,11 @@ impl Lane {
                 if cursor.blocked {
                     let lag =
                         |at: u64| Lane::slot(slots, *first, at).map_or(0, |s| bytes.saturating_sub(s.before));
-                    cursor.keep_up(ring, lag, limits);
+                    cursor.position.keep_up(ring, lag, limits);
                 }
             }
             Outlet::Datagrams(datagrams, targets) => {
-                let (datagrams, targets, client) = (datagrams.clone(), *targets, cursor.client.clone());
+                let (datagrams, targets, client) = (datagrams.clone(), *targets, cursor.client().clone());
                 cursor.datagrams(ring, &mut preamble, &mut |number, head| {
                     let Some(packed) = head.or_else(|| number.and_then(packed)) else { return 0 };
                     if !packed.cuts.is_empty() {
@@ -176,11 +176,11 @@ impl Lane {
 
     /// The oldest entry that a reader of this lane still waits for.
     pub fn needed(&self) -> u64 {
-        self.cursors.iter().filter(|c| c.playing).map(|c| c.next).min().unwrap_or(u64::MAX)
+        self.cursors.iter().filter(|c| c.playing).map(|c| c.position.next()).min().unwrap_or(u64::MAX)
     }
 
     /// Its readers' entries in the registry.
     pub fn clients(&self) -> impl Iterator<Item = &Arc<Client>> {
-        self.cursors.iter().map(|c| &c.client)
+        self.cursors.iter().map(Cursor::client)
     }
 }

@@ -29,6 +29,33 @@ pub struct Limits {
     pub streams: usize,
 }
 
+/// How much a ring keeps for readers that are behind.
+#[derive(Clone, Copy, Debug)]
+pub struct Keep {
+    /// Entries.
+    pub frames: u64,
+    /// Payload.
+    pub bytes: u64,
+    /// Media.
+    pub time: Duration,
+}
+
+impl Limits {
+    /// What is kept for readers of bytes and for those who only want what is now.
+    pub fn keep(&self) -> Keep {
+        Keep { frames: self.lag_frames, bytes: self.lag_bytes.max(self.gop_bytes), time: self.lag_time }
+    }
+}
+
+impl Keep {
+    /// As much more as a reader of everything may be behind.
+    pub fn at_least(self, bytes: u64, time: Duration) -> Keep {
+        // A frame of video or audio every few milliseconds: the number of entries is bounded by the time.
+        let frames = u64::try_from(time.as_millis() / 2).unwrap_or(u64::MAX);
+        Keep { frames: self.frames.max(frames), bytes: self.bytes.max(bytes), time: self.time.max(time) }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Limits {
         Limits {

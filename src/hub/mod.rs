@@ -6,34 +6,45 @@
 
 mod broadcast;
 mod cursor;
+pub mod event;
 pub mod format;
+pub mod group;
 mod lane;
 mod limits;
+mod position;
 mod publisher;
 mod reader;
 pub mod registry;
 mod ring;
 mod stream;
+mod stream_writer;
+pub mod tap;
 #[cfg(test)]
 mod tests;
+mod timeline;
 
 pub use broadcast::Totals;
-pub use cursor::{Event, Over};
-pub use format::{Cut, Datagrams, Format, FormatKey, Headers, Misfit, Outlet, Packed, Sink, Targets};
+pub use cursor::{Over, Wake};
+pub use event::{Event, Events};
+pub use format::{
+    Cut, Datagrams, Format, FormatKey, Headers, Metadata, Misfit, Outlet, Packed, Sink, Targets,
+};
+pub use group::Group;
 pub use limits::Limits;
 pub use publisher::Publisher;
 pub use reader::Reader;
 pub use registry::{Client, Counters, Kind, Registry, Role};
 pub use stream::View;
+pub use tap::{FrameReader, Policy};
 
 use crate::base::clock::Now;
 use crate::media::Tracks;
-use broadcast::Broadcast;
+use crate::model::{LadderFact, LadderName, StreamName};
+use group::Groups;
 use registry::locked;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use stream::Stream;
-use tokio::sync::Notify;
 
 /// Why a name cannot be published now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -54,7 +65,9 @@ pub struct NotFound;
 struct Inner {
     registry: Registry,
     limits: Limits,
-    streams: Mutex<BTreeMap<String, Arc<Stream>>>,
+    events: Events,
+    streams: Mutex<BTreeMap<StreamName, Arc<Stream>>>,
+    groups: Mutex<Groups>,
 }
 
 /// All streams of the server. Cloning shares it.
@@ -64,7 +77,13 @@ pub struct Hub(Arc<Inner>);
 impl Hub {
     /// An empty one.
     pub fn new(registry: Registry, limits: Limits) -> Hub {
-        Hub(Arc::new(Inner { registry, limits, streams: Mutex::default() }))
+        Hub(Arc::new(Inner {
+            registry,
+            limits,
+            events: Events::default(),
+            streams: Mutex::default(),
+            groups: Mutex::default(),
+        }))
     }
 
     /// Who is connected.
@@ -72,11 +91,16 @@ impl Hub {
         &self.0.registry
     }
 
+    /// What happens.
+    pub fn events(&self) -> &Events {
+        &self.0.events
+    }
+
     fn limits(&self) -> &Limits {
         &self.0.limits
     }
 
-    fn stream(&self, name: &str) -> Option<Arc<Stream>> {
+    fn stream(&self, name: &StreamName) -> Option<Arc<Stream>> {
         locked(&self.0.streams).get(name).cloned()
     }
 
@@ -84,34 +108,77 @@ impl Hub {
     ///
     /// # Errors
     /// Taken, or too many streams.
-    pub fn publish(&self, name: &str, client: &Arc<Client>, now: Now) -> Result<Publisher, Refused> {
+    pub fn publish(&self, name: &StreamName, client: &Arc<Client>, now: Now) -> Result<Publisher, Refused> {
         let mut streams = locked(&self.0.streams);
         if !streams.contains_key(name) && streams.len() >= self.0.limits.streams {
             self.0.registry.broke("streams");
+            self.0.events.send(Event::LimitReached { limit: "streams" });
             return Err(Refused::Full);
         }
+        let group = locked(&self.0.groups).of(name, now.mono);
         let stream = streams
-            .entry(name.to_string())
-            .or_insert_with(|| {
-                Arc::new(Stream {
-                    name: name.to_string(),
-                    state: Mutex::new(Broadcast::new(now)),
-                    changed: Notify::new(),
-                })
-            })
+            .entry(name.clone())
+            .or_insert_with(|| Arc::new(Stream::new(name.clone(), group.clone(), now)))
             .clone();
-        let generation = locked(&stream.state).take(client.clone()).ok_or(Refused::Taken)?;
-        Ok(Publisher::new(self.clone(), stream, generation))
+        let (generation, resumed) = {
+            let mut state = locked(&stream.state);
+            let generation = state.take(client.clone()).ok_or(Refused::Taken)?;
+            state.set_group(group.clone());
+            (generation, state.is_awaited())
+        };
+        group.publish(&name.name);
+        drop(streams);
+        let (stream_name, ladder) = (name.clone(), group.name.clone());
+        self.0.events.send(Event::Published { stream: stream_name, ladder, client: client.clone(), resumed });
+        Ok(Publisher::new(self.clone(), stream, client.clone(), generation, now))
     }
 
     /// Whether somebody publishes `name` now.
-    pub fn is_published(&self, name: &str) -> bool {
+    pub fn is_published(&self, name: &StreamName) -> bool {
         self.stream(name).is_some_and(|s| locked(&s.state).publisher().is_some())
+    }
+
+    /// A supervisor tells what it publishes from now on.
+    pub fn tell(&self, fact: LadderFact, now: Now) {
+        let ladder = fact.name();
+        let group = locked(&self.0.groups).tell(fact, now.mono);
+        // Names that were published before anything was told of them.
+        for stream in locked(&self.0.streams).values() {
+            let told = group.fact().is_some_and(|fact| fact.rendition(&stream.name.name).is_some());
+            if told && stream.name.application == ladder.application {
+                let mut state = locked(&stream.state);
+                if !Arc::ptr_eq(state.group(), &group) {
+                    state.group().leave(&stream.name.name, now.mono);
+                    if state.publisher().is_some() {
+                        group.publish(&stream.name.name);
+                    }
+                    state.set_group(group.clone());
+                }
+            }
+        }
+        self.0.events.send(Event::Told { ladder });
+    }
+
+    /// The ladder that a name belongs to.
+    pub fn group_of(&self, name: &StreamName, now: Now) -> Arc<Group> {
+        locked(&self.0.groups).of(name, now.mono)
+    }
+
+    /// The ladder with this name, if it is on the air or was within the last minute.
+    pub fn group(&self, name: &LadderName) -> Option<Arc<Group>> {
+        locked(&self.0.groups).get(name)
+    }
+
+    /// Forgets ladders that nobody has published for a while. To be called every second.
+    pub fn tick(&self, now: Now) {
+        for ladder in locked(&self.0.groups).forget_idle(now.mono) {
+            self.0.events.send(Event::Forgotten { ladder });
+        }
     }
 
     /// What stands before the frames of `name`; waits a while for a publisher that has not shown its tracks yet.
     /// `None` if nobody publishes it, or the tracks did not come.
-    pub async fn headers(&self, name: &str) -> Option<Headers> {
+    pub async fn headers(&self, name: &StreamName) -> Option<Headers> {
         let stream = self.stream(name)?;
         let wait = async {
             loop {
@@ -138,7 +205,7 @@ impl Hub {
     /// Nobody publishes it.
     pub fn subscribe(
         &self,
-        name: &str,
+        name: &StreamName,
         client: &Arc<Client>,
         key: FormatKey,
         make: impl FnOnce(&Tracks) -> Box<dyn Format>,
@@ -151,7 +218,32 @@ impl Hub {
             state.publisher().ok_or(NotFound)?;
             state.subscribe(client.clone(), key, make, outlet, now)
         };
-        Ok(Reader::new(self.clone(), stream, id, wake))
+        self.0.events.send(Event::Joined { stream: name.clone(), client: client.clone() });
+        Ok(Reader::new(self.clone(), stream, client.clone(), id, wake))
+    }
+
+    /// Makes `client` a reader of the frames of `name`, from the last keyframe on.
+    ///
+    /// # Errors
+    /// Nobody publishes it.
+    pub fn subscribe_frames(
+        &self,
+        name: &StreamName,
+        client: &Arc<Client>,
+        policy: Policy,
+    ) -> Result<FrameReader, NotFound> {
+        let stream = self.stream(name).ok_or(NotFound)?;
+        let (id, wake) = {
+            let mut state = locked(&stream.state);
+            state.publisher().ok_or(NotFound)?;
+            state.join_tap(client.clone(), policy)
+        };
+        Ok(FrameReader::new(self.clone(), stream, id, wake))
+    }
+
+    /// One stream as it is now.
+    pub fn view(&self, name: &StreamName) -> Option<View> {
+        self.stream(name).map(|stream| stream.view())
     }
 
     /// All streams as they are now, by name.

@@ -3,25 +3,33 @@
 use super::Hub;
 use super::broadcast::Broadcast;
 use super::cursor::Over;
-use super::registry::locked;
+use super::event::{Event, PublishEnd};
+use super::format::Metadata;
+use super::registry::{Client, locked};
 use super::stream::Stream;
 use crate::base::clock::Now;
 use crate::media::{Frame, Tracks};
-use bytes::Bytes;
 use std::sync::{Arc, MutexGuard};
-use std::time::Instant;
 
 /// See the module.
 pub struct Publisher {
     hub: Hub,
     stream: Arc<Stream>,
+    client: Arc<Client>,
     generation: u64,
+    since: Now,
     ended: bool,
 }
 
 impl Publisher {
-    pub(super) fn new(hub: Hub, stream: Arc<Stream>, generation: u64) -> Publisher {
-        Publisher { hub, stream, generation, ended: false }
+    pub(super) fn new(
+        hub: Hub,
+        stream: Arc<Stream>,
+        client: Arc<Client>,
+        generation: u64,
+        now: Now,
+    ) -> Publisher {
+        Publisher { hub, stream, client, generation, since: now, ended: false }
     }
 
     fn state(&self) -> MutexGuard<'_, Broadcast> {
@@ -33,19 +41,29 @@ impl Publisher {
         self.state().set_tracks(self.generation, tracks);
     }
 
-    /// RTMP's `onMetaData` as it came: the AMF0 body from that string on.
-    pub fn metadata(&self, body: Bytes) {
-        self.state().set_metadata(self.generation, body);
+    /// What it says of its stream.
+    pub fn metadata(&self, metadata: Metadata) {
+        self.state().set_metadata(self.generation, metadata);
     }
 
     /// The tracks are complete: descriptions that wait are answered.
     pub fn ready(&self, now: Now) {
-        self.state().set_ready(self.generation, now);
+        let first = self.state().set_ready(self.generation, now);
         self.stream.changed.notify_waiters();
+        if first {
+            let ladder = self.state().group().name.clone();
+            self.hub.events().send(Event::Ready { stream: self.stream.name.clone(), ladder });
+        }
+    }
+
+    /// Waits until somebody wants a keyframe. At most once a second.
+    pub fn keyframe_wanted(&self) -> impl Future<Output = ()> + Send + use<> {
+        let stream = self.stream.clone();
+        async move { stream.keyframe_wanted().await }
     }
 
     /// One frame. It leaves with the next [`Publisher::flush`].
-    pub fn frame(&self, frame: Frame, now: Instant) {
+    pub fn frame(&self, frame: Frame, now: Now) {
         self.state().push(self.generation, frame, now, self.hub.limits());
     }
 
@@ -60,8 +78,22 @@ impl Publisher {
         self.state().flush(self.hub.limits(), true, Now::read());
         self.state().lose(self.generation);
         self.state().end_readers(Over::Unpublished);
-        self.stream.changed.notify_waiters();
+        self.gone(PublishEnd::Unpublished);
         self.hub.tidy(&self.stream);
+    }
+
+    fn gone(&self, end: PublishEnd) {
+        self.stream.changed.notify_waiters();
+        let now = Now::read();
+        let group = self.state().group().clone();
+        group.leave(&self.stream.name.name, now.mono);
+        self.hub.events().send(Event::Ended {
+            stream: self.stream.name.clone(),
+            ladder: group.name.clone(),
+            client: self.client.clone(),
+            end,
+            lasted: now.mono.saturating_duration_since(self.since.mono),
+        });
     }
 }
 
@@ -70,7 +102,7 @@ impl Drop for Publisher {
         if self.ended || !self.state().lose(self.generation) {
             return;
         }
-        self.stream.changed.notify_waiters();
+        self.gone(PublishEnd::Lost);
         self.hub.wait_for_return(&self.stream, self.generation);
     }
 }

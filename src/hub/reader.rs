@@ -1,26 +1,35 @@
 //! A reader's handle to a stream. Dropping it leaves the stream.
 
 use super::Hub;
-use super::cursor::{Event, Over};
+use super::cursor::{Over, Wake};
+use super::event::Event;
 use super::format::Packed;
-use super::registry::locked;
+use super::registry::{Client, locked};
 use super::stream::Stream;
 use crate::base::clock::Now;
 use bytes::Bytes;
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::sync::Notify;
 
 /// See the module.
 pub struct Reader {
     hub: Hub,
     stream: Arc<Stream>,
+    client: Arc<Client>,
     id: u64,
     wake: Arc<Notify>,
 }
 
 impl Reader {
-    pub(super) fn new(hub: Hub, stream: Arc<Stream>, id: u64, wake: Arc<Notify>) -> Reader {
-        Reader { hub, stream, id, wake }
+    pub(super) fn new(
+        hub: Hub,
+        stream: Arc<Stream>,
+        client: Arc<Client>,
+        id: u64,
+        wake: Arc<Notify>,
+    ) -> Reader {
+        Reader { hub, stream, client, id, wake }
     }
 
     /// Sends bytes of the dialog, in order, between packets. Not for datagrams.
@@ -61,7 +70,12 @@ impl Reader {
         locked(&self.stream.state).upcoming(self.id, now)
     }
 
-    /// Its socket takes bytes again, or the pause of [`Event::Later`] is over.
+    /// Asks the publisher for a keyframe. Those who can send one do, at most one a second.
+    pub fn request_keyframe(&self, now: Instant) {
+        self.stream.request_keyframe(now);
+    }
+
+    /// Its socket takes bytes again, or the pause of [`Wake::Later`] is over.
     pub fn flush(&self, now: Now) {
         let mut state = locked(&self.stream.state);
         if let Some(cursor) = state.cursor(self.id) {
@@ -76,11 +90,11 @@ impl Reader {
     }
 
     /// Waits for what its task has to do. `Over` comes again each time it is asked.
-    pub async fn event(&self) -> Event {
+    pub async fn event(&self) -> Wake {
         loop {
             let event = match locked(&self.stream.state).cursor(self.id) {
                 Some(cursor) => cursor.event(),
-                None => Some(Event::Over(Over::Broken)),
+                None => Some(Wake::Over(Over::Broken)),
             };
             match event {
                 Some(event) => return event,
@@ -93,6 +107,8 @@ impl Reader {
 impl Drop for Reader {
     fn drop(&mut self) {
         locked(&self.stream.state).unsubscribe(self.id);
+        let (stream, client) = (self.stream.name.clone(), self.client.clone());
+        self.hub.events().send(Event::Left { stream, client });
         self.hub.tidy(&self.stream);
     }
 }

@@ -2,15 +2,16 @@
 //! have not taken yet.
 
 use super::format::Headers;
-use super::limits::Limits;
+use super::limits::{Keep, Limits};
+use super::tap::Stamp;
 use crate::media::{Frame, MediaTime, TrackKind};
 use std::collections::VecDeque;
 
 /// One step of a stream.
 #[derive(Clone, Debug)]
 pub enum Entry {
-    /// A frame.
-    Frame(Frame),
+    /// A frame, and when it came.
+    Frame(Frame, Stamp),
     /// From here on the tracks or the metadata are these. The time is that of the frame before.
     Changed(Box<Headers>, MediaTime),
 }
@@ -19,14 +20,14 @@ impl Entry {
     /// Its time.
     pub fn time(&self) -> MediaTime {
         match self {
-            Entry::Frame(frame) => frame.dts,
+            Entry::Frame(frame, _) => frame.dts,
             Entry::Changed(_, at) => *at,
         }
     }
 
     fn size(&self) -> u64 {
         match self {
-            Entry::Frame(frame) => frame.payload.len() as u64,
+            Entry::Frame(frame, _) => frame.payload.len() as u64,
             Entry::Changed(..) => 0,
         }
     }
@@ -84,15 +85,15 @@ impl Ring {
         let size = entry.size();
         let time = entry.time();
         match &entry {
-            Entry::Frame(frame) if frame.keyframe && frame.track == TrackKind::Video => {
+            Entry::Frame(frame, _) if frame.keyframe && frame.track == TrackKind::Video => {
                 self.begin = Some(number);
                 self.gop_bytes = 0;
             }
-            Entry::Frame(frame) if !pictures && frame.track == TrackKind::Audio => {
+            Entry::Frame(frame, _) if !pictures && frame.track == TrackKind::Audio => {
                 self.begin = Some(number);
                 self.gop_bytes = 0;
             }
-            Entry::Frame(_) | Entry::Changed(..) => {}
+            Entry::Frame(..) | Entry::Changed(..) => {}
         }
         self.bytes = self.bytes.saturating_add(size);
         self.gop_bytes = self.gop_bytes.saturating_add(size);
@@ -122,16 +123,16 @@ impl Ring {
     }
 
     /// Drops what neither a late reader nor one at `needed` will ask for, and what is out of bounds for everybody.
-    pub fn trim(&mut self, needed: u64, limits: &Limits) {
+    pub fn trim(&mut self, needed: u64, most: &Keep) {
         let head = self.head();
         let keep = self.begin.unwrap_or(head).min(needed);
         let newest = self.entries.back().map_or(MediaTime::ZERO, Entry::time);
         while let Some(front) = self.entries.front() {
             let wanted = self.first >= keep;
             let of_gop = self.begin.is_some_and(|begin| self.first >= begin);
-            let slow = newest.since(front.time()) <= limits.lag_time
-                && head.saturating_sub(self.first) <= limits.lag_frames
-                && self.bytes <= limits.lag_bytes.max(limits.gop_bytes);
+            let slow = newest.since(front.time()) <= most.time
+                && head.saturating_sub(self.first) <= most.frames
+                && self.bytes <= most.bytes;
             if of_gop || (wanted && slow) {
                 break;
             }
@@ -150,7 +151,11 @@ mod tests {
 
     fn frame(track: TrackKind, ms: i64, keyframe: bool) -> Entry {
         let at = MediaTime::from_millis(ms);
-        Entry::Frame(Frame { track, dts: at, pts: at, keyframe, payload: Bytes::from_static(&[0; 100]) })
+        let stamp = Stamp { at: std::time::Instant::now(), wall_ms: 0, run: 1 };
+        Entry::Frame(
+            Frame { track, dts: at, pts: at, keyframe, payload: Bytes::from_static(&[0; 100]) },
+            stamp,
+        )
     }
 
     #[test]
@@ -162,11 +167,11 @@ mod tests {
         for i in 1..10 {
             ring.push(frame(TrackKind::Video, i * 40, i % 4 == 0), true, &limits);
             ring.push(frame(TrackKind::Audio, i * 40, true), true, &limits);
-            ring.trim(u64::MAX, &limits);
+            ring.trim(u64::MAX, &limits.keep());
         }
         let begin = ring.begin().unwrap();
         assert_eq!(begin, ring.first());
-        assert!(matches!(ring.get(begin), Some(Entry::Frame(f)) if f.keyframe && f.dts.millis() == 320));
+        assert!(matches!(ring.get(begin), Some(Entry::Frame(f, _)) if f.keyframe && f.dts.millis() == 320));
         assert_eq!(ring.head(), 19);
         assert_eq!(ring.bytes(), 400);
     }
@@ -177,7 +182,7 @@ mod tests {
         let mut ring = Ring::default();
         for i in 0..100 {
             ring.push(frame(TrackKind::Video, i * 40, i % 2 == 0), true, &limits);
-            ring.trim(3, &limits);
+            ring.trim(3, &limits.keep());
         }
         assert_eq!(ring.first(), 94);
     }
@@ -188,7 +193,7 @@ mod tests {
         let mut ring = Ring::default();
         for i in 0..40 {
             ring.push(frame(TrackKind::Video, i * 40, i == 0), true, &limits);
-            ring.trim(u64::MAX, &limits);
+            ring.trim(u64::MAX, &limits.keep());
         }
         assert_eq!(ring.begin(), None);
         assert_eq!(ring.first(), ring.head());

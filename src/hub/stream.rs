@@ -2,26 +2,41 @@
 
 use super::broadcast::{Broadcast, Totals};
 use super::format::Headers;
+use super::group::Group;
 use super::registry::{Client, get, locked};
+use crate::base::clock::Now;
+use crate::model::{LadderName, StreamName};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
+
+/// Keyframes are asked for at most so often: each costs the publisher bits, and viewers who tune in together want the
+/// same one.
+const KEYFRAME_EVERY: Duration = Duration::from_secs(1);
 
 /// One name.
 pub struct Stream {
-    /// Without the application.
-    pub name: String,
+    /// Its name.
+    pub name: StreamName,
     /// Its state.
     pub state: Mutex<Broadcast>,
     /// Tells those that wait for its tracks.
     pub changed: Notify,
+    keyframe: Notify,
+    keyframe_asked: Mutex<Option<Instant>>,
 }
 
 /// A stream at one moment.
 #[derive(Clone, Debug)]
 pub struct View {
-    /// Its name, without the application.
-    pub name: String,
+    /// Its name.
+    pub name: StreamName,
+    /// The ladder that it belongs to, and as what.
+    pub ladder: LadderName,
+    /// Its label in the ladder.
+    pub label: String,
+    /// Which run of the ladder's publisher it is in; 0 before the first frame.
+    pub run: u64,
     /// Since when, milliseconds since 1970.
     pub created_ms: i64,
     /// Since when.
@@ -47,6 +62,31 @@ pub struct View {
 }
 
 impl Stream {
+    /// A name that nobody publishes yet.
+    pub fn new(name: StreamName, group: Arc<Group>, now: Now) -> Stream {
+        Stream {
+            state: Mutex::new(Broadcast::new(&name.name, group, now)),
+            name,
+            changed: Notify::new(),
+            keyframe: Notify::new(),
+            keyframe_asked: Mutex::default(),
+        }
+    }
+
+    /// Somebody wants a keyframe.
+    pub fn request_keyframe(&self, now: Instant) {
+        let mut asked = locked(&self.keyframe_asked);
+        if asked.is_none_or(|at| now.saturating_duration_since(at) >= KEYFRAME_EVERY) {
+            *asked = Some(now);
+            self.keyframe.notify_one();
+        }
+    }
+
+    /// Waits until somebody does.
+    pub async fn keyframe_wanted(&self) {
+        self.keyframe.notified().await;
+    }
+
     /// What it is now.
     pub fn view(&self) -> View {
         let state = locked(&self.state);
@@ -55,6 +95,9 @@ impl Stream {
         let totals = state.totals;
         View {
             name: self.name.clone(),
+            ladder: state.group().name.clone(),
+            label: state.group().label(&self.name.name),
+            run: state.run(),
             created_ms: state.created_ms,
             created: state.created,
             ready_ms: state.ready_ms,

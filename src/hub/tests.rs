@@ -1,5 +1,8 @@
 //! The hub with a format and sinks that write down what they get.
 
+mod ladders;
+mod taps;
+
 use super::*;
 use crate::media::{AudioCodec, AudioTrack, Coding, Frame, MediaTime, TrackKind, Tracks};
 use bytes::Bytes;
@@ -76,6 +79,10 @@ fn hub(limits: Limits) -> Hub {
     Hub::new(Registry::default(), limits)
 }
 
+fn live(name: &str) -> StreamName {
+    StreamName::new("live", name)
+}
+
 fn client(hub: &Hub) -> Arc<Client> {
     let now = Now::read();
     hub.registry().enter(
@@ -109,7 +116,7 @@ fn read(hub: &Hub, now: Now) -> (Reader, Arc<Paper>, Arc<Client>) {
     let client = client(hub);
     let reader = hub
         .subscribe(
-            "s",
+            &live("s"),
             &client,
             FormatKey("w".into()),
             |_| Box::new(Words),
@@ -125,24 +132,24 @@ fn read(hub: &Hub, now: Now) -> (Reader, Arc<Paper>, Arc<Client>) {
 async fn late_readers_begin_with_the_keyframe_and_share() {
     let hub = hub(Limits::default());
     let now = Now::read();
-    let publisher = hub.publish("s", &client(&hub), now).unwrap();
-    assert!(matches!(hub.publish("s", &client(&hub), now), Err(Refused::Taken)));
+    let publisher = hub.publish(&live("s"), &client(&hub), now).unwrap();
+    assert!(matches!(hub.publish(&live("s"), &client(&hub), now), Err(Refused::Taken)));
     publisher.headers(pictures());
     let (_early, early, _) = read(&hub, now);
     for i in 0..6 {
-        publisher.frame(video(i * 40, i % 4 == 1), now.mono);
-        publisher.frame(audio(i * 40), now.mono);
+        publisher.frame(video(i * 40, i % 4 == 1), now);
+        publisher.frame(audio(i * 40), now);
         publisher.flush(now);
     }
     assert_eq!(early.read(), "<1@40> V40 a40 v80 a80 v120 a120 v160 a160 V200 a200 ");
     let (_late, late, _) = read(&hub, now);
     assert_eq!(late.read(), "<1@200> V200 a200 ");
-    publisher.frame(video(240, false), now.mono);
+    publisher.frame(video(240, false), now);
     publisher.flush(now);
     assert_eq!((early.read(), late.read()), ("v240 ".into(), "v240 ".into()));
     publisher.end();
-    assert!(!hub.is_published("s"));
-    assert_eq!(_late.event().await, Event::Over(Over::Unpublished));
+    assert!(!hub.is_published(&live("s")));
+    assert_eq!(_late.event().await, Wake::Over(Over::Unpublished));
     drop((_late, _early));
     assert!(hub.snapshot().is_empty());
 }
@@ -152,20 +159,20 @@ async fn a_slow_reader_skips_to_a_keyframe_and_others_lose_nothing() {
     let limits = Limits { lag_frames: 20, ..Limits::default() };
     let hub = hub(limits);
     let now = Now::read();
-    let publisher = hub.publish("s", &client(&hub), now).unwrap();
+    let publisher = hub.publish(&live("s"), &client(&hub), now).unwrap();
     publisher.headers(pictures());
     let (slow, slow_paper, slow_client) = read(&hub, now);
     let (_fast, fast_paper, fast_client) = read(&hub, now);
-    publisher.frame(video(0, true), now.mono);
+    publisher.frame(video(0, true), now);
     publisher.flush(now);
     slow_paper.read();
     slow_paper.closed.store(true, Ordering::Relaxed);
     for i in 1..40 {
-        publisher.frame(video(i * 40, i % 8 == 0), now.mono);
-        publisher.frame(audio(i * 40), now.mono);
+        publisher.frame(video(i * 40, i % 8 == 0), now);
+        publisher.frame(audio(i * 40), now);
         publisher.flush(now);
     }
-    assert_eq!(slow.event().await, Event::Blocked);
+    assert_eq!(slow.event().await, Wake::Blocked);
     slow_paper.closed.store(false, Ordering::Relaxed);
     slow.flush(now);
     let got = slow_paper.read();
@@ -184,14 +191,14 @@ async fn a_slow_reader_skips_to_a_keyframe_and_others_lose_nothing() {
 async fn packets_are_never_cut_by_the_dialog() {
     let hub = hub(Limits::default());
     let now = Now::read();
-    let publisher = hub.publish("s", &client(&hub), now).unwrap();
+    let publisher = hub.publish(&live("s"), &client(&hub), now).unwrap();
     publisher.headers(pictures());
     let (reader, paper, _) = read(&hub, now);
     paper.bite.store(2, Ordering::Relaxed);
-    publisher.frame(video(0, true), now.mono);
+    publisher.frame(video(0, true), now);
     publisher.flush(now);
     reader.say(Bytes::from_static(b"(hello) "), now);
-    publisher.frame(video(40, false), now.mono);
+    publisher.frame(video(40, false), now);
     publisher.flush(now);
     assert_eq!(paper.read(), "<1@0> V0 (hello) v40 ");
     assert!(reader.drained());
@@ -201,22 +208,22 @@ async fn packets_are_never_cut_by_the_dialog() {
 async fn readers_wait_for_a_lost_publisher_and_time_goes_on() {
     let hub = hub(Limits::default());
     let now = Now::read();
-    let publisher = hub.publish("s", &client(&hub), now).unwrap();
+    let publisher = hub.publish(&live("s"), &client(&hub), now).unwrap();
     publisher.headers(pictures());
     let (reader, paper, _) = read(&hub, now);
-    publisher.frame(video(5000, true), now.mono);
+    publisher.frame(video(5000, true), now);
     publisher.flush(now);
     drop(publisher);
-    assert!(!hub.is_published("s"));
+    assert!(!hub.is_published(&live("s")));
     let later = now.after(Duration::from_secs(3));
-    let publisher = hub.publish("s", &client(&hub), later).unwrap();
+    let publisher = hub.publish(&live("s"), &client(&hub), later).unwrap();
     publisher.headers(pictures());
-    publisher.frame(video(0, true), later.mono);
-    publisher.frame(video(40, false), later.mono);
+    publisher.frame(video(0, true), later);
+    publisher.frame(video(40, false), later);
     publisher.flush(later);
     assert_eq!(paper.read(), "<1@5000> V5000 V8000 v8040 ");
     drop(publisher);
-    assert_eq!(reader.event().await, Event::Over(Over::Lost));
+    assert_eq!(reader.event().await, Wake::Over(Over::Lost));
     drop(reader);
     assert!(hub.snapshot().is_empty());
 }
@@ -225,14 +232,14 @@ async fn readers_wait_for_a_lost_publisher_and_time_goes_on() {
 async fn other_tracks_end_only_those_who_cannot_go_on() {
     let hub = hub(Limits::default());
     let now = Now::read();
-    let publisher = hub.publish("s", &client(&hub), now).unwrap();
+    let publisher = hub.publish(&live("s"), &client(&hub), now).unwrap();
     publisher.headers(pictures());
     let (reader, paper, _) = read(&hub, now);
-    publisher.frame(video(0, true), now.mono);
+    publisher.frame(video(0, true), now);
     let mut other = pictures();
     other.video.as_mut().unwrap().config = Bytes::from_static(b"other");
     publisher.headers(other.clone());
-    publisher.frame(video(40, true), now.mono);
+    publisher.frame(video(40, true), now);
     publisher.flush(now);
     assert_eq!(paper.read(), "<1@0> V0 !0 V40 ");
     // Readers of this format cannot go on with MP3.
@@ -241,10 +248,10 @@ async fn other_tracks_end_only_those_who_cannot_go_on() {
         Misfit { track: TrackKind::Audio, was: Coding::Audio(AudioCodec::Opus), now: audio.coding() };
     other.audio = Some(audio);
     publisher.headers(other);
-    assert_eq!(reader.event().await, Event::Over(Over::Reconfigured(misfit)));
+    assert_eq!(reader.event().await, Wake::Over(Over::Reconfigured(misfit)));
     // Nor can one that comes with a description of before.
     let (late, paper, _) = read(&hub, now);
-    assert_eq!(late.event().await, Event::Over(Over::Reconfigured(misfit)));
+    assert_eq!(late.event().await, Wake::Over(Over::Reconfigured(misfit)));
     assert_eq!(paper.read(), "");
 }
 
@@ -252,22 +259,23 @@ async fn other_tracks_end_only_those_who_cannot_go_on() {
 async fn a_track_that_joins_leaves_late_readers_the_group_of_pictures() {
     let hub = hub(Limits::default());
     let now = Now::read();
-    let publisher = hub.publish("s", &client(&hub), now).unwrap();
+    let publisher = hub.publish(&live("s"), &client(&hub), now).unwrap();
     publisher.headers(pictures());
     let outlet = |paper: &Arc<Paper>| Outlet::Stream(paper.clone());
     let read = |name: &str| {
         let paper = Arc::new(Paper::default());
         let key = FormatKey(name.into());
-        let reader =
-            hub.subscribe("s", &client(&hub), key, |_| Box::new(Packets), outlet(&paper), now).unwrap();
+        let reader = hub
+            .subscribe(&live("s"), &client(&hub), key, |_| Box::new(Packets), outlet(&paper), now)
+            .unwrap();
         reader.play(now);
         (reader, paper)
     };
     let (_early, early) = read("early");
-    publisher.frame(video(0, true), now.mono);
-    publisher.frame(video(40, false), now.mono);
+    publisher.frame(video(0, true), now);
+    publisher.frame(video(40, false), now);
     publisher.headers(Tracks { audio: Some(AudioTrack::plain(AudioCodec::Mp3, 48_000, 2)), ..pictures() });
-    publisher.frame(audio(60), now.mono);
+    publisher.frame(audio(60), now);
     publisher.flush(now);
     let (_late, late) = read("late");
     assert_eq!((early.read(), late.read()), ("<2@0> V0 v40 a60 ".into(), "<2@0> V0 v40 a60 ".into()));
@@ -275,8 +283,8 @@ async fn a_track_that_joins_leaves_late_readers_the_group_of_pictures() {
     let mut other = pictures();
     other.video.as_mut().unwrap().config = Bytes::from_static(b"other");
     publisher.headers(other);
-    publisher.frame(video(80, false), now.mono);
-    publisher.frame(video(120, true), now.mono);
+    publisher.frame(video(80, false), now);
+    publisher.frame(video(120, true), now);
     publisher.flush(now);
     let (_later, later) = read("later");
     assert_eq!((early.read(), later.read()), ("v80 V120 ".into(), "<1@120> V120 ".into()));
@@ -287,10 +295,10 @@ async fn a_reader_that_missed_a_change_is_told_the_headers_anew() {
     let limits = Limits { lag_frames: 8, ..Limits::default() };
     let hub = hub(limits);
     let now = Now::read();
-    let publisher = hub.publish("s", &client(&hub), now).unwrap();
+    let publisher = hub.publish(&live("s"), &client(&hub), now).unwrap();
     publisher.headers(pictures());
     let (reader, paper, _) = read(&hub, now);
-    publisher.frame(video(0, true), now.mono);
+    publisher.frame(video(0, true), now);
     publisher.flush(now);
     assert_eq!(paper.read(), "<1@0> V0 ");
     paper.closed.store(true, Ordering::Relaxed);
@@ -300,7 +308,7 @@ async fn a_reader_that_missed_a_change_is_told_the_headers_anew() {
         if i == 10 {
             publisher.headers(other.clone());
         }
-        publisher.frame(video(i * 40, i % 10 == 0), now.mono);
+        publisher.frame(video(i * 40, i % 10 == 0), now);
         publisher.flush(now);
     }
     paper.closed.store(false, Ordering::Relaxed);
@@ -314,17 +322,17 @@ async fn a_reader_that_missed_a_change_is_told_the_headers_anew() {
 async fn a_peer_that_takes_nothing_is_ended() {
     let hub = hub(Limits::default());
     let mut now = Now::read();
-    let publisher = hub.publish("s", &client(&hub), now).unwrap();
+    let publisher = hub.publish(&live("s"), &client(&hub), now).unwrap();
     publisher.headers(pictures());
     let (stuck, stuck_paper, _) = read(&hub, now);
     let (_well, _, well_client) = read(&hub, now);
     stuck_paper.unsent.store(1 << 40, Ordering::Relaxed);
     for i in 0..15 {
-        publisher.frame(video(i * 1000, true), now.mono);
+        publisher.frame(video(i * 1000, true), now);
         publisher.flush(now);
         now = now.after(Duration::from_secs(1));
     }
-    assert_eq!(stuck.event().await, Event::Over(Over::TooSlow));
+    assert_eq!(stuck.event().await, Wake::Over(Over::TooSlow));
     assert!(registry::get(&well_client.counters.bytes_out) > 0);
     assert_eq!(hub.snapshot()[0].readers.len(), 2);
 }
@@ -333,20 +341,20 @@ async fn a_peer_that_takes_nothing_is_ended() {
 async fn descriptions_wait_for_tracks() {
     let hub = hub(Limits::default());
     let now = Now::read();
-    assert!(hub.headers("s").await.is_none());
-    let publisher = hub.publish("s", &client(&hub), now).unwrap();
+    assert!(hub.headers(&live("s")).await.is_none());
+    let publisher = hub.publish(&live("s"), &client(&hub), now).unwrap();
     let waiting = tokio::spawn({
         let hub = hub.clone();
-        async move { hub.headers("s").await }
+        async move { hub.headers(&live("s")).await }
     });
     tokio::task::yield_now().await;
     publisher.headers(pictures());
     publisher.ready(now);
     assert!(waiting.await.unwrap().unwrap().tracks.video.is_some());
     drop(publisher);
-    assert!(hub.headers("s").await.is_none());
-    let _silent = hub.publish("s", &client(&hub), now).unwrap();
-    assert!(hub.headers("s").await.is_none(), "gives up after a while");
+    assert!(hub.headers(&live("s")).await.is_none());
+    let _silent = hub.publish(&live("s"), &client(&hub), now).unwrap();
+    assert!(hub.headers(&live("s")).await.is_none(), "gives up after a while");
 }
 
 /// Writes down each batch: the words, and how many readers it went to.
@@ -383,52 +391,53 @@ impl Format for Packets {
 
 fn cut(packed: Packed) -> Packed {
     let len = packed.bytes.len() as u32;
-    Packed { cuts: vec![Cut { channel: 0, start: 0, len }], ..packed }
+    Packed { cuts: vec![Cut { channel: 0, control: false, start: 0, len }], ..packed }
 }
 
 #[tokio::test(start_paused = true)]
 async fn datagrams_go_out_together_and_late_readers_catch_up() {
     let hub = hub(Limits::default());
     let now = Now::read();
-    let publisher = hub.publish("s", &client(&hub), now).unwrap();
+    let publisher = hub.publish(&live("s"), &client(&hub), now).unwrap();
     publisher.headers(pictures());
     let post = Arc::new(Post::default());
     let read = || {
         let outlet = Outlet::Datagrams(post.clone(), Targets::default());
         let key = FormatKey("p".into());
-        let reader = hub.subscribe("s", &client(&hub), key, |_| Box::new(Packets), outlet, now).unwrap();
+        let reader =
+            hub.subscribe(&live("s"), &client(&hub), key, |_| Box::new(Packets), outlet, now).unwrap();
         reader.play(now);
         reader
     };
     let taken = || std::mem::take(&mut *locked(&post.0));
     let _a = read();
     let _b = read();
-    publisher.frame(video(0, true), now.mono);
+    publisher.frame(video(0, true), now);
     publisher.flush(now);
     let first = taken();
     assert_eq!(first.iter().filter(|(w, n)| w == "V0" && *n == 1).count(), 2, "{first:?}");
-    publisher.frame(video(40, false), now.mono);
-    publisher.frame(audio(40), now.mono);
+    publisher.frame(video(40, false), now);
+    publisher.frame(audio(40), now);
     publisher.flush(now);
     assert_eq!(taken(), [("v40 a40".into(), 2)]);
-    publisher.frame(audio(60), now.mono);
+    publisher.frame(audio(60), now);
     publisher.flush(now);
     assert_eq!(taken(), [], "sound alone waits for the next frame");
-    publisher.frame(video(80, false), now.mono);
+    publisher.frame(video(80, false), now);
     publisher.flush(now);
     assert_eq!(taken(), [("a60 v80".into(), 2)]);
-    publisher.frame(audio(80), now.mono);
+    publisher.frame(audio(80), now);
     publisher.flush(now);
-    publisher.frame(audio(100), now.mono);
+    publisher.frame(audio(100), now);
     publisher.flush(now);
     assert_eq!(taken(), [("a80 a100".into(), 2)]);
     let _c = read();
     let caught_up: Vec<String> = taken().into_iter().map(|(w, _)| w).collect();
     assert_eq!(caught_up, ["<1@0>", "V0", "v40", "a40", "a60", "v80", "a80", "a100"]);
-    publisher.frame(video(120, false), now.mono);
+    publisher.frame(video(120, false), now);
     publisher.flush(now);
     assert_eq!(taken(), [("v120".into(), 3)]);
-    publisher.frame(audio(120), now.mono);
+    publisher.frame(audio(120), now);
     publisher.flush(now);
     publisher.end();
     assert_eq!(taken(), [("a120".into(), 3)]);
@@ -438,7 +447,7 @@ async fn datagrams_go_out_together_and_late_readers_catch_up() {
 async fn byte_streams_and_datagrams_share_a_packing() {
     let hub = hub(Limits::default());
     let now = Now::read();
-    let publisher = hub.publish("s", &client(&hub), now).unwrap();
+    let publisher = hub.publish(&live("s"), &client(&hub), now).unwrap();
     publisher.headers(pictures());
     let (post, paper) = (Arc::new(Post::default()), Arc::new(Paper::default()));
     let _readers: Vec<Reader> =
@@ -446,16 +455,17 @@ async fn byte_streams_and_datagrams_share_a_packing() {
             .into_iter()
             .map(|outlet| {
                 let key = FormatKey("p".into());
-                let reader =
-                    hub.subscribe("s", &client(&hub), key, |_| Box::new(Packets), outlet, now).unwrap();
+                let reader = hub
+                    .subscribe(&live("s"), &client(&hub), key, |_| Box::new(Packets), outlet, now)
+                    .unwrap();
                 reader.play(now);
                 reader
             })
             .collect();
     for i in 0..4 {
-        publisher.frame(video(i * 40, i == 0), now.mono);
+        publisher.frame(video(i * 40, i == 0), now);
         publisher.flush(now);
-        publisher.frame(audio(i * 40), now.mono);
+        publisher.frame(audio(i * 40), now);
         publisher.flush(now);
     }
     publisher.end();
@@ -469,17 +479,17 @@ async fn byte_streams_and_datagrams_share_a_packing() {
 async fn sound_alone_begins_anywhere() {
     let hub = hub(Limits::default());
     let now = Now::read();
-    let publisher = hub.publish("s", &client(&hub), now).unwrap();
+    let publisher = hub.publish(&live("s"), &client(&hub), now).unwrap();
     publisher.headers(Tracks {
         audio: Some(crate::media::AudioTrack::plain(crate::media::AudioCodec::G711A, 8000, 1)),
         video: None,
     });
     for i in 0..10 {
-        publisher.frame(audio(i * 20), now.mono);
+        publisher.frame(audio(i * 20), now);
         publisher.flush(now);
     }
     let (_reader, paper, _) = read(&hub, now);
-    publisher.frame(audio(200), now.mono);
+    publisher.frame(audio(200), now);
     publisher.flush(now);
     assert_eq!(paper.read(), "<1@180> a180 a200 ");
 }
@@ -518,7 +528,7 @@ proptest::proptest! {
         let limits = Limits { lag_frames: 20, gop_frames: 30, ..Limits::default() };
         let hub = hub(limits);
         let now = Now::read();
-        let publisher = hub.publish("s", &client(&hub), now).unwrap();
+        let publisher = hub.publish(&live("s"), &client(&hub), now).unwrap();
         publisher.headers(pictures());
         let (mut whole, mut readers, mut ms) = (Vec::new(), Vec::new(), 0);
         for (what, which) in steps {
@@ -542,7 +552,7 @@ proptest::proptest! {
                     let letter = if what == 6 { 'V' } else if what == 7 || what == 8 { 'a' } else { 'v' };
                     whole.push(format!("{letter}{ms}"));
                     ms += 7;
-                    publisher.frame(frame, now.mono);
+                    publisher.frame(frame, now);
                     if which != 0 {
                         publisher.flush(now);
                     }

@@ -24,6 +24,11 @@ impl MediaTime {
         MediaTime(millis.saturating_mul(1_000_000))
     }
 
+    /// From a length of time; saturates after 292 years.
+    pub fn from_duration(duration: Duration) -> MediaTime {
+        MediaTime(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX))
+    }
+
     /// From ticks of a clock with `rate` ticks a second. A rate of 0 gives zero.
     pub fn from_clock(ticks: i64, rate: u32) -> MediaTime {
         MediaTime(scaled(ticks, NANOS, i128::from(rate)))
@@ -47,6 +52,11 @@ impl MediaTime {
     /// Time since `earlier`, zero if that is later.
     pub fn since(self, earlier: MediaTime) -> Duration {
         Duration::from_nanos(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    /// How far two points lie apart, whichever is the earlier.
+    pub fn distance(self, other: MediaTime) -> Duration {
+        Duration::from_nanos(self.0.abs_diff(other.0))
     }
 }
 

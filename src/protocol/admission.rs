@@ -2,7 +2,7 @@
 //! RTMP and RTSP share one door. When it is full, the oldest connection that has done nothing yet makes room.
 
 use super::access::neighbourhood;
-use crate::hub::Client;
+use crate::hub::{Client, Role};
 use crate::model::Network;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -13,15 +13,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 pub struct Limits {
     /// Connections in all.
     pub total: usize,
-    /// From one address (of IPv6: from one /64), except from this machine and trusted networks.
-    pub per_address: usize,
-    /// Of these, such as have neither published nor played yet.
+    /// Readers from one address (of IPv6: from one /64), except from this machine and trusted networks. An office or a
+    /// mobile network is one address to us.
+    pub readers_per_address: usize,
+    /// Publishers from one address, likewise.
+    pub publishers_per_address: usize,
+    /// Such as have neither published nor played yet, likewise.
     pub idle_per_address: usize,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { total: 4096, per_address: 32, idle_per_address: 8 }
+        Limits { total: 4096, readers_per_address: 500, publishers_per_address: 32, idle_per_address: 64 }
     }
 }
 
@@ -40,9 +43,12 @@ pub enum Refused {
     /// There are too many, and all of them publish or play.
     #[error("too many connections")]
     Full,
-    /// Too many from this address.
-    #[error("too many connections from this address")]
-    Address,
+    /// Too many from this address play.
+    #[error("too many readers from this address")]
+    Readers,
+    /// Too many from this address publish.
+    #[error("too many publishers from this address")]
+    Publishers,
     /// Too many from this address that have not published or played.
     #[error("too many connections from this address that neither publish nor play")]
     Idle,
@@ -53,7 +59,8 @@ impl Refused {
     pub const fn limit(self) -> &'static str {
         match self {
             Refused::Full => "connections",
-            Refused::Address => "connections_per_address",
+            Refused::Readers => "readers_per_address",
+            Refused::Publishers => "publishers_per_address",
             Refused::Idle => "idle_connections_per_address",
         }
     }
@@ -81,12 +88,28 @@ struct Inside {
 struct Seat {
     /// None for those that are not counted.
     address: Option<IpAddr>,
+    role: Role,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Count {
-    all: usize,
+    readers: usize,
+    publishers: usize,
     idle: usize,
+}
+
+impl Count {
+    fn of(&mut self, role: Role) -> &mut usize {
+        match role {
+            Role::Read => &mut self.readers,
+            Role::Publish => &mut self.publishers,
+            Role::Idle => &mut self.idle,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.readers == 0 && self.publishers == 0 && self.idle == 0
+    }
 }
 
 impl Door {
@@ -130,13 +153,9 @@ impl Inside {
         let remote = client.remote.ip().to_canonical();
         let known = remote.is_loopback() || self.trusted.iter().any(|network| network.contains(remote));
         let address = (!known).then(|| neighbourhood(remote));
-        if let Some(count) = address.and_then(|a| self.addresses.get(&a)) {
-            if count.all >= self.limits.per_address {
-                return Err(Refused::Address);
-            }
-            if count.idle >= self.limits.idle_per_address {
-                return Err(Refused::Idle);
-            }
+        let there = address.and_then(|a| self.addresses.get(&a)).copied().unwrap_or_default();
+        if there.idle >= self.limits.idle_per_address {
+            return Err(Refused::Idle);
         }
         let mut out = None;
         if self.places.len() >= self.limits.total {
@@ -146,34 +165,46 @@ impl Inside {
         }
         let number = self.next;
         self.next = self.next.saturating_add(1);
-        self.places.insert(number, Seat { address });
+        self.places.insert(number, Seat { address, role: Role::Idle });
         self.idle.insert(number, Arc::downgrade(client));
         if let Some(address) = address {
             let count = self.addresses.entry(address).or_default();
-            count.all = count.all.saturating_add(1);
             count.idle = count.idle.saturating_add(1);
         }
         Ok((number, out))
     }
 
-    fn settle(&mut self, number: u64) {
-        if self.idle.remove(&number).is_none() {
-            return;
+    fn settle(&mut self, number: u64, role: Role) -> Result<(), Refused> {
+        let Some(seat) = self.places.get_mut(&number).filter(|_| role != Role::Idle) else { return Ok(()) };
+        if let Some(count) = seat.address.and_then(|address| self.addresses.get_mut(&address)) {
+            let (most, refused) = match role {
+                Role::Read => (self.limits.readers_per_address, Refused::Readers),
+                Role::Publish => (self.limits.publishers_per_address, Refused::Publishers),
+                Role::Idle => return Ok(()),
+            };
+            let there = count.of(role);
+            if seat.role != role && *there >= most {
+                return Err(refused);
+            }
+            *there = there.saturating_add(1);
+            let before = count.of(seat.role);
+            *before = before.saturating_sub(1);
         }
-        let address = self.places.get(&number).and_then(|seat| seat.address);
-        if let Some(count) = address.and_then(|a| self.addresses.get_mut(&a)) {
-            count.idle = count.idle.saturating_sub(1);
-        }
+        seat.role = role;
+        self.idle.remove(&number);
+        Ok(())
     }
 
     fn leave(&mut self, number: u64) {
-        self.settle(number);
-        let Some(address) = self.places.remove(&number).and_then(|seat| seat.address) else { return };
-        if let Some(count) = self.addresses.get_mut(&address) {
-            count.all = count.all.saturating_sub(1);
-            if count.all == 0 {
-                self.addresses.remove(&address);
-            }
+        self.idle.remove(&number);
+        let Some(seat) = self.places.remove(&number) else { return };
+        let Some((address, count)) = seat.address.and_then(|a| Some((a, self.addresses.get_mut(&a)?))) else {
+            return;
+        };
+        let there = count.of(seat.role);
+        *there = there.saturating_sub(1);
+        if count.is_empty() {
+            self.addresses.remove(&address);
         }
     }
 }
@@ -186,9 +217,12 @@ pub struct Place {
 }
 
 impl Place {
-    /// The connection publishes or plays now: it will not have to make room for another.
-    pub fn settle(&self) {
-        self.door.inside().settle(self.number);
+    /// The connection publishes or plays from now on: it will not have to make room for another.
+    ///
+    /// # Errors
+    /// Too many from its address do so.
+    pub fn settle(&self, role: Role) -> Result<(), Refused> {
+        self.door.inside().settle(self.number, role)
     }
 }
 
@@ -221,15 +255,15 @@ mod tests {
         let door = Door::new(Limits { total: 3, ..Limits::default() }, Vec::new());
         let clients: Vec<_> = (0..5).map(|_| client(&registry, "127.0.0.1")).collect();
         let first = door.enter(&clients[0]).unwrap();
-        first.settle();
+        first.settle(Role::Read).unwrap();
         let second = door.enter(&clients[1]).unwrap();
         let third = door.enter(&clients[2]).unwrap();
         let fourth = door.enter(&clients[3]).unwrap();
         assert_eq!(clients.iter().map(kicked).collect::<Vec<_>>(), [false, true, false, false, false]);
         drop(second);
         assert_eq!(door.count(), 3, "the place of one that was kicked is not given back twice");
-        third.settle();
-        fourth.settle();
+        third.settle(Role::Publish).unwrap();
+        fourth.settle(Role::Read).unwrap();
         assert_eq!(door.enter(&clients[4]).unwrap_err(), Refused::Full);
         drop(first);
         assert!(door.enter(&clients[4]).is_ok());
@@ -238,20 +272,27 @@ mod tests {
     #[test]
     fn one_address_does_not_take_all() {
         let registry = Registry::default();
-        let door = Door::new(Limits::default(), Vec::new());
+        let limits = Limits {
+            readers_per_address: 20,
+            publishers_per_address: 2,
+            idle_per_address: 8,
+            ..Limits::default()
+        };
+        let door = Door::new(limits, Vec::new());
         let there = client(&registry, "192.0.2.1");
-        let mut places = Vec::new();
-        for _ in 0..8 {
-            places.push(door.enter(&there).unwrap());
-        }
+        let mut places: Vec<Place> = (0..8).map(|_| door.enter(&there).unwrap()).collect();
         assert_eq!(door.enter(&there).unwrap_err(), Refused::Idle);
         assert!(door.enter(&client(&registry, "192.0.2.2")).is_ok());
-        for _ in 8..32 {
-            places.last().unwrap().settle();
-            places.push(door.enter(&there).unwrap());
+        for _ in 8..28 {
+            places.last().unwrap().settle(Role::Read).unwrap();
+            places.push(door.enter(&client(&registry, "::ffff:192.0.2.1")).unwrap());
         }
-        places.iter().for_each(Place::settle);
-        assert_eq!(door.enter(&client(&registry, "::ffff:192.0.2.1")).unwrap_err(), Refused::Address);
+        let last = places.last().unwrap();
+        assert_eq!(last.settle(Role::Read), Err(Refused::Readers));
+        assert_eq!(last.settle(Role::Publish), Ok(()));
+        assert_eq!(last.settle(Role::Publish), Ok(()), "it does so already");
+        assert_eq!(places[0].settle(Role::Publish), Ok(()));
+        assert_eq!(places[1].settle(Role::Publish), Err(Refused::Publishers));
         drop(places);
         assert!(door.enter(&there).is_ok());
         assert_eq!(door.count(), 0);

@@ -2,6 +2,7 @@
 
 use super::face::answer::{Answer, Question};
 use super::face::http::{Asked, Face, Limits, Told};
+use super::face::own;
 use super::face::permission::{Rules, Sender, Verdict};
 use super::look::Looker;
 use super::options::Options;
@@ -106,6 +107,10 @@ impl Control {
             return refusal;
         }
         let now = Now::read();
+        if face == "api" && question.path.starts_with(own::PREFIX) {
+            let applications = self.looker.applications();
+            return own::answer(self.looker.hub(), applications, &question, asked.body, now).into();
+        }
         let view = if face == "metrics" { self.looker.whole_view(now) } else { self.looker.view(now) };
         let answer = match (face, question.path.as_str()) {
             ("stat", path) if question.reads() && path == &*self.stat_path => {

@@ -72,7 +72,12 @@ impl Server {
         let mut work = Work { tasks: JoinSet::new(), parts: Arc::default() };
         let hub = Hub::new(Registry::default(), hub::Limits::default());
         let ledger = Arc::new(Mutex::new(Ledger::default()));
-        let limits = admission::Limits::with_file_limit(open_files_allowed());
+        let (readers_per_address, publishers_per_address) = options.per_address;
+        let limits = admission::Limits {
+            readers_per_address,
+            publishers_per_address,
+            ..admission::Limits::with_file_limit(open_files_allowed())
+        };
         let door = Door::new(limits, options.trusted.clone());
 
         let rules = rtmp::session::server::Rules {
@@ -88,6 +93,7 @@ impl Server {
         let (udp, access) = (Arc::new(udp), options.access.clone());
         let rtsp = rtsp::server::Shared::new(
             hub.clone(),
+            options.applications.clone().into(),
             access,
             door,
             ledger.clone(),
@@ -164,7 +170,7 @@ async fn ticks(looker: Arc<Looker>, mut shutdown: watch::Receiver<bool>) {
     again.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = again.tick() => looker.tick(Now::read().mono),
+            _ = again.tick() => looker.tick(Now::read()),
             () = http::asked_to_end(&mut shutdown) => return,
         }
     }

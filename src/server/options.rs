@@ -25,6 +25,8 @@ pub struct Options {
     pub stat_path: String,
     /// Networks that may do what this machine may.
     pub trusted: Vec<Network>,
+    /// Readers and publishers from one address.
+    pub per_address: (usize, usize),
     /// Who may publish and read.
     pub access: Access,
 }
@@ -55,6 +57,7 @@ impl Options {
             applications: told.applications.clone(),
             stat_path: told.stat_path.clone(),
             trusted: told.trusted.clone(),
+            per_address: (told.readers_per_address, told.publishers_per_address),
             access: Access {
                 publish,
                 read,

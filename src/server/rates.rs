@@ -10,15 +10,21 @@ pub const WINDOW: Duration = Duration::from_secs(10);
 /// Counters that belong together: bytes of up to four kinds.
 pub type Bytes = [u64; 4];
 
-/// Rates by name.
-#[derive(Clone, Debug, Default)]
-pub struct Rates {
-    seen: BTreeMap<String, VecDeque<(Instant, Bytes)>>,
+/// Rates by what is counted.
+#[derive(Clone, Debug)]
+pub struct Rates<K> {
+    seen: BTreeMap<K, VecDeque<(Instant, Bytes)>>,
 }
 
-impl Rates {
-    /// Notes what every counter says at `now`; names that are not among them are forgotten.
-    pub fn note(&mut self, now: Instant, counters: impl IntoIterator<Item = (String, Bytes)>) {
+impl<K> Default for Rates<K> {
+    fn default() -> Rates<K> {
+        Rates { seen: BTreeMap::new() }
+    }
+}
+
+impl<K: Ord> Rates<K> {
+    /// Notes what every counter says at `now`; what is not among them is forgotten.
+    pub fn note(&mut self, now: Instant, counters: impl IntoIterator<Item = (K, Bytes)>) {
         let mut before = std::mem::take(&mut self.seen);
         for (name, bytes) in counters {
             let mut past = before.remove(&name).unwrap_or_default();
@@ -38,7 +44,10 @@ impl Rates {
     }
 
     /// Bits a second of each kind, zeros for an unknown name.
-    pub fn of(&self, name: &str) -> Bytes {
+    pub fn of<Q: Ord + ?Sized>(&self, name: &Q) -> Bytes
+    where
+        K: std::borrow::Borrow<Q>,
+    {
         let ends = self.seen.get(name).and_then(|past| past.front().zip(past.back()));
         let Some(((begun, first), (ended, last))) = ends else { return Bytes::default() };
         let seconds = ended.saturating_duration_since(*begun).as_secs_f64();

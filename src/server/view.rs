@@ -61,8 +61,10 @@ pub struct Traffic {
 pub struct Stream {
     /// Its name, without the application.
     pub name: String,
-    /// The application in which it is published.
+    /// The application that it is in.
     pub application: String,
+    /// Both as MediaMTX has them ([`About::path`]).
+    pub path: String,
     /// How long there has been something under this name.
     pub age: Duration,
     /// Since when, milliseconds since 1970.
@@ -110,8 +112,10 @@ pub struct Client {
     pub role: Role,
     /// The stream, without the application; empty if there is none yet.
     pub name: String,
-    /// The application, empty for the usual one.
+    /// The application; empty if there is none yet.
     pub application: String,
+    /// Both as MediaMTX has them ([`About::path`]).
+    pub path: String,
     /// The query of its URL.
     pub query: String,
     /// The user that it gave.
@@ -166,6 +170,14 @@ pub struct Load {
     pub resident_bytes: u64,
     /// Open files.
     pub open_files: u64,
+}
+
+impl About {
+    /// The path of a stream as MediaMTX has it: its name alone in the first application, which need not be named.
+    pub fn path(&self, application: &str, name: &str) -> String {
+        let usual = self.applications.first().is_none_or(|usual| usual == application);
+        if usual || application.is_empty() { name.to_string() } else { format!("{application}/{name}") }
+    }
 }
 
 impl View {

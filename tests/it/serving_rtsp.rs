@@ -5,6 +5,7 @@ mod hostile;
 pub mod house;
 mod programs;
 
+use crate::stage::live;
 use crate::stage::wait_for;
 use house::{Came, House, Peer, Plan, SOON, both, number, pictures, sound};
 use msconv::hub::registry::get;
@@ -32,7 +33,7 @@ fn group(publisher: &mut Peer, from: i64) {
 /// Waits until the hub has the last picture of a group.
 fn wait_for_group(house: &House, name: &str, frames: u64) {
     wait_for("the group to arrive", SOON, || {
-        let view = house.hub.snapshot().into_iter().find(|v| v.name == name);
+        let view = house.hub.snapshot().into_iter().find(|v| v.name.name == name);
         view.is_some_and(|v| v.totals.video_frames >= frames)
     });
 }
@@ -192,7 +193,7 @@ fn the_registry_knows_who_does_what() {
         let all = [RTSP_SESSION, RTSP_CONNECTION].map(|kind| house.hub.registry().list(kind).len());
         if all == [0, 0] { Ok(()) } else { Err(format!("{all:?}")) }
     });
-    assert!(!house.hub.is_published("cam"));
+    assert!(!house.hub.is_published(&live("cam")));
 }
 
 #[test]
@@ -206,7 +207,7 @@ fn a_stream_that_ends_is_said_goodbye() {
     let ssrc = Header::read(&by_datagram.datagram(1)).unwrap().0.ssrc;
     publisher.caller.ask(Method::Teardown);
     assert!(matches!(publisher.next(), Came::Event(Event::Answered)));
-    assert!(!house.hub.is_published("cam"), "the name is free at once");
+    assert!(!house.hub.is_published(&live("cam")), "the name is free at once");
     let mut goodbyes = Vec::new();
     loop {
         match by_connection.next() {
@@ -232,6 +233,29 @@ fn a_stream_that_ends_is_said_goodbye() {
 }
 
 #[test]
+fn who_reads_frames_gets_a_keyframe_from_the_publisher() {
+    let house = House::new();
+    let mut publisher = Peer::publisher(&house, "cam", &both(), false);
+    group(&mut publisher, 0);
+    wait_for_group(&house, "cam", 10);
+    let client = house.client(RTSP_SESSION, |c| c.details().role == msconv::hub::Role::Publish);
+    let reader = house.hub.subscribe_frames(&live("cam"), &client, msconv::hub::Policy::Live).unwrap();
+    reader.request_keyframe(std::time::Instant::now());
+    let ssrc = loop {
+        match publisher.next() {
+            Came::Packet(0, true, packet) => {
+                if let Some(&[Packet::PictureLoss(ssrc)]) = rtcp::read(&packet).as_deref() {
+                    break ssrc;
+                }
+            }
+            Came::End => panic!("the connection ended"),
+            _ => {}
+        }
+    };
+    assert_ne!(ssrc, 0, "it is the publisher's own");
+}
+
+#[test]
 fn a_publisher_that_breaks_off_is_waited_for() {
     let lost = Duration::from_millis(1500);
     let house = House::with(Plan { hub: hub::Limits { lost, ..hub::Limits::default() }, ..Plan::default() });
@@ -244,7 +268,7 @@ fn a_publisher_that_breaks_off_is_waited_for() {
         last = reader.unit().unwrap();
     }
     drop(publisher);
-    wait_for("the name to be free", SOON, || !house.hub.is_published("cam"));
+    wait_for("the name to be free", SOON, || !house.hub.is_published(&live("cam")));
     // It comes back, with all of its tracks or with one of them: the reader goes on, its time does not go back.
     for tracks in [both(), pictures()] {
         let mut publisher = Peer::publisher(&house, "cam", &tracks, true);
@@ -257,7 +281,7 @@ fn a_publisher_that_breaks_off_is_waited_for() {
         }
         last = unit;
         drop(publisher);
-        wait_for("the name to be free", SOON, || !house.hub.is_published("cam"));
+        wait_for("the name to be free", SOON, || !house.hub.is_published(&live("cam")));
     }
     // Nobody comes back.
     while reader.unit().is_some() {}
@@ -284,7 +308,7 @@ fn what_was_described_long_ago_is_described_again() {
     let answer = say(format!("SETUP rtsp://h/cam/trackID=1 RTSP/1.0\r\nCSeq: 1\r\n{setup}\r\n"));
     let session = answer.split("Session: ").nth(1).and_then(|s| s.split(';').next()).expect("a session");
     drop(publisher);
-    wait_for("the name to be free", SOON, || !house.hub.is_published("cam"));
+    wait_for("the name to be free", SOON, || !house.hub.is_published(&live("cam")));
     let opus = AudioTrack::opus(opus::head(2)).ok();
     let _other = Peer::publisher(&house, "cam", &Tracks { audio: opus, ..both() }, false);
     let answer = say(format!("PLAY rtsp://h/cam RTSP/1.0\r\nCSeq: 2\r\nSession: {session}\r\n\r\n"));
@@ -424,17 +448,17 @@ fn what_comes_by_rtmp_is_read_by_rtsp() {
     let here = "127.0.0.1:9".parse().unwrap();
     let now = msconv::base::clock::Now::read();
     let client = house.hub.registry().enter(msconv::protocol::RTMP, here, now.mono, now.wall_ms);
-    let publisher = house.hub.publish("cam", &client, now).unwrap();
+    let publisher = house.hub.publish(&live("cam"), &client, now).unwrap();
     publisher.headers(Tracks { ..both() });
     publisher.ready(now);
     for i in 0..200_i64 {
         // As RTMP gives them: whole milliseconds.
         let mut frame = sound(5_000 + i * 1024 * 1000 / 48_000);
         if i % 2 == 0 {
-            publisher.frame(house::picture(5_000 + i / 2 * 40, 100, i == 0, 10), now.mono);
+            publisher.frame(house::picture(5_000 + i / 2 * 40, 100, i == 0, 10), now);
         }
         frame.dts = MediaTime::from_millis(frame.dts.millis());
-        publisher.frame(frame, now.mono);
+        publisher.frame(frame, now);
     }
     publisher.flush(now);
     let mut reader = Peer::reader(&house, "cam", false);

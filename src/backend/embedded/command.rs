@@ -32,6 +32,8 @@ pub fn line(settings: &Settings, environment: &Environment, log: &Path) -> Outco
         ("--metrics-port", ports.metrics.to_string()),
         ("--applications", told.applications.join(",")),
         ("--stat-path", told.stat_path.clone()),
+        ("--readers-per-address", told.readers_per_address.to_string()),
+        ("--publishers-per-address", told.publishers_per_address.to_string()),
         ("--publish-user", told.publish.user.clone()),
         ("--read-user", told.read.user.clone()),
     ] {

@@ -1,4 +1,4 @@
-//! RTCP (RFC 3550, 6): sender and receiver reports, names, goodbyes. Of what comes in, unknown types are passed over.
+//! RTCP (RFC 3550, 6; RFC 4585): sender and receiver reports, names, goodbyes, requests for keyframes. Of what comes in, unknown types are passed over.
 
 use super::reception::Summary;
 use bytes::{BufMut, BytesMut};
@@ -7,6 +7,7 @@ const SENDER_REPORT: u8 = 200;
 const RECEIVER_REPORT: u8 = 201;
 const NAMES: u8 = 202;
 const GOODBYE: u8 = 203;
+const PAYLOAD_FEEDBACK: u8 = 206;
 /// Most packets read of one compound.
 const MOST_PACKETS: usize = 64;
 
@@ -47,6 +48,8 @@ pub enum Packet {
     Received(Block),
     /// BYE of these streams.
     Goodbye(Vec<u32>),
+    /// A picture loss indication: the stream's receiver needs a keyframe (RFC 4585, 6.3.1).
+    PictureLoss(u32),
 }
 
 /// Reads a compound. `None` if it is none: a wrong version, a length beyond the end.
@@ -69,6 +72,10 @@ pub fn read(mut bytes: &[u8]) -> Option<Vec<Packet>> {
             GOODBYE => {
                 let sources = body.as_chunks::<4>().0.iter().take(usize::from(first & 0x1f));
                 packets.push(Packet::Goodbye(sources.map(|s| u32::from_be_bytes(*s)).collect()));
+            }
+            // Its kind stands where others have a count.
+            PAYLOAD_FEEDBACK if first & 0x1f == 1 => {
+                packets.push(Packet::PictureLoss(word(body, 4)?));
             }
             _ => {}
         }
@@ -146,6 +153,15 @@ pub fn write_goodbye(ssrc: u32, out: &mut BytesMut) {
     out.put_u32(ssrc);
 }
 
+/// A compound that asks the sender of `ssrc` for a keyframe.
+pub fn write_picture_loss(own: u32, ssrc: u32, out: &mut BytesMut) {
+    out.put_slice(&[0x80, RECEIVER_REPORT, 0, 1]);
+    out.put_u32(own);
+    out.put_slice(&[0x81, PAYLOAD_FEEDBACK, 0, 2]);
+    out.put_u32(own);
+    out.put_u32(ssrc);
+}
+
 fn write_name(ssrc: u32, name: &str, out: &mut BytesMut) {
     let name = name.as_bytes();
     let name = name.get(..name.len().min(255)).unwrap_or(name);
@@ -186,6 +202,9 @@ mod tests {
         let mut out = BytesMut::new();
         write_goodbye(5, &mut out);
         assert_eq!(read(&out), Some(vec![Packet::Goodbye(vec![5])]));
+        let mut out = BytesMut::new();
+        write_picture_loss(1, 5, &mut out);
+        assert_eq!(read(&out), Some(vec![Packet::PictureLoss(5)]));
     }
 
     #[test]

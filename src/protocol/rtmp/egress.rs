@@ -38,7 +38,7 @@ impl Egress {
         let mut out = Vec::new();
         let made;
         let about = match &headers.metadata {
-            Some(body) => body,
+            Some(metadata) => &metadata.raw,
             None => {
                 made = metadata(&headers.tracks);
                 &made
@@ -146,6 +146,7 @@ fn audio_metadata(track: &AudioTrack, add: &mut impl FnMut(&str, Value)) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hub::Metadata;
     use crate::media::codec::{h264, opus};
     use crate::media::flv::{Tag, TagReader};
     use crate::protocol::rtmp::wire::chunk_reader::ChunkReader;
@@ -181,7 +182,10 @@ mod tests {
         let mut egress = Egress::new(1, &tracks);
         let headers = Headers {
             tracks: tracks.clone(),
-            metadata: Some(Bytes::from_static(b"\x02\x00\x0aonMetaData\x05")),
+            metadata: Some(Metadata {
+                raw: Bytes::from_static(b"\x02\x00\x0aonMetaData\x05"),
+                ..Metadata::default()
+            }),
         };
         for start in [0, (1 << 24) - 10, (1 << 32) - 10, 7 << 32, -5] {
             let frames = [

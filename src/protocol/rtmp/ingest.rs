@@ -9,6 +9,7 @@ mod note;
 pub use note::Note;
 
 use super::wire::message::{Message, kind};
+use crate::hub::Metadata;
 use crate::media::access_units::Found;
 use crate::media::flv::{Coded, Packets, Tag, TagError, TagReader, VideoInput};
 use crate::media::joining::Picture;
@@ -42,7 +43,7 @@ pub enum Step {
     /// The tracks are these.
     Headers(Tracks),
     /// The metadata are these.
-    Metadata(Bytes),
+    Metadata(Metadata),
     /// The tracks are complete.
     Ready,
     /// A frame.
@@ -222,9 +223,9 @@ impl Ingest {
     fn data(&mut self, message: &Message, steps: &mut Vec<Step>) {
         match data::read(&message.payload) {
             Ok(Data::Nothing) => {}
-            Ok(Data::Metadata(body, announced)) => {
+            Ok(Data::Metadata(metadata, announced)) => {
                 self.announced = announced;
-                steps.push(Step::Metadata(body));
+                steps.push(Step::Metadata(metadata));
                 self.look(steps);
             }
             Ok(Data::Message(payload)) => {

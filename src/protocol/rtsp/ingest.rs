@@ -339,6 +339,17 @@ impl Ingest {
         }
         out
     }
+
+    /// Requests for a keyframe, by track.
+    pub fn keyframe_requests(&self) -> Vec<(usize, Bytes)> {
+        let video = |(place, track): (usize, &Option<Track>)| {
+            let ssrc = track.as_ref().filter(|track| track.kind == TrackKind::Video)?.ssrc?;
+            let mut packet = BytesMut::with_capacity(32);
+            rtcp::write_picture_loss(OWN_SSRC, ssrc, &mut packet);
+            Some((place, packet.freeze()))
+        };
+        self.tracks.iter().enumerate().filter_map(video).collect()
+    }
 }
 
 impl Track {

@@ -7,16 +7,16 @@ mod tunnels;
 
 use super::egress::Progress;
 use super::udp::Udp;
-use crate::hub::{Client, Hub};
+use crate::hub::Hub;
+use crate::model::StreamName;
+use crate::protocol::RTSP_CONNECTION;
 use crate::protocol::accepting::{self, Entrance};
-use crate::protocol::access::{Access, Ledger, neighbourhood};
+use crate::protocol::access::{Access, Ledger};
 use crate::protocol::admission::Door;
-use crate::protocol::{RTSP_CONNECTION, RTSP_SESSION};
 use crate::telemetry::Log;
 use connection::Connection;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -40,8 +40,6 @@ pub struct Limits {
     /// For a datagram reader whose port is closed to take its leave: GStreamer closes its ports first, and on a machine
     /// full of work has needed more than two seconds for the rest.
     pub vanished: Duration,
-    /// Sessions from one address, except from this machine.
-    pub sessions_per_address: usize,
 }
 
 impl Default for Limits {
@@ -53,7 +51,6 @@ impl Default for Limits {
             reports: Duration::from_secs(5),
             farewell: Duration::from_secs(5),
             vanished: Duration::from_secs(10),
-            sessions_per_address: 16,
         }
     }
 }
@@ -62,6 +59,8 @@ impl Default for Limits {
 pub struct Shared {
     /// The streams.
     pub hub: Hub,
+    /// The applications, the first one being that of names without one.
+    pub applications: Arc<[String]>,
     /// Who may publish and read.
     pub access: Access,
     /// How many may come in.
@@ -76,7 +75,7 @@ pub struct Shared {
     started: Instant,
     sources: RandomState,
     /// How far packings have come, by stream and key.
-    packings: Mutex<HashMap<(String, String), Progress>>,
+    packings: Mutex<HashMap<(StreamName, String), Progress>>,
     tunnels: Tunnels,
 }
 
@@ -84,6 +83,7 @@ impl Shared {
     /// A server that begins now. Without `udp` all packets go through connections.
     pub fn new(
         hub: Hub,
+        applications: Arc<[String]>,
         access: Access,
         door: Door,
         ledger: Arc<Mutex<Ledger>>,
@@ -93,6 +93,7 @@ impl Shared {
         let (limits, started) = (Limits::default(), Instant::now());
         Shared {
             hub,
+            applications,
             access,
             door,
             ledger,
@@ -116,13 +117,13 @@ impl Shared {
     }
 
     /// The sources of a stream's tracks in one packing: random, and always the same while the server runs.
-    fn ssrc(&self, name: &str, key: &str) -> [u32; 2] {
+    fn ssrc(&self, name: &StreamName, key: &str) -> [u32; 2] {
         let of = |track: u8| (self.sources.hash_one((name, key, track)) & u64::from(u32::MAX)) as u32;
         [of(0), of(1)]
     }
 
     /// How far a packing has come: one that has just been made, or the one that there is.
-    fn progress(&self, packing: (String, String), made: Option<Progress>) -> Progress {
+    fn progress(&self, packing: (StreamName, String), made: Option<Progress>) -> Progress {
         let mut packings = self.packings.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(made) = made {
             packings.retain(|_, progress| progress.is_used());
@@ -130,17 +131,6 @@ impl Shared {
             return made;
         }
         packings.get(&packing).cloned().unwrap_or_default()
-    }
-
-    /// Whether another session may come from there.
-    fn has_room(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        if address.is_loopback() {
-            return true;
-        }
-        let same = |client: &Arc<Client>| neighbourhood(client.remote.ip()) == neighbourhood(address);
-        let sessions = self.hub.registry().list(RTSP_SESSION);
-        sessions.iter().filter(|c| same(c)).count() < self.limits.sessions_per_address
     }
 }
 

@@ -78,11 +78,10 @@ fn sessions<'a, T>(view: &'a View, item: impl Fn(&'a Client) -> T) -> Vec<T> {
 }
 
 fn path(view: &View, name: &str) -> Answer {
-    // Clients that think of nginx-rtmp's names find theirs too.
-    let found = view.streams.iter().find(|s| s.name == name).or_else(|| {
-        let (application, name) = name.split_once('/')?;
-        view.streams.iter().find(|s| s.name == name && s.application == application)
-    });
+    // Streams of the first application are found with it and without.
+    let usual = view.about.applications.first().map_or("", String::as_str);
+    let (application, name) = name.rsplit_once('/').unwrap_or((usual, name));
+    let found = view.streams.iter().find(|s| s.name == name && s.application == application);
     match found {
         Some(stream) => json(&Path::new(view, stream)),
         None => error(404, "path not found"),

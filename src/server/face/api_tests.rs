@@ -4,7 +4,7 @@ use super::*;
 use crate::hub::Role;
 use crate::media::Tracks;
 use crate::media::track::{AudioCodec, AudioTrack, VideoCodec, VideoTrack};
-use crate::server::view::{Counts, Stream, Traffic};
+use crate::server::view::{About, Counts, Stream, Traffic};
 use crate::status::mediamtx;
 use bytes::Bytes;
 use std::time::Duration;
@@ -24,6 +24,7 @@ fn client(kind: Kind, n: u128, role: Role, name: &str) -> Client {
         age: Duration::from_secs(5),
         role,
         name: name.into(),
+        path: name.into(),
         application: "live".into(),
         query: "user=a&pass=b".into(),
         user: String::new(),
@@ -69,6 +70,7 @@ fn view() -> View {
     };
     let stream = |name: &str, publisher: u128, readers: &[u128]| Stream {
         name: name.into(),
+        path: name.into(),
         application: "live".into(),
         created_ms: 1_795_000_000_123,
         ready_ms: Some(1_795_000_000_456),
@@ -81,6 +83,7 @@ fn view() -> View {
     View {
         streams: vec![stream("cam1", 1, &[3, 2]), stream("cam2", 5, &[])],
         clients: clients.into_iter().map(|c| (c.id, c)).collect(),
+        about: About { applications: vec!["live".into()], ..About::default() },
         ..View::default()
     }
 }

@@ -85,6 +85,8 @@ pub struct Asked<'a> {
     pub target: &'a str,
     /// Header fields.
     pub headers: &'a HeaderMap,
+    /// The body.
+    pub body: &'a [u8],
 }
 
 /// An answer with the header fields that only some have.
@@ -229,6 +231,7 @@ async fn respond(
         name.as_str().len().saturating_add(value.len()) > limits.field
     };
     let declared = declared(&head.headers);
+    let mut content = Vec::new();
     let refused = if target.len() > limits.target {
         Some((414, "http_target"))
     } else if head.headers.iter().any(long) {
@@ -240,7 +243,7 @@ async fn respond(
             biased;
             // Said, if not sent.
             () = meter.over() => Passed::TooMuch,
-            passed = passed(body, limits.body) => passed,
+            passed = read(body, limits.body, &mut content) => passed,
         };
         match passed {
             Passed::All => None,
@@ -254,7 +257,13 @@ async fn respond(
             (Told::from(Answer::text(status, words(status))), true)
         }
         None => {
-            let asked = Asked { remote, method: head.method.as_str(), target, headers: &head.headers };
+            let asked = Asked {
+                remote,
+                method: head.method.as_str(),
+                target,
+                headers: &head.headers,
+                body: &content,
+            };
             let answering = (face.answer)(&asked);
             (answering.await, false)
         }
@@ -285,15 +294,15 @@ enum Passed {
     Broken,
 }
 
-/// Reads a body away. No route wants one, but the next request stands behind it.
-async fn passed(mut body: Incoming, most: usize) -> Passed {
-    let mut length = 0usize;
+/// Reads a body of at most `most` bytes. Few routes want one, but the next request stands behind it.
+async fn read(mut body: Incoming, most: usize, content: &mut Vec<u8>) -> Passed {
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
         let Ok(frame) = frame else { return Passed::Broken };
-        length = length.saturating_add(frame.data_ref().map_or(0, Bytes::len));
-        if length > most {
+        let piece = frame.data_ref().map_or(&[][..], |bytes| bytes);
+        if content.len().saturating_add(piece.len()) > most {
             return Passed::TooMuch;
         }
+        content.extend_from_slice(piece);
     }
     Passed::All
 }

@@ -71,7 +71,7 @@ impl Path {
         let tracks = if ready { tracks(stream) } else { Vec::new() };
         let traffic = stream.traffic;
         Path {
-            name: stream.name.clone(),
+            name: stream.path.clone(),
             conf_name: CONFIGURATION,
             ready,
             ready_time: time.clone(),
@@ -166,7 +166,7 @@ impl<'a> RtmpConnection<'a> {
             created: log_stamp(client.created_ms),
             remote_addr: client.remote.to_string(),
             state: client.state(),
-            path: &client.name,
+            path: &client.path,
             query: query(client),
             user: &client.user,
             user_agent: &client.agent,
@@ -269,7 +269,7 @@ impl<'a> RtspSession<'a> {
             created: log_stamp(client.created_ms),
             remote_addr: client.remote.to_string(),
             state: client.state(),
-            path: &client.name,
+            path: &client.path,
             query: query(client),
             user: &client.user,
             user_agent: &client.agent,

@@ -56,11 +56,11 @@ fn paths(page: &mut Page, view: &View, path: &str) {
         return;
     }
     let streams: Vec<&Stream> =
-        view.streams.iter().filter(|s| path.is_empty() || s.name == path).take(MOST_STREAMS).collect();
+        view.streams.iter().filter(|s| path.is_empty() || s.path == path).take(MOST_STREAMS).collect();
     let state = |stream: &Stream| if stream.ready() { "ready" } else { "notReady" };
     page.comment("Paths");
     for stream in &streams {
-        let labels = [("name", stream.name.as_str()), ("state", state(stream))];
+        let labels = [("name", stream.path.as_str()), ("state", state(stream))];
         page.sample("paths", &labels, 1.0);
         let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
         for client in stream.readers.iter().filter_map(|id| view.clients.get(id)) {
@@ -87,7 +87,7 @@ fn paths(page: &mut Page, view: &View, path: &str) {
     page.blank();
     page.comment("Paths (deprecated)");
     for stream in &streams {
-        let labels = [("name", stream.name.as_str()), ("state", state(stream))];
+        let labels = [("name", stream.path.as_str()), ("state", state(stream))];
         page.sample("paths_bytes_received", &labels, stream.traffic.bytes_in as f64);
         page.sample("paths_bytes_sent", &labels, stream.traffic.bytes_out as f64);
     }
@@ -146,7 +146,7 @@ type Labels = Vec<(&'static str, String)>;
 fn full_labels(client: &Client) -> Labels {
     vec![
         ("id", client.id.to_string()),
-        ("path", client.name.clone()),
+        ("path", client.path.clone()),
         ("remoteAddr", client.remote.to_string()),
         ("state", client.state().to_string()),
     ]
@@ -281,7 +281,7 @@ fn per_stream(page: &mut Page, view: &View) {
     let mut series = |name: &str, kind: Kind, help: &str, value: fn(&Stream) -> f64| {
         page.describe(name, kind, help);
         for stream in listed() {
-            page.sample(name, &[("stream", &stream.name)], value(stream));
+            page.sample(name, &[("stream", &stream.path)], value(stream));
         }
     };
     series("msconv_stream_readers", Kind::Gauge, "Readers of a stream.", |s| s.readers.len() as f64);
@@ -305,7 +305,7 @@ fn per_stream(page: &mut Page, view: &View) {
     for stream in listed() {
         let (video, audio) = stream.payload_bytes;
         for (track, bytes) in [("video", video), ("audio", audio)] {
-            let labels = [("stream", stream.name.as_str()), ("track", track)];
+            let labels = [("stream", stream.path.as_str()), ("track", track)];
             page.sample("msconv_stream_payload_bytes_total", &labels, bytes as f64);
         }
     }

@@ -21,6 +21,7 @@ fn client(kind: crate::hub::Kind, n: u128, role: Role, name: &str) -> Client {
         age: Duration::ZERO,
         role,
         name: name.into(),
+        path: name.into(),
         application: String::new(),
         query: String::new(),
         user: String::new(),
@@ -42,6 +43,7 @@ fn view() -> View {
     ];
     let stream = |name: &str, publisher: u128, reader: u128| Stream {
         name: name.into(),
+        path: name.into(),
         ready_ms: Some(1),
         publisher: Some(Uuid::from_u128(publisher)),
         readers: vec![Uuid::from_u128(reader)],
@@ -159,7 +161,7 @@ fn our_own_series_are_described_once_and_well_named() {
 fn strangers_cannot_make_endless_pages() {
     let mut flooded = view();
     flooded.streams =
-        (0..5_000).map(|n| Stream { name: format!("s{n}\"\n\\"), ..Stream::default() }).collect();
+        (0..5_000).map(|n| Stream { path: format!("s{n}\"\n\\"), ..Stream::default() }).collect();
     for n in 100..6_000u128 {
         let one = client(protocol::RTMP, n, Role::Read, "x");
         flooded.clients.insert(one.id, one);

@@ -6,5 +6,6 @@ pub mod api;
 pub mod http;
 pub mod items;
 pub mod metrics;
+pub mod own;
 pub mod permission;
 pub mod stat;

@@ -26,19 +26,13 @@ pub fn page(view: &View) -> String {
     page.line("naccepted", view.accepted);
     page.traffic(&view.traffic);
     page.raw("<server>\r\n");
-    let usual = view.about.applications.first().map_or("live", String::as_str);
     for application in &view.about.applications {
         page.raw("<application>\r\n");
         page.line("name", application);
         page.raw("<live>\r\n");
         let mut clients = 0usize;
         for stream in &view.streams {
-            let own = if view.about.applications.contains(&stream.application) {
-                stream.application.as_str()
-            } else {
-                usual
-            };
-            if own == application {
+            if stream.application == *application {
                 clients = clients.saturating_add(page.stream(view, stream));
             }
         }

@@ -55,6 +55,7 @@ fn client(number: u64, age_ms: u64, role: Role, agent: &str, timestamp_ms: u64) 
         age: Duration::from_millis(age_ms),
         role,
         name: "stream1".into(),
+        path: "stream1".into(),
         application: "live".into(),
         query: String::new(),
         user: String::new(),
@@ -219,10 +220,9 @@ fn what_strangers_send_stays_text() {
 }
 
 #[test]
-fn a_stream_of_no_application_stands_in_the_first() {
+fn a_stream_stands_in_its_application() {
     let mut made = two_players();
     made.about.applications = vec!["live".into(), "tv".into()];
-    made.streams[0].application = String::new();
     let snapshot = nginx_stat::parse(page(&made).as_bytes()).unwrap();
     assert_eq!(snapshot.applications.iter().map(|a| a.streams.len()).collect::<Vec<_>>(), [1, 0]);
     made.streams[0].application = "tv".into();

@@ -12,7 +12,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[track_caller]
 fn audio(house: &House, name: &str, publisher: &Running) -> AudioTrack {
     wait_for("audio", PATIENCE, || {
-        let view = house.hub.snapshot().into_iter().find(|v| v.name == name);
+        let view = house.hub.snapshot().into_iter().find(|v| v.name.name == name);
         let audio = view.filter(|v| v.totals.audio_bytes > 2000).and_then(|v| v.headers.tracks.audio);
         audio.ok_or_else(|| format!("{}\n{:?}", publisher.stderr(), house.said(&[])))
     })
@@ -109,7 +109,7 @@ fn cameras_send_several_frames_in_parts_or_the_configuration_among_them() {
     let framed = |n: u8| [&[255, 45][..], &frame(n)].concat();
     let views = |name: &str, frames: u64| {
         wait_for("the frames", SOON, || {
-            let view = house.hub.snapshot().into_iter().find(|v| v.name == name);
+            let view = house.hub.snapshot().into_iter().find(|v| v.name.name == name);
             let view = view.filter(|v| v.totals.audio_bytes >= frames * 300);
             view.ok_or_else(|| {
                 format!("{:?}", house.hub.snapshot().iter().map(|v| v.totals).collect::<Vec<_>>())

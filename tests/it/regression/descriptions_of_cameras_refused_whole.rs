@@ -115,7 +115,7 @@ fn they_publish_what_can_be_carried_and_the_rest_is_named() {
         assert_eq!(announced.contains("Warning: 199 msconv"), !left_out.is_empty(), "{announced}");
         pictures(&mut raw, channel, payload_type, left_out.is_empty());
         wait_for("the pictures", SOON, || {
-            let view = house.hub.snapshot().into_iter().find(|v| v.name == name);
+            let view = house.hub.snapshot().into_iter().find(|v| v.name.name == name);
             let size = view.filter(|v| v.totals.video_frames == 20).and_then(|v| v.headers.tracks.video);
             size.map(|v| assert_eq!((v.width, v.height), (320, 240)))
                 .ok_or_else(|| format!("{:?}", house.said(&[])))
@@ -228,7 +228,7 @@ fn ffmpeg_publishes_two_languages_and_pcm() {
         ];
         let publisher = stage.spawn("ffmpeg", &all.concat());
         wait_for("the stream", PATIENCE, || {
-            let view = house.hub.snapshot().into_iter().find(|v| v.name == name);
+            let view = house.hub.snapshot().into_iter().find(|v| v.name.name == name);
             view.filter(|v| v.last_frame.is_some())
                 .ok_or_else(|| format!("{}\n{:?}", publisher.stderr(), house.said(&[])))
         });

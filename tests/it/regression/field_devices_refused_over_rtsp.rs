@@ -74,7 +74,7 @@ fn packets_that_were_not_announced_are_told_once() {
         publisher.payload_type(0, 96);
         group(&mut publisher, 30);
         wait_for("what was announced", SOON, || {
-            let view = house.hub.snapshot().into_iter().find(|v| v.name == name);
+            let view = house.hub.snapshot().into_iter().find(|v| v.name.name == name);
             view.is_some_and(|v| v.totals.video_frames == 20)
         });
         let said = house.said(&[&format!(
@@ -115,7 +115,7 @@ fn gstreamer_publishes_with_feedback_and_hears_that_srtp_is_not_carried() {
             continue;
         }
         wait_for("the stream", PATIENCE, || {
-            let view = house.hub.snapshot().into_iter().find(|v| v.name == name);
+            let view = house.hub.snapshot().into_iter().find(|v| v.name.name == name);
             view.filter(|v| v.totals.video_frames > 5)
                 .ok_or_else(|| format!("{}\n{:?}", publisher.stderr(), house.said(&[])))
         });

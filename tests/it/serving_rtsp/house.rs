@@ -102,6 +102,7 @@ impl House {
                 tell.send((rtsp.local_addr().unwrap(), rtmp.local_addr().unwrap(), port)).unwrap();
                 let mut shared = Shared::new(
                     hub.clone(),
+                    vec!["live".to_string()].into(),
                     plan.access,
                     door.clone(),
                     ledger.clone(),

@@ -126,3 +126,8 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {self:?}"))
     }
 }
+
+/// The stream of this name in the usual application.
+pub fn live(name: &str) -> msconv::model::StreamName {
+    msconv::model::StreamName::new("live", name)
+}

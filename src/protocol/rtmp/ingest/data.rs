@@ -1,6 +1,7 @@
 //! Data messages: metadata, and what travels to players as it is. None of them is needed to carry a stream, so one that
 //! cannot be read is left out and the stream goes on.
 
+use crate::hub::Metadata;
 use crate::protocol::rtmp::wire::amf0::{self, AmfError, Reader, Value};
 use bytes::Bytes;
 
@@ -10,8 +11,8 @@ const LONGEST: usize = 64 << 10;
 /// A data message.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Data {
-    /// `onMetaData`, from that string on, and what it announces.
-    Metadata(Bytes, Announced),
+    /// `onMetaData` (its raw form begins with that string), and which tracks it announces.
+    Metadata(Metadata, Announced),
     /// For players, as it is.
     Message(Bytes),
     /// An order to the server, or nothing.
@@ -71,11 +72,12 @@ pub fn read(body: &Bytes) -> Result<Data, Unreadable> {
             let body = body.slice(..at(&reader, body));
             // The name may be written in another way than players know.
             let plain = amf0::encode(&[Value::text("onMetaData")]);
-            let body = match body.get(begin..properties) {
+            let raw = match body.get(begin..properties) {
                 Some(name) if name == plain => body.slice(begin..),
                 _ => [&plain, body.get(properties..).unwrap_or_default()].concat().into(),
             };
-            Ok(Data::Metadata(body, announced(&about)))
+            let (size, frame_rate) = (size(&about), frame_rate(&about));
+            Ok(Data::Metadata(Metadata { size, frame_rate, raw }, announced(&about)))
         }
         _ => {
             while reader.read()?.is_some() {}
@@ -94,6 +96,19 @@ fn name(reader: &mut Reader<'_>) -> Result<String, Unreadable> {
         Some(Value::String(name)) => Ok(name),
         _ => Err(Unreadable::Shape("it does not begin with a name")),
     }
+}
+
+fn number(about: &Value, name: &str, most: f64) -> Option<f64> {
+    about.get(name).and_then(Value::as_number).filter(|n| n.is_finite() && *n > 0.0 && *n <= most)
+}
+
+fn size(about: &Value) -> Option<(u32, u32)> {
+    let pixels = |name: &str| number(about, name, 65_535.0).map(|n| n as u32).filter(|n| *n > 0);
+    pixels("width").zip(pixels("height"))
+}
+
+fn frame_rate(about: &Value) -> Option<f64> {
+    ["framerate", "videoframerate", "fps"].iter().find_map(|name| number(about, name, 1000.0))
 }
 
 fn announced(about: &Value) -> Announced {
@@ -122,6 +137,10 @@ mod tests {
         amf0::encode(&[Value::text("onMetaData"), Value::EcmaArray(properties)])
     }
 
+    fn said(raw: &[u8]) -> Metadata {
+        Metadata { raw: raw.to_vec().into(), ..Metadata::default() }
+    }
+
     fn of(parts: &[&[u8]]) -> Result<Data, Unreadable> {
         read(&parts.concat().into())
     }
@@ -130,7 +149,7 @@ mod tests {
     fn metadata_come_in_several_forms() {
         let plain = meta(Value::Number(7.0));
         let video = Announced { video: true, audio: false };
-        let wanted = Ok(Data::Metadata(plain.clone().into(), video));
+        let wanted = Ok(Data::Metadata(said(&plain), video));
         // As it is, behind the order, with bytes behind it, with names as long strings.
         let long = |name: &[u8]| [&[0x0c, 0, 0, 0, name.len() as u8][..], name].concat();
         let rest = &plain[13..];
@@ -143,9 +162,25 @@ mod tests {
             assert_eq!(of(parts), wanted);
         }
         let none = meta(Value::Number(0.0));
-        assert_eq!(of(&[&none]), Ok(Data::Metadata(none.clone().into(), Announced::default())));
+        assert_eq!(of(&[&none]), Ok(Data::Metadata(said(&none), Announced::default())));
         let named = meta(Value::text("hvc1"));
-        assert_eq!(of(&[&named]), Ok(Data::Metadata(named.clone().into(), video)));
+        assert_eq!(of(&[&named]), Ok(Data::Metadata(said(&named), video)));
+    }
+
+    #[test]
+    fn metadata_are_read_as_far_as_they_make_sense() {
+        let about = |properties: [(&str, Value); 3]| {
+            let body = amf0::encode(&[Value::text("onMetaData"), Value::object(properties)]);
+            match read(&body.into()) {
+                Ok(Data::Metadata(metadata, _)) => (metadata.size, metadata.frame_rate),
+                other => panic!("{other:?}"),
+            }
+        };
+        let number = Value::Number;
+        let good = [("width", number(1280.0)), ("height", number(720.0)), ("framerate", number(29.97))];
+        assert_eq!(about(good), (Some((1280, 720)), Some(29.97)));
+        let bad = [("width", number(-1.0)), ("height", number(f64::NAN)), ("framerate", Value::text("25"))];
+        assert_eq!(about(bad), (None, None));
     }
 
     #[test]
@@ -182,8 +217,10 @@ mod tests {
         fn any_bytes_are_borne(order: bool, bytes in prop::collection::vec(any::<u8>(), 0..80)) {
             let name = amf0::encode(&[Value::text("onMetaData")]);
             let order = if order { set() } else { Vec::new() };
-            if let Ok(Data::Metadata(body, _)) = of(&[&order, &name, &bytes]) {
-                prop_assert_eq!(read(&body).map(|data| matches!(data, Data::Metadata(again, _) if again == body)), Ok(true));
+            if let Ok(Data::Metadata(first, _)) = of(&[&order, &name, &bytes]) {
+                let (size, rate, body) = (first.size, first.frame_rate, first.raw);
+                prop_assert!(rate.is_none_or(|fps| fps > 0.0 && fps <= 1000.0) && size.is_none_or(|(w, h)| w > 0 && h > 0));
+                prop_assert_eq!(read(&body).map(|data| matches!(data, Data::Metadata(again, _) if again.raw == body)), Ok(true));
             }
         }
     }

@@ -72,9 +72,9 @@ impl Publishing {
         for step in self.steps.drain(..) {
             match step {
                 Step::Headers(tracks) => self.publisher.headers(tracks),
-                Step::Metadata(body) => self.publisher.metadata(body),
+                Step::Metadata(metadata) => self.publisher.metadata(metadata),
                 Step::Ready => self.publisher.ready(now),
-                Step::Frame(frame) => self.publisher.frame(frame, now.mono),
+                Step::Frame(frame) => self.publisher.frame(frame, now),
                 Step::Note(note) if note.is_loss() => {
                     log.warn(format_args!("rtmp: {remote} publishes {}: {note}", self.name));
                 }
@@ -247,8 +247,8 @@ impl Connection {
     /// What the hub has to say.
     fn hear(&mut self, news: News) -> Result<(), End> {
         match news {
-            News::Reader(hub::Event::Over(why)) => Err(End::Over(why)),
-            News::Reader(hub::Event::Blocked | hub::Event::Later) => {
+            News::Reader(hub::Wake::Over(why)) => Err(End::Over(why)),
+            News::Reader(hub::Wake::Blocked | hub::Wake::Later) => {
                 self.blocked = true;
                 Ok(())
             }
@@ -307,7 +307,7 @@ impl Connection {
             }),
             Event::Publish(wish) => self.publish(wish),
             Event::Play(wish) => {
-                let (hub, name) = (self.shared.hub.clone(), wish.name.clone());
+                let (hub, name) = (self.shared.hub.clone(), wish.stream_name());
                 self.part = Part::Waits(wish, Box::pin(async move { hub.headers(&name).await }));
             }
             Event::Unpublish => {
@@ -362,10 +362,14 @@ impl Connection {
     fn publish(&mut self, wish: Wish) {
         let now = Now::read();
         let remote = self.client.remote;
-        match self.shared.hub.publish(&wish.name, &self.client, now) {
+        if let Err(refused) = self.place.settle(Role::Publish) {
+            self.shared.hub.registry().broke(refused.limit());
+            self.shared.log.warn(format_args!("rtmp: {remote} may not publish {}: {refused}", wish.name));
+            return self.session.refuse_publish(&wish, &refused.to_string());
+        }
+        match self.shared.hub.publish(&wish.stream_name(), &self.client, now) {
             Ok(publisher) => {
                 self.shared.log.info(format_args!("rtmp: {remote} publishes {}", wish.name));
-                self.place.settle();
                 self.describe(Role::Publish, &wish);
                 self.session.published(&wish, self.age());
                 self.part = Part::Publishes(Box::new(Publishing {
@@ -385,17 +389,20 @@ impl Connection {
 
     fn play(&mut self, wish: Wish, headers: Option<Headers>) {
         let now = Now::read();
+        if let Err(refused) = self.place.settle(Role::Read) {
+            self.shared.hub.registry().broke(refused.limit());
+            return self.session.not_found(&wish, &refused.to_string(), self.age());
+        }
         let subscribed = headers.and_then(|_| {
             let outlet = Outlet::Stream(Arc::new(ConnectionSink(self.socket.clone())));
             let make = |tracks: &Tracks| Box::new(Egress::new(wish.stream, tracks)) as Box<dyn hub::Format>;
             let key = egress::key(wish.stream);
-            self.shared.hub.subscribe(&wish.name, &self.client, key, make, outlet, now).ok()
+            self.shared.hub.subscribe(&wish.stream_name(), &self.client, key, make, outlet, now).ok()
         });
         let Some(reader) = subscribed else {
             return self.session.not_found(&wish, "nobody publishes this name", self.age());
         };
         self.shared.log.info(format_args!("rtmp: {} reads {}", self.client.remote, wish.name));
-        self.place.settle();
         self.describe(Role::Read, &wish);
         self.session.playing(&wish);
         // From here on everything goes through the hub, so that it stands between frames and not inside them.
@@ -523,7 +530,7 @@ impl Connection {
 
 /// What the hub tells a connection.
 enum News {
-    Reader(hub::Event),
+    Reader(hub::Wake),
     Headers(Option<Headers>),
 }
 

@@ -5,6 +5,7 @@ mod commands;
 
 use super::command::{Command, Level, control, status};
 use super::{Late, SessionError};
+use crate::model::StreamName;
 use crate::protocol::access::{Access, Denied};
 use crate::protocol::rtmp::wire::amf0::Value;
 use crate::protocol::rtmp::wire::chunk_reader::ChunkReader;
@@ -102,6 +103,8 @@ pub enum Event {
 /// What somebody wants to publish or play.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wish {
+    /// The application, one of the server's.
+    pub application: String,
     /// The stream's name; follows the rule.
     pub name: String,
     /// What stood behind the name's `?`. It may hold a password.
@@ -110,6 +113,13 @@ pub struct Wish {
     pub user: String,
     /// The message stream that it is about.
     pub stream: u32,
+}
+
+impl Wish {
+    /// Which stream it is about.
+    pub fn stream_name(&self) -> StreamName {
+        StreamName::new(self.application.clone(), self.name.clone())
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,6 +160,7 @@ pub struct ServerSession {
     events: VecDeque<Event>,
     /// The application and its arguments, once connected.
     connected: bool,
+    application: String,
     arguments: String,
     /// Proved by Adobe's authentication: who, to publish, to read.
     proved: (String, bool, bool),
@@ -174,6 +185,7 @@ impl ServerSession {
             out: Vec::new(),
             events: VecDeque::new(),
             connected: false,
+            application: String::new(),
             arguments: String::new(),
             proved: (String::new(), false, false),
             streams: 0,

@@ -53,7 +53,7 @@ impl Channels {
                 lead.copy_from_slice(&[b'$', self.number(span.tag), high, low]);
             }
             let start = u32::try_from(span.start).unwrap_or(u32::MAX);
-            cuts.push(Cut { channel: span.tag, start, len: u32::from(length) });
+            cuts.push(Cut { channel: span.tag, control: span.tag % 2 == 1, start, len: u32::from(length) });
         }
         Packed { bytes: packets.bytes.freeze(), cuts }
     }

@@ -119,6 +119,7 @@ impl Connection {
             ports: shared.udp.as_ref().map(|udp| udp.ports()),
             nonce: nonce.clone(),
             session: Uuid::new_v4().simple().to_string(),
+            applications: shared.applications.clone(),
         };
         let now = Instant::now();
         let socket = Arc::new(socket);
@@ -173,6 +174,7 @@ impl Connection {
             };
             let link = reads.and_then(|r| r.link().cloned());
             let answers = self.pending.is_none();
+            let keyframe = publishes.as_ref().map(|p| p.publisher.keyframe_wanted());
             let step = tokio::select! {
                 ready = self.socket.readable(), if answers => match ready {
                     Ok(()) => self.read(),
@@ -185,6 +187,7 @@ impl Connection {
                 },
                 event = news(reads) => self.hear(event),
                 first = datagram(publishes) => self.datagrams(first),
+                () = wanted(keyframe) => self.request_keyframe(),
                 answer = answered(&mut self.pending) => self.answered(answer),
                 () = gone(link) => self.vanished(),
                 () = timer.as_mut() => self.tick(),
@@ -306,6 +309,15 @@ impl Connection {
         }
     }
 
+    /// A reader needs a keyframe.
+    fn request_keyframe(&mut self) -> Result<(), End> {
+        if let (Part::Publishes(publishes), Some(session)) = (&self.part, &self.session) {
+            let bytes = publishes.request_keyframe(&self.shared, session);
+            self.out.extend_from_slice(&bytes);
+        }
+        Ok(())
+    }
+
     fn unblock(&mut self) -> Result<(), End> {
         self.blocked = false;
         if let Part::Reads(reads) = &self.part {
@@ -323,11 +335,11 @@ impl Connection {
         Ok(())
     }
 
-    fn hear(&mut self, event: hub::Event) -> Result<(), End> {
+    fn hear(&mut self, event: hub::Wake) -> Result<(), End> {
         match event {
-            hub::Event::Over(why) => return Err(End::Over(why)),
-            hub::Event::Blocked => self.blocked = true,
-            hub::Event::Later => self.later = Instant::now().checked_add(BURST_PAUSE),
+            hub::Wake::Over(why) => return Err(End::Over(why)),
+            hub::Wake::Blocked => self.blocked = true,
+            hub::Wake::Later => self.later = Instant::now().checked_add(BURST_PAUSE),
         }
         Ok(())
     }
@@ -365,9 +377,17 @@ impl Connection {
 }
 
 /// What the hub has to say to a reader.
-async fn news(reads: Option<&Reads>) -> hub::Event {
+async fn news(reads: Option<&Reads>) -> hub::Wake {
     match reads {
         Some(reads) => reads.reader.event().await,
+        None => pending().await,
+    }
+}
+
+/// Waits until somebody wants a keyframe of what is published here.
+async fn wanted(keyframe: Option<impl Future<Output = ()>>) {
+    match keyframe {
+        Some(keyframe) => keyframe.await,
         None => pending().await,
     }
 }

@@ -124,7 +124,7 @@ impl Publishes {
             match step {
                 Step::Headers(tracks) => self.publisher.headers(tracks),
                 Step::Ready => self.publisher.ready(now),
-                Step::Frame(frame) => self.publisher.frame(frame, now.mono),
+                Step::Frame(frame) => self.publisher.frame(frame, now),
                 Step::Unannounced { track, payload_type, announced } => self.log.warn(format_args!(
                     "rtsp: {}: packets of payload type {payload_type} are dropped; track {} announced {announced}",
                     self.who,
@@ -138,18 +138,29 @@ impl Publishes {
     /// Tells the publisher how its packets come: bytes for the connection; datagrams leave by themselves.
     pub fn report(&mut self, shared: &Shared, client: &Client, now: Now) -> Bytes {
         let passed: Duration = now.mono.saturating_duration_since(self.began);
+        let reports = self.ingest.as_mut().map(|ingest| ingest.reports(passed)).unwrap_or_default();
+        self.control(&reports, shared, client)
+    }
+
+    /// Asks the publisher for a keyframe, as [`Publishes::report`].
+    pub fn request_keyframe(&self, shared: &Shared, client: &Client) -> Bytes {
+        let requests = self.ingest.as_ref().map(Ingest::keyframe_requests).unwrap_or_default();
+        self.control(&requests, shared, client)
+    }
+
+    /// Sends RTCP of our own, by track: bytes for the connection; datagrams leave by themselves.
+    fn control(&self, packets: &[(usize, Bytes)], shared: &Shared, client: &Client) -> Bytes {
         let mut out = BytesMut::new();
-        let Some(ingest) = &mut self.ingest else { return out.freeze() };
-        for (track, packet) in ingest.reports(passed) {
-            match (self.ways.way(track), &shared.udp) {
+        for (track, packet) in packets {
+            match (self.ways.way(*track), &shared.udp) {
                 (Some(Transport::Interleaved(Some((_, channel)))), _) => {
                     out.put_slice(&[b'$', channel]);
                     out.put_u16(u16::try_from(packet.len()).unwrap_or(0));
-                    out.put_slice(&packet);
+                    out.put_slice(packet);
                 }
                 (Some(Transport::Datagrams { rtcp, .. }), Some(udp)) => {
                     let to = SocketAddr::new(client.remote.ip().to_canonical(), rtcp);
-                    udp.send_one(Side::Rtcp, &packet, to);
+                    udp.send_one(Side::Rtcp, packet, to);
                 }
                 _ => {}
             }

@@ -40,7 +40,7 @@ impl Reads {
         let channels = Channels::of(&reading.ways);
         let codings = Codings::of(&reading.tracks, &channels);
         let key = channels.key(&codings);
-        let ssrc = shared.ssrc(&place.name, &key.0);
+        let ssrc = shared.ssrc(&place.stream, &key.0);
         let (outlet, datagrams) = match reading.ways.interleaved() {
             Some(true) => (Outlet::Stream(Arc::new(ConnectionSink(socket.clone()))), None),
             Some(false) => {
@@ -66,8 +66,9 @@ impl Reads {
             made = Some(format.progress());
             Box::new(format) as Box<_>
         };
-        let packing = (place.name.clone(), key.0.clone());
-        let reader = shared.hub.subscribe(&place.name, client, key, make, outlet, now).map_err(|_| gone())?;
+        let packing = (place.stream.clone(), key.0.clone());
+        let reader =
+            shared.hub.subscribe(&place.stream, client, key, make, outlet, now).map_err(|_| gone())?;
         let progress = shared.progress(packing, made);
         Ok(Reads { reader, channels, ssrc, progress, datagrams })
     }

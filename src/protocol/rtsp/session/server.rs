@@ -16,6 +16,7 @@ use crate::protocol::rtsp::wire::{Http, Incoming, Input, Method, Place, Request,
 use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// Seconds without a sign of life after which a session ends, as `Session` says.
 pub const TIMEOUT_SECS: u64 = 60;
@@ -33,6 +34,8 @@ pub struct Surroundings {
     pub nonce: String,
     /// A random word: the session of this connection.
     pub session: String,
+    /// The server's applications, the first one being that of names without one.
+    pub applications: Arc<[String]>,
 }
 
 /// What comes out.
@@ -314,7 +317,9 @@ impl Dialog {
         }
         self.say(draft);
         if matches!(request.method, Method::Announce | Method::Setup) && status != Status::UNAUTHORIZED {
-            let name = Place::of(&request.uri).map(|(place, _)| place.name).unwrap_or_default();
+            let name = Place::of(&request.uri, &self.around.applications)
+                .map(|(place, _)| place.stream.name)
+                .unwrap_or_default();
             let what = format!("{} {name}", request.method.name());
             self.out.push_back(Step::Refused { what, status, reason: reason.to_string() });
         }
@@ -374,7 +379,7 @@ impl Dialog {
 
     /// The place that a request names; refuses the request if it names none.
     fn place(&mut self, request: &Request) -> Option<(Place, Option<String>)> {
-        match Place::of(&request.uri) {
+        match Place::of(&request.uri, &self.around.applications) {
             Ok(found) => Some(found),
             Err(bad) => {
                 self.refuse(request, Status::BAD_REQUEST, &bad.to_string());
@@ -520,7 +525,7 @@ impl Dialog {
     }
 
     fn tracks(&mut self, request: Request, tracks: Tracks) {
-        let Ok((place, _)) = Place::of(&request.uri) else { return };
+        let Ok((place, _)) = Place::of(&request.uri, &self.around.applications) else { return };
         if !sdp_write::carries_video(&tracks) && tracks.audio.is_none() {
             let name = tracks.video.map_or("nothing", |v| v.codec.name());
             let reason = format!("{name} has no way over RTSP here");
@@ -528,7 +533,8 @@ impl Dialog {
         }
         let describes = request.method == Method::Describe;
         if describes {
-            let sdp = sdp_write::describe(&place.name, &tracks, self.around.local, u64::from(request.cseq));
+            let sdp =
+                sdp_write::describe(&place.stream.name, &tracks, self.around.local, u64::from(request.cseq));
             let draft = self.reply(Status::OK, &request);
             let draft = draft.header("Content-Base", format!("{}/", place.base));
             self.say(draft.body("application/sdp", sdp));
@@ -585,7 +591,7 @@ impl Dialog {
 
     /// The name is its publisher's. What of its tracks is left out stands beside the answer (`Warning`, as in HTTP).
     fn announced(&mut self, request: &Request) {
-        let Ok((place, _)) = Place::of(&request.uri) else { return };
+        let Ok((place, _)) = Place::of(&request.uri, &self.around.applications) else { return };
         let Ok(described) = sdp_read::read(&request.body) else { return };
         let left_out = sdp_read::left_out(&described);
         let ways = Tracked::new(described.len());

@@ -26,7 +26,12 @@ fn packed(packets: &[(u8, usize)]) -> Packed {
     let (mut bytes, mut cuts) = (Vec::new(), Vec::new());
     for (place, (channel, length)) in packets.iter().enumerate() {
         bytes.extend([b'$', *channel, 0, 0]);
-        cuts.push(Cut { channel: *channel, start: bytes.len() as u32, len: *length as u32 });
+        cuts.push(Cut {
+            channel: *channel,
+            control: channel % 2 == 1,
+            start: bytes.len() as u32,
+            len: *length as u32,
+        });
         bytes.resize(bytes.len() + length, place as u8);
     }
     Packed { bytes: bytes.into(), cuts }
@@ -48,7 +53,7 @@ fn equal_packets_go_as_one_message() {
     assert_eq!(runs(&[&packed(&[(0, 100); 3])], false).len(), 3);
     // What lies outside of the bytes is left out.
     let mut lying = packed(&[(0, 100)]);
-    lying.cuts.push(Cut { channel: 0, start: 50, len: u32::MAX });
+    lying.cuts.push(Cut { channel: 0, control: false, start: 50, len: u32::MAX });
     assert_eq!(runs(&[&lying], true).len(), 1);
 }
 

@@ -1,18 +1,18 @@
-//! What a URL of RTSP names: a stream, and perhaps one of its tracks. `/<name>` and `/live/<name>` are the same stream;
-//! the query is cut off.
+//! What a URL of RTSP names: a stream, and perhaps one of its tracks. `/<name>` is a stream of the first application,
+//! `/<application>/<name>` of the one it names; the query is cut off.
 
-/// The application that may stand before a name.
-pub const APPLICATION: &str = "live";
+use crate::model::StreamName;
+
 /// Longest name, in bytes.
 const LONGEST: usize = 128;
 
 /// A stream as a URL names it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Place {
-    /// `live`, or empty if the URL has none.
-    pub application: String,
-    /// The stream's name.
-    pub name: String,
+    /// The stream.
+    pub stream: StreamName,
+    /// Whether the URL names the application.
+    pub names_application: bool,
     /// What stood behind the question mark. It may carry a secret.
     pub query: String,
     /// The URL without credentials, query and track: what tracks are relative to. No slash at its end.
@@ -56,11 +56,11 @@ fn parts(uri: &str) -> Option<(String, &str, &str)> {
 }
 
 impl Place {
-    /// The stream that `uri` names, and what stands behind its name (a track, as a rule).
+    /// The stream that `uri` names on a server with these applications, and what stands behind its name (a track, as a rule).
     ///
     /// # Errors
     /// Why it names none.
-    pub fn of(uri: &str) -> Result<(Place, Option<String>), BadPlace> {
+    pub fn of(uri: &str, applications: &[String]) -> Result<(Place, Option<String>), BadPlace> {
         let (host, path, query) = parts(uri).ok_or(BadPlace::Scheme)?;
         // Clients that take the query for a part of the name write the track behind it.
         let (query, behind) = match query.rsplit_once('/') {
@@ -74,18 +74,22 @@ impl Place {
             Some(last) if segments.len() > 1 && is_track(last) => segments.pop(),
             _ => None,
         };
-        let (application, name) = match *segments {
-            [] => return Err(BadPlace::Nothing),
-            [name] => ("", name),
-            [application, name] if application == APPLICATION => (application, name),
-            _ => return Err(BadPlace::Name),
-        };
+        let Some(name) = segments.pop() else { return Err(BadPlace::Nothing) };
+        let application = (!segments.is_empty()).then(|| segments.join("/"));
+        if application.as_ref().is_some_and(|named| !applications.contains(named)) {
+            return Err(BadPlace::Name);
+        }
         if !is_name(name) {
             return Err(BadPlace::Name);
         }
-        let slash = if application.is_empty() { "" } else { "/" };
-        let base = format!("{host}/{application}{slash}{name}");
-        let place = Place { application: application.into(), name: name.into(), query: query.into(), base };
+        let base = match &application {
+            Some(application) => format!("{host}/{application}/{name}"),
+            None => format!("{host}/{name}"),
+        };
+        let names_application = application.is_some();
+        let application = application.or_else(|| applications.first().cloned()).unwrap_or_default();
+        let stream = StreamName::new(application, name);
+        let place = Place { stream, names_application, query: query.into(), base };
         Ok((place, track.map(str::to_string)))
     }
 
@@ -94,11 +98,12 @@ impl Place {
     pub fn inside<'a>(&self, uri: &'a str) -> Option<&'a str> {
         let rest = uri.split_once("://")?.1;
         let rest = rest.get(rest.find('/')?..)?.trim_start_matches('/');
-        let rest = match self.application.as_str() {
-            "" => rest,
-            application => rest.strip_prefix(application)?.trim_start_matches('/'),
+        let rest = if self.names_application {
+            rest.strip_prefix(self.stream.application.as_str())?.trim_start_matches('/')
+        } else {
+            rest
         };
-        let rest = rest.strip_prefix(self.name.as_str())?;
+        let rest = rest.strip_prefix(self.stream.name.as_str())?;
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
         let behind = match query.strip_prefix(self.query.as_str()) {
             Some(behind) if behind.is_empty() || behind.starts_with('/') => behind,
@@ -124,9 +129,13 @@ fn is_track(text: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn found(uri: &str) -> Result<(Place, Option<String>), BadPlace> {
+        Place::of(uri, &["live".into(), "tv".into(), "tv/de".into()])
+    }
+
     fn of(uri: &str) -> (String, String, String, Option<String>) {
-        let (place, track) = Place::of(uri).unwrap_or_else(|e| panic!("{uri}: {e}"));
-        (place.application, place.name, place.query, track)
+        let (place, track) = found(uri).unwrap_or_else(|e| panic!("{uri}: {e}"));
+        (place.stream.application, place.stream.name, place.query, track)
     }
 
     fn all(a: &str, n: &str, q: &str, t: Option<&str>) -> (String, String, String, Option<String>) {
@@ -135,15 +144,17 @@ mod tests {
 
     #[test]
     fn names_in_all_spellings() {
-        assert_eq!(of("rtsp://h/cam"), all("", "cam", "", None));
+        assert_eq!(of("rtsp://h/cam"), all("live", "cam", "", None));
         assert_eq!(of("rtsp://h:8554/live/cam/"), all("live", "cam", "", None));
         assert_eq!(of("RTSP://u:p@[::1]:8554/live/cam?t=1"), all("live", "cam", "t=1", None));
-        assert_eq!(of("rtsp://h/cam/trackID=1"), all("", "cam", "", Some("trackID=1")));
+        assert_eq!(of("rtsp://h/cam/trackID=1"), all("live", "cam", "", Some("trackID=1")));
         assert_eq!(of("rtsp://h/live/cam/streamid=0?t=1"), all("live", "cam", "t=1", Some("streamid=0")));
         assert_eq!(of("rtsp://h/live/cam?t=a/b/streamid=0"), all("live", "cam", "t=a/b", Some("streamid=0")));
-        assert_eq!(of("rtsp://h/live"), all("", "live", "", None));
+        assert_eq!(of("rtsp://h/tv/cam"), all("tv", "cam", "", None));
+        assert_eq!(of("rtsp://h/tv/de/cam/trackID=0"), all("tv/de", "cam", "", Some("trackID=0")));
+        assert_eq!(of("rtsp://h/live"), all("live", "live", "", None));
         assert_eq!(of("rtsp://h/live/live"), all("live", "live", "", None));
-        assert_eq!(Place::of("rtsp://u:p@h:1/live/a.b~c?x").unwrap().0.base, "rtsp://h:1/live/a.b~c");
+        assert_eq!(found("rtsp://u:p@h:1/live/a.b~c?x").unwrap().0.base, "rtsp://h:1/live/a.b~c");
     }
 
     #[test]
@@ -162,18 +173,18 @@ mod tests {
             "rtsp://h/a\\b",
             &long,
         ] {
-            assert_eq!(Place::of(bad).map(|p| p.0.name), Err(BadPlace::Name), "{bad}");
+            assert_eq!(found(bad).map(|p| p.0.stream.name), Err(BadPlace::Name), "{bad}");
         }
-        assert_eq!(Place::of("rtsp://h/").unwrap_err(), BadPlace::Nothing);
-        assert_eq!(Place::of("rtsp://h").unwrap_err(), BadPlace::Nothing);
-        assert_eq!(Place::of("*").unwrap_err(), BadPlace::Scheme);
-        assert_eq!(Place::of("http://h/a").unwrap_err(), BadPlace::Scheme);
-        assert_eq!(Place::of("/a").unwrap_err(), BadPlace::Scheme);
+        assert_eq!(found("rtsp://h/").unwrap_err(), BadPlace::Nothing);
+        assert_eq!(found("rtsp://h").unwrap_err(), BadPlace::Nothing);
+        assert_eq!(found("*").unwrap_err(), BadPlace::Scheme);
+        assert_eq!(found("http://h/a").unwrap_err(), BadPlace::Scheme);
+        assert_eq!(found("/a").unwrap_err(), BadPlace::Scheme);
     }
 
     #[test]
     fn tracks_inside_a_place() {
-        let place = Place::of("rtsp://h/live/cam?t=1").unwrap().0;
+        let place = found("rtsp://h/live/cam?t=1").unwrap().0;
         for (uri, inside) in [
             ("rtsp://h/live/cam", Some("")),
             ("rtsp://h/live/cam/", Some("")),

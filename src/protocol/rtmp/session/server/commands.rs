@@ -108,6 +108,7 @@ impl ServerSession {
             return;
         }
         self.connected = true;
+        self.application = application.to_string();
         self.arguments = arguments.to_string();
         self.events.push_back(Event::Connected {
             application: application.to_string(),
@@ -209,6 +210,7 @@ impl ServerSession {
         let user =
             if proved { self.proved.0.clone() } else { shown.map(|(user, _)| user).unwrap_or_default() };
         Ok(Wish {
+            application: self.application.clone(),
             name: name.to_string(),
             query: query.to_string(),
             user: if wanted { short(&user) } else { String::new() },

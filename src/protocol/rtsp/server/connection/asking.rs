@@ -3,6 +3,7 @@
 use super::{Connection, End, Part};
 use crate::base::clock::Now;
 use crate::hub::{self, Role};
+use crate::model::StreamName;
 use crate::protocol::RTSP_SESSION;
 use crate::protocol::access::{Action, Denied, pause};
 use crate::protocol::rtsp::egress::{Channels, Codings};
@@ -90,7 +91,7 @@ impl Connection {
         self.user = login.shown.as_ref().map_or_else(String::new, |s| s.user().to_string());
         let hub = self.shared.hub.clone();
         self.pending = Some(Box::pin(async move {
-            match hub.headers(&place.name).await {
+            match hub.headers(&place.stream).await {
                 Some(headers) => Answer::Tracks(headers.tracks),
                 None => Answer::Refused(Status::NOT_FOUND, "nobody publishes this stream".into()),
             }
@@ -106,10 +107,9 @@ impl Connection {
     /// Begins a session of this connection.
     pub(super) fn open(&mut self, place: &Place, role: Role, user: &str, now: Now) -> Answer {
         let registry = self.shared.hub.registry();
-        if !self.shared.has_room(self.client.remote.ip()) {
-            registry.broke("rtsp_sessions_per_address");
-            let reason = "there are too many sessions from this address";
-            return Answer::Refused(Status::NOT_ENOUGH_BANDWIDTH, reason.into());
+        if let Err(refused) = self.seat.settle(role) {
+            registry.broke(refused.limit());
+            return Answer::Refused(Status::NOT_ENOUGH_BANDWIDTH, refused.to_string());
         }
         let session = registry.enter(RTSP_SESSION, self.client.remote, now.mono, now.wall_ms);
         self.client.describe(|d| {
@@ -118,8 +118,8 @@ impl Connection {
         });
         session.describe(|d| {
             d.role = role;
-            d.name.clone_from(&place.name);
-            d.application.clone_from(&place.application);
+            d.name.clone_from(&place.stream.name);
+            d.application.clone_from(&place.stream.application);
             d.query.clone_from(&place.query);
             d.user = user.to_string();
             d.agent = self.dialog.agent().to_string();
@@ -143,17 +143,16 @@ impl Connection {
             refused => return refused,
         }
         let Some(session) = self.session.clone() else { return Answer::Done };
-        match self.shared.hub.publish(&place.name, &session, now) {
+        match self.shared.hub.publish(&place.stream, &session, now) {
             Ok(publisher) => {
                 let (log, who) =
-                    (&self.shared.log, format!("{} publishes {}", self.client.remote, place.name));
+                    (&self.shared.log, format!("{} publishes {}", self.client.remote, place.stream.name));
                 log.info(format_args!("rtsp: {who}"));
                 if !left_out.is_empty() {
                     log.warn(format_args!("rtsp: {who} without {}", sdp_read::list(&left_out)));
                 }
                 let publishes = Publishes::new(publisher, described, log.clone(), who, now);
                 self.part = Part::Publishes(Box::new(publishes));
-                self.seat.settle();
                 Answer::Done
             }
             Err(refused) => {
@@ -186,7 +185,12 @@ impl Connection {
         if !matches!(self.part, Part::Reads(_)) {
             // Tracks that were described long ago may be others by now.
             let codings = Codings::of(&reading.tracks, &Channels::of(&reading.ways));
-            let tracks = now_tracks(&self.shared.hub, &place.name);
+            if let Err(refused) = self.seat.settle(Role::Read) {
+                self.shared.hub.registry().broke(refused.limit());
+                self.end_session();
+                return Answer::Refused(Status::NOT_ENOUGH_BANDWIDTH, refused.to_string());
+            }
+            let tracks = now_tracks(&self.shared.hub, &place.stream);
             if let Some(Err(misfit)) = tracks.map(|tracks| codings.fits(&tracks)) {
                 self.end_session();
                 return Answer::Refused(Status::NOT_VALID_IN_THIS_STATE, misfit.to_string());
@@ -196,8 +200,7 @@ impl Connection {
                     let transport = if reads.interleaved() { "TCP" } else { "UDP" };
                     session.describe(|d| d.role = Role::Read);
                     self.part = Part::Reads(Box::new(reads));
-                    self.seat.settle();
-                    let (remote, name) = (self.client.remote, &place.name);
+                    let (remote, name) = (self.client.remote, &place.stream.name);
                     self.shared.log.info(format_args!("rtsp: {remote} reads {name} over {transport}"));
                 }
                 Err(refused) => {
@@ -246,7 +249,7 @@ impl Connection {
 }
 
 /// The tracks of a stream, if they are there now.
-fn now_tracks(hub: &hub::Hub, name: &str) -> Option<crate::media::Tracks> {
+fn now_tracks(hub: &hub::Hub, name: &StreamName) -> Option<crate::media::Tracks> {
     let headers = std::pin::pin!(hub.headers(name));
     match headers.poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(headers) => headers.map(|h| h.tracks),

@@ -1,6 +1,7 @@
 //! Connections that are one side of a tunnel through HTTP.
 
 use super::{Connection, End, Part, READ};
+use crate::hub::Role;
 use crate::hub::registry::add;
 use crate::protocol::parting;
 use crate::protocol::rtsp::server::tunnels::Lower;
@@ -53,7 +54,10 @@ impl Connection {
             let upper = self.shared.tunnels.upper(remote.ip(), cookie, patience).await;
             match upper {
                 Some(upper) => {
-                    self.seat.settle();
+                    if let Err(refused) = self.seat.settle(Role::Read) {
+                        self.shared.hub.registry().broke(refused.limit());
+                        return "there are too many readers from its address";
+                    }
                     self.shared.log.debug(format_args!("rtsp: {remote} speaks through HTTP"));
                     self.lift(upper).await
                 }

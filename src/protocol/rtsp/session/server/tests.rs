@@ -15,6 +15,7 @@ fn around(ports: bool) -> Surroundings {
         ports: ports.then_some((8000, 8001)),
         nonce: "n0".into(),
         session: "s1".into(),
+        applications: vec!["live".to_string()].into(),
     }
 }
 
@@ -90,7 +91,7 @@ fn a_reader_as_ffmpeg_is_one() {
     );
     assert!(text[0].contains("\r\nContent-Base: rtsp://h:8554/live/cam/\r\n"), "{}", text[0]);
     assert!(text[0].contains("a=control:trackID=1\r\n"));
-    assert!(matches!(&asks[0], Ask::Read(place, _) if place.name == "cam" && place.query == "k=v"));
+    assert!(matches!(&asks[0], Ask::Read(place, _) if place.stream.name == "cam" && place.query == "k=v"));
     assert_eq!(d.agent(), "Lavf");
     assert_eq!(one(&mut d, "SETUP rtsp://h:8554/live/cam/trackID=0", TCP), 200);
     let second = "Transport: RTP/AVP/TCP;unicast;interleaved=2-3\r\nSession: s1\r\n";

@@ -1,0 +1,174 @@
+//! One line of time for all renditions of a ladder. A publisher that comes back begins its own times anew; here they go
+//! on where the ladder stands, by the same amount in every rendition, so that the renditions agree to the millisecond
+//! within a run, and readers see one gap and nothing else. Pure: the clock is an argument.
+
+use crate::media::MediaTime;
+use std::time::{Duration, Instant};
+
+/// A name that begins this near to where the ladder stands belongs to the same run, where nobody has told. Renditions
+/// of one encoder connect within moments; a publisher that began anew is seconds away.
+const AGREES: Duration = Duration::from_secs(3);
+
+/// Where a publisher's times go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entered {
+    /// Added to its times, whole milliseconds: RTMP has no finer ones.
+    pub shift: MediaTime,
+    /// Which run of the ladder it belongs to, from 1 on.
+    pub run: u64,
+}
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub struct Timeline {
+    run: u64,
+    shift: MediaTime,
+    /// The latest time, and when it came.
+    last: Option<(MediaTime, Instant)>,
+    /// The run that was told, and the one that names have begun under.
+    told: Option<u64>,
+    entered: Option<u64>,
+}
+
+impl Timeline {
+    /// The publisher says that what begins from now on is this run.
+    pub fn tell(&mut self, run: u64) {
+        self.told = Some(run);
+    }
+
+    /// Which run it is; 0 before the first.
+    pub fn run(&self) -> u64 {
+        self.run
+    }
+
+    /// A name begins with a frame at `first`. `own_last`: the latest time that it had before. `others`: whether other
+    /// names of the ladder are published, and so hold its line of time.
+    pub fn enter(
+        &mut self,
+        first: MediaTime,
+        own_last: Option<MediaTime>,
+        others: bool,
+        now: Instant,
+    ) -> Entered {
+        let Some((last, at)) = self.last else {
+            self.run = self.run.saturating_add(1);
+            self.entered = self.told;
+            return Entered { shift: self.shift, run: self.run };
+        };
+        let passed = now.saturating_duration_since(at).max(Duration::from_millis(1));
+        let expected = last + MediaTime::from_duration(passed);
+        let here = first + self.shift;
+        let goes_on = own_last.is_none_or(|own| here > own);
+        let same_run = match self.told {
+            Some(told) => self.entered == Some(told),
+            None => here.distance(expected) <= AGREES,
+        };
+        if same_run && goes_on {
+            return Entered { shift: self.shift, run: self.run };
+        }
+        let shift = up_to_millis(expected - first);
+        if others && self.told.is_none() {
+            // Somebody else's name in this ladder: its times are its own affair.
+            return Entered { shift, run: self.run };
+        }
+        self.run = self.run.saturating_add(1);
+        self.entered = self.told;
+        self.shift = shift;
+        Entered { shift, run: self.run }
+    }
+
+    /// A frame stands at `time` on the ladder's line.
+    pub fn note(&mut self, time: MediaTime, now: Instant) {
+        if self.last.is_none_or(|(last, _)| time >= last) {
+            self.last = Some((time, now));
+        }
+    }
+}
+
+/// The next whole millisecond.
+fn up_to_millis(time: MediaTime) -> MediaTime {
+    let whole = MediaTime::from_millis(time.millis());
+    if whole < time { whole + MediaTime::from_millis(1) } else { whole }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Clock {
+        timeline: Timeline,
+        began: Instant,
+    }
+
+    impl Clock {
+        fn new() -> Clock {
+            Clock { timeline: Timeline::default(), began: Instant::now() }
+        }
+
+        fn at(&self, ms: u64) -> Instant {
+            self.began + Duration::from_millis(ms)
+        }
+
+        fn enter(&mut self, first: i64, own_last: Option<i64>, others: bool, ms: u64) -> (i64, u64) {
+            let ms = self.at(ms);
+            let own_last = own_last.map(MediaTime::from_millis);
+            let entered = self.timeline.enter(MediaTime::from_millis(first), own_last, others, ms);
+            (entered.shift.millis(), entered.run)
+        }
+
+        fn note(&mut self, time: i64, ms: u64) {
+            let at = self.at(ms);
+            self.timeline.note(MediaTime::from_millis(time), at);
+        }
+    }
+
+    #[test]
+    fn renditions_of_one_run_get_one_shift() {
+        let mut clock = Clock::new();
+        assert_eq!(clock.enter(1000, None, false, 0), (0, 1));
+        clock.note(1000, 0);
+        assert_eq!(clock.enter(1000, None, true, 30), (0, 1));
+        clock.note(61_000, 60_000);
+        // The encoder was killed and is back 4 s later, 61 ms apart in its names.
+        assert_eq!(clock.enter(1000, Some(61_000), false, 64_000), (64_000, 2));
+        clock.note(65_000, 64_000);
+        assert_eq!(clock.enter(1000, Some(61_000), true, 64_061), (64_000, 2));
+        // One of them alone reconnects within the run.
+        clock.note(75_000, 74_000);
+        assert_eq!(clock.enter(11_500, Some(70_000), true, 74_500), (64_000, 2));
+    }
+
+    #[test]
+    fn a_quick_return_is_no_step_back() {
+        let mut clock = Clock::new();
+        clock.enter(1000, None, false, 0);
+        clock.note(2000, 1000);
+        let (shift, run) = clock.enter(1000, Some(2000), false, 1300);
+        assert_eq!(run, 2);
+        assert!(1000 + shift > 2000);
+    }
+
+    #[test]
+    fn what_was_told_decides() {
+        let mut clock = Clock::new();
+        clock.timeline.tell(7);
+        assert_eq!(clock.enter(1000, None, false, 0), (0, 1));
+        clock.note(1500, 500);
+        // Another run, though its times would fit, and though an old connection still seems to be there.
+        clock.timeline.tell(8);
+        assert_eq!(clock.enter(1600, Some(1500), true, 600), (0, 2));
+        // The same run though its times are far away: a rendition that was blocked for a minute.
+        clock.note(3600, 2600);
+        assert_eq!(clock.enter(63_600, Some(1500), true, 2700), (0, 2));
+    }
+
+    #[test]
+    fn a_stranger_in_the_ladder_does_not_move_the_others() {
+        let mut clock = Clock::new();
+        clock.enter(1000, None, false, 0);
+        clock.note(2000, 1000);
+        let (shift, run) = clock.enter(500_000, None, true, 1000);
+        assert_eq!((500_000 + shift, run), (2001, 1));
+        assert_eq!(clock.enter(1100, None, true, 1100), (0, 1));
+    }
+}
