@@ -1,4 +1,4 @@
-//! One bounded HTTP GET at a control face, with a reason of its own for each way to fail.
+//! One bounded HTTP request at a control face, with a reason of its own for each way to fail.
 //!
 //! What answers may be slow, endless, somebody else, or a liar, and the supervisor asks every second for weeks: so
 //! time and size are bounded, connections are kept, redirects are not followed, nothing is decompressed, and
@@ -9,8 +9,9 @@ use crate::base::failure::io_words;
 use crate::base::printable::bounded;
 use crate::base::secret::redact_urls;
 use crate::model::HttpUrl;
+use reqwest::StatusCode;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{CONTENT_ENCODING, LOCATION};
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, LOCATION};
 use std::error::Error as StdError;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
@@ -127,15 +128,27 @@ impl Client {
     /// # Errors
     /// One [`FetchError`] per way to fail; every status but 200 is one of them.
     pub async fn get(&self, url: &HttpUrl, tail: &str) -> Result<Vec<u8>, FetchError> {
-        match tokio::time::timeout(self.limits.total, self.attempt(url, tail)).await {
+        self.bounded(self.client(url)?.get(address(url, tail))).await
+    }
+
+    /// Sends JSON to `url` with `tail` behind it; as [`Client::get`].
+    ///
+    /// # Errors
+    /// As [`Client::get`]; 204 is a success, too.
+    pub async fn post(&self, url: &HttpUrl, tail: &str, json: String) -> Result<Vec<u8>, FetchError> {
+        let request = self.client(url)?.post(address(url, tail));
+        self.bounded(request.header(CONTENT_TYPE, "application/json").body(json)).await
+    }
+
+    async fn bounded(&self, request: reqwest::RequestBuilder) -> Result<Vec<u8>, FetchError> {
+        match tokio::time::timeout(self.limits.total, self.attempt(request)).await {
             Ok(outcome) => outcome,
             Err(_) => Err(FetchError::TimedOut(self.limits.total)),
         }
     }
 
-    async fn attempt(&self, url: &HttpUrl, tail: &str) -> Result<Vec<u8>, FetchError> {
-        let client = self.client(url)?;
-        let mut response = client.get(address(url, tail)).send().await.map_err(|e| self.reason(&e))?;
+    async fn attempt(&self, request: reqwest::RequestBuilder) -> Result<Vec<u8>, FetchError> {
+        let mut response = request.send().await.map_err(|e| self.reason(&e))?;
         let status = response.status();
         let header =
             |name| response.headers().get(name).map(|v| String::from_utf8_lossy(v.as_bytes()).into_owned());
@@ -144,7 +157,7 @@ impl Client {
         {
             return Err(FetchError::Redirect(bounded(&redact_urls(&target), 200)));
         }
-        if status != reqwest::StatusCode::OK {
+        if !matches!(status, StatusCode::OK | StatusCode::NO_CONTENT) {
             return Err(FetchError::Status(status.as_u16()));
         }
         if let Some(encoding) = header(CONTENT_ENCODING)

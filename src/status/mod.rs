@@ -5,6 +5,7 @@ pub mod hello;
 pub mod mediamtx;
 mod nginx_page;
 pub mod nginx_stat;
+pub mod own;
 pub mod rtsp_describe;
 
 use crate::model::HttpUrl;
@@ -23,6 +24,9 @@ pub enum SourceError {
     /// The same for MediaMTX.
     #[error("{0}")]
     Json(#[from] mediamtx::ParseError),
+    /// The same for our own server.
+    #[error("{0}")]
+    Own(#[from] own::ParseError),
 }
 
 impl SourceError {

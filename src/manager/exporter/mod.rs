@@ -135,7 +135,7 @@ fn server(sheet: &mut Sheet, name: &str, fault: Option<&SourceError>, took: Dura
 /// One word for a fault: a label, so there are few of them.
 fn word(fault: &SourceError) -> &'static str {
     match fault {
-        SourceError::Parse(_) | SourceError::Json(_) => "garbage",
+        SourceError::Parse(_) | SourceError::Json(_) | SourceError::Own(_) => "garbage",
         SourceError::Fetch(fault) => match fault {
             FetchError::Refused => "refused",
             FetchError::UnknownHost => "unknown_host",
