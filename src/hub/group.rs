@@ -107,7 +107,7 @@ impl Group {
     /// Its supervisor tells what it publishes.
     pub fn tell(&self, fact: Arc<LadderFact>, now: Instant) {
         let mut state = locked(&self.state);
-        state.timeline.tell(fact.run);
+        state.timeline.tell(fact.run, now);
         state.fact = Some(fact);
         state.idle = now;
     }

@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 /// of one encoder connect within moments; a publisher that began anew is seconds away.
 const AGREES: Duration = Duration::from_secs(3);
 
+/// A run that began so short a time ago is the one that is told of: the word came late.
+const LATE: Duration = Duration::from_secs(2);
+
 /// Where a publisher's times go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entered {
@@ -28,11 +31,16 @@ pub struct Timeline {
     /// The run that was told, and the one that names have begun under.
     told: Option<u64>,
     entered: Option<u64>,
+    /// When the run began.
+    began: Option<Instant>,
 }
 
 impl Timeline {
     /// The publisher says that what begins from now on is this run.
-    pub fn tell(&mut self, run: u64) {
+    pub fn tell(&mut self, run: u64, now: Instant) {
+        if self.began.is_some_and(|began| now.saturating_duration_since(began) < LATE) {
+            self.entered = Some(run);
+        }
         self.told = Some(run);
     }
 
@@ -51,8 +59,7 @@ impl Timeline {
         now: Instant,
     ) -> Entered {
         let Some((last, at)) = self.last else {
-            self.run = self.run.saturating_add(1);
-            self.entered = self.told;
+            self.begin(now);
             return Entered { shift: self.shift, run: self.run };
         };
         let passed = now.saturating_duration_since(at).max(Duration::from_millis(1));
@@ -71,10 +78,15 @@ impl Timeline {
             // Somebody else's name in this ladder: its times are its own affair.
             return Entered { shift, run: self.run };
         }
-        self.run = self.run.saturating_add(1);
-        self.entered = self.told;
+        self.begin(now);
         self.shift = shift;
         Entered { shift, run: self.run }
+    }
+
+    fn begin(&mut self, now: Instant) {
+        self.run = self.run.saturating_add(1);
+        self.entered = self.told;
+        self.began = Some(now);
     }
 
     /// A frame stands at `time` on the ladder's line.
@@ -116,6 +128,11 @@ mod tests {
             (entered.shift.millis(), entered.run)
         }
 
+        fn tell(&mut self, run: u64, ms: u64) {
+            let at = self.at(ms);
+            self.timeline.tell(run, at);
+        }
+
         fn note(&mut self, time: i64, ms: u64) {
             let at = self.at(ms);
             self.timeline.note(MediaTime::from_millis(time), at);
@@ -151,15 +168,26 @@ mod tests {
     #[test]
     fn what_was_told_decides() {
         let mut clock = Clock::new();
-        clock.timeline.tell(7);
+        clock.tell(7, 0);
         assert_eq!(clock.enter(1000, None, false, 0), (0, 1));
         clock.note(1500, 500);
         // Another run, though its times would fit, and though an old connection still seems to be there.
-        clock.timeline.tell(8);
+        clock.tell(8, 600);
         assert_eq!(clock.enter(1600, Some(1500), true, 600), (0, 2));
         // The same run though its times are far away: a rendition that was blocked for a minute.
         clock.note(3600, 2600);
         assert_eq!(clock.enter(63_600, Some(1500), true, 2700), (0, 2));
+    }
+
+    #[test]
+    fn a_word_that_comes_late_is_about_the_run_that_has_just_begun() {
+        let mut clock = Clock::new();
+        clock.tell(7, 0);
+        clock.enter(1000, None, false, 0);
+        clock.note(61_000, 60_000);
+        assert_eq!(clock.enter(80, Some(61_000), false, 64_000), (64_920, 2));
+        clock.tell(8, 64_010);
+        assert_eq!(clock.enter(80, Some(60_990), true, 64_020), (64_920, 2));
     }
 
     #[test]

@@ -9,8 +9,9 @@ use super::supervise::{self, Assignment};
 use crate::base::secret::{Redactor, Secret};
 use crate::base::{CommandLine, Failure, Kind, Outcome};
 use crate::config::{Environment, Settings, resolved};
-use crate::ffmpeg::publish::Plan;
-use crate::model::{Quality, RenditionName, Source, StreamKey};
+use crate::ffmpeg::publish::{Plan, PlannedRendition};
+use crate::model::ladder_fact::RenditionFact;
+use crate::model::{LadderFact, Quality, RenditionName, Source, StreamKey};
 use crate::process::restart::When;
 use crate::process::run_record::RunRecord;
 use crate::process::stream_place::Spots;
@@ -210,6 +211,25 @@ impl Prepared {
         self.foreground || settings.wait.is_zero()
     }
 
+    /// What the server is told of it.
+    fn ladder(&self, application: &str) -> LadderFact {
+        let plan = &self.plan;
+        let rendition = |planned: &PlannedRendition| RenditionFact {
+            label: planned.rendition.label().to_string(),
+            name: planned.name.to_string(),
+            width: planned.size.0,
+            height: planned.size.1,
+            bitrate_bps: planned.bitrate_bps,
+        };
+        LadderFact {
+            application: application.to_string(),
+            key: self.key.to_string(),
+            run: 0,
+            aligned: plan.encoded.len() == plan.renditions.iter().filter(|r| r.size.0 > 0).count(),
+            renditions: plan.renditions.iter().map(rendition).collect(),
+        }
+    }
+
     /// The whole assignment for the supervisor.
     fn assignment(
         &self,
@@ -264,7 +284,8 @@ impl Prepared {
                 unwatched: settings.wait.is_zero() && !self.foreground,
             },
             stat_url: settings.nginx_stat_url.clone(),
-            application: url.application().to_string(),
+            api_url: settings.mediamtx_url.clone(),
+            ladder: self.ladder(url.application()),
             stat_known: server.stat_known,
             port: url.port(),
             endless: self.source.endless(self.once),

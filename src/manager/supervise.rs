@@ -6,7 +6,7 @@ use super::replanning::Replanning;
 use crate::base::{CommandLine, Failure, Kind, Outcome, clock, secret::Secret};
 use crate::ffmpeg::diagnosis::{self, Finding};
 use crate::ffmpeg::progress::{self, Progress};
-use crate::model::HttpUrl;
+use crate::model::{HttpUrl, LadderFact};
 use crate::process::cpu::{Load, Look};
 use crate::process::restart::Verdict;
 use crate::process::run_record::RunRecord;
@@ -16,7 +16,7 @@ use crate::process::stream_lock::{self, StreamLock};
 use crate::process::stream_place::{Spots, StreamPlace};
 use crate::process::supervisor::{self, Control, Ended, Event, Job, Looker, Meaning, Program, Seen, Speaker};
 use crate::process::watchdog::{self, Counter, Heartbeat};
-use crate::status::{self, Client, Limits};
+use crate::status::{self, Client, Limits, own};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::Arc;
@@ -31,8 +31,10 @@ pub struct Assignment {
     pub job: Job,
     /// Where the server counts bytes.
     pub stat_url: HttpUrl,
-    /// The application the renditions are in.
-    pub application: String,
+    /// Where our own server would be told and asked in its own form.
+    pub api_url: HttpUrl,
+    /// What the server is told of the ladder; the run is filled in.
+    pub ladder: LadderFact,
     /// Whether `/stat` answered before the start, so that its silence means something.
     pub stat_known: bool,
     /// The port of the publish endpoint, for counting connections where there is no `/stat`.
@@ -78,7 +80,13 @@ pub async fn run_at(
 ) -> Ended {
     let names: Vec<String> = assignment.job.outputs.iter().map(|o| o.name.clone()).collect();
     let built_in = Arc::new(AtomicBool::new(false));
+    let client = Arc::new(Client::new(Limits::default()));
     let program = Ffmpeg {
+        announcer: Announcer {
+            client: client.clone(),
+            api_url: assignment.api_url.clone(),
+            ladder: assignment.ladder.clone(),
+        },
         parser: progress::Parser::default(),
         endless: assignment.endless,
         source_url: assignment.source_url,
@@ -91,9 +99,10 @@ pub async fn run_at(
         built_in: built_in.clone(),
     };
     let looker = ServerLooker {
-        client: Client::new(Limits::default()),
+        client,
         stat_url: assignment.stat_url,
-        application: assignment.application,
+        api_url: assignment.api_url,
+        application: assignment.ladder.application,
         names,
         known: assignment.stat_known,
         port: assignment.port,
@@ -199,8 +208,33 @@ fn check_folders(spots: &Spots) -> Outcome<()> {
     })
 }
 
+/// Tells the server what is published.
+struct Announcer {
+    client: Arc<Client>,
+    api_url: HttpUrl,
+    ladder: LadderFact,
+}
+
+impl Announcer {
+    /// The next run begins, with outputs of these sizes. A server that is not ours takes no notice.
+    fn announce(&mut self, sizes: &[(u32, u32)]) -> oneshot::Receiver<()> {
+        self.ladder.run = u64::try_from(clock::now_ms()).unwrap_or(0).max(self.ladder.run.saturating_add(1));
+        for (rendition, size) in self.ladder.renditions.iter_mut().zip(sizes) {
+            (rendition.width, rendition.height) = *size;
+        }
+        let (client, api_url, ladder) = (self.client.clone(), self.api_url.clone(), self.ladder.clone());
+        let (done, announced) = oneshot::channel();
+        tokio::spawn(async move {
+            let _ = own::tell(&client, &api_url, &ladder).await;
+            let _ = done.send(());
+        });
+        announced
+    }
+}
+
 /// What ffmpeg's lines and exits mean.
 struct Ffmpeg {
+    announcer: Announcer,
     parser: progress::Parser,
     endless: bool,
     source_url: Option<Secret>,
@@ -224,6 +258,10 @@ impl Program for Ffmpeg {
         let feeder = command.feeder.iter().flat_map(|feeder| &feeder.args);
         self.hears = command.feeder.is_none() || feeder.into_iter().any(|arg| arg.text() == "--audio");
         self.handover.begins();
+    }
+
+    fn announce(&mut self, sizes: &[(u32, u32)]) -> Option<oneshot::Receiver<()>> {
+        Some(self.announcer.announce(sizes))
     }
 
     fn progress(&mut self, line: &str) -> Option<Heartbeat> {
@@ -323,10 +361,12 @@ impl Program for Ffmpeg {
     }
 }
 
-/// Reads the byte counters from nginx-rtmp's `/stat`; where that does not answer, counts connections.
+/// Reads the byte counters: from our own server those of its names alone, from others out of nginx-rtmp's `/stat`; where
+/// nothing answers, counts connections.
 struct ServerLooker {
-    client: Client,
+    client: Arc<Client>,
     stat_url: HttpUrl,
+    api_url: HttpUrl,
     application: String,
     names: Vec<String>,
     known: bool,
@@ -336,6 +376,17 @@ struct ServerLooker {
 
 impl Looker for ServerLooker {
     async fn look(&mut self, child: i32) -> watchdog::Look {
+        // The whole page of a server with many streams costs it more than their frames do.
+        if self.built_in.load(Ordering::Relaxed)
+            && self.stat_url.host() == self.api_url.host()
+            && let Ok(list) = own::streams(&self.client, &self.api_url, &self.application, &self.names).await
+        {
+            let counter = |name: &String| {
+                let stream = list.streams.iter().find(|stream| stream.name == *name && stream.published)?;
+                Some(Counter { bytes: stream.bytes_in, viewers: stream.readers })
+            };
+            return watchdog::Look::Counters(self.names.iter().map(counter).collect());
+        }
         match status::nginx_snapshot(&self.client, &self.stat_url).await {
             Ok(snapshot) if snapshot.applications.iter().any(|a| a.name == self.application) => {
                 self.known = true;

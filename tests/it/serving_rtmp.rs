@@ -4,7 +4,7 @@
 pub mod house;
 mod programs;
 
-use crate::stage::live;
+use crate::stage::stream;
 use crate::stage::wait_for;
 use house::{Canary, House, Peer, SOON, closed};
 use msconv::hub::{self, Role};
@@ -239,7 +239,7 @@ fn a_publisher_that_dies_or_falls_silent_frees_its_name_and_may_come_back() {
             closed(&publisher.socket);
             house.wait_broken("publish_silence", 1);
         }
-        wait_for("the name to be free", SOON, || !house.hub.is_published(&live(name)));
+        wait_for("the name to be free", SOON, || !house.hub.is_published(&stream(name)));
         // Its clock begins anew, the reader's goes on.
         let mut publisher = house.publisher(name);
         publisher.headers(0);
@@ -264,7 +264,7 @@ fn the_end_of_a_stream_is_told_at_once() {
     for reader in &mut readers {
         assert_eq!(reader.until_the_end().as_deref(), Some("NetStream.Play.UnpublishNotify"));
     }
-    assert!(!house.hub.is_published(&live("film")));
+    assert!(!house.hub.is_published(&stream("film")));
     // A name that nobody publishes, one that cannot be, one that is taken.
     let mut late = Peer::new(&house, Aim::Play, "film");
     assert_eq!(late.refusal().0, "NetStream.Play.StreamNotFound");
@@ -391,7 +391,7 @@ fn codecs_that_are_not_carried_are_refused_by_name() {
     let (code, text) = publisher.refusal();
     assert_eq!(code, "NetStream.Publish.Rejected");
     assert!(text.starts_with("Sorenson H.263 is not carried"), "{text}");
-    wait_for("the name to be free", SOON, || !house.hub.is_published(&live("old")));
+    wait_for("the name to be free", SOON, || !house.hub.is_published(&stream("old")));
 }
 
 #[test]

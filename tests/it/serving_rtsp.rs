@@ -5,7 +5,7 @@ mod hostile;
 pub mod house;
 mod programs;
 
-use crate::stage::live;
+use crate::stage::stream;
 use crate::stage::wait_for;
 use house::{Came, House, Peer, Plan, SOON, both, number, pictures, sound};
 use msconv::hub::registry::get;
@@ -193,7 +193,7 @@ fn the_registry_knows_who_does_what() {
         let all = [RTSP_SESSION, RTSP_CONNECTION].map(|kind| house.hub.registry().list(kind).len());
         if all == [0, 0] { Ok(()) } else { Err(format!("{all:?}")) }
     });
-    assert!(!house.hub.is_published(&live("cam")));
+    assert!(!house.hub.is_published(&stream("cam")));
 }
 
 #[test]
@@ -207,7 +207,7 @@ fn a_stream_that_ends_is_said_goodbye() {
     let ssrc = Header::read(&by_datagram.datagram(1)).unwrap().0.ssrc;
     publisher.caller.ask(Method::Teardown);
     assert!(matches!(publisher.next(), Came::Event(Event::Answered)));
-    assert!(!house.hub.is_published(&live("cam")), "the name is free at once");
+    assert!(!house.hub.is_published(&stream("cam")), "the name is free at once");
     let mut goodbyes = Vec::new();
     loop {
         match by_connection.next() {
@@ -239,7 +239,7 @@ fn who_reads_frames_gets_a_keyframe_from_the_publisher() {
     group(&mut publisher, 0);
     wait_for_group(&house, "cam", 10);
     let client = house.client(RTSP_SESSION, |c| c.details().role == msconv::hub::Role::Publish);
-    let reader = house.hub.subscribe_frames(&live("cam"), &client, msconv::hub::Policy::Live).unwrap();
+    let reader = house.hub.subscribe_frames(&stream("cam"), &client, msconv::hub::Policy::Live).unwrap();
     reader.request_keyframe(std::time::Instant::now());
     let ssrc = loop {
         match publisher.next() {
@@ -268,7 +268,7 @@ fn a_publisher_that_breaks_off_is_waited_for() {
         last = reader.unit().unwrap();
     }
     drop(publisher);
-    wait_for("the name to be free", SOON, || !house.hub.is_published(&live("cam")));
+    wait_for("the name to be free", SOON, || !house.hub.is_published(&stream("cam")));
     // It comes back, with all of its tracks or with one of them: the reader goes on, its time does not go back.
     for tracks in [both(), pictures()] {
         let mut publisher = Peer::publisher(&house, "cam", &tracks, true);
@@ -281,7 +281,7 @@ fn a_publisher_that_breaks_off_is_waited_for() {
         }
         last = unit;
         drop(publisher);
-        wait_for("the name to be free", SOON, || !house.hub.is_published(&live("cam")));
+        wait_for("the name to be free", SOON, || !house.hub.is_published(&stream("cam")));
     }
     // Nobody comes back.
     while reader.unit().is_some() {}
@@ -308,7 +308,7 @@ fn what_was_described_long_ago_is_described_again() {
     let answer = say(format!("SETUP rtsp://h/cam/trackID=1 RTSP/1.0\r\nCSeq: 1\r\n{setup}\r\n"));
     let session = answer.split("Session: ").nth(1).and_then(|s| s.split(';').next()).expect("a session");
     drop(publisher);
-    wait_for("the name to be free", SOON, || !house.hub.is_published(&live("cam")));
+    wait_for("the name to be free", SOON, || !house.hub.is_published(&stream("cam")));
     let opus = AudioTrack::opus(opus::head(2)).ok();
     let _other = Peer::publisher(&house, "cam", &Tracks { audio: opus, ..both() }, false);
     let answer = say(format!("PLAY rtsp://h/cam RTSP/1.0\r\nCSeq: 2\r\nSession: {session}\r\n\r\n"));
@@ -448,7 +448,7 @@ fn what_comes_by_rtmp_is_read_by_rtsp() {
     let here = "127.0.0.1:9".parse().unwrap();
     let now = msconv::base::clock::Now::read();
     let client = house.hub.registry().enter(msconv::protocol::RTMP, here, now.mono, now.wall_ms);
-    let publisher = house.hub.publish(&live("cam"), &client, now).unwrap();
+    let publisher = house.hub.publish(&stream("cam"), &client, now).unwrap();
     publisher.headers(Tracks { ..both() });
     publisher.ready(now);
     for i in 0..200_i64 {

@@ -15,9 +15,18 @@ use crate::process::watchdog::{Look, Watchdog};
 use nix::sys::signal::Signal;
 use std::io;
 use std::time::Duration;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+
+/// For the server to learn what a run publishes, before it does.
+const ANNOUNCED: Duration = Duration::from_millis(500);
 
 impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
+    fn announce(&mut self) -> Option<oneshot::Receiver<()>> {
+        let sizes: Vec<(u32, u32)> = self.record.renditions.iter().map(|r| r.size).collect();
+        self.program.announce(&sizes)
+    }
+
     /// Starts the program and stays with it to its end.
     pub(super) async fn run_once(&mut self) -> Verdict {
         self.move_to(State::Starting, None);
@@ -25,6 +34,9 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
         self.log.begin_run();
         let command = self.next_call.take().unwrap_or_else(|| self.job.command.clone());
         self.program.started(&command);
+        if let Some(announced) = self.announce() {
+            let _ = timeout(ANNOUNCED, announced).await;
+        }
         let mut running = match self.start(&command) {
             Ok(running) => running,
             Err(e) => return start_failed(&command, &e),
@@ -114,6 +126,8 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
                 }
                 heard = successor::heard(&mut successor) => {
                     if self.successor_said(&mut successor, heard) {
+                        // It goes on trying for the names meanwhile.
+                        let _ = self.announce();
                         child.signal(Signal::SIGKILL);
                     }
                 }

@@ -156,6 +156,12 @@ pub enum Speaker {
 pub trait Program {
     /// It was started (again), with this command.
     fn started(&mut self, command: &CommandLine);
+    /// A run begins to publish outputs of these sizes: tells whoever should know before it does. What is given back
+    /// arrives when it has been told.
+    fn announce(&mut self, sizes: &[(u32, u32)]) -> Option<oneshot::Receiver<()>> {
+        let _ = sizes;
+        None
+    }
     /// A line of its stdout.
     fn progress(&mut self, line: &str) -> Option<Heartbeat>;
     /// A line of its stderr, or of the program that feeds it; `live_before` tells whether this stream was ever on the air.

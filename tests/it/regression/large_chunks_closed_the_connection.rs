@@ -2,7 +2,7 @@
 
 use super::live::{lengths, read, tag, urls};
 use crate::serving_rtmp::house::{House, audio, closed, video};
-use crate::stage::{Coded, PATIENCE, Serve, Stage, live, needs, wait_for};
+use crate::stage::{Coded, PATIENCE, Serve, Stage, needs, stream, wait_for};
 use msconv::media::VideoCodec;
 use msconv::media::flv::header;
 use msconv::protocol::rtmp::session::client::{Aim, ClientSession, Event, Target};
@@ -46,7 +46,7 @@ fn publishers_may_send_chunks_of_every_size() {
         say(0, "createStream", 2.0, &[Value::Null]);
         say(1, "publish", 3.0, &[Value::Null, Value::text(name.clone()), Value::text("live")]);
         socket.write_all(&out).unwrap();
-        wait_for(&name, PATIENCE, || house.hub.is_published(&live(&name)));
+        wait_for(&name, PATIENCE, || house.hub.is_published(&stream(&name)));
         let lengths = if size == 1 { [50, 60, 70] } else { [1_000_000, 70_000, 3_000_000] };
         let mut out = Vec::new();
         write(&mut out, chunk, kind::VIDEO, 1, 0, &[], &header::video(&video()));

@@ -2,7 +2,7 @@
 //! was announced, audio before video.
 
 use crate::serving_rtsp::house::{Came, House, Peer, SOON, both, number, picture, pictures, sound, video};
-use crate::stage::{Running, Stage, live, needs, wait_for};
+use crate::stage::{Running, Stage, needs, stream, wait_for};
 use bytes::Bytes;
 use msconv::base::clock::Now;
 use msconv::hub::Publisher;
@@ -21,7 +21,7 @@ fn publisher(house: &House, tracks: Tracks) -> Publisher {
     let now = Now::read();
     let here = "127.0.0.1:9".parse().unwrap();
     let client = house.hub.registry().enter(msconv::protocol::RTMP, here, now.mono, now.wall_ms);
-    let publisher = house.hub.publish(&live("cam"), &client, now).unwrap();
+    let publisher = house.hub.publish(&stream("cam"), &client, now).unwrap();
     publisher.headers(tracks);
     publisher.ready(now);
     publisher
@@ -79,7 +79,7 @@ fn another_size_goes_on_with_its_sets_before_the_keyframe() {
             while number(&next_unit(&mut reader, datagrams)) < from as u32 + 9 {}
         }
         publisher.end();
-        wait_for("nobody to be left", SOON, || !house.hub.is_published(&live("cam")));
+        wait_for("nobody to be left", SOON, || !house.hub.is_published(&stream("cam")));
     }
     assert_eq!(house.said(&["is ended", "described as"]).len(), 0);
 }
@@ -136,7 +136,7 @@ fn a_track_that_comes_late_disturbs_nobody_who_reads() {
         }
         publisher.end();
         while !matches!(early.next(), Came::End) {}
-        wait_for("nobody to be left", SOON, || !house.hub.is_published(&live("cam")));
+        wait_for("nobody to be left", SOON, || !house.hub.is_published(&stream("cam")));
     }
     assert_eq!(house.said(&["is ended", "described as"]).len(), 0);
 }
@@ -185,7 +185,7 @@ fn another_codec_ends_a_reader_and_the_log_says_which_and_why() {
             if said.len() == 1 { Ok(()) } else { Err(format!("{:?}", house.said(&["is ended"]))) }
         });
         publisher.end();
-        wait_for("nobody to be left", SOON, || !house.hub.is_published(&live("cam")));
+        wait_for("nobody to be left", SOON, || !house.hub.is_published(&stream("cam")));
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::serving_rtmp::house::Peer as RtmpPeer;
 use crate::serving_rtsp::house::{House, Peer, Plan, SOON, picture, pictures};
-use crate::stage::live;
+use crate::stage::stream;
 use crate::stage::wait_for;
 use msconv::base::clock::Now;
 use msconv::hub::{self, Publisher};
@@ -17,7 +17,7 @@ fn publisher(house: &House) -> Publisher {
     let now = Now::read();
     let here = "127.0.0.1:9".parse().unwrap();
     let client = house.hub.registry().enter(RTMP, here, now.mono, now.wall_ms);
-    let publisher = house.hub.publish(&live("heavy"), &client, now).unwrap();
+    let publisher = house.hub.publish(&stream("heavy"), &client, now).unwrap();
     publisher.headers(pictures());
     publisher.ready(now);
     publisher

@@ -1,7 +1,7 @@
 //! Hostile and unlucky peers (`reliability.md`, section 3). Beside each of them a stream goes on without losing a frame.
 
 use super::house::{Came, Canary, House, Peer, Plan, SOON, both, last_status, last_words, pictures};
-use crate::stage::live;
+use crate::stage::stream;
 use crate::stage::wait_for;
 use msconv::hub;
 use msconv::protocol::RTSP_SESSION;
@@ -165,7 +165,7 @@ fn garbage_between_the_packets_ends_a_session() {
     assert_eq!(hub::registry::get(&session.counters.packets_in_error), 50);
     publisher.socket.write_all(b"garbage").unwrap();
     assert_eq!(last_status(&publisher.socket), 400);
-    wait_for("the name to be free", SOON, || !house.hub.is_published(&live("cam")));
+    wait_for("the name to be free", SOON, || !house.hub.is_published(&stream("cam")));
     canary.sings();
 }
 
@@ -231,7 +231,7 @@ fn publishers_that_fall_silent_free_their_name() {
     silent.picture(0, 0, true, 10).unwrap();
     house.wait_broken("publish_silence", 3);
     for name in ["only", "granted", "silent"] {
-        assert!(!house.hub.is_published(&live(name)), "{name}");
+        assert!(!house.hub.is_published(&stream(name)), "{name}");
         Peer::publisher(&house, name, &pictures(), false);
     }
     while !matches!(silent.next(), Came::End) {}

@@ -2,7 +2,7 @@
 //! in step.
 
 use super::house::{House, SOON};
-use crate::stage::{Run, Running, Stage, live, needs, wait_for};
+use crate::stage::{Run, Running, Stage, needs, stream, wait_for};
 use msconv::hub::registry::get;
 use msconv::protocol::RTSP_SESSION;
 use nix::sys::signal::Signal;
@@ -304,7 +304,7 @@ fn whole_round(name: &'static str, film: Flashing, transport: &str) {
     publisher.signal(Signal::SIGTERM);
     let run = publisher.wait(PATIENCE);
     assert_eq!(run.stderr.trim().lines().filter(|l| !l.contains("signal 15")).count(), 0, "{}", run.stderr);
-    wait_for("the name to be free", SOON, || !house.hub.is_published(&live(name)));
+    wait_for("the name to be free", SOON, || !house.hub.is_published(&stream(name)));
     wait_for("nobody to be left", SOON, || house.hub.registry().list(RTSP_SESSION).is_empty());
 }
 
@@ -398,7 +398,7 @@ fn a_source_that_starts_again_with_another_size() {
     wait_for("a reader", SOON, || sessions() == 2);
     second.signal(Signal::SIGKILL);
     second.wait(PATIENCE);
-    wait_for("the name to be free", SOON, || !house.hub.is_published(&live("cam")));
+    wait_for("the name to be free", SOON, || !house.hub.is_published(&stream("cam")));
     assert!(reader.running());
     let third = publish(&stage, &house, &small, "cam", "tcp");
     reader.wait_for_words(" s:320x240 ", PATIENCE);

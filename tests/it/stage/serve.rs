@@ -128,6 +128,6 @@ impl Answer {
 }
 
 /// The stream of this name in the usual application.
-pub fn live(name: &str) -> msconv::model::StreamName {
+pub fn stream(name: &str) -> msconv::model::StreamName {
     msconv::model::StreamName::new("live", name)
 }
