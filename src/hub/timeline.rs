@@ -170,13 +170,13 @@ mod tests {
         let mut clock = Clock::new();
         clock.tell(7, 0);
         assert_eq!(clock.enter(1000, None, false, 0), (0, 1));
-        clock.note(1500, 500);
+        clock.note(4500, 3500);
         // Another run, though its times would fit, and though an old connection still seems to be there.
-        clock.tell(8, 600);
-        assert_eq!(clock.enter(1600, Some(1500), true, 600), (0, 2));
+        clock.tell(8, 3600);
+        assert_eq!(clock.enter(4600, Some(4500), true, 3600), (0, 2));
         // The same run though its times are far away: a rendition that was blocked for a minute.
-        clock.note(3600, 2600);
-        assert_eq!(clock.enter(63_600, Some(1500), true, 2700), (0, 2));
+        clock.note(6600, 5600);
+        assert_eq!(clock.enter(66_600, Some(4500), true, 5700), (0, 2));
     }
 
     #[test]

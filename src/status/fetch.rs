@@ -137,7 +137,10 @@ impl Client {
     /// As [`Client::get`]; 204 is a success, too.
     pub async fn post(&self, url: &HttpUrl, tail: &str, json: String) -> Result<Vec<u8>, FetchError> {
         let request = self.client(url)?.post(address(url, tail));
-        self.bounded(request.header(CONTENT_TYPE, "application/json").body(json)).await
+        match self.bounded(request.header(CONTENT_TYPE, "application/json").body(json)).await {
+            Err(FetchError::Status(204)) => Ok(Vec::new()),
+            other => other,
+        }
     }
 
     async fn bounded(&self, request: reqwest::RequestBuilder) -> Result<Vec<u8>, FetchError> {
@@ -157,7 +160,7 @@ impl Client {
         {
             return Err(FetchError::Redirect(bounded(&redact_urls(&target), 200)));
         }
-        if !matches!(status, StatusCode::OK | StatusCode::NO_CONTENT) {
+        if status != StatusCode::OK {
             return Err(FetchError::Status(status.as_u16()));
         }
         if let Some(encoding) = header(CONTENT_ENCODING)

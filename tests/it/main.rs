@@ -21,6 +21,7 @@ mod floor_plan;
 mod frozen_rendition;
 mod golden;
 mod help;
+mod ladder_timeline;
 mod listing;
 mod looking;
 mod monitoring;
