@@ -65,7 +65,6 @@ pub struct NotFound;
 struct Inner {
     registry: Registry,
     limits: Limits,
-    events: Events,
     streams: Mutex<BTreeMap<StreamName, Arc<Stream>>>,
     groups: Mutex<Groups>,
 }
@@ -77,13 +76,7 @@ pub struct Hub(Arc<Inner>);
 impl Hub {
     /// An empty one.
     pub fn new(registry: Registry, limits: Limits) -> Hub {
-        Hub(Arc::new(Inner {
-            registry,
-            limits,
-            events: Events::default(),
-            streams: Mutex::default(),
-            groups: Mutex::default(),
-        }))
+        Hub(Arc::new(Inner { registry, limits, streams: Mutex::default(), groups: Mutex::default() }))
     }
 
     /// Who is connected.
@@ -93,7 +86,7 @@ impl Hub {
 
     /// What happens.
     pub fn events(&self) -> &Events {
-        &self.0.events
+        self.0.registry.events()
     }
 
     fn limits(&self) -> &Limits {
@@ -112,7 +105,6 @@ impl Hub {
         let mut streams = locked(&self.0.streams);
         if !streams.contains_key(name) && streams.len() >= self.0.limits.streams {
             self.0.registry.broke("streams");
-            self.0.events.send(Event::LimitReached { limit: "streams" });
             return Err(Refused::Full);
         }
         let group = locked(&self.0.groups).of(name, now.mono);
@@ -129,7 +121,7 @@ impl Hub {
         group.publish(&name.name);
         drop(streams);
         let (stream_name, ladder) = (name.clone(), group.name.clone());
-        self.0.events.send(Event::Published { stream: stream_name, ladder, client: client.clone(), resumed });
+        self.events().send(Event::Published { stream: stream_name, ladder, client: client.clone(), resumed });
         Ok(Publisher::new(self.clone(), stream, client.clone(), generation, now))
     }
 
@@ -156,7 +148,7 @@ impl Hub {
                 }
             }
         }
-        self.0.events.send(Event::Told { ladder });
+        self.events().send(Event::Told { ladder });
     }
 
     /// The ladder that a name belongs to.
@@ -172,7 +164,7 @@ impl Hub {
     /// Forgets ladders that nobody has published for a while. To be called every second.
     pub fn tick(&self, now: Now) {
         for ladder in locked(&self.0.groups).forget_idle(now.mono) {
-            self.0.events.send(Event::Forgotten { ladder });
+            self.events().send(Event::Forgotten { ladder });
         }
     }
 
@@ -218,7 +210,7 @@ impl Hub {
             state.publisher().ok_or(NotFound)?;
             state.subscribe(client.clone(), key, make, outlet, now)
         };
-        self.0.events.send(Event::Joined { stream: name.clone(), client: client.clone() });
+        self.events().send(Event::Joined { stream: name.clone(), client: client.clone() });
         Ok(Reader::new(self.clone(), stream, client.clone(), id, wake))
     }
 

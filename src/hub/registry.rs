@@ -1,11 +1,12 @@
 //! Who is connected: every connection and session of every protocol, with its counters, for the control faces. The
 //! entry goes when the last handle to it is dropped.
 
+use super::event::{Event, Events};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -169,10 +170,20 @@ struct Inner {
     accepted: AtomicU64,
     gone_in: AtomicU64,
     gone_out: AtomicU64,
-    limits: Mutex<BTreeMap<&'static str, u64>>,
+    limits: Mutex<BTreeMap<&'static str, Broken>>,
+    events: Events,
 }
 
-/// All clients of the server, and how often which limit was broken. Cloning shares it.
+/// One event for a limit at most so often.
+const TELL_EVERY: Duration = Duration::from_secs(1);
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Broken {
+    times: u64,
+    told: Option<Instant>,
+}
+
+/// All clients of the server, what happens, and how often which limit was broken. Cloning shares it.
 #[derive(Clone, Debug, Default)]
 pub struct Registry(Arc<Inner>);
 
@@ -246,14 +257,25 @@ impl Registry {
 
     /// Counts that a limit was broken. `limit` is a word of ours, never text from outside.
     pub fn broke(&self, limit: &'static str) {
+        let now = Instant::now();
         let mut limits = locked(&self.0.limits);
-        let count = limits.entry(limit).or_default();
-        *count = count.saturating_add(1);
+        let broken = limits.entry(limit).or_default();
+        broken.times = broken.times.saturating_add(1);
+        // Who breaks limits all the time does not drown what else happens.
+        if broken.told.is_none_or(|told| now.saturating_duration_since(told) >= TELL_EVERY) {
+            broken.told = Some(now);
+            self.0.events.send(Event::LimitReached { limit });
+        }
+    }
+
+    /// What happens.
+    pub fn events(&self) -> &Events {
+        &self.0.events
     }
 
     /// How often which limit was broken.
     pub fn broken_limits(&self) -> BTreeMap<&'static str, u64> {
-        locked(&self.0.limits).clone()
+        locked(&self.0.limits).iter().map(|(limit, broken)| (*limit, broken.times)).collect()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Takes a [`View`]: reads the hub, the registry and the process, once for each request.
 
+use super::events::EventCounts;
 use super::rates::{Bytes, Rates};
 use super::view::{About, Client, Counts, Load, Stream, Traffic, View};
 use crate::base::clock::Now;
@@ -17,6 +18,7 @@ pub struct Looker {
     hub: Hub,
     about: About,
     begun: Instant,
+    events: EventCounts,
     /// Of each stream, and of the whole server.
     rates: Mutex<Rates<Option<StreamName>>>,
 }
@@ -24,7 +26,7 @@ pub struct Looker {
 impl Looker {
     /// Looks at `hub`, for a server that began at `now`.
     pub fn new(hub: Hub, about: About, now: Now) -> Looker {
-        Looker { hub, about, begun: now.mono, rates: Mutex::default() }
+        Looker { hub, about, begun: now.mono, events: EventCounts::default(), rates: Mutex::default() }
     }
 
     /// The streams.
@@ -35,6 +37,11 @@ impl Looker {
     /// The applications, the first one being that of names without one.
     pub fn applications(&self) -> &[String] {
         &self.about.applications
+    }
+
+    /// What has happened.
+    pub fn events(&self) -> &EventCounts {
+        &self.events
     }
 
     /// Who is connected.
@@ -75,6 +82,7 @@ impl Looker {
             streams: snapshot.iter().map(|s| stream(s, &self.about, &rates, now)).collect(),
             clients,
             limits: registry.broken_limits(),
+            events: self.events.read(),
             load: Load::default(),
         }
     }

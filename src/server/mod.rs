@@ -4,6 +4,7 @@
 //! are told, and what has not ended a few seconds later is dropped.
 
 pub mod control;
+pub mod events;
 pub mod face;
 pub mod listeners;
 pub mod look;
@@ -105,6 +106,9 @@ impl Server {
 
         let faces = [("stat", listeners.stat), ("api", listeners.api), ("metrics", listeners.metrics)];
         let control = Control::new(&options, hub, work.parts.clone(), ledger, log.clone());
+        let listener = control.looker.hub().events().listen();
+        let counts = control.looker.events().clone();
+        work.add("events", events::listen(listener, counts, log.clone(), downs.clone()));
         work.add("ticks", ticks(control.looker.clone(), downs.clone()));
         for (name, listener) in faces {
             let face = control.face(name);

@@ -26,6 +26,8 @@ pub struct View {
     pub clients: BTreeMap<Uuid, Client>,
     /// How often which limit was broken.
     pub limits: BTreeMap<&'static str, u64>,
+    /// How often what happened.
+    pub events: BTreeMap<&'static str, u64>,
     /// What the process costs; zeros where nobody asked.
     pub load: Load,
 }

@@ -249,6 +249,14 @@ fn own(page: &mut Page, view: &View) {
     for (limit, count) in &view.limits {
         page.sample("msconv_limit_exceeded_total", &[("limit", limit)], *count as f64);
     }
+    page.describe(
+        "msconv_events_total",
+        Kind::Counter,
+        "What has happened to streams and readers, by its kind.",
+    );
+    for (event, count) in &view.events {
+        page.sample("msconv_events_total", &[("event", event)], *count as f64);
+    }
     per_stream(page, view);
 }
 
