@@ -1,6 +1,8 @@
 //! The command line as clap types, and nothing else: help, completions, the man page and parsing all come from here.
 //! These types never travel below `command/`.
 
+mod ports;
+
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -463,24 +465,9 @@ pub struct ServeArgs {
     /// Where the control faces listen [default: as --listen]
     #[arg(long, value_name = "ADDRESS")]
     pub control_listen: Option<String>,
-    /// RTMP; 0 takes a free port, as with every port [default: 1935]
-    #[arg(long, value_name = "PORT")]
-    pub rtmp_port: Option<String>,
-    /// RTSP [default: 8554]
-    #[arg(long, value_name = "PORT")]
-    pub rtsp_port: Option<String>,
-    /// RTP over UDP, even; RTCP is the next one [default: 8000]
-    #[arg(long, value_name = "PORT")]
-    pub rtp_port: Option<String>,
-    /// Status page in the form of nginx-rtmp [default: 8080]
-    #[arg(long, value_name = "PORT")]
-    pub stat_port: Option<String>,
-    /// API in the form of MediaMTX [default: 9997]
-    #[arg(long, value_name = "PORT")]
-    pub api_port: Option<String>,
-    /// Metrics for Prometheus [default: 9998]
-    #[arg(long, value_name = "PORT")]
-    pub metrics_port: Option<String>,
+    /// Its ports.
+    #[command(flatten)]
+    pub ports: ports::PortArgs,
     /// RTMP applications [default: live]
     #[arg(long, value_name = "NAME,...")]
     pub applications: Option<String>,

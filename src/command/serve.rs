@@ -16,15 +16,10 @@ use std::path::Path;
 
 /// The settings that its flags set.
 pub fn settings(args: &ServeArgs) -> Vec<(&'static str, Option<String>)> {
-    vec![
+    let ports = args.ports.0.iter().map(|(service, port)| (service.row().key, port.clone()));
+    let others = [
         ("listen", args.listen.clone()),
         ("control_listen", args.control_listen.clone()),
-        ("rtmp_port", args.rtmp_port.clone()),
-        ("rtsp_port", args.rtsp_port.clone()),
-        ("rtp_port", args.rtp_port.clone()),
-        ("stat_port", args.stat_port.clone()),
-        ("api_port", args.api_port.clone()),
-        ("metrics_port", args.metrics_port.clone()),
         ("applications", args.applications.clone()),
         ("stat_path", args.stat_path.clone()),
         ("trusted", args.trusted.clone()),
@@ -34,7 +29,8 @@ pub fn settings(args: &ServeArgs) -> Vec<(&'static str, Option<String>)> {
         ("publish_password_file", args.publish_password_file.clone()),
         ("read_user", args.read_user.clone()),
         ("read_password_file", args.read_password_file.clone()),
-    ]
+    ];
+    ports.chain(others).collect()
 }
 
 /// Runs it until SIGINT, SIGTERM or SIGHUP; the exit code. A second Ctrl-C ends it at once.
@@ -72,15 +68,15 @@ pub fn run(context: &Context, args: &ServeArgs) -> Outcome<u8> {
 
 fn line(addresses: &Addresses) -> String {
     let named: Vec<String> =
-        addresses.named().iter().map(|(name, address)| format!("{name}={address}")).collect();
+        addresses.each().map(|(service, address)| format!("{}={address}", service.row().id)).collect();
     format!("ready {}", named.join(" "))
 }
 
 fn object(addresses: &Addresses) -> Value {
     let mut object = json!({ "schema": "msconv.serve/1", "pid": std::process::id() });
     if let Some(fields) = object.as_object_mut() {
-        for (name, address) in addresses.named() {
-            fields.insert(name.to_string(), address.to_string().into());
+        for (service, address) in addresses.each() {
+            fields.insert(service.row().id.to_string(), address.to_string().into());
         }
     }
     object

@@ -8,15 +8,13 @@ use super::resolved::{Resolver, Shown, blame};
 use crate::base::secret::{MASK, Secret};
 use crate::base::{Failure, Outcome, failure::io_words};
 use crate::model::network::is_loopback;
+pub use crate::model::service::Ports;
+use crate::model::service::{PerService, Service, Transport};
 use crate::model::{HttpUrl, Network, RtmpUrl, RtspUrl};
 use std::io::Read;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-/// The usual RTSP port; beside another one RTP takes free ports.
-const RTSP_PORT: u16 = 8554;
-/// The usual port of the API; beside another one the metrics take a free port.
-const API_PORT: u16 = 9997;
 /// Most applications and trusted networks.
 const MOST: usize = 64;
 /// Most readers or publishers of one address: as many as the server has connections.
@@ -45,23 +43,6 @@ pub struct Serve {
     pub publish: Login,
     /// Who may read, if not everybody who reaches it.
     pub read: Login,
-}
-
-/// Ports; 0 takes a free one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ports {
-    /// RTMP.
-    pub rtmp: u16,
-    /// RTSP.
-    pub rtsp: u16,
-    /// RTP over UDP, even; RTCP is the next.
-    pub rtp: u16,
-    /// `/stat`.
-    pub stat: u16,
-    /// `/v3`.
-    pub api: u16,
-    /// `/metrics`.
-    pub metrics: u16,
 }
 
 /// A user and a password that may stand in a file.
@@ -143,14 +124,9 @@ impl Serve {
     /// # Errors
     /// Usage, naming both settings.
     pub fn distinct(&self) -> Outcome<()> {
-        let Ports { rtmp, rtsp, stat, api, metrics, .. } = self.ports;
-        let named = [
-            ("rtmp_port", rtmp),
-            ("stat_port", stat),
-            ("api_port", api),
-            ("rtsp_port", rtsp),
-            ("metrics_port", metrics),
-        ];
+        let connected = |(service, _): &(Service, u16)| service.row().transport == Transport::Tcp;
+        let named: Vec<(&str, u16)> =
+            self.ports.each().filter(connected).map(|(service, port)| (service.row().key, port)).collect();
         for (at, (name, port)) in named.iter().enumerate().filter(|(_, (_, port))| *port != 0) {
             if let Some((other, _)) = named.iter().skip(at.saturating_add(1)).find(|(_, p)| p == port) {
                 return Err(Failure::usage(format!("{name} and {other} both name port {port}"))
@@ -218,24 +194,7 @@ impl Resolver {
             Some(address) => address,
             None => self.shown_as("control_listen", listen.to_string(), "listen", listen),
         };
-        let near = |is_local: bool, port: u16| is_local.then_some(port);
-        let rtmp = self.port("rtmp_port", "nginx_rtmp_url", near(local, reached.rtmp.port()))?;
-        let rtsp = self.port("rtsp_port", "rtsp_url", near(reached.rtsp.is_local(), reached.rtsp.port()))?;
-        let free_rtp = (rtsp != RTSP_PORT).then_some(0);
-        let rtp = self.port("rtp_port", "rtsp_port", free_rtp)?;
-        if rtp % 2 != 0 {
-            let (_, origin) = self.raw("rtp_port");
-            return Err(blame(
-                "rtp_port",
-                &origin,
-                &format!("{rtp} is odd; RTCP takes the port behind an even one"),
-            ));
-        }
-        let stat =
-            self.port("stat_port", "nginx_stat_url", near(reached.stat.is_local(), reached.stat.port()))?;
-        let api = self.port("api_port", "mediamtx_url", near(reached.api.is_local(), reached.api.port()))?;
-        let free_metrics = (api != API_PORT).then_some(0);
-        let metrics = self.port("metrics_port", "api_port", free_metrics)?;
+        let ports = self.ports(reached)?;
         let named = applications(reached.rtmp.application()).ok().filter(|_| local);
         let applications = match self.set("applications") {
             None => {
@@ -257,7 +216,7 @@ impl Resolver {
         Ok(Serve {
             listen,
             control_listen,
-            ports: Ports { rtmp, rtsp, rtp, stat, api, metrics },
+            ports,
             applications,
             stat_path,
             trusted,
@@ -278,6 +237,37 @@ impl Resolver {
             password: (!secret.is_empty()).then(|| Secret::new(secret)),
             file: self.take(file, |text| Ok(cwd.join(text)))?,
             key: password,
+        })
+    }
+
+    /// The ports, each of which follows the address by which clients reach it, or the port that it goes with.
+    fn ports(&mut self, reached: &Reached<'_>) -> Outcome<Ports> {
+        let near = |is_local: bool, port: u16| is_local.then_some(port);
+        let rtsp = near(reached.rtsp.is_local(), reached.rtsp.port());
+        let api = near(reached.api.is_local(), reached.api.port());
+        // What goes with a port that is not the usual one takes a free one.
+        let mut beside = [(Service::Rtsp, false), (Service::Api, false)];
+        PerService::try_of(|service| {
+            let goes_with =
+                |wanted| beside.iter().any(|(with, moved)| *with == wanted && *moved).then_some(0);
+            let (followed, follow) = match service {
+                Service::Rtmp => ("nginx_rtmp_url", near(reached.rtmp.is_local(), reached.rtmp.port())),
+                Service::Rtsp => ("rtsp_url", rtsp),
+                Service::Rtp => ("rtsp_port", goes_with(Service::Rtsp)),
+                Service::Stat => ("nginx_stat_url", near(reached.stat.is_local(), reached.stat.port())),
+                Service::Api => ("mediamtx_url", api),
+                Service::Metrics => ("api_port", goes_with(Service::Api)),
+            };
+            let row = service.row();
+            let port = self.port(row.key, followed, follow)?;
+            for (with, moved) in &mut beside {
+                *moved |= *with == service && port != row.port;
+            }
+            if row.transport == Transport::UdpPair && port % 2 != 0 {
+                let why = format!("{port} is odd; RTCP takes the port behind an even one");
+                return Err(blame(row.key, &self.raw(row.key).1, &why));
+            }
+            Ok(port)
         })
     }
 

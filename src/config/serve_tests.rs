@@ -14,6 +14,12 @@ fn origin(settings: &Settings, name: &str) -> Origin {
     settings.shown().iter().find(|s| s.name == name).unwrap().origin.clone()
 }
 
+/// In the order of the table.
+fn ports(numbers: [u16; 6]) -> Ports {
+    let mut numbers = numbers.into_iter();
+    PerService::try_of(|_| numbers.next().ok_or(())).unwrap()
+}
+
 #[test]
 fn the_usual_places() {
     let settings = load(&[]).unwrap();
@@ -22,7 +28,7 @@ fn the_usual_places() {
         (serve.listen.to_string(), serve.control_listen.to_string()),
         ("127.0.0.1".into(), "127.0.0.1".into())
     );
-    let usual = Ports { rtmp: 1935, rtsp: 8554, rtp: 8000, stat: 8080, api: 9997, metrics: 9998 };
+    let usual = ports([1935, 8554, 8000, 8080, 9997, 9998]);
     assert_eq!(serve.ports, usual);
     assert_eq!(
         (serve.applications.as_slice(), serve.stat_path.as_str()),
@@ -43,14 +49,14 @@ fn ports_follow_the_addresses() {
         ("rtsp_url", "rtsp://127.0.0.1:4004"),
     ])
     .unwrap();
-    let wanted = Ports { rtmp: 4001, rtsp: 4004, rtp: 0, stat: 4002, api: 4003, metrics: 0 };
+    let wanted = ports([4001, 4004, 0, 4002, 4003, 0]);
     assert_eq!(settings.serve.ports, wanted);
     assert_eq!(settings.serve.applications, ["app"]);
     assert_eq!(settings.serve.stat_path, "/s");
     assert_eq!(origin(&settings, "rtmp_port"), Origin::Follows("nginx_rtmp_url"));
     assert_eq!(origin(&settings, "metrics_port"), Origin::Follows("api_port"));
     let elsewhere = load(&[("nginx_rtmp_url", "rtmp://media.example:4001/app")]).unwrap();
-    assert_eq!(elsewhere.serve.ports.rtmp, 1935);
+    assert_eq!(elsewhere.serve.ports.of(Service::Rtmp), 1935);
     assert_eq!(elsewhere.serve.applications, ["live"]);
     let v6 = load(&[("nginx_rtmp_url", "rtmp://[::1]/live")]).unwrap();
     assert_eq!(v6.serve.listen.to_string(), "::1");
@@ -72,7 +78,7 @@ fn addresses_follow_the_ports() {
     assert_eq!(settings.mediamtx_url.to_string(), "http://localhost:4003");
     assert_eq!(settings.rtsp_url.to_string(), "rtsp://localhost:4004");
     assert_eq!(origin(&settings, "nginx_rtmp_url"), Origin::Follows("rtmp_port"));
-    assert_eq!(settings.serve.ports.rtmp, 4001);
+    assert_eq!(settings.serve.ports.of(Service::Rtmp), 4001);
     let settings = load(&[("listen", "192.0.2.7")]).unwrap();
     assert_eq!(settings.nginx_rtmp_url.to_string(), "rtmp://192.0.2.7:1935/live");
     assert_eq!(settings.rtsp_url.to_string(), "rtsp://192.0.2.7:8554");

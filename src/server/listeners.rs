@@ -1,9 +1,9 @@
 //! Every socket of the server, opened before anything is served, so that it comes up whole or not at all.
 
 use super::options::Options;
-use crate::base::Outcome;
+use crate::base::{Failure, Outcome};
+use crate::model::service::{Audience, PerService, Service, Transport};
 use crate::process::listener::cannot_listen;
-use serde::Serialize;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
@@ -16,38 +16,13 @@ const PAIRS: usize = 64;
 /// The sockets.
 #[derive(Debug)]
 pub struct Listeners {
-    /// RTMP.
-    pub rtmp: TcpListener,
-    /// RTSP.
-    pub rtsp: TcpListener,
-    /// RTP, an even port.
-    pub rtp: UdpSocket,
-    /// RTCP, the port behind it.
-    pub rtcp: UdpSocket,
-    /// `/stat`.
-    pub stat: TcpListener,
-    /// `/v3`.
-    pub api: TcpListener,
-    /// `/metrics`.
-    pub metrics: TcpListener,
+    tcp: Vec<(Service, TcpListener)>,
+    /// RTP, an even port, and RTCP, the port behind it.
+    datagrams: Option<(UdpSocket, UdpSocket)>,
 }
 
 /// Where they listen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Addresses {
-    /// RTMP.
-    pub rtmp: SocketAddr,
-    /// RTSP.
-    pub rtsp: SocketAddr,
-    /// RTP.
-    pub rtp: SocketAddr,
-    /// `/stat`.
-    pub stat: SocketAddr,
-    /// `/v3`.
-    pub api: SocketAddr,
-    /// `/metrics`.
-    pub metrics: SocketAddr,
-}
+pub type Addresses = PerService<SocketAddr>;
 
 impl Listeners {
     /// Opens them all.
@@ -55,23 +30,25 @@ impl Listeners {
     /// # Errors
     /// Server, naming the port and who has it; Usage for an address that is not ours, or a port for root only.
     pub fn open(options: &Options) -> Outcome<Listeners> {
-        let media = |port, flag: &str| {
-            let address = SocketAddr::new(options.listen, port);
-            stream(address).map_err(|e| cannot_listen("the server", address, false, flag, &e))
-        };
-        let control = |port, flag: &str| {
-            let address = SocketAddr::new(options.control_listen, port);
-            stream(address).map_err(|e| cannot_listen("the server", address, false, flag, &e))
-        };
-        let ports = &options.ports;
-        let rtmp = media(ports.rtmp, "--rtmp-port")?;
-        let rtsp = media(ports.rtsp, "--rtsp-port")?;
-        let (rtp, rtcp) = pair(SocketAddr::new(options.listen, ports.rtp))
-            .map_err(|(address, e)| cannot_listen("the server", address, true, "--rtp-port", &e))?;
-        let stat = control(ports.stat, "--stat-port")?;
-        let api = control(ports.api, "--api-port")?;
-        let metrics = control(ports.metrics, "--metrics-port")?;
-        Ok(Listeners { rtmp, rtsp, rtp, rtcp, stat, api, metrics })
+        let mut tcp = Vec::new();
+        let mut datagrams = None;
+        for (service, port) in options.ports.each() {
+            let row = service.row();
+            let ip = match row.audience {
+                Audience::Viewers => options.listen,
+                Audience::Operators => options.control_listen,
+            };
+            let refused =
+                |(address, e), udp| cannot_listen("the server", address, udp, &format!("--{}", row.flag), &e);
+            let address = SocketAddr::new(ip, port);
+            match row.transport {
+                Transport::Tcp => {
+                    tcp.push((service, stream(address).map_err(|e| refused((address, e), false))?))
+                }
+                Transport::UdpPair => datagrams = Some(pair(address).map_err(|e| refused(e, true))?),
+            }
+        }
+        Ok(Listeners { tcp, datagrams })
     }
 
     /// Where they listen.
@@ -79,29 +56,35 @@ impl Listeners {
     /// # Errors
     /// What the system says.
     pub fn addresses(&self) -> io::Result<Addresses> {
-        Ok(Addresses {
-            rtmp: self.rtmp.local_addr()?,
-            rtsp: self.rtsp.local_addr()?,
-            rtp: self.rtp.local_addr()?,
-            stat: self.stat.local_addr()?,
-            api: self.api.local_addr()?,
-            metrics: self.metrics.local_addr()?,
+        PerService::try_of(|service| match self.tcp.iter().find(|(of, _)| *of == service) {
+            Some((_, listener)) => listener.local_addr(),
+            None => match &self.datagrams {
+                Some((rtp, _)) => rtp.local_addr(),
+                None => Err(io::ErrorKind::NotFound.into()),
+            },
         })
+    }
+
+    /// The listener of a service of connections.
+    ///
+    /// # Errors
+    /// Internal, if it has been taken.
+    pub fn take(&mut self, service: Service) -> Outcome<TcpListener> {
+        let at = self.tcp.iter().position(|(of, _)| *of == service).ok_or_else(taken)?;
+        Ok(self.tcp.swap_remove(at).1)
+    }
+
+    /// RTP and RTCP.
+    ///
+    /// # Errors
+    /// Internal, if they have been taken.
+    pub fn take_datagrams(&mut self) -> Outcome<(UdpSocket, UdpSocket)> {
+        self.datagrams.take().ok_or_else(taken)
     }
 }
 
-impl Addresses {
-    /// Names and addresses, in the order in which they are printed.
-    pub fn named(&self) -> [(&'static str, SocketAddr); 6] {
-        [
-            ("rtmp", self.rtmp),
-            ("rtsp", self.rtsp),
-            ("rtp", self.rtp),
-            ("stat", self.stat),
-            ("api", self.api),
-            ("metrics", self.metrics),
-        ]
-    }
+fn taken() -> Failure {
+    Failure::internal("a listener is wanted twice")
 }
 
 /// A TCP listener.

@@ -15,6 +15,7 @@ pub mod view;
 use crate::base::clock::Now;
 use crate::base::{Failure, Outcome, failure::io_words};
 use crate::hub::{self, Hub, Registry};
+use crate::model::service::{Audience, Service};
 use crate::process::load::open_files_allowed;
 use crate::protocol::access::Ledger;
 use crate::protocol::admission::{self, Door};
@@ -68,7 +69,7 @@ impl Server {
     /// # Errors
     /// Internal, if a part of it ends by itself: half a server is worse than none.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Outcome<()> {
-        let Server { options, listeners, log, .. } = self;
+        let Server { options, mut listeners, log, .. } = self;
         let (down, downs) = watch::channel(false);
         let mut work = Work { tasks: JoinSet::new(), parts: Arc::default() };
         let hub = Hub::new(Registry::default(), hub::Limits::default());
@@ -87,9 +88,13 @@ impl Server {
             ..Default::default()
         };
         let rtmp = rtmp::server::Shared::new(hub.clone(), rules, door.clone(), ledger.clone(), log.clone());
-        work.add("rtmp", rtmp::server::serve(listening(listeners.rtmp)?, Arc::new(rtmp), downs.clone()));
+        work.add(
+            "rtmp",
+            rtmp::server::serve(listening(&mut listeners, Service::Rtmp)?, Arc::new(rtmp), downs.clone()),
+        );
 
-        let udp = rtsp::udp::Udp::new(listeners.rtp, listeners.rtcp, hub.registry().clone())
+        let (rtp, rtcp) = listeners.take_datagrams()?;
+        let udp = rtsp::udp::Udp::new(rtp, rtcp, hub.registry().clone())
             .map_err(|e| Failure::internal("cannot serve RTP").why(io_words(&e)))?;
         let (udp, access) = (Arc::new(udp), options.access.clone());
         let rtsp = rtsp::server::Shared::new(
@@ -101,18 +106,21 @@ impl Server {
             Some(udp.clone()),
             log.clone(),
         );
-        work.add("rtsp", rtsp::server::serve(listening(listeners.rtsp)?, Arc::new(rtsp), downs.clone()));
+        work.add(
+            "rtsp",
+            rtsp::server::serve(listening(&mut listeners, Service::Rtsp)?, Arc::new(rtsp), downs.clone()),
+        );
         work.add("rtp", udp.serve(downs.clone()));
 
-        let faces = [("stat", listeners.stat), ("api", listeners.api), ("metrics", listeners.metrics)];
         let control = Control::new(&options, hub, work.parts.clone(), ledger, log.clone());
         let listener = control.looker.hub().events().listen();
         let counts = control.looker.events().clone();
         work.add("events", events::listen(listener, counts, log.clone(), downs.clone()));
         work.add("ticks", ticks(control.looker.clone(), downs.clone()));
-        for (name, listener) in faces {
-            let face = control.face(name);
-            work.add(name, http::serve(listening(listener)?, face, downs.clone()));
+        for service in Service::ALL.into_iter().filter(|s| s.row().audience == Audience::Operators) {
+            let name = service.row().id;
+            let listener = listening(&mut listeners, service)?;
+            work.add(name, http::serve(listener, control.face(name), downs.clone()));
         }
 
         let failure = tokio::select! {
@@ -163,8 +171,8 @@ impl Work {
     }
 }
 
-fn listening(listener: std::net::TcpListener) -> Outcome<TcpListener> {
-    TcpListener::from_std(listener)
+fn listening(listeners: &mut Listeners, service: Service) -> Outcome<TcpListener> {
+    TcpListener::from_std(listeners.take(service)?)
         .map_err(|e| Failure::internal("cannot serve a listener").why(io_words(&e)))
 }
 

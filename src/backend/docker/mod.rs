@@ -17,6 +17,7 @@ use super::start::{Listen, Patience};
 use super::{Down, Server, Up};
 use crate::base::{Failure, Kind, Outcome, clock};
 use crate::config::{Environment, Settings};
+use crate::model::service::Service;
 use crate::status::fetch::{Client as Http, Limits as HttpLimits};
 use crate::status::rtsp_describe::{self, Verdict};
 use crate::status::{self, hello, mediamtx};
@@ -186,11 +187,11 @@ fn free_ports(settings: &Settings, before: &[Container]) -> Outcome<()> {
     let control =
         if settings.is_set("control_listen") { told.control_listen } else { Ipv4Addr::LOCALHOST.into() };
     let ports = [
-        ("nginx-rtmp", told.listen, told.ports.rtmp, "rtmp-port"),
-        ("nginx-rtmp", control, told.ports.stat, "stat-port"),
-        ("mediamtx", told.listen, told.ports.rtsp, "rtsp-port"),
-        ("mediamtx", control, told.ports.api, "api-port"),
-        ("mediamtx", control, told.ports.metrics, "metrics-port"),
+        ("nginx-rtmp", told.listen, told.ports.of(Service::Rtmp), "rtmp-port"),
+        ("nginx-rtmp", control, told.ports.of(Service::Stat), "stat-port"),
+        ("mediamtx", told.listen, told.ports.of(Service::Rtsp), "rtsp-port"),
+        ("mediamtx", control, told.ports.of(Service::Api), "api-port"),
+        ("mediamtx", control, told.ports.of(Service::Metrics), "metrics-port"),
     ];
     for (service, ip, port, flag) in ports {
         // An address of another machine's network is Docker's to judge.

@@ -4,6 +4,7 @@ use crate::backend::embedded;
 use crate::base::{Failure, Outcome};
 use crate::config::Settings;
 use crate::model::network::is_loopback;
+use crate::model::service::Service;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// The user whom the servers run as where msconv itself is root: nothing of the stack shall be root for long.
@@ -38,11 +39,11 @@ pub fn variables(settings: &Settings, owner: Owner) -> Outcome<Vec<(String, Stri
         add("MSCONV_CONTROL_LISTEN", bracketed(address));
     }
     for (setting, port, usual) in [
-        ("rtmp_port", told.ports.rtmp, 1935),
-        ("stat_port", told.ports.stat, 8080),
-        ("rtsp_port", told.ports.rtsp, 8554),
-        ("api_port", told.ports.api, 9997),
-        ("metrics_port", told.ports.metrics, 9998),
+        ("rtmp_port", told.ports.of(Service::Rtmp), 1935),
+        ("stat_port", told.ports.of(Service::Stat), 8080),
+        ("rtsp_port", told.ports.of(Service::Rtsp), 8554),
+        ("api_port", told.ports.of(Service::Api), 9997),
+        ("metrics_port", told.ports.of(Service::Metrics), 9998),
     ] {
         if settings.is_set(setting) || port != usual {
             add(&crate::config::layers::variable(setting), port.to_string());

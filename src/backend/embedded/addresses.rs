@@ -2,6 +2,7 @@
 
 use crate::base::{Failure, Outcome};
 use crate::config::Settings;
+use crate::model::service::Service;
 use std::net::IpAddr;
 
 /// Fails where `up` would start a server that its own clients cannot find.
@@ -21,10 +22,24 @@ pub fn check(settings: &Settings) -> Outcome<()> {
         ("rtsp_url", "rtsp_port", "rtsp", "rtsp://localhost:8554"),
     ];
     let reached = [
-        (rtmp.host(), rtmp.is_local(), rtmp.scheme(), rtmp.port(), told.ports.rtmp, told.listen),
-        (stat.host(), stat.is_local(), stat.scheme(), stat.port(), told.ports.stat, told.control_listen),
-        (api.host(), api.is_local(), api.scheme(), api.port(), told.ports.api, told.control_listen),
-        (rtsp.host(), rtsp.is_local(), rtsp.scheme(), rtsp.port(), told.ports.rtsp, told.listen),
+        (rtmp.host(), rtmp.is_local(), rtmp.scheme(), rtmp.port(), told.ports.of(Service::Rtmp), told.listen),
+        (
+            stat.host(),
+            stat.is_local(),
+            stat.scheme(),
+            stat.port(),
+            told.ports.of(Service::Stat),
+            told.control_listen,
+        ),
+        (
+            api.host(),
+            api.is_local(),
+            api.scheme(),
+            api.port(),
+            told.ports.of(Service::Api),
+            told.control_listen,
+        ),
+        (rtsp.host(), rtsp.is_local(), rtsp.scheme(), rtsp.port(), told.ports.of(Service::Rtsp), told.listen),
     ];
     for ((url, key, wanted, usual), (host, local, scheme, port, listens, at)) in
         faces.into_iter().zip(reached)
@@ -89,10 +104,10 @@ pub fn are(settings: &Settings, recorded: &[String]) -> bool {
         address.rsplit_once(':')?.1.parse::<u16>().ok()
     };
     let wanted = [
-        ("rtmp", told.ports.rtmp),
-        ("rtsp", told.ports.rtsp),
-        ("stat", told.ports.stat),
-        ("api", told.ports.api),
+        ("rtmp", told.ports.of(Service::Rtmp)),
+        ("rtsp", told.ports.of(Service::Rtsp)),
+        ("stat", told.ports.of(Service::Stat)),
+        ("api", told.ports.of(Service::Api)),
     ];
     wanted.iter().all(|(name, wanted)| port(name).is_none_or(|port| port == *wanted))
 }

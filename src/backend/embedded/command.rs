@@ -11,7 +11,6 @@ use std::path::Path;
 /// Internal, if our own program cannot be found.
 pub fn line(settings: &Settings, environment: &Environment, log: &Path) -> Outcome<CommandLine> {
     let told = &settings.serve;
-    let ports = &told.ports;
     let mut line = CommandLine::new(&environment.own_program()?);
     line.arg("serve").arg("--json").arg("--no-input").arg("--color").arg("never");
     line.arg("--log-file").arg(log);
@@ -24,12 +23,6 @@ pub fn line(settings: &Settings, environment: &Environment, log: &Path) -> Outco
         ("--log-level", settings.log_level.word().to_string()),
         ("--listen", told.listen.to_string()),
         ("--control-listen", told.control_listen.to_string()),
-        ("--rtmp-port", ports.rtmp.to_string()),
-        ("--rtsp-port", ports.rtsp.to_string()),
-        ("--rtp-port", ports.rtp.to_string()),
-        ("--stat-port", ports.stat.to_string()),
-        ("--api-port", ports.api.to_string()),
-        ("--metrics-port", ports.metrics.to_string()),
         ("--applications", told.applications.join(",")),
         ("--stat-path", told.stat_path.clone()),
         ("--readers-per-address", told.readers_per_address.to_string()),
@@ -38,6 +31,9 @@ pub fn line(settings: &Settings, environment: &Environment, log: &Path) -> Outco
         ("--read-user", told.read.user.clone()),
     ] {
         line.arg(flag).arg(value);
+    }
+    for (service, port) in told.ports.each() {
+        line.arg(format!("--{}", service.row().flag)).arg(port.to_string());
     }
     if !told.trusted.is_empty() {
         let networks: Vec<String> = told.trusted.iter().map(ToString::to_string).collect();

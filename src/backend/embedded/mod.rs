@@ -11,6 +11,7 @@ use super::start::{Listen, Patience, Start};
 use super::{Down, Server, Up};
 use crate::base::{Failure, Kind, Outcome, clock};
 use crate::config::{Environment, Paths, Settings};
+use crate::model::service::Service;
 use crate::process::child_log;
 use crate::status::fetch::{Client, Limits};
 use crate::status::rtsp_describe::{self, Verdict};
@@ -132,11 +133,16 @@ fn ports(settings: &Settings) -> Vec<Listen> {
     let told = &settings.serve;
     let also = |host: &str| super::native::also_v6(host);
     [
-        (told.listen, told.ports.rtmp, also(settings.nginx_rtmp_url.host()), "rtmp-port"),
-        (told.listen, told.ports.rtsp, also(settings.rtsp_url.host()), "rtsp-port"),
-        (told.control_listen, told.ports.stat, also(settings.nginx_stat_url.host()), "stat-port"),
-        (told.control_listen, told.ports.api, also(settings.mediamtx_url.host()), "api-port"),
-        (told.control_listen, told.ports.metrics, None, "metrics-port"),
+        (told.listen, told.ports.of(Service::Rtmp), also(settings.nginx_rtmp_url.host()), "rtmp-port"),
+        (told.listen, told.ports.of(Service::Rtsp), also(settings.rtsp_url.host()), "rtsp-port"),
+        (
+            told.control_listen,
+            told.ports.of(Service::Stat),
+            also(settings.nginx_stat_url.host()),
+            "stat-port",
+        ),
+        (told.control_listen, told.ports.of(Service::Api), also(settings.mediamtx_url.host()), "api-port"),
+        (told.control_listen, told.ports.of(Service::Metrics), None, "metrics-port"),
     ]
     .into_iter()
     .filter(|(_, port, _, _)| *port != 0)
@@ -207,7 +213,7 @@ async fn ask(settings: &Settings, client: &Client, ready: Option<&Ready>) -> Res
     }
     paths.map_err(|e| format!("{}: {e}", settings.mediamtx_url))?;
     if let Some(ready) = ready {
-        let url = metrics_url(settings, &ready.metrics);
+        let url = metrics_url(settings, ready.address(Service::Metrics));
         let url = url.parse().map_err(|_| format!("{url} is no address"))?;
         client.get(&url, "").await.map_err(|e| format!("{url}: {e}"))?;
     }

@@ -3,7 +3,9 @@
 
 use crate::base::atomic_file;
 use crate::base::{Failure, Kind};
+use crate::model::service::Service;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Most that is read, in bytes.
@@ -14,34 +16,20 @@ const MOST: u64 = 256 * 1024;
 pub struct Ready {
     /// Its process.
     pub pid: i32,
-    /// RTMP.
-    pub rtmp: String,
-    /// RTSP.
-    pub rtsp: String,
-    /// RTP.
-    pub rtp: String,
-    /// `/stat`.
-    pub stat: String,
-    /// `/v3`.
-    pub api: String,
-    /// `/metrics`.
-    pub metrics: String,
+    #[serde(flatten)]
+    fields: BTreeMap<String, serde_json::Value>,
 }
 
 impl Ready {
+    /// Where a service listens; empty if it does not.
+    pub fn address(&self, service: Service) -> &str {
+        self.fields.get(service.row().id).and_then(serde_json::Value::as_str).unwrap_or_default()
+    }
+
     /// The addresses for the record, each with its name.
     pub fn addresses(&self) -> Vec<String> {
-        [
-            ("rtmp", &self.rtmp),
-            ("rtsp", &self.rtsp),
-            ("rtp", &self.rtp),
-            ("stat", &self.stat),
-            ("api", &self.api),
-            ("metrics", &self.metrics),
-        ]
-        .iter()
-        .map(|(name, address)| format!("{name}={address}"))
-        .collect()
+        let named = |service: &Service| format!("{}={}", service.row().id, self.address(*service));
+        Service::ALL.iter().map(named).collect()
     }
 }
 
@@ -102,7 +90,7 @@ mod tests {
              \"stat\":\"d\",\"api\":\"e\",\"metrics\":\"f\",\"more\":1}\n",
         );
         let ready = ready(&path).unwrap();
-        assert_eq!((ready.pid, ready.rtmp.as_str()), (7, "127.0.0.1:1"));
+        assert_eq!((ready.pid, ready.address(Service::Rtmp)), (7, "127.0.0.1:1"));
         assert_eq!(ready.addresses().first().map(String::as_str), Some("rtmp=127.0.0.1:1"));
         assert!(failure(&path).is_none());
     }
