@@ -158,16 +158,17 @@ impl<'a> Owners<'a> {
         }
         let draft = drafts.entry(place).or_default();
         draft.own = Some(own);
-        if !running(own) {
-            draft.add_missing(view, own, endpoint, |_| own_end(own));
-        } else if unasked {
-            draft.add_missing(view, own, endpoint, |output| output.state);
-        } else {
-            // The server answered and does not list it, whatever the record says.
-            draft.add_missing(view, own, endpoint, |output| {
-                if output.state.on_air() { State::Stalled } else { output.state }
-            });
-        }
+        draft.add_missing(view, own, endpoint, |output| {
+            let other = elsewhere.is_none().then(|| self.of_name(application, &output.name)).flatten();
+            match other {
+                _ if !running(own) => Some(own_end(own)),
+                // Another stream of ours has the name.
+                Some(other) if !std::ptr::eq(other, own) => None,
+                // The server answered and does not list it, whatever the record says.
+                _ if !unasked && output.state.on_air() => Some(State::Stalled),
+                _ => Some(output.state),
+            }
+        });
     }
 }
 
@@ -230,7 +231,7 @@ impl<'a> Draft<'a> {
         view: &View<'_>,
         own: &Ours,
         endpoint: Option<&RtmpUrl>,
-        state: impl Fn(&OutputRecord) -> State,
+        state: impl Fn(&OutputRecord) -> Option<State>,
     ) {
         let base = endpoint.unwrap_or(view.rtmp);
         let rtsp = if same_server(base, view.rtmp) { view.rtsp.clone() } else { base.rtsp_beside(8554) };
@@ -239,11 +240,12 @@ impl<'a> Draft<'a> {
             if self.renditions.contains_key(&key(true)) {
                 continue;
             }
+            let Some(state) = state(output) else { continue };
             self.renditions.entry(key(false)).or_insert_with(|| {
                 let rendition = RenditionInfo {
                     label: printable(&output.label),
                     name: printable(&output.name),
-                    state: state(output),
+                    state,
                     video: None,
                     audio: None,
                     bitrate_bps: output.bitrate_bps.filter(|_| running(own)),
