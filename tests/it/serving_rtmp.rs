@@ -3,6 +3,7 @@
 
 pub mod house;
 mod programs;
+mod toy_protocol;
 
 use crate::stage::stream;
 use crate::stage::wait_for;
