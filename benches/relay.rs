@@ -12,6 +12,8 @@ mod rtmp_peer;
 mod rtsp_peer;
 #[path = "relay/servers.rs"]
 mod servers;
+#[path = "relay/supervised.rs"]
+mod supervised;
 
 use servers::{Clip, Servers, cpu, rss_kb};
 use std::io::{Read, Write};
@@ -62,6 +64,9 @@ fn main() {
     drop(_publishers);
     if only.is_empty() || only == "crowd" {
         crowd(&servers, folder.path());
+    }
+    if only.is_empty() || only == "supervised" {
+        supervised::supervised(&servers, seconds);
     }
 }
 

@@ -68,6 +68,9 @@ pub struct Servers {
     pub rtmp: u16,
     /// The embedded server's RTSP port.
     pub rtsp: u16,
+    /// Its status page and its API.
+    pub stat: u16,
+    pub api: u16,
     /// The embedded server's process.
     pub msconv: i32,
 }
@@ -131,6 +134,8 @@ impl Servers {
             nginx_worker,
             rtmp: port("rtmp="),
             rtsp: port("rtsp="),
+            stat: port("stat="),
+            api: port("api="),
             msconv: i32::try_from(msconv.id()).unwrap(),
             _nginx: Ends(nginx),
             _msconv: Ends(msconv),
