@@ -1,9 +1,10 @@
 //! The embedded server: listeners, the hub, the protocols and the control faces, put together.
 //!
-//! It runs on one thread. Whoever starts it gives a future that tells it to end; then listeners close first, readers
+//! Frames move on one thread, everything else on another. Whoever starts it gives a future that tells it to end; then listeners close first, readers
 //! are told, and what has not ended a few seconds later is dropped.
 
 pub mod control;
+pub mod control_thread;
 pub mod events;
 pub mod face;
 pub mod listeners;
@@ -22,6 +23,7 @@ use crate::protocol::admission::{self, Door};
 use crate::protocol::{rtmp, rtsp};
 use crate::telemetry::Log;
 use control::{Control, Parts};
+use control_thread::ControlThread;
 use face::http;
 use listeners::{Addresses, Listeners};
 use look::Looker;
@@ -115,12 +117,16 @@ impl Server {
         let control = Control::new(&options, hub, work.parts.clone(), ledger, log.clone());
         let listener = control.looker.hub().events().listen();
         let counts = control.looker.events().clone();
-        work.add("events", events::listen(listener, counts, log.clone(), downs.clone()));
-        work.add("ticks", ticks(control.looker.clone(), downs.clone()));
+        let beside = ControlThread::start()?;
+        work.add("events", beside.run(events::listen(listener, counts, log.clone(), downs.clone())));
+        work.add("ticks", beside.run(ticks(control.looker.clone(), downs.clone())));
         for service in Service::ALL.into_iter().filter(|s| s.row().audience == Audience::Operators) {
             let name = service.row().id;
-            let listener = listening(&mut listeners, service)?;
-            work.add(name, http::serve(listener, control.face(name), downs.clone()));
+            let listener = {
+                let _theirs = beside.enter();
+                listening(&mut listeners, service)?
+            };
+            work.add(name, beside.run(http::serve(listener, control.face(name), downs.clone())));
         }
 
         let failure = tokio::select! {

@@ -439,3 +439,32 @@ fn a_reader_waits_for_the_tracks_and_may_pause() {
     publisher.picture(120, 3, false, 10);
     assert_eq!((reader.number().0, reader.number().0), (2, 3), "it goes on with the last keyframe");
 }
+
+#[test]
+fn a_stall_of_the_control_thread_costs_no_frame() {
+    let house = House::new();
+    let beside = msconv::server::control_thread::ControlThread::start().unwrap();
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let (stalls, stalled) = std::sync::mpsc::channel();
+    // As a page that takes its time would, or a disk.
+    let stall = beside.run(async move {
+        stalls.send(()).unwrap();
+        let _ = held.recv_timeout(SOON);
+    });
+    stalled.recv_timeout(SOON).unwrap();
+    let mut publisher = house.publisher("cam");
+    publisher.headers(0);
+    publisher.picture(0, 1, true, 10);
+    let mut reader = house.reader("cam");
+    for number in 2..=100 {
+        publisher.picture(number * 40, number, number % 25 == 0, 10);
+    }
+    let mut next = 1;
+    while next <= 100 {
+        assert_eq!(reader.number().0, next);
+        next += 1;
+    }
+    drop(release);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(stall);
+}
