@@ -8,6 +8,7 @@ pub mod base;
 pub mod model;
 
 // Floor 2: neighbours that do not know each other.
+pub mod auth;
 pub mod config;
 pub mod ffmpeg;
 pub mod media;

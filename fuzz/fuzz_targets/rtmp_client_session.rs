@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use msconv::protocol::access::Credentials;
+use msconv::auth::Credentials;
 use msconv::protocol::rtmp::session::client::{Aim, ClientSession, Target};
 use msconv::protocol::rtmp::session::server::{Event, Peer, Rules, ServerSession};
 use msconv::protocol::rtmp::wire::handshake::SCHEMES;

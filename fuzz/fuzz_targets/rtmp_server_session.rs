@@ -3,20 +3,19 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use msconv::protocol::access::{Access, Credentials};
+use msconv::auth::{Access, Action, Credentials, Demand, Denied, Grant};
 use msconv::protocol::rtmp::ingest::{Ingest, Step};
 use msconv::protocol::rtmp::session::client::{Aim, ClientSession, Target};
-use msconv::protocol::rtmp::session::name;
-use msconv::protocol::rtmp::session::server::{Event, Peer, Rules, ServerSession};
+use msconv::protocol::rtmp::session::{SessionError, name};
+use msconv::protocol::rtmp::session::server::{Demands, Event, Peer, Rules, ServerSession};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Takes a session as far as the bits of `how` say: nowhere, past the handshake, past `connect`, into a stream.
-fn prepared(how: u8) -> ServerSession {
-    let read = Some(Credentials::new("eve", "pw"));
-    let access = if how & 0x80 == 0 { Access::default() } else { Access { read, ..Access::default() } };
-    let rules = Rules { access, ..Rules::default() };
+fn prepared(how: u8, access: &Access) -> ServerSession {
+    let read = if access.read.is_some() { Demand::Login } else { Demand::Nothing };
+    let rules = Rules { demands: Demands { publish: Demand::Nothing, read }, ..Rules::default() };
     let peer = Peer {
         address: "192.0.2.1".parse().expect("an address"),
         shut_out: false,
@@ -37,7 +36,7 @@ fn prepared(how: u8) -> ServerSession {
     let mut client = ClientSession::new(target, aim, [2; 32]);
     for _ in 0..(how >> 1) & 7 {
         let _ = server.receive(&client.output(), Duration::ZERO);
-        grant(&mut server, &mut Ingest::default(), &mut HashMap::new(), Duration::ZERO);
+        let _ = grant(&mut server, access, &mut Ingest::default(), &mut HashMap::new(), Duration::ZERO);
         let _ = client.receive(&server.output());
     }
     server
@@ -45,13 +44,26 @@ fn prepared(how: u8) -> ServerSession {
 
 fn grant(
     server: &mut ServerSession,
+    access: &Access,
     ingest: &mut Ingest,
     last: &mut HashMap<msconv::media::TrackKind, i64>,
     now: Duration,
-) {
+) -> Result<(), SessionError> {
     let mut steps = Vec::new();
     while let Some(event) = server.event() {
         match event {
+            Event::Authorize(request) => {
+                assert!(server.event().is_none(), "nothing goes on before the answer");
+                let name = request.name.reveal();
+                let answer = match (request.action, name.len() % 7) {
+                    // A key that stands for another name, a name that breaks the rule, and nobody who answers.
+                    (_, 4) => Ok(Grant { name: "public".into(), user: "somebody".into() }),
+                    (Action::Publish, 5) => Ok(Grant { name: "..".into(), user: String::new() }),
+                    (_, 6) => Err(Denied::Late),
+                    _ => access.check(&request),
+                };
+                server.authorized(answer, now)?;
+            }
             Event::Publish(wish) => {
                 assert!(name::check(&wish.name).is_ok());
                 if wish.name.len() % 7 == 3 { server.refuse_publish(&wish, "no") } else { server.published(&wish, now) }
@@ -85,18 +97,21 @@ fn grant(
             }
         }
     }
+    Ok(())
 }
 
 fuzz_target!(|input: (u8, Vec<(u8, Vec<u8>)>)| {
     let (how, parts) = input;
-    let mut server = prepared(how);
+    let read = Some(Credentials::new("eve", "pw"));
+    let access = if how & 0x80 == 0 { Access::default() } else { Access { read, ..Access::default() } };
+    let mut server = prepared(how, &access);
     let mut ingest = Ingest::default();
     let mut last = HashMap::new();
     let mut now = Duration::ZERO;
     for (pause, bytes) in parts {
         now += Duration::from_millis(u64::from(pause) * 10);
         let outcome = server.tick(now).and_then(|()| server.receive(&bytes, now));
-        grant(&mut server, &mut ingest, &mut last, now);
+        let outcome = outcome.and(grant(&mut server, &access, &mut ingest, &mut last, now));
         if outcome.is_err() {
             return;
         }

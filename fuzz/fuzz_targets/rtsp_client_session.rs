@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use msconv::media::codec::aac;
 use msconv::media::{AudioTrack, Tracks};
-use msconv::protocol::access::Credentials;
+use msconv::auth::Credentials;
 use msconv::protocol::rtsp::session::client::{Caller, Event, Way, Wish};
 
 fuzz_target!(|input: (u8, bool, bool, bool, &[u8])| {

@@ -39,7 +39,7 @@ fuzz_target!(|input: (u8, bool, &[u8], &[u8])| {
                         (200..=220, _) => Answer::Refused(Status::UNAUTHORIZED, "no".into()),
                         (221..=240, _) => Answer::Refused(Status::NOT_FOUND, "no".into()),
                         (241.., _) => Answer::Dismissed(Status::FORBIDDEN, "no".into()),
-                        (_, Ask::Read(..)) => Answer::Tracks(tracks(which)),
+                        (_, Ask::Read(..)) => Answer::Tracks(tracks(which), "public".into()),
                         (_, Ask::Play(..)) => Answer::Playing(vec![(TrackKind::Audio, 1, 2)]),
                         _ => Answer::Done,
                     });

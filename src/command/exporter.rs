@@ -2,6 +2,7 @@
 
 use super::Context;
 use super::ends::{self, Ends};
+use crate::auth::Demand;
 use crate::base::{Failure, Outcome, clock, failure::io_words};
 use crate::cli::ExporterArgs;
 use crate::hub::Registry;
@@ -83,7 +84,7 @@ fn face(context: &Context, log: Log) -> Face {
     let exporter = Arc::new(Exporter::new(context.settings.clone(), context.environment.clone()));
     let trusted = context.settings.serve.trusted.clone();
     let open = trusted.is_empty();
-    let rules = Rules { trusted, credentials: None };
+    let rules = Rules { trusted, demand: Demand::Nothing };
     let registry = Registry::default();
     let limits = registry.clone();
     let answer = move |asked: &Asked<'_>| -> Answering {
@@ -130,7 +131,7 @@ fn refusal(rules: &Rules, open: bool, asked: &Asked<'_>) -> Option<&'static str>
         Verdict::Yes => None,
         Verdict::No(_) if open && !is_loopback(sender.remote) && sender.origin.is_none() => None,
         Verdict::No(why) => Some(why),
-        Verdict::Ask | Verdict::Wrong => Some("not allowed"),
+        Verdict::Ask | Verdict::Shown(_) => Some("not allowed"),
     }
 }
 

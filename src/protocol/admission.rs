@@ -1,7 +1,7 @@
 //! How many connections there may be: in all, from one address, and from one address without having published or played.
 //! RTMP and RTSP share one door. When it is full, the oldest connection that has done nothing yet makes room.
 
-use super::access::neighbourhood;
+use crate::auth::neighbourhood;
 use crate::hub::{Client, Role};
 use crate::model::Network;
 use std::collections::{BTreeMap, HashMap};

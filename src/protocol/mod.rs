@@ -10,7 +10,6 @@ pub const RTSP_CONNECTION: Kind = Kind { name: "rtsp", connection: true };
 /// An RTSP session.
 pub const RTSP_SESSION: Kind = Kind { name: "rtsp session", connection: false };
 pub mod accepting;
-pub mod access;
 pub mod admission;
 pub mod connection_sink;
 pub mod parting;

@@ -1,18 +1,20 @@
 //! The control faces at work: who may ask, and what is answered.
 
 use super::face::answer::{Answer, Question};
-use super::face::http::{Asked, Face, Limits, Told};
+use super::face::http::{Answering, Asked, Face, Limits, Told};
 use super::face::own;
 use super::face::permission::{Rules, Sender, Verdict};
 use super::look::Looker;
 use super::options::Options;
 use super::view::About;
+use crate::auth::{self, Action, Authorizer, Denied, Ledger, PATIENCE, Protocol, Shown, pause};
 use crate::base::clock::Now;
+use crate::base::secret::Secret;
 use crate::hub::Hub;
-use crate::protocol::access::{Ledger, pause};
 use crate::telemetry::Log;
 use hyper::header::{AUTHORIZATION, HOST, HeaderName, ORIGIN};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -50,6 +52,7 @@ pub struct Control {
     /// What is shown.
     pub looker: Arc<Looker>,
     rules: Arc<Rules>,
+    authorizer: Arc<dyn Authorizer>,
     stat_path: Arc<str>,
     parts: Arc<Parts>,
     ledger: Arc<Mutex<Ledger>>,
@@ -61,6 +64,7 @@ impl Control {
     /// Faces of a server that begins now.
     pub fn new(
         options: &Options,
+        authorizer: Arc<dyn Authorizer>,
         hub: Hub,
         parts: Arc<Parts>,
         ledger: Arc<Mutex<Ledger>>,
@@ -73,10 +77,11 @@ impl Control {
             built: built(),
             applications: options.applications.clone(),
         };
-        let rules = Rules { trusted: options.trusted.clone(), credentials: options.access.publish.clone() };
+        let rules = Rules { trusted: options.trusted.clone(), demand: authorizer.demand(Action::Control) };
         Control {
             looker: Arc::new(Looker::new(hub, about, begun)),
             rules: Arc::new(rules),
+            authorizer,
             stat_path: options.stat_path.as_str().into(),
             parts,
             ledger,
@@ -94,36 +99,57 @@ impl Control {
             limits: Limits::default(),
             registry: self.looker.registry().clone(),
             log: self.log.clone(),
-            answer: Box::new(move |asked| control.answer(name, asked).into()),
+            answer: Box::new(move |asked| control.answer(name, asked)),
         })
     }
 
-    fn answer(&self, face: &str, asked: &Asked<'_>) -> Told {
+    fn answer(&self, face: &'static str, asked: &Asked<'_>) -> Answering {
         let question = Question::new(asked.method, asked.target);
         if question.reads() && question.path == "/health" {
-            return self.parts.answer().into();
+            return Told::from(self.parts.answer()).into();
         }
-        if let Some(refusal) = self.refusal(face, asked) {
-            return refusal;
+        let remote = asked.remote;
+        let field = |name: HeaderName| asked.headers.get(name).and_then(|value| value.to_str().ok());
+        let verdict = self.rules.check(&Sender {
+            remote: remote.ip(),
+            host: field(HOST),
+            origin: field(ORIGIN),
+            authorization: field(AUTHORIZATION),
+        });
+        match verdict {
+            Verdict::Yes => self.serve(face, &question, asked.body, remote).into(),
+            Verdict::Ask => self.refuse(face, remote, &Denied::NeedsCredentials(Action::Control)).into(),
+            Verdict::No(why) => self.refuse(face, remote, &Denied::Because(why.into())).into(),
+            Verdict::Shown(shown) => {
+                let (control, body) = (self.clone(), asked.body.to_vec());
+                Box::pin(async move {
+                    let request = control_by(shown, remote);
+                    match auth::ask(&*control.authorizer, request, PATIENCE).await {
+                        Ok(_) => control.serve(face, &question, &body, remote),
+                        Err(denied) => control.refuse(face, remote, &denied),
+                    }
+                })
+            }
         }
+    }
+
+    /// Answers somebody who may ask.
+    fn serve(&self, face: &str, question: &Question, body: &[u8], remote: SocketAddr) -> Told {
         let now = Now::read();
         if face == "api" && question.path.starts_with(own::PREFIX) {
             let applications = self.looker.applications();
-            return own::answer(self.looker.hub(), applications, &question, asked.body, now).into();
+            return own::answer(self.looker.hub(), applications, question, body, now).into();
         }
         let view = if face == "metrics" { self.looker.whole_view(now) } else { self.looker.view(now) };
         let answer = match (face, question.path.as_str()) {
             ("stat", path) if question.reads() && path == &*self.stat_path => {
                 Answer::ok("text/xml", super::face::stat::page(&view))
             }
-            ("metrics", "/metrics") if question.reads() => super::face::metrics::answer(&view, &question),
-            ("api", _) => super::face::api::answer(&view, &question, &mut |kind, id| {
+            ("metrics", "/metrics") if question.reads() => super::face::metrics::answer(&view, question),
+            ("api", _) => super::face::api::answer(&view, question, &mut |kind, id| {
                 let found = self.looker.registry().find(kind, id);
                 if let Some(client) = &found {
-                    self.log.info(format_args!(
-                        "{} kicks the {} {id} ({})",
-                        asked.remote, kind.name, client.remote
-                    ));
+                    self.log.info(format_args!("{remote} kicks the {} {id} ({})", kind.name, client.remote));
                     client.kick();
                 }
                 found.is_some()
@@ -135,38 +161,46 @@ impl Control {
     }
 
     /// The refusal of somebody who may not ask.
-    fn refusal(&self, face: &str, asked: &Asked<'_>) -> Option<Told> {
-        let field = |name: HeaderName| asked.headers.get(name).and_then(|value| value.to_str().ok());
-        let sender = Sender {
-            remote: asked.remote.ip(),
-            host: field(HOST),
-            origin: field(ORIGIN),
-            authorization: field(AUTHORIZATION),
-        };
+    fn refuse(&self, face: &str, remote: SocketAddr, denied: &Denied) -> Told {
         let now = Now::read().mono.saturating_duration_since(self.begun.mono);
         let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
-        let verdict = match self.rules.check(&sender) {
-            Verdict::Yes => return None,
-            _ if ledger.shut_out(sender.remote, now) => {
-                Verdict::No("too many failed attempts from this address")
+        if ledger.shut_out(remote.ip(), now) {
+            return refusal(403, "too many failed attempts from this address");
+        }
+        match denied {
+            Denied::NeedsCredentials(_) => refusal(401, "authentication error"),
+            Denied::Wrong | Denied::WrongKey => {
+                ledger.failed(remote.ip(), now);
+                self.log.warn(format_args!("{face}: wrong password from {remote}"));
+                Told { wait: pause(random()), ..refusal(401, "authentication error") }
             }
-            other => other,
-        };
-        let (status, why, wait) = match verdict {
-            Verdict::Yes => return None,
-            Verdict::No(why) => (403, why, Duration::ZERO),
-            Verdict::Ask => (401, "authentication error", Duration::ZERO),
-            Verdict::Wrong => {
-                ledger.failed(sender.remote, now);
-                self.log.warn(format_args!("{face}: wrong password from {}", asked.remote));
-                (401, "authentication error", pause(random()))
+            Denied::Late => {
+                self.looker.registry().broke("control_authentication_time");
+                refusal(503, &denied.to_string())
             }
-        };
-        Some(Told {
-            answer: super::face::api::error(status, why),
-            challenge: (status == 401).then_some("Basic realm=\"msconv\""),
-            wait,
-        })
+            Denied::ShutOut | Denied::Outside | Denied::Because(_) => refusal(403, &denied.to_string()),
+        }
+    }
+}
+
+/// The question whether somebody who shows this may use the control endpoints.
+fn control_by(shown: Shown, remote: SocketAddr) -> auth::Request {
+    auth::Request {
+        action: Action::Control,
+        protocol: Protocol::Control,
+        application: String::new(),
+        name: Secret::new(""),
+        query: Secret::new(""),
+        shown,
+        address: remote.ip(),
+    }
+}
+
+fn refusal(status: u16, why: &str) -> Told {
+    Told {
+        answer: super::face::api::error(status, why),
+        challenge: (status == 401).then_some("Basic realm=\"msconv\""),
+        wait: Duration::ZERO,
     }
 }
 
@@ -181,4 +215,77 @@ fn built() -> String {
     made.and_then(|time| jiff::Timestamp::try_from(time).ok())
         .map(|time| time.strftime("%b %e %Y %H:%M:%S").to_string())
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::{Access, Credentials, Demand};
+    use crate::config::{Environment, Layer, Settings};
+    use crate::hub::{Limits as HubLimits, Registry};
+    use hyper::HeaderMap;
+
+    /// Never answers.
+    #[derive(Debug)]
+    struct Silent;
+
+    impl Authorizer for Silent {
+        fn authorize(&self, _: auth::Request) -> auth::Answer {
+            Box::pin(std::future::pending())
+        }
+
+        fn demand(&self, _: Action) -> Demand {
+            Demand::Login
+        }
+    }
+
+    fn control(authorizer: Arc<dyn Authorizer>) -> Control {
+        let dir = tempfile::tempdir().unwrap();
+        let flags = Layer::flags(std::iter::empty::<(&'static str, Option<String>)>());
+        let settings = Settings::load(flags, &Environment::made(&[], dir.path())).unwrap();
+        let options = Options::of(&settings, &mut std::io::empty()).unwrap();
+        let hub = Hub::new(Registry::default(), HubLimits::default());
+        Control::new(&options, authorizer, hub, Arc::default(), Arc::default(), Log::silent())
+    }
+
+    /// What a stranger gets who asks for the list of streams.
+    fn ask(control: &Control, password: Option<&'static str>) -> Answering {
+        let mut headers = HeaderMap::new();
+        if let Some(coded) = password {
+            headers.insert(AUTHORIZATION, coded.parse().unwrap());
+        }
+        let remote = "192.0.2.1:4000".parse().unwrap();
+        let (method, target) = ("GET", "/v3/paths/list");
+        control.answer("api", &Asked { remote, method, target, headers: &headers, body: b"" })
+    }
+
+    /// `bob:pw` and `bob:no`.
+    const RIGHT: &str = "Basic Ym9iOnB3";
+    const WRONG: &str = "Basic Ym9iOm5v";
+
+    #[tokio::test]
+    async fn strangers_show_the_publish_credentials() {
+        let publish = Some(Credentials::new("bob", "pw"));
+        let control = control(Arc::new(Access { publish, ..Access::default() }));
+        assert_eq!(ask(&control, Some(RIGHT)).await.answer.status, 200);
+        let told = ask(&control, None).await;
+        assert_eq!((told.answer.status, told.wait), (401, Duration::ZERO));
+        for _ in 0..10 {
+            let told = ask(&control, Some(WRONG)).await;
+            assert_eq!(told.answer.status, 401);
+            assert!(told.challenge.is_some() && told.wait >= Duration::from_millis(500));
+        }
+        assert_eq!(ask(&control, None).await.answer.status, 403, "shut out");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_decides_has_a_time_limit() {
+        let control = control(Arc::new(Silent));
+        let begun = tokio::time::Instant::now();
+        assert_eq!(ask(&control, Some(RIGHT)).await.answer.status, 503);
+        assert_eq!(begun.elapsed(), PATIENCE);
+        assert_eq!(control.looker.registry().broken_limits()["control_authentication_time"], 1);
+        // Who is asked for nothing waits for nothing.
+        assert_eq!(ask(&control, None).await.answer.status, 401);
+    }
 }

@@ -13,12 +13,12 @@ pub mod options;
 pub mod rates;
 pub mod view;
 
+use crate::auth::{Authorizer, Ledger};
 use crate::base::clock::Now;
 use crate::base::{Failure, Outcome, failure::io_words};
 use crate::hub::{self, Hub, Registry};
 use crate::model::service::{Audience, Service};
 use crate::process::load::open_files_allowed;
-use crate::protocol::access::Ledger;
 use crate::protocol::admission::{self, Door};
 use crate::protocol::{rtmp, rtsp};
 use crate::telemetry::Log;
@@ -84,12 +84,17 @@ impl Server {
         };
         let door = Door::new(limits, options.trusted.clone());
 
-        let rules = rtmp::session::server::Rules {
-            applications: options.applications.clone(),
-            access: options.access.clone(),
-            ..Default::default()
-        };
-        let rtmp = rtmp::server::Shared::new(hub.clone(), rules, door.clone(), ledger.clone(), log.clone());
+        let rules =
+            rtmp::session::server::Rules { applications: options.applications.clone(), ..Default::default() };
+        let authorizer: Arc<dyn Authorizer> = Arc::new(options.access.clone());
+        let rtmp = rtmp::server::Shared::new(
+            hub.clone(),
+            rules,
+            authorizer.clone(),
+            door.clone(),
+            ledger.clone(),
+            log.clone(),
+        );
         work.add(
             "rtmp",
             rtmp::server::serve(listening(&mut listeners, Service::Rtmp)?, Arc::new(rtmp), downs.clone()),
@@ -98,11 +103,11 @@ impl Server {
         let (rtp, rtcp) = listeners.take_datagrams()?;
         let udp = rtsp::udp::Udp::new(rtp, rtcp, hub.registry().clone())
             .map_err(|e| Failure::internal("cannot serve RTP").why(io_words(&e)))?;
-        let (udp, access) = (Arc::new(udp), options.access.clone());
+        let udp = Arc::new(udp);
         let rtsp = rtsp::server::Shared::new(
             hub.clone(),
             options.applications.clone().into(),
-            access,
+            authorizer.clone(),
             door,
             ledger.clone(),
             Some(udp.clone()),
@@ -114,7 +119,7 @@ impl Server {
         );
         work.add("rtp", udp.serve(downs.clone()));
 
-        let control = Control::new(&options, hub, work.parts.clone(), ledger, log.clone());
+        let control = Control::new(&options, authorizer, hub, work.parts.clone(), ledger, log.clone());
         let listener = control.looker.hub().events().listen();
         let counts = control.looker.events().clone();
         let beside = ControlThread::start()?;

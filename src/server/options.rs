@@ -1,12 +1,12 @@
 //! What the server is told, resolved from the settings.
 
+use crate::auth::{Access, Credentials};
 use crate::base::secret::Redactor;
 use crate::base::{Failure, Outcome};
 use crate::config::Settings;
 use crate::config::serve::{self, Login, Ports, Serve};
 use crate::model::Network;
 use crate::model::network::is_loopback;
-use crate::protocol::access::{Access, Credentials};
 use std::io::Read;
 use std::net::IpAddr;
 
@@ -63,7 +63,6 @@ impl Options {
                 read,
                 // Whether somebody outside can reach us is decided by routes and firewalls too; the rule is always on.
                 outside_needs_password: true,
-                adobe_at_connect: false,
             },
         })
     }

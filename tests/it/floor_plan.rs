@@ -110,6 +110,8 @@ fn the_rules_bite() {
     for (name, text, rule) in [
         ("src/model/a.rs", "use crate::config::Settings;", imports),
         ("src/config/a.rs", "use crate::process::identity;", imports),
+        ("src/auth/a.rs", "use crate::config::Settings;", imports),
+        ("src/auth/a.rs", "use crate::protocol::rtmp;", imports),
         ("src/cli/mod.rs", "use crate::ui::Console;", imports),
         ("src/base/a.rs", "use crate::{model::{Ladder, Rung}, base::Failure};", imports),
         ("src/base/a.rs", "use super::super::model::Ladder;", imports),

@@ -8,9 +8,9 @@ mod toy_protocol;
 use crate::stage::stream;
 use crate::stage::wait_for;
 use house::{Canary, House, Peer, SOON, closed};
+use msconv::auth::{Access, Credentials};
 use msconv::hub::{self, Role};
 use msconv::protocol::RTMP;
-use msconv::protocol::access::{Access, Credentials};
 use msconv::protocol::admission;
 use msconv::protocol::rtmp::session::client::{Aim, Event, Target};
 use msconv::protocol::rtmp::session::command;
@@ -20,6 +20,7 @@ use msconv::protocol::rtmp::wire::chunk_writer;
 use msconv::protocol::rtmp::wire::message::kind;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Limits of time that a test can wait for.
@@ -331,7 +332,7 @@ fn times_travel_past_both_wraps() {
 #[test]
 fn wrong_passwords_are_counted_and_shut_out() {
     let access = Access { publish: Some(Credentials::new("bob", "secret")), ..Access::default() };
-    let house = House::with(Rules { access, ..Rules::default() }, hub::Limits::default(), many());
+    let house = House::guarded(Rules::default(), Arc::new(access));
     let canary_name = "canary?user=bob&pass=secret";
     let mut publisher = house.publisher(canary_name);
     publisher.headers(0);
@@ -357,7 +358,7 @@ fn wrong_passwords_are_counted_and_shut_out() {
 #[test]
 fn adobe_authentication_over_real_connections() {
     let access = Access { publish: Some(Credentials::new("bob", "secret")), ..Access::default() };
-    let house = House::with(Rules { access, ..Rules::default() }, hub::Limits::default(), many());
+    let house = House::guarded(Rules::default(), Arc::new(access));
     let mut arguments = String::new();
     let connect = |arguments: &str| {
         Peer::to(

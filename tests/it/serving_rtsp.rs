@@ -8,18 +8,19 @@ mod programs;
 use crate::stage::stream;
 use crate::stage::wait_for;
 use house::{Came, House, Peer, Plan, SOON, both, number, pictures, sound};
+use msconv::auth::{Access, Credentials};
 use msconv::hub::registry::get;
 use msconv::hub::{self, Role};
 use msconv::media::codec::opus;
 use msconv::media::rtp::Header;
 use msconv::media::rtp::rtcp::{self, Packet};
 use msconv::media::{AudioTrack, MediaTime, Tracks};
-use msconv::protocol::access::{Access, Credentials};
 use msconv::protocol::rtsp::server::Limits;
 use msconv::protocol::rtsp::session::client::{Event, Wish};
 use msconv::protocol::rtsp::wire::{Method, Status};
 use msconv::protocol::{RTSP_CONNECTION, RTSP_SESSION};
 use std::io::{Read, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Some pictures and sound: a group of ten pictures that begins with number 100.
@@ -114,7 +115,7 @@ fn credentials_are_asked_for() {
         read: Some(Credentials::new("view", "other")),
         ..Access::default()
     };
-    let house = House::with(Plan { access, ..Plan::default() });
+    let house = House::with(Plan { authorizer: Arc::new(access), ..Plan::default() });
     let publish = || Wish::Publish(Box::new(pictures()));
     let (status, _) = Peer::new(&house, "x", None, publish(), false).refusal();
     assert_eq!(status, Status::UNAUTHORIZED);

@@ -2,11 +2,11 @@
 
 mod connection;
 
-use super::session::server::Rules;
+use super::session::server::{Demands, Rules};
+use crate::auth::{Action, Authorizer, Ledger};
 use crate::hub::Hub;
 use crate::protocol::RTMP;
 use crate::protocol::accepting::{self, Entrance};
-use crate::protocol::access::Ledger;
 use crate::protocol::admission::Door;
 use crate::telemetry::Log;
 use connection::Connection;
@@ -28,8 +28,10 @@ const ASKED: Duration = Duration::from_secs(60);
 pub struct Shared {
     /// The streams.
     pub hub: Hub,
-    /// What the dialog follows. Its secret is made anew by [`Shared::new`].
+    /// What the dialog follows. Its secret and its demands are made by [`Shared::new`].
     pub rules: Arc<Rules>,
+    /// Who may publish and read.
+    pub authorizer: Arc<dyn Authorizer>,
     /// How many may come in.
     pub door: Door,
     /// Wrong passwords.
@@ -43,12 +45,22 @@ pub struct Shared {
 
 impl Shared {
     /// A server that begins now.
-    pub fn new(hub: Hub, rules: Rules, door: Door, ledger: Arc<Mutex<Ledger>>, log: Log) -> Shared {
+    pub fn new(
+        hub: Hub,
+        rules: Rules,
+        authorizer: Arc<dyn Authorizer>,
+        door: Door,
+        ledger: Arc<Mutex<Ledger>>,
+        log: Log,
+    ) -> Shared {
         let random = SystemRandom::new();
         let secret = seed(&random);
+        let demands =
+            Demands { publish: authorizer.demand(Action::Publish), read: authorizer.demand(Action::Read) };
         Shared {
             hub,
-            rules: Arc::new(Rules { secret, ..rules }),
+            rules: Arc::new(Rules { secret, demands, ..rules }),
+            authorizer,
             door,
             ledger,
             log,

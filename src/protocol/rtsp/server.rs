@@ -7,11 +7,11 @@ mod tunnels;
 
 use super::egress::Progress;
 use super::udp::Udp;
+use crate::auth::{Authorizer, Ledger, PATIENCE};
 use crate::hub::Hub;
 use crate::model::StreamName;
 use crate::protocol::RTSP_CONNECTION;
 use crate::protocol::accepting::{self, Entrance};
-use crate::protocol::access::{Access, Ledger};
 use crate::protocol::admission::Door;
 use crate::telemetry::Log;
 use connection::Connection;
@@ -40,6 +40,8 @@ pub struct Limits {
     /// For a datagram reader whose port is closed to take its leave: GStreamer closes its ports first, and on a machine
     /// full of work has needed more than two seconds for the rest.
     pub vanished: Duration,
+    /// For the answer to whether somebody may publish or read.
+    pub authorization: Duration,
 }
 
 impl Default for Limits {
@@ -51,6 +53,7 @@ impl Default for Limits {
             reports: Duration::from_secs(5),
             farewell: Duration::from_secs(5),
             vanished: Duration::from_secs(10),
+            authorization: PATIENCE,
         }
     }
 }
@@ -62,7 +65,7 @@ pub struct Shared {
     /// The applications, the first one being that of names without one.
     pub applications: Arc<[String]>,
     /// Who may publish and read.
-    pub access: Access,
+    pub authorizer: Arc<dyn Authorizer>,
     /// How many may come in.
     pub door: Door,
     /// Wrong passwords.
@@ -84,7 +87,7 @@ impl Shared {
     pub fn new(
         hub: Hub,
         applications: Arc<[String]>,
-        access: Access,
+        authorizer: Arc<dyn Authorizer>,
         door: Door,
         ledger: Arc<Mutex<Ledger>>,
         udp: Option<Arc<Udp>>,
@@ -94,7 +97,7 @@ impl Shared {
         Shared {
             hub,
             applications,
-            access,
+            authorizer,
             door,
             ledger,
             log,

@@ -2,14 +2,15 @@
 //! but `/health`:
 //!
 //! - this machine and trusted networks may do everything;
-//! - others must show the publish credentials (whoever may publish may also see and kick), and get nothing where none
-//!   are set; the read credentials open no face, since viewers have no business with each other's addresses;
+//! - others must show credentials that [`crate::auth::Action::Control`] is granted for, and get nothing where none are
+//!   set;
 //! - a web page may ask nothing: a browser's request from another page is refused, and so is one that reached us under
 //!   a foreign name (DNS rebinding). Hence no `Access-Control-Allow-Origin`, which MediaMTX sends.
 
+use crate::auth::{Demand, Shown};
+use crate::base::secret::Secret;
 use crate::model::Network;
 use crate::model::network::is_loopback;
-use crate::protocol::access::Credentials;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::net::IpAddr;
@@ -20,7 +21,7 @@ pub struct Rules {
     /// Networks that may do what this machine may.
     pub trusted: Vec<Network>,
     /// What others must show.
-    pub credentials: Option<Credentials>,
+    pub demand: Demand,
 }
 
 /// What a request says of who sends it.
@@ -37,14 +38,14 @@ pub struct Sender<'a> {
 }
 
 /// Whether it may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It may.
     Yes,
+    /// It may if these credentials are right.
+    Shown(Shown),
     /// It may if it shows credentials.
     Ask,
-    /// It showed wrong ones.
-    Wrong,
     /// It may not, and why.
     No(&'static str),
 }
@@ -56,9 +57,9 @@ impl Rules {
             return Verdict::No("requests of other web pages are refused");
         }
         if let Some(shown) = sender.authorization.and_then(basic)
-            && let Some(wanted) = &self.credentials
+            && self.demand != Demand::Nothing
         {
-            return if wanted.are(&shown.0, &shown.1) { Verdict::Yes } else { Verdict::Wrong };
+            return Verdict::Shown(shown);
         }
         if is_loopback(sender.remote) {
             return match sender.host {
@@ -71,9 +72,9 @@ impl Rules {
         if self.trusted.iter().any(|network| network.contains(sender.remote)) {
             return Verdict::Yes;
         }
-        match self.credentials {
-            Some(_) => Verdict::Ask,
-            None => Verdict::No(
+        match self.demand {
+            Demand::Login | Demand::Key => Verdict::Ask,
+            Demand::Nothing => Verdict::No(
                 "the control faces answer this machine only; `trusted` names networks that may ask as well, \
                  and with a publish password whoever knows it may",
             ),
@@ -103,7 +104,7 @@ fn same_host(origin: &str, host: Option<&str>) -> bool {
 }
 
 /// User and password of a Basic header (RFC 7617).
-fn basic(header: &str) -> Option<(String, String)> {
+fn basic(header: &str) -> Option<Shown> {
     let (scheme, coded) = header.trim().split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
@@ -111,7 +112,7 @@ fn basic(header: &str) -> Option<(String, String)> {
     let bytes = STANDARD.decode(coded.trim()).ok()?;
     let text = String::from_utf8(bytes).ok()?;
     let (user, password) = text.split_once(':')?;
-    Some((user.to_string(), password.to_string()))
+    Some(Shown::Password { user: user.to_string(), password: Secret::new(password) })
 }
 
 #[cfg(test)]
@@ -125,8 +126,12 @@ mod tests {
     fn rules(password: bool) -> Rules {
         Rules {
             trusted: vec!["10.1.0.0/16".parse().unwrap()],
-            credentials: password.then(|| Credentials::new("publish", "pw")),
+            demand: if password { Demand::Login } else { Demand::Nothing },
         }
+    }
+
+    fn shown(password: &str) -> Verdict {
+        Verdict::Shown(Shown::Password { user: "publish".into(), password: Secret::new(password) })
     }
 
     #[test]
@@ -138,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn strangers_may_with_the_publish_password_only() {
+    fn strangers_may_with_the_right_credentials_only() {
         for remote in ["10.2.0.1", "192.0.2.1", "fe80::1"] {
             assert!(matches!(rules(false).check(&sender(remote, None)), Verdict::No(_)), "{remote}");
             assert_eq!(rules(true).check(&sender(remote, None)), Verdict::Ask);
@@ -146,9 +151,9 @@ mod tests {
                 rules(true).check(&Sender { authorization: Some(authorization), ..sender(remote, None) })
             };
             // publish:pw, publish:px, and what is no Basic at all.
-            assert_eq!(with("Basic cHVibGlzaDpwdw=="), Verdict::Yes);
-            assert_eq!(with("basic  cHVibGlzaDpwdw=="), Verdict::Yes);
-            assert_eq!(with("Basic cHVibGlzaDpweA=="), Verdict::Wrong);
+            assert_eq!(with("Basic cHVibGlzaDpwdw=="), shown("pw"));
+            assert_eq!(with("basic  cHVibGlzaDpwdw=="), shown("pw"));
+            assert_eq!(with("Basic cHVibGlzaDpweA=="), shown("px"));
             for none in ["Basic", "Basic !", "Bearer x", "Basic cHVibGlzaA=="] {
                 assert_eq!(with(none), Verdict::Ask, "{none}");
             }
@@ -182,6 +187,6 @@ mod tests {
             authorization: Some("Basic cHVibGlzaDpwdw=="),
             ..sender("127.0.0.1", Some("media.example"))
         };
-        assert_eq!(rules(true).check(&known), Verdict::Yes);
+        assert_eq!(rules(true).check(&known), shown("pw"));
     }
 }

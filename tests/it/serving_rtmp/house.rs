@@ -3,6 +3,7 @@
 
 use crate::stage::wait_for;
 use bytes::Bytes;
+use msconv::auth::{Access, Authorizer};
 use msconv::hub::{Hub, Limits, Registry};
 use msconv::media::flv::header;
 use msconv::media::{AudioTrack, VideoCodec, VideoTrack};
@@ -38,9 +39,24 @@ impl House {
     }
 
     pub fn with(rules: Rules, limits: Limits, admission: admission::Limits) -> House {
+        House::made(rules, limits, admission, Arc::new(Access::default()))
+    }
+
+    /// With somebody who decides who may what.
+    pub fn guarded(rules: Rules, authorizer: Arc<dyn Authorizer>) -> House {
+        House::made(rules, Limits::default(), admission::Limits::default(), authorizer)
+    }
+
+    fn made(
+        rules: Rules,
+        limits: Limits,
+        admission: admission::Limits,
+        authorizer: Arc<dyn Authorizer>,
+    ) -> House {
         let hub = Hub::new(Registry::default(), limits);
         let door = Door::new(admission, Vec::new());
-        let shared = Arc::new(Shared::new(hub.clone(), rules, door, Arc::default(), Log::silent()));
+        let shared =
+            Arc::new(Shared::new(hub.clone(), rules, authorizer, door, Arc::default(), Log::silent()));
         let (down, downs) = watch::channel(false);
         let (tell, told) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
@@ -141,6 +157,13 @@ impl Peer {
 
     /// At any server, published or played by the time this returns.
     pub fn at(address: SocketAddr, aim: Aim, name: &str) -> Peer {
+        let mut peer = Peer::knocking(address, aim, name);
+        peer.until_ready();
+        peer
+    }
+
+    /// At any server, connected and no more.
+    pub fn knocking(address: SocketAddr, aim: Aim, name: &str) -> Peer {
         let socket = TcpStream::connect(address).unwrap();
         socket.set_read_timeout(Some(SOON)).unwrap();
         socket.set_nodelay(true).unwrap();
@@ -152,10 +175,7 @@ impl Peer {
             arguments: String::new(),
             scheme: None,
         };
-        let mut peer =
-            Peer { socket, session: ClientSession::new(target, aim, [3; 32]), events: VecDeque::new() };
-        peer.until_ready();
-        peer
+        Peer { socket, session: ClientSession::new(target, aim, [3; 32]), events: VecDeque::new() }
     }
 
     /// The next event; `None` at the end of the connection.

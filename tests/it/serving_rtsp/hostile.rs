@@ -240,9 +240,9 @@ fn publishers_that_fall_silent_free_their_name() {
 
 #[test]
 fn passwords_cannot_be_tried_quickly() {
-    use msconv::protocol::access::{Access, Credentials};
+    use msconv::auth::{Access, Credentials};
     let access = Access { read: Some(Credentials::new("u", "p")), ..Access::default() };
-    let house = House::with(Plan { access, ..Plan::default() });
+    let house = House::with(Plan { authorizer: std::sync::Arc::new(access), ..Plan::default() });
     let begun = std::time::Instant::now();
     Peer::new(&house, "x", Some(("u", "wrong")), Wish::Read, false).refusal();
     assert!(begun.elapsed() >= Duration::from_millis(500), "the answer is held back");

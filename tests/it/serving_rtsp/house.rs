@@ -3,13 +3,13 @@
 
 use crate::stage::wait_for;
 use bytes::Bytes;
+use msconv::auth::{Access, Authorizer, Credentials, Ledger};
 use msconv::base::secret::Redactor;
 use msconv::hub::{self, Client, Hub, Kind, Registry};
 use msconv::media::codec::aac;
 use msconv::media::rtp::unpack::Unit;
 use msconv::media::rtp::{Header, Packer, Packets, Unpacker};
 use msconv::media::{AudioTrack, Frame, MediaTime, TrackKind, Tracks, VideoCodec, VideoTrack};
-use msconv::protocol::access::{Access, Credentials, Ledger};
 use msconv::protocol::admission::{self, Door};
 use msconv::protocol::rtmp;
 use msconv::protocol::rtsp::server::{Limits, Shared, serve};
@@ -30,11 +30,24 @@ use tokio::sync::watch;
 pub const SOON: Duration = Duration::from_secs(30);
 
 /// What a server shall be.
-#[derive(Default)]
 pub struct Plan {
     pub limits: Limits,
     pub hub: hub::Limits,
-    pub access: Access,
+    /// Of both servers.
+    pub authorizer: Arc<dyn Authorizer>,
+    /// Of the RTMP server.
+    pub rules: rtmp::session::server::Rules,
+}
+
+impl Default for Plan {
+    fn default() -> Plan {
+        Plan {
+            limits: Limits::default(),
+            hub: hub::Limits::default(),
+            authorizer: Arc::new(Access::default()),
+            rules: rtmp::session::server::Rules::default(),
+        }
+    }
 }
 
 /// A server that listens on ports of its own.
@@ -89,6 +102,7 @@ impl House {
                 }
             }),
         );
+        let of_rtmp = log.clone();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async move {
@@ -103,15 +117,15 @@ impl House {
                 let mut shared = Shared::new(
                     hub.clone(),
                     vec!["live".to_string()].into(),
-                    plan.access,
+                    plan.authorizer.clone(),
                     door.clone(),
                     ledger.clone(),
                     Some(udp.clone()),
                     log,
                 );
                 shared.limits = plan.limits;
-                let rules = rtmp::session::server::Rules::default();
-                let other = rtmp::server::Shared::new(hub, rules, door, ledger, Log::silent());
+                let authorizer = plan.authorizer;
+                let other = rtmp::server::Shared::new(hub, plan.rules, authorizer, door, ledger, of_rtmp);
                 tokio::join!(
                     serve(rtsp, Arc::new(shared), downs.clone()),
                     rtmp::server::serve(rtmp, Arc::new(other), downs.clone()),

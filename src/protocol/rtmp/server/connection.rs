@@ -4,11 +4,11 @@
 //! peer says, and helps when the socket is full.
 
 use super::Shared;
+use crate::auth::{self, Denied, Grant, Request, pause};
 use crate::base::clock::Now;
 use crate::hub::registry::add;
 use crate::hub::{self, Client, Headers, Outlet, Over, Publisher, Reader, Role};
 use crate::media::Tracks;
-use crate::protocol::access::{Denied, pause};
 use crate::protocol::admission::Place;
 use crate::protocol::connection_sink::ConnectionSink;
 use crate::protocol::parting::{self, Parting};
@@ -43,6 +43,8 @@ const FAREWELL: Duration = Duration::from_secs(5);
 enum Part {
     /// Nothing yet.
     None,
+    /// It waits to be allowed what it asked for. Until then nothing is read.
+    Asks(auth::Answer),
     /// It publishes.
     Publishes(Box<Publishing>),
     /// It waits for the tracks of what it wants to play.
@@ -159,9 +161,10 @@ impl Connection {
             }
             self.wind(timer.as_mut());
             let armed = self.deadline().is_some();
+            let reads = !matches!(self.part, Part::Asks(_));
             let full = self.blocked || !self.out.is_empty();
             let step = tokio::select! {
-                ready = self.socket.readable() => match ready {
+                ready = self.socket.readable(), if reads => match ready {
                     Ok(()) => self.read(),
                     Err(_) => Err(End::Gone),
                 },
@@ -258,6 +261,15 @@ impl Connection {
                 }
                 Ok(())
             }
+            News::Authorized(answer) => {
+                self.part = Part::None;
+                let outcome = self.session.authorized(answer, self.age());
+                self.events(outcome)?;
+                if let Part::Publishes(publishing) = &self.part {
+                    publishing.publisher.flush(Now::read());
+                }
+                Ok(())
+            }
         }
     }
 
@@ -291,6 +303,11 @@ impl Connection {
         };
         add(&self.client.counters.bytes_in, input.len() as u64);
         let outcome = self.session.receive(input, self.age());
+        self.events(outcome)
+    }
+
+    /// Does what the session says, and ends if its outcome was an offence.
+    fn events(&mut self, outcome: Result<(), SessionError>) -> Result<(), End> {
         // What came before the offence counts.
         while let Some(event) = self.session.event() {
             self.event(event)?;
@@ -305,6 +322,7 @@ impl Connection {
                 d.application = application;
                 d.agent = agent;
             }),
+            Event::Authorize(request) => self.authorize(*request),
             Event::Publish(wish) => self.publish(wish),
             Event::Play(wish) => {
                 let (hub, name) = (self.shared.hub.clone(), wish.stream_name());
@@ -343,18 +361,24 @@ impl Connection {
         Ok(())
     }
 
+    fn authorize(&mut self, request: Request) {
+        let (authorizer, patience) = (self.shared.authorizer.clone(), self.shared.rules.authorization);
+        self.part = Part::Asks(Box::pin(async move { auth::ask(&*authorizer, request, patience).await }));
+    }
+
     fn refused(&self, denied: Denied) -> End {
         let address = self.client.remote.ip();
         self.shared.log.warn(format_args!("rtmp: {} refused: {denied}", self.client.remote));
         match denied {
-            Denied::Wrong => {
+            Denied::Wrong | Denied::WrongKey => {
                 self.shared.ledger().failed(address, self.shared.age());
                 self.shared.hub.registry().broke("auth_failures");
                 return End::Slowly;
             }
             Denied::NeedsCredentials(_) => self.shared.ask_next(address),
             Denied::ShutOut => self.shared.hub.registry().broke("auth_shut_out"),
-            Denied::Outside => {}
+            Denied::Late => self.shared.hub.registry().broke("auth_time"),
+            Denied::Outside | Denied::Because(_) => {}
         }
         End::Goodbye
     }
@@ -483,7 +507,7 @@ impl Connection {
                 }
                 self.shared.log.info(format_args!("rtmp: {remote} no longer reads {}", wish.name));
             }
-            Part::None | Part::Waits(..) => {}
+            Part::None | Part::Asks(_) | Part::Waits(..) => {}
         }
         let sent = matches!(end, End::Sent(_));
         match end {
@@ -528,16 +552,18 @@ impl Connection {
     }
 }
 
-/// What the hub tells a connection.
+/// What the hub, or who decides, tells a connection.
 enum News {
     Reader(hub::Wake),
     Headers(Option<Headers>),
+    Authorized(Result<Grant, Denied>),
 }
 
 async fn news(part: &mut Part) -> News {
     match part {
         Part::Reads(reader, _) => News::Reader(reader.event().await),
         Part::Waits(_, headers) => News::Headers(headers.await),
+        Part::Asks(answer) => News::Authorized(answer.await),
         Part::None | Part::Publishes(_) => pending().await,
     }
 }

@@ -5,13 +5,14 @@
 //! Nothing is kept between them: the challenge carries its time, signed.
 
 use super::name::{decoded, raw_argument};
-use crate::protocol::access::{Access, Action, Credentials, same};
+use crate::auth::{Credentials, Shown, same};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use md5::{Digest, Md5};
 use ring::hmac::{self, HMAC_SHA256, Key};
 use std::fmt::Write;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a challenge may be answered.
@@ -20,29 +21,23 @@ const CHALLENGE: Duration = Duration::from_secs(60);
 /// What the rejection says to make a client ask for a challenge.
 pub const NEED_AUTH: &str = "[ AccessManager.Reject ] : [ code=403 need auth; authmod=adobe ] : ";
 
+/// What the rejection of a wrong answer says.
+pub const FAILED: &str = "[ AccessManager.Reject ] : [ authmod=adobe ] : ?reason=authfailed";
+
 /// What the arguments of an application ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Reject with this description: a challenge.
     Challenge(String),
-    /// The answer is right, for these actions.
-    Proved {
-        /// Who it is.
-        user: String,
-        /// Publishing.
-        publish: bool,
-        /// Reading.
-        read: bool,
-    },
-    /// The answer is wrong: reject with this description.
-    Failed(&'static str),
+    /// An answer to a challenge of ours that is not too old. Whether it is right has to be asked.
+    Proof(Shown),
+    /// An answer to no such challenge: reject with [`FAILED`].
+    Failed,
 }
 
 /// The other side of the authentication.
 #[derive(Clone, Copy, Debug)]
 pub struct Guard<'a> {
-    /// The passwords.
-    pub access: &'a Access,
     /// The server's own secret, made when it started.
     pub secret: &'a [u8; 32],
     /// Who asks.
@@ -63,18 +58,20 @@ impl Guard<'_> {
         };
         let challenge = raw_argument(arguments, "challenge").unwrap_or_default();
         let opaque = raw_argument(arguments, "opaque").unwrap_or_default();
-        let right = |action| {
-            let wanted = self.access.credentials(action);
-            wanted.is_some_and(|wanted| self.right(wanted, user, response, challenge, opaque))
+        if !self.is_fresh(user, opaque) {
+            return Some(Step::Failed);
+        }
+        let answered = Answered {
+            user: user.into(),
+            salt: self.salt(user),
+            opaque: opaque.into(),
+            challenge: challenge.into(),
+            response: response.into(),
         };
-        // Both are computed, so that the time does not tell which of them exists.
-        let (publish, read) = (right(Action::Publish), right(Action::Read));
-        let proved = (publish | read) && self.is_fresh(user, opaque);
-        Some(if proved {
-            Step::Proved { user: decoded(user), publish, read }
-        } else {
-            Step::Failed("[ AccessManager.Reject ] : [ authmod=adobe ] : ?reason=authfailed")
-        })
+        Some(Step::Proof(Shown::Proof {
+            user: decoded(user),
+            fits: Arc::new(move |wanted| answered.is_right(wanted)),
+        }))
     }
 
     fn challenge(&self, user: &str) -> String {
@@ -119,12 +116,25 @@ impl Guard<'_> {
         same(self.opaque(user, time).as_bytes(), opaque.as_bytes())
             && age.is_some_and(|age| age <= CHALLENGE.as_secs())
     }
+}
 
-    fn right(&self, wanted: &Credentials, user: &str, response: &str, challenge: &str, opaque: &str) -> bool {
-        let expected = answer(user, wanted.password(), &self.salt(user), opaque, challenge);
+/// An answer to a challenge.
+struct Answered {
+    /// As it came, percent-encoded or not.
+    user: String,
+    salt: String,
+    opaque: String,
+    challenge: String,
+    response: String,
+}
+
+impl Answered {
+    fn is_right(&self, wanted: &Credentials) -> bool {
+        let expected = answer(&self.user, wanted.password(), &self.salt, &self.opaque, &self.challenge);
         let name = wanted.user();
-        let known = same(name.as_bytes(), user.as_bytes()) | same(name.as_bytes(), decoded(user).as_bytes());
-        known & same(expected.as_bytes(), response.as_bytes())
+        let known = same(name.as_bytes(), self.user.as_bytes())
+            | same(name.as_bytes(), decoded(&self.user).as_bytes());
+        known & same(expected.as_bytes(), self.response.as_bytes())
     }
 }
 
@@ -144,17 +154,18 @@ mod tests {
     #![expect(clippy::panic, reason = "a test says so that way")]
     use super::*;
 
-    fn access() -> Access {
-        Access {
-            publish: Some(Credentials::new("bob", "secret")),
-            read: Some(Credentials::new("bob", "other")),
-            ..Access::default()
-        }
+    fn guard(seconds: u64) -> Guard<'static> {
+        let address = "192.0.2.1".parse().unwrap();
+        Guard { secret: &[7; 32], address, now: Duration::from_secs(seconds) }
     }
 
-    fn guard(access: &Access, seconds: u64) -> Guard<'_> {
-        let address = "192.0.2.1".parse().unwrap();
-        Guard { access, secret: &[7; 32], address, now: Duration::from_secs(seconds) }
+    /// Whether it is an answer that knows this password of bob's.
+    fn proves(guard: &Guard<'_>, arguments: &str, password: &str) -> bool {
+        match guard.step(arguments) {
+            Some(Step::Proof(shown)) => shown.fits(&Credentials::new("bob", password)),
+            Some(Step::Failed) => false,
+            other => panic!("{other:?}"),
+        }
     }
 
     fn asked(guard: &Guard<'_>, user: &str) -> (String, String) {
@@ -173,22 +184,21 @@ mod tests {
     }
 
     #[test]
-    fn the_right_answer_proves_what_it_is_for() {
-        let access = access();
-        let guard = guard(&access, 100);
+    fn the_right_answer_proves_who_it_is() {
+        let guard = guard(100);
         let (salt, opaque) = asked(&guard, "bob");
-        let proved = |publish, read| Some(Step::Proved { user: "bob".into(), publish, read });
-        assert_eq!(guard.step(&response("bob", "secret", &salt, &opaque)), proved(true, false));
-        assert_eq!(guard.step(&response("bob", "other", &salt, &opaque)), proved(false, true));
+        let right = response("bob", "secret", &salt, &opaque);
+        assert!(proves(&guard, &right, "secret"));
+        assert!(!proves(&guard, &right, "other"));
+        assert!(matches!(guard.step(&right), Some(Step::Proof(shown)) if shown.user() == "bob"));
         assert_eq!(guard.step("user=bob&pass=secret"), None);
     }
 
     #[test]
     fn everything_else_fails() {
-        let access = access();
-        let now = guard(&access, 100);
+        let now = guard(100);
         let (salt, opaque) = asked(&now, "bob");
-        let failed = |guard: &Guard<'_>, text: &str| matches!(guard.step(text), Some(Step::Failed(_)));
+        let failed = |guard: &Guard<'_>, text: &str| !proves(guard, text, "secret");
         assert!(failed(&now, &response("bob", "wrong", &salt, &opaque)));
         assert!(failed(&now, &response("bob", "secret", &salt, "64-000000000000000000000000")));
         assert!(failed(&now, &response("bob", "secret", &salt, "")));
@@ -197,9 +207,9 @@ mod tests {
         assert!(failed(&now, "authmod=adobe&user=bob&response="));
         // Later, from somewhere else, from the future.
         let right = response("bob", "secret", &salt, &opaque);
-        assert!(!failed(&guard(&access, 160), &right));
-        assert!(failed(&guard(&access, 161), &right));
-        assert!(failed(&guard(&access, 99), &right));
+        assert!(!failed(&guard(160), &right));
+        assert!(failed(&guard(161), &right));
+        assert!(failed(&guard(99), &right));
         let elsewhere = Guard { address: "192.0.2.2".parse().unwrap(), ..now };
         assert!(failed(&elsewhere, &right));
         let restarted = Guard { secret: &[8; 32], ..now };

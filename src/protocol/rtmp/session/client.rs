@@ -4,7 +4,7 @@ use super::SessionError;
 use super::adobe::answer;
 use super::command::{self, Command, control};
 use super::name::raw_argument;
-use crate::protocol::access::Credentials;
+use crate::auth::Credentials;
 use crate::protocol::rtmp::wire::amf0::Value;
 use crate::protocol::rtmp::wire::chunk_reader::ChunkReader;
 use crate::protocol::rtmp::wire::chunk_writer::{self, CHUNK_SIZE};

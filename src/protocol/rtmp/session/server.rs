@@ -1,17 +1,19 @@
-//! The server's side of the dialog, from the first byte to the goodbye. It decides who may do what ([`Access`]), and
-//! leaves to its shell which names there are.
+//! The server's side of the dialog, from the first byte to the goodbye. It leaves to its shell who may do what, and which
+//! names there are.
 
+mod authorization;
 mod commands;
 
 use super::command::{Command, Level, control, status};
 use super::{Late, SessionError};
+use crate::auth::{Action, Demand, Denied, PATIENCE, Request};
 use crate::model::StreamName;
-use crate::protocol::access::{Access, Denied};
 use crate::protocol::rtmp::wire::amf0::Value;
 use crate::protocol::rtmp::wire::chunk_reader::ChunkReader;
 use crate::protocol::rtmp::wire::chunk_writer::{self, CHUNK_SIZE};
 use crate::protocol::rtmp::wire::handshake::{self, HandshakeError, PACKET, VERSION};
 use crate::protocol::rtmp::wire::message::{Message, UserControl, aggregated, kind, number};
+use authorization::{Asking, Proved};
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,6 +23,8 @@ use std::time::Duration;
 const WINDOW: u32 = 5_000_000;
 /// Answers that may wait to be sent.
 const MOST_UNREAD: usize = 64 << 10;
+/// Bytes that may come while an answer to [`Event::Authorize`] is waited for. The shell stops reading then.
+const MOST_HELD: usize = 256 << 10;
 /// Message streams that one connection may make.
 const MOST_STREAMS: u32 = 8;
 
@@ -29,8 +33,12 @@ const MOST_STREAMS: u32 = 8;
 pub struct Rules {
     /// Applications that are served; all others are rejected.
     pub applications: Vec<String>,
-    /// Who may publish and read.
-    pub access: Access,
+    /// What has to be shown to publish and to read.
+    pub demands: Demands,
+    /// Asks every publisher without credentials for Adobe's authentication when it connects. Otherwise it is asked so at
+    /// the attempt that follows one without credentials: a client shows the stream name, which may carry
+    /// `?user=..&pass=..`, only after it has been let in, and Adobe's authentication exists only before that.
+    pub adobe_at_connect: bool,
     /// Signs challenges; made anew when the server starts.
     pub secret: [u8; 32],
     /// From the first byte to the end of the handshake.
@@ -39,17 +47,40 @@ pub struct Rules {
     pub purpose: Duration,
     /// The longest pause between two frames of a publisher.
     pub silence: Duration,
+    /// The longest wait for an answer to [`Event::Authorize`]; the shell keeps to it.
+    pub authorization: Duration,
+}
+
+/// What has to be shown. The default is nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Demands {
+    /// To publish.
+    pub publish: Demand,
+    /// To read.
+    pub read: Demand,
+}
+
+impl Demands {
+    fn of(self, action: Action) -> Demand {
+        match action {
+            Action::Publish => self.publish,
+            Action::Read => self.read,
+            Action::Control => Demand::Nothing,
+        }
+    }
 }
 
 impl Default for Rules {
     fn default() -> Rules {
         Rules {
             applications: vec!["live".into()],
-            access: Access::default(),
+            demands: Demands::default(),
+            adobe_at_connect: false,
             secret: [0; 32],
             handshake: Duration::from_secs(5),
             purpose: Duration::from_secs(10),
             silence: Duration::from_secs(10),
+            authorization: PATIENCE,
         }
     }
 }
@@ -69,7 +100,7 @@ pub struct Peer {
     pub since_start: Duration,
 }
 
-/// What a session tells its shell. `Publish` and `Play` want an answer.
+/// What a session tells its shell. `Authorize`, `Publish` and `Play` want an answer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// It has been let in.
@@ -79,9 +110,11 @@ pub enum Event {
         /// What it says that it is.
         agent: String,
     },
-    /// It wants to publish: [`ServerSession::published`] or [`ServerSession::refuse_publish`].
+    /// May it? Nothing more that comes is looked at before [`ServerSession::authorized`].
+    Authorize(Box<Request>),
+    /// It wants to publish, and may: [`ServerSession::published`] or [`ServerSession::refuse_publish`].
     Publish(Wish),
-    /// It wants to play: [`ServerSession::playing`] or [`ServerSession::not_found`].
+    /// It wants to play, and may: [`ServerSession::playing`] or [`ServerSession::not_found`].
     Play(Wish),
     /// Sound, pictures or data of its stream.
     Media(Message),
@@ -105,11 +138,11 @@ pub enum Event {
 pub struct Wish {
     /// The application, one of the server's.
     pub application: String,
-    /// The stream's name; follows the rule.
+    /// The stream's public name, which may differ from the one that was shown; follows the rule.
     pub name: String,
     /// What stood behind the name's `?`. It may hold a password.
     pub query: String,
-    /// The user, if credentials were shown.
+    /// The user, if somebody had to say who it is.
     pub user: String,
     /// The message stream that it is about.
     pub stream: u32,
@@ -162,8 +195,12 @@ pub struct ServerSession {
     connected: bool,
     application: String,
     arguments: String,
-    /// Proved by Adobe's authentication: who, to publish, to read.
-    proved: (String, bool, bool),
+    /// Proved by Adobe's authentication.
+    proved: Option<Proved>,
+    /// What is waited for, if it was asked whether this may be done.
+    asking: Option<Asking>,
+    /// What came meanwhile.
+    held: Vec<u8>,
     streams: u32,
     /// The stream that it publishes or plays.
     active: u32,
@@ -187,7 +224,9 @@ impl ServerSession {
             connected: false,
             application: String::new(),
             arguments: String::new(),
-            proved: (String::new(), false, false),
+            proved: None,
+            asking: None,
+            held: Vec::new(),
             streams: 0,
             active: 0,
             purpose: Purpose::None(Duration::ZERO),
@@ -201,9 +240,20 @@ impl ServerSession {
     ///
     /// # Errors
     /// The connection has to be closed at once.
-    pub fn receive(&mut self, mut input: &[u8], now: Duration) -> Result<(), SessionError> {
+    pub fn receive(&mut self, input: &[u8], now: Duration) -> Result<(), SessionError> {
         self.received = self.received.wrapping_add(u32::try_from(input.len()).unwrap_or(u32::MAX));
+        self.take(input, now)
+    }
+
+    fn take(&mut self, mut input: &[u8], now: Duration) -> Result<(), SessionError> {
         while !input.is_empty() {
+            if self.asking.is_some() {
+                self.held.extend_from_slice(input);
+                if self.held.len() > MOST_HELD {
+                    return Err(SessionError::Order("too much came before the answer to publish or play"));
+                }
+                break;
+            }
             match self.phase {
                 Phase::Hello | Phase::Echo => self.shake(&mut input)?,
                 Phase::Open => match self.chunks.read(&mut input)? {
@@ -232,6 +282,9 @@ impl ServerSession {
 
     /// When [`ServerSession::tick`] has something to say if nothing comes before.
     pub fn deadline(&self) -> Option<Duration> {
+        if self.asking.is_some() {
+            return None;
+        }
         match (self.phase, self.purpose) {
             (Phase::Hello | Phase::Echo, _) => Some(self.rules.handshake),
             (Phase::Closing, _)
@@ -369,7 +422,7 @@ impl ServerSession {
                 self.media(Message { kind: kind::DATA, payload, ..message }, now);
             }
             kind::COMMAND | kind::COMMAND_AMF3 => match Command::read(&message) {
-                Ok(command) => self.command(&command, now)?,
+                Ok(command) => self.command(command, now)?,
                 // What would be answered with "there is no such method", or not at all, may be unreadable; the bounds
                 // hold for it too.
                 Err(SessionError::Amf(error))

@@ -9,7 +9,7 @@
 use super::client::{self, Aim, ClientSession, Target};
 use super::server::{self, Peer, Rules, ServerSession};
 use super::{Late, SessionError, name};
-use crate::protocol::access::{Access, Credentials, Denied};
+use crate::auth::{Access, Action, Authorizer, Credentials, Demand, Denied, Grant};
 use crate::protocol::rtmp::wire::amf0::{Value, encode};
 use crate::protocol::rtmp::wire::chunk_writer;
 use crate::protocol::rtmp::wire::handshake::{SCHEMES, Scheme};
@@ -45,6 +45,7 @@ fn target(application: &str, name: &str) -> Target {
 struct Talk {
     client: ClientSession,
     server: ServerSession,
+    access: Access,
     split: usize,
     client_says: Vec<client::Event>,
     server_says: Vec<server::Event>,
@@ -55,10 +56,17 @@ impl Talk {
         Talk {
             client: ClientSession::new(target, aim, [9; 32]),
             server: ServerSession::new(Arc::new(rules), peer),
+            access: Access::default(),
             split,
             client_says: Vec::new(),
             server_says: Vec::new(),
         }
+    }
+
+    /// At a server with passwords.
+    fn with(target: Target, aim: Aim, access: &Access, peer: Peer, split: usize) -> Talk {
+        let access = access.clone();
+        Talk { access: access.clone(), ..Talk::new(target, aim, guarded(&access), peer, split) }
     }
 
     /// Carries bytes to and fro until both are silent. Wishes are granted.
@@ -72,12 +80,9 @@ impl Talk {
                 self.server.receive(part, T).unwrap();
             }
             while let Some(event) = self.server.event() {
-                match &event {
-                    server::Event::Publish(wish) => self.server.published(wish, T),
-                    server::Event::Play(wish) => self.server.playing(wish),
-                    _ => {}
+                if granted(&mut self.server, &self.access, &event) {
+                    self.server_says.push(event);
                 }
-                self.server_says.push(event);
             }
             for part in to_client.chunks(self.split) {
                 self.client.receive(part).unwrap();
@@ -94,6 +99,38 @@ impl Talk {
             other => panic!("not refused: {other:?}"),
         }
     }
+}
+
+/// Rules of a server with passwords.
+fn guarded(access: &Access) -> Rules {
+    let demands =
+        server::Demands { publish: access.demand(Action::Publish), read: access.demand(Action::Read) };
+    Rules { demands, secret: [3; 32], ..Rules::default() }
+}
+
+/// Answers what the session wants to know; false if that was only whether something is allowed.
+fn granted(session: &mut ServerSession, access: &Access, event: &server::Event) -> bool {
+    match event {
+        server::Event::Authorize(request) => {
+            session.authorized(access.check(request), T).unwrap();
+            return false;
+        }
+        server::Event::Publish(wish) => session.published(wish, T),
+        server::Event::Play(wish) => session.playing(wish),
+        _ => {}
+    }
+    true
+}
+
+/// All that a session says at an open server.
+fn all_events(session: &mut ServerSession) -> Vec<server::Event> {
+    let mut all = Vec::new();
+    while let Some(event) = session.event() {
+        if granted(session, &Access::default(), &event) {
+            all.push(event);
+        }
+    }
+    all
 }
 
 fn schemes() -> [Option<Scheme>; 3] {
@@ -168,12 +205,9 @@ fn heard(parts: [&[u8]; 2]) -> Vec<server::Event> {
     for part in parts {
         session.receive(part, T).unwrap();
         while let Some(event) = session.event() {
-            match &event {
-                server::Event::Publish(wish) => session.published(wish, T),
-                server::Event::Play(wish) => session.playing(wish),
-                _ => {}
+            if granted(&mut session, &Access::default(), &event) {
+                events.push(event);
             }
-            events.push(event);
         }
     }
     events
@@ -189,11 +223,7 @@ fn a_split_anywhere_changes_nothing() {
             let to_server = talk.client.output();
             talk.server.receive(&to_server, T).unwrap();
             while let Some(event) = talk.server.event() {
-                match &event {
-                    server::Event::Publish(wish) => talk.server.published(wish, T),
-                    server::Event::Play(wish) => talk.server.playing(wish),
-                    _ => {}
-                }
+                granted(&mut talk.server, &talk.access, &event);
             }
             bytes.extend(to_server);
             let to_client = talk.server.output();
@@ -246,9 +276,8 @@ fn bad_names_are_refused_with_the_reason() {
 #[test]
 fn credentials_may_stand_in_the_name_or_the_application() {
     let access = Access { publish: Some(Credentials::new("bob", "p&w")), ..Access::default() };
-    let rules = Rules { access, ..Rules::default() };
     let publish = |application: &str, name: &str| {
-        let mut talk = Talk::new(target(application, name), Aim::Publish, rules.clone(), peer(), 1000);
+        let mut talk = Talk::with(target(application, name), Aim::Publish, &access, peer(), 1000);
         talk.run();
         (talk.client_says.clone(), talk.server_says)
     };
@@ -260,8 +289,8 @@ fn credentials_may_stand_in_the_name_or_the_application() {
         assert_eq!(publish(application, name).0, [client::Event::Ready], "{application} {name}");
     }
     for (application, name, why) in [
-        ("live", "film", Denied::NeedsCredentials(crate::protocol::access::Action::Publish)),
-        ("live", "film?user=bob", Denied::NeedsCredentials(crate::protocol::access::Action::Publish)),
+        ("live", "film", Denied::NeedsCredentials(Action::Publish)),
+        ("live", "film?user=bob", Denied::NeedsCredentials(Action::Publish)),
         ("live", "film?user=bob&pass=pw", Denied::Wrong),
         // What stands in the name goes before what stands in the application.
         ("live?user=bob&pass=p%26w", "film?user=bob&pass=x", Denied::Wrong),
@@ -273,18 +302,18 @@ fn credentials_may_stand_in_the_name_or_the_application() {
         assert_eq!(server.last(), Some(&server::Event::Refused(why)));
     }
     // Reading is free here; whoever is shut out may still read.
-    let mut talk = Talk::new(
+    let mut talk = Talk::with(
         target("live", "film?user=x&pass=y"),
         Aim::Play,
-        rules.clone(),
+        &access,
         Peer { shut_out: true, ..peer() },
         9,
     );
     assert_eq!(talk.run().client_says[0], client::Event::Ready);
-    let mut talk = Talk::new(
+    let mut talk = Talk::with(
         target("live", "film?user=bob&pass=p%26w"),
         Aim::Publish,
-        rules,
+        &access,
         Peer { shut_out: true, ..peer() },
         1000,
     );
@@ -292,12 +321,19 @@ fn credentials_may_stand_in_the_name_or_the_application() {
 }
 
 /// As a shell does it: connects again as often as it is told to.
-fn with_adobe(rules: &Rules, aim: Aim, credentials: Option<Credentials>, mut from: Peer) -> Vec<Talk> {
+fn with_adobe(
+    access: &Access,
+    rules: &Rules,
+    aim: Aim,
+    credentials: Option<Credentials>,
+    mut from: Peer,
+) -> Vec<Talk> {
     let mut talks: Vec<Talk> = Vec::new();
     let mut arguments = String::new();
     for _ in 0..5 {
         let target = Target { credentials: credentials.clone(), arguments, ..target("live", "film") };
         let mut talk = Talk::new(target, aim, rules.clone(), from, 500);
+        talk.access = access.clone();
         talk.run();
         let again = talk.client_says.last().cloned();
         talks.push(talk);
@@ -313,29 +349,32 @@ fn with_adobe(rules: &Rules, aim: Aim, credentials: Option<Credentials>, mut fro
 #[test]
 fn adobe_authentication_takes_three_connections() {
     let publish = Some(Credentials::new("bob", "secret"));
-    let rules =
-        Rules { access: Access { publish, ..Access::default() }, secret: [3; 32], ..Rules::default() };
+    let access = Access { publish, ..Access::default() };
+    let rules = guarded(&access);
     let with = |password: &str| Some(Credentials::new("bob", password));
     let asked = Peer { ask: true, ..peer() };
-    let talks = with_adobe(&rules, Aim::Publish, with("secret"), asked);
+    let talks = with_adobe(&access, &rules, Aim::Publish, with("secret"), asked);
     assert_eq!(talks.len(), 3);
     assert_eq!(talks[2].client_says, [client::Event::Ready]);
     let Some(server::Event::Publish(wish)) = talks[2].server_says.last() else { panic!("no wish") };
     assert_eq!(wish.user, "bob");
-    let talks = with_adobe(&rules, Aim::Publish, with("wrong"), asked);
+    let talks = with_adobe(&access, &rules, Aim::Publish, with("wrong"), asked);
     assert_eq!(talks.len(), 3);
     assert_eq!(talks[2].server_says, [server::Event::Refused(Denied::Wrong)]);
     // Not asked before: it is told at the end, and asked the next time.
-    let talks = with_adobe(&rules, Aim::Publish, with("secret"), peer());
+    let talks = with_adobe(&access, &rules, Aim::Publish, with("secret"), peer());
     assert_eq!(talks.len(), 1);
     assert!(matches!(talks[0].server_says.last(), Some(server::Event::Refused(Denied::NeedsCredentials(_)))));
-    let always = Rules { access: Access { adobe_at_connect: true, ..rules.access.clone() }, ..rules.clone() };
-    assert_eq!(with_adobe(&always, Aim::Publish, with("secret"), peer()).len(), 3);
+    let always = Rules { adobe_at_connect: true, ..rules.clone() };
+    assert_eq!(with_adobe(&access, &always, Aim::Publish, with("secret"), peer()).len(), 3);
     // A reader is not asked where reading is free.
-    assert_eq!(with_adobe(&always, Aim::Play, with("secret"), asked)[0].client_says[0], client::Event::Ready);
+    assert_eq!(
+        with_adobe(&access, &always, Aim::Play, with("secret"), asked)[0].client_says[0],
+        client::Event::Ready
+    );
     // Without a password to give, the refusal is the end.
     assert_eq!(
-        with_adobe(&rules, Aim::Publish, None, asked)[0].refusal().0,
+        with_adobe(&access, &rules, Aim::Publish, None, asked)[0].refusal().0,
         "NetConnection.Connect.Rejected"
     );
 }
@@ -343,11 +382,10 @@ fn adobe_authentication_takes_three_connections() {
 #[test]
 fn publishers_from_outside_need_a_password() {
     let access = Access { outside_needs_password: true, ..Access::default() };
-    let rules = Rules { access, ..Rules::default() };
-    let mut talk = Talk::new(target("live", "film"), Aim::Publish, rules.clone(), peer(), 1000);
+    let mut talk = Talk::with(target("live", "film"), Aim::Publish, &access, peer(), 1000);
     assert_eq!(talk.run().refusal().1, Denied::Outside.to_string());
     let here = Peer { address: "127.0.0.1".parse().unwrap(), ..peer() };
-    let mut talk = Talk::new(target("live", "film"), Aim::Publish, rules, here, 1000);
+    let mut talk = Talk::with(target("live", "film"), Aim::Publish, &access, here, 1000);
     assert_eq!(talk.run().client_says, [client::Event::Ready]);
 }
 
@@ -415,8 +453,68 @@ fn what_comes_right_behind_publish_is_not_lost() {
     bytes.extend(command("publish", 3.0, &[Value::Null, Value::text("film"), Value::text("live")]));
     chunk_writer::write(&mut bytes, 128, kind::VIDEO, 1, 0, &[], &[0x17, 0, 0, 0, 0]);
     server.receive(&bytes, T).unwrap();
+    assert!(matches!(server.event(), Some(server::Event::Authorize(_))));
+    assert_eq!(server.event(), None, "what follows waits for the answer");
+    server.authorized(Ok(Grant { name: "film".into(), user: String::new() }), T).unwrap();
     assert!(matches!(server.event(), Some(server::Event::Publish(wish)) if wish.name == "film"));
     assert!(matches!(server.event(), Some(server::Event::Media(m)) if m.kind == kind::VIDEO));
+}
+
+/// A session that has asked whether it may do what `name` says, and what it asked.
+fn asking(what: &str, demands: server::Demands, from: Peer) -> (ServerSession, Option<server::Event>) {
+    let rules = Rules { demands, ..Rules::default() };
+    let aim = if what == "publish" { Aim::Publish } else { Aim::Play };
+    let mut talk = Talk::new(target("live", "s3cret?t=1"), aim, rules, from, 1000);
+    loop {
+        let (to_server, to_client) = (talk.client.output(), talk.server.output());
+        talk.server.receive(&to_server, T).unwrap();
+        talk.client.receive(&to_client).unwrap();
+        match talk.server.event() {
+            None | Some(server::Event::Connected { .. }) => {}
+            event => return (talk.server, event),
+        }
+    }
+}
+
+#[test]
+fn the_public_name_takes_the_place_of_the_one_that_was_shown() {
+    let keys = server::Demands { publish: Demand::Key, read: Demand::Key };
+    for what in ["publish", "play"] {
+        let (mut session, asked) = asking(what, keys, peer());
+        let Some(server::Event::Authorize(request)) = asked else { panic!("{asked:?}") };
+        assert_eq!((request.name.reveal(), request.query.reveal()), ("s3cret", "t=1"));
+        assert_eq!(session.deadline(), None, "the shell keeps the time");
+        session.authorized(Ok(Grant { name: "film".into(), user: "ann".into() }), T).unwrap();
+        let wish = match session.event() {
+            Some(server::Event::Publish(wish)) if what == "publish" => wish,
+            Some(server::Event::Play(wish)) if what == "play" => wish,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((wish.name.as_str(), wish.user.as_str()), ("film", "ann"));
+        // What is granted follows the rule as well.
+        let (mut session, _) = asking(what, keys, peer());
+        session.authorized(Ok(Grant { name: "../film".into(), user: String::new() }), T).unwrap();
+        assert!(!matches!(session.event(), Some(server::Event::Publish(_) | server::Event::Play(_))));
+        assert!(session.output().windows(13).any(|w| w == b"a stream name"));
+        // Each key is a guess, also without a user and a password.
+        let (_, refused) = asking(what, keys, Peer { shut_out: true, ..peer() });
+        assert_eq!(refused, Some(server::Event::Refused(Denied::ShutOut)));
+        // Whoever is refused hears why.
+        let (mut session, _) = asking(what, keys, peer());
+        session.authorized(Err(Denied::because("the show is over")), T).unwrap();
+        assert_eq!(session.event(), Some(server::Event::Refused(Denied::Because("the show is over".into()))));
+        assert!(session.output().windows(16).any(|w| w == b"the show is over"));
+    }
+}
+
+#[test]
+fn what_comes_while_an_answer_is_waited_for_is_bounded() {
+    let (mut session, _) = asking("publish", server::Demands::default(), peer());
+    let mut frame = Vec::new();
+    chunk_writer::write(&mut frame, 65_536, kind::VIDEO, 1, 0, &[], &[7; 60_000]);
+    let held = (0..10).take_while(|_| session.receive(&frame, T).is_ok()).count();
+    assert_eq!(held, 4);
+    assert_eq!(session.event(), None, "nothing is looked at before the answer");
 }
 
 #[test]
@@ -454,7 +552,7 @@ fn a_player_may_pause_stop_and_play_again() {
     talk.server.receive(&command("pause", 0.0, &[Value::Null, Value::Boolean(false)]), T).unwrap();
     talk.server.receive(&command("closeStream", 0.0, &[Value::Null]), T).unwrap();
     talk.server.receive(&command("play", 0.0, &[Value::Null, Value::text("other")]), T).unwrap();
-    let said: Vec<_> = std::iter::from_fn(|| talk.server.event()).collect();
+    let said = all_events(&mut talk.server);
     assert_eq!(said[..3], [server::Event::Pause(true), server::Event::Pause(false), server::Event::Stop]);
     assert!(matches!(&said[3], server::Event::Play(wish) if wish.name == "other"));
 }
@@ -468,7 +566,7 @@ fn commands_wrapped_for_amf3_are_understood() {
     chunk_writer::write(&mut out, 65_536, kind::COMMAND_AMF3, 1, 0, &[], &body);
     // The client's own `play` waits in the session as well; what counts is the first.
     session.receive(&out, T).unwrap();
-    assert!(std::iter::from_fn(|| session.event()).any(|e| matches!(e, server::Event::Play(_))));
+    assert!(all_events(&mut session).iter().any(|e| matches!(e, server::Event::Play(_))));
 }
 
 #[test]
@@ -544,6 +642,38 @@ fn commands_that_nobody_needs_may_be_unreadable() {
 }
 
 proptest! {
+    #[test]
+    fn any_answer_at_any_time_keeps_the_order(
+        parts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 0..6),
+        late in 0_usize..6,
+        name in "[a-z./]{0,4}",
+        granted in any::<bool>(),
+    ) {
+        let (mut session, _) = asking("publish", server::Demands::default(), peer());
+        for (at, part) in parts.iter().enumerate() {
+            if at == late {
+                let answer = if granted {
+                    Ok(Grant { name: name.clone(), user: String::new() })
+                } else {
+                    Err(Denied::Late)
+                };
+                let outcome = session.authorized(answer, T);
+                let good = granted && name::check(&name).is_ok();
+                let first = session.event();
+                prop_assert_eq!(matches!(first, Some(server::Event::Publish(_))), good, "{:?}", first);
+                if outcome.is_err() {
+                    return Ok(());
+                }
+            }
+            if session.receive(part, T).is_err() {
+                return Ok(());
+            }
+            if at < late {
+                prop_assert_eq!(session.event(), None);
+            }
+        }
+    }
+
     #[test]
     fn any_bytes_are_answered_or_closed(parts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..200), 0..10)) {
         let mut session = connected();

@@ -12,6 +12,7 @@ use super::Shared;
 use super::publishing::{Publishes, datagram};
 use super::reading::Reads;
 use super::tunnels::Lower;
+use crate::auth::{Denied, Grant};
 use crate::base::clock::Now;
 use crate::hub::registry::add;
 use crate::hub::{self, Client, Over};
@@ -19,6 +20,8 @@ use crate::protocol::admission::Place as Seat;
 use crate::protocol::parting::Parting;
 use crate::protocol::rtsp::session::server::{Answer, Dialog, Step, Surroundings};
 use crate::protocol::rtsp::udp::{Datagram, ReaderLink, Side};
+use crate::protocol::rtsp::wire::Place;
+use crate::protocol::rtsp::wire::sdp_read::Described;
 use bytes::{Bytes, BytesMut};
 use std::future::{Future, pending};
 use std::io::{self, ErrorKind};
@@ -69,7 +72,17 @@ enum End {
     Up(String),
 }
 
-type Pending = Pin<Box<dyn Future<Output = Answer> + Send>>;
+type Pending = Pin<Box<dyn Future<Output = Settled> + Send>>;
+
+/// What was waited for.
+enum Settled {
+    /// The answer to the dialog.
+    Answer(Answer),
+    /// Whether this may be read.
+    Read(Place, Result<Grant, Denied>),
+    /// Whether this may be published.
+    Publish(Place, Vec<Described>, Result<Grant, Denied>),
+}
 
 /// See the module.
 pub struct Connection {
@@ -85,8 +98,10 @@ pub struct Connection {
     nonce: String,
     /// The user that was allowed to read, empty where nobody was asked.
     user: String,
+    /// The name that was shown last and granted, and the public one.
+    granted: Option<(String, String)>,
     part: Part,
-    /// The answer to the dialog's question, where it takes a while.
+    /// What the answer to the dialog's question needs, where it takes a while.
     pending: Option<Pending>,
     out: BytesMut,
     /// PLAY has been granted; frames begin behind the answer.
@@ -134,6 +149,7 @@ impl Connection {
             lower: None,
             nonce,
             user: String::new(),
+            granted: None,
             part: Part::None,
             pending: None,
             out: BytesMut::new(),
@@ -188,7 +204,7 @@ impl Connection {
                 event = news(reads) => self.hear(event),
                 first = datagram(publishes) => self.datagrams(first),
                 () = wanted(keyframe) => self.request_keyframe(),
-                answer = answered(&mut self.pending) => self.answered(answer),
+                settled = settled(&mut self.pending) => self.settled(settled),
                 () = gone(link) => self.vanished(),
                 () = timer.as_mut() => self.tick(),
                 () = kicked(&self.client, self.session.as_ref()) => Err(End::Sent("it was asked to leave")),
@@ -221,11 +237,11 @@ impl Connection {
                 }
                 Step::Stray => add(&self.client.counters.packets_in_error, 1),
                 Step::Tunnel(tunnel) => self.tunnel(tunnel)?,
-                Step::Refused { what, status, reason } => {
-                    let remote = self.client.remote;
+                Step::Refused { method, name, status, reason } => {
+                    let (remote, name) = (self.client.remote, self.for_the_log(method, &name));
                     self.shared
                         .log
-                        .info(format_args!("rtsp: {remote} was refused {what}: {status}: {reason}"));
+                        .info(format_args!("rtsp: {remote} was refused {method} {name}: {status}: {reason}"));
                 }
                 Step::Close(limit) => {
                     self.closing = true;
@@ -392,9 +408,9 @@ async fn wanted(keyframe: Option<impl Future<Output = ()>>) {
     }
 }
 
-async fn answered(pending: &mut Option<Pending>) -> Answer {
+async fn settled(pending: &mut Option<Pending>) -> Settled {
     match pending {
-        Some(answer) => answer.await,
+        Some(settled) => settled.await,
         None => std::future::pending().await,
     }
 }

@@ -2,8 +2,8 @@
 //! pulling from other servers will stand on.
 
 use super::tracks::{Channel, Tracked};
+use crate::auth::Credentials;
 use crate::media::Tracks;
-use crate::protocol::access::Credentials;
 use crate::protocol::rtsp::wire::authorization::respond;
 use crate::protocol::rtsp::wire::message::Draft;
 use crate::protocol::rtsp::wire::play_head::{Start, read_rtp_info, session_id};

@@ -4,6 +4,7 @@
 mod setup;
 
 use super::tracks::{Channel, Tracked};
+use crate::auth;
 use crate::media::{TrackKind, Tracks};
 use crate::protocol::rtsp::wire::authorization::{Shown, challenges};
 use crate::protocol::rtsp::wire::message::{Broken, Draft};
@@ -54,8 +55,10 @@ pub enum Step {
     Tunnel(Tunnel),
     /// Somebody could not publish, or not read, as it wanted: the log says so, since many programs show no reason.
     Refused {
-        /// `ANNOUNCE` or `SETUP`, with the name of the stream if there is one.
-        what: String,
+        /// `ANNOUNCE` or `SETUP`.
+        method: &'static str,
+        /// The name of the stream as it was shown; empty if there is none.
+        name: String,
         /// The status that was answered.
         status: Status,
         /// The reason beside it.
@@ -93,6 +96,22 @@ pub struct Login {
     pub method: String,
 }
 
+impl Login {
+    /// What is shown, as whoever decides compares it; `nonce` is the challenge of this connection.
+    pub fn shown(&self, nonce: &str) -> auth::Shown {
+        let Some(shown) = &self.shown else { return auth::Shown::Nothing };
+        let user = shown.user().to_string();
+        match shown {
+            Shown::Basic { password, .. } => auth::Shown::Password { user, password: password.clone() },
+            Shown::Digest(_) => {
+                let (shown, method, nonce) = (shown.clone(), self.method.clone(), nonce.to_string());
+                let fits = move |wanted: &auth::Credentials| shown.fits(wanted, &method, &nonce);
+                auth::Shown::Proof { user, fits: Arc::new(fits) }
+            }
+        }
+    }
+}
+
 /// What is read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reading {
@@ -107,8 +126,8 @@ pub struct Reading {
 pub enum Answer {
     /// It is done.
     Done,
-    /// The tracks of the stream.
-    Tracks(Tracks),
+    /// The tracks of the stream, and its public name, which is what later questions are about.
+    Tracks(Tracks, String),
     /// Frames follow; where each track begins, in the order of the tracks, as far as it is known.
     Playing(Vec<(TrackKind, u16, u32)>),
     /// No, with the reason in one lowercase sentence.
@@ -320,8 +339,8 @@ impl Dialog {
             let name = Place::of(&request.uri, &self.around.applications)
                 .map(|(place, _)| place.stream.name)
                 .unwrap_or_default();
-            let what = format!("{} {name}", request.method.name());
-            self.out.push_back(Step::Refused { what, status, reason: reason.to_string() });
+            let method = if request.method == Method::Setup { "SETUP" } else { "ANNOUNCE" };
+            self.out.push_back(Step::Refused { method, name, status, reason: reason.to_string() });
         }
     }
 
@@ -510,7 +529,7 @@ impl Dialog {
                 self.closed = true;
                 self.out.push_back(Step::Close(None));
             }
-            Answer::Tracks(tracks) => self.tracks(request, tracks),
+            Answer::Tracks(tracks, name) => self.tracks(request, tracks, name),
             Answer::Playing(starts) => self.playing(&request, &starts),
             Answer::Done => self.done(request),
         }
@@ -524,8 +543,9 @@ impl Dialog {
         self.refuse(request, status, reason);
     }
 
-    fn tracks(&mut self, request: Request, tracks: Tracks) {
-        let Ok((place, _)) = Place::of(&request.uri, &self.around.applications) else { return };
+    fn tracks(&mut self, request: Request, tracks: Tracks, name: String) {
+        let Ok((mut place, _)) = Place::of(&request.uri, &self.around.applications) else { return };
+        place.stream.name = name;
         if !sdp_write::carries_video(&tracks) && tracks.audio.is_none() {
             let name = tracks.video.map_or("nothing", |v| v.codec.name());
             let reason = format!("{name} has no way over RTSP here");

@@ -1,8 +1,8 @@
 //! Credentials of RTSP: Basic, and Digest with MD5 (RFC 2617), which RTSP clients know. What is shown is read here and
 //! compared where the password is known.
 
+use crate::auth::{Credentials, same};
 use crate::base::secret::Secret;
-use crate::protocol::access::{Credentials, same};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use md5::{Digest as _, Md5};

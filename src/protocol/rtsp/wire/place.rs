@@ -9,8 +9,10 @@ const LONGEST: usize = 128;
 /// A stream as a URL names it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Place {
-    /// The stream.
+    /// The stream: by the name that the URL shows, until its public one is known.
     pub stream: StreamName,
+    /// The name that the URL shows, which may be a secret.
+    pub shown: String,
     /// Whether the URL names the application.
     pub names_application: bool,
     /// What stood behind the question mark. It may carry a secret.
@@ -89,8 +91,20 @@ impl Place {
         let names_application = application.is_some();
         let application = application.or_else(|| applications.first().cloned()).unwrap_or_default();
         let stream = StreamName::new(application, name);
-        let place = Place { stream, names_application, query: query.into(), base };
+        let place = Place { stream, shown: name.into(), names_application, query: query.into(), base };
         Ok((place, track.map(str::to_string)))
+    }
+
+    /// The stream is known by this public name from now on; its URL stays what it is.
+    ///
+    /// # Errors
+    /// The name breaks the rule.
+    pub fn rename(&mut self, public: String) -> Result<(), BadPlace> {
+        if !is_name(&public) {
+            return Err(BadPlace::Name);
+        }
+        self.stream.name = public;
+        Ok(())
     }
 
     /// What `uri` names inside this place: its track's part of the path, empty for the whole. `None` if it lies
@@ -103,7 +117,7 @@ impl Place {
         } else {
             rest
         };
-        let rest = rest.strip_prefix(self.stream.name.as_str())?;
+        let rest = rest.strip_prefix(self.shown.as_str())?;
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
         let behind = match query.strip_prefix(self.query.as_str()) {
             Some(behind) if behind.is_empty() || behind.starts_with('/') => behind,
@@ -184,7 +198,11 @@ mod tests {
 
     #[test]
     fn tracks_inside_a_place() {
-        let place = found("rtsp://h/live/cam?t=1").unwrap().0;
+        let mut place = found("rtsp://h/live/cam?t=1").unwrap().0;
+        // Whatever the stream is called in public.
+        assert_eq!(place.rename("../film".into()), Err(BadPlace::Name));
+        assert_eq!(place.rename("film".into()), Ok(()));
+        assert_eq!(place.stream.name, "film");
         for (uri, inside) in [
             ("rtsp://h/live/cam", Some("")),
             ("rtsp://h/live/cam/", Some("")),

@@ -1,9 +1,9 @@
 //! What the commands of a client do: connect, publish, play, and what stands around them.
 
-use super::{Event, MOST_STREAMS, Phase, Purpose, ServerSession, WINDOW, Wish};
+use super::authorization::Adobe;
+use super::{Event, MOST_STREAMS, Phase, Purpose, ServerSession, WINDOW};
+use crate::auth::Action;
 use crate::media::flv::four_cc;
-use crate::protocol::access::{Action, Denied};
-use crate::protocol::rtmp::session::adobe::{Guard, NEED_AUTH, Step};
 use crate::protocol::rtmp::session::command::{self, Command, Level, information, status};
 use crate::protocol::rtmp::session::{SessionError, name};
 use crate::protocol::rtmp::wire::amf0::Value;
@@ -15,13 +15,14 @@ use std::time::Duration;
 const LONGEST_TEXT: usize = 256;
 
 impl ServerSession {
-    pub(super) fn command(&mut self, command: &Command, now: Duration) -> Result<(), SessionError> {
+    pub(super) fn command(&mut self, command: Command, now: Duration) -> Result<(), SessionError> {
         if !self.connected && command.name != "connect" {
             return Err(SessionError::Order("a command came before connect"));
         }
+        let transaction = command.transaction;
         let answer = |out: &mut Vec<u8>, values: &[Value]| {
-            if command.transaction != 0.0 {
-                command::write(out, 0, "_result", command.transaction, values);
+            if transaction != 0.0 {
+                command::write(out, 0, "_result", transaction, values);
             }
         };
         match command.name.as_str() {
@@ -33,8 +34,8 @@ impl ServerSession {
                 self.streams = self.streams.saturating_add(1);
                 answer(&mut self.out, &[Value::Null, Value::Number(self.streams.into())]);
             }
-            "publish" => self.publish(command),
-            "play" | "play2" => self.play(command, now),
+            "publish" => self.publish(&command),
+            "play" | "play2" => self.play(&command),
             "deleteStream" => {
                 let which = command.argument(0).and_then(Value::as_number);
                 if which.is_none_or(|which| which == f64::from(self.active)) {
@@ -64,7 +65,7 @@ impl ServerSession {
             }
             // Live streams have no length.
             "getStreamLength" | "getMovLen" => answer(&mut self.out, &[Value::Null, Value::Number(0.0)]),
-            "pause" | "pauseRaw" => self.pause(command),
+            "pause" | "pauseRaw" => self.pause(&command),
             // Sound or pictures alone, and another position, are not to be had from a live stream here.
             "receiveAudio" | "receiveVideo" | "seek" | "_result" | "_error" | "onStatus" => {}
             _ => {
@@ -79,9 +80,9 @@ impl ServerSession {
         Ok(())
     }
 
-    fn connect(&mut self, command: &Command) {
+    fn connect(&mut self, command: Command) {
         if self.connected {
-            return self.reject(command, "this connection is connected already");
+            return self.reject(&command, "this connection is connected already");
         }
         // Whatever is answered may be longer than a chunk of the first size.
         chunk_writer::set_chunk_size(&mut self.out);
@@ -97,60 +98,32 @@ impl ServerSession {
                 short(application),
                 self.rules.applications.first().map_or("", String::as_str)
             );
-            return self.reject(command, &text);
+            return self.reject(&command, &text);
         }
         let publishes = text("type") == "nonprivate" || text("flashVer").starts_with("FMLE/");
-        if let Err((denied, description)) = self.authenticate(arguments, publishes) {
-            let info = information(Level::Error, "NetConnection.Connect.Rejected", &description);
-            command::write(&mut self.out, 0, "_error", command.transaction, &[Value::Null, info]);
-            self.phase = Phase::Closing;
-            self.events.push_back(denied);
-            return;
+        let (application, arguments) = (application.to_string(), arguments.to_string());
+        match self.adobe(&arguments, publishes) {
+            Adobe::None => self.welcome(&command, application, arguments),
+            Adobe::Rejected(event, description) => self.turn_away(command.transaction, event, &description),
+            Adobe::Proof(proof) => self.ask_whether_proved(command, application, arguments, proof),
         }
-        self.connected = true;
-        self.application = application.to_string();
-        self.arguments = arguments.to_string();
-        self.events.push_back(Event::Connected {
-            application: application.to_string(),
-            agent: short(text("flashVer")),
-        });
-        self.welcome(command);
     }
 
-    /// Adobe's authentication, where it is asked for. The error is what to tell the shell and the client.
-    fn authenticate(&mut self, arguments: &str, publishes: bool) -> Result<(), (Event, String)> {
-        let access = &self.rules.access;
-        let guard = Guard {
-            access,
-            secret: &self.rules.secret,
-            address: self.peer.address,
-            now: self.peer.since_start,
-        };
-        let wanted = access.publish.is_some() || access.read.is_some();
-        match guard.step(arguments).filter(|_| wanted) {
-            Some(_) if self.peer.shut_out => {
-                Err((Event::Refused(Denied::ShutOut), Denied::ShutOut.to_string()))
-            }
-            Some(Step::Challenge(description)) => Err((Event::Close, description)),
-            Some(Step::Failed(description)) => Err((Event::Refused(Denied::Wrong), description.to_string())),
-            Some(Step::Proved { user, publish, read }) => {
-                self.proved = (user, publish, read);
-                Ok(())
-            }
-            None => {
-                let action = if publishes { Action::Publish } else { Action::Read };
-                let shown = name::credentials(arguments).is_some();
-                let asks = self.peer.ask || (publishes && access.adobe_at_connect);
-                if access.credentials(action).is_some() && asks && !shown {
-                    return Err((Event::Asked, NEED_AUTH.to_string()));
-                }
-                Ok(())
-            }
-        }
+    /// Rejects `connect` because of who it is.
+    pub(super) fn turn_away(&mut self, transaction: f64, event: Event, description: &str) {
+        let info = information(Level::Error, "NetConnection.Connect.Rejected", description);
+        command::write(&mut self.out, 0, "_error", transaction, &[Value::Null, info]);
+        self.phase = Phase::Closing;
+        self.events.push_back(event);
     }
 
     /// Lets somebody in.
-    fn welcome(&mut self, command: &Command) {
+    pub(super) fn welcome(&mut self, command: &Command, application: String, arguments: String) {
+        self.connected = true;
+        self.application.clone_from(&application);
+        self.arguments = arguments;
+        let agent = short(command.object().get("flashVer").and_then(Value::as_str).unwrap_or_default());
+        self.events.push_back(Event::Connected { application, agent });
         let out = &mut self.out;
         chunk_writer::write_number(out, kind::WINDOW_SIZE, WINDOW);
         let mut bandwidth = WINDOW.to_be_bytes().to_vec();
@@ -190,82 +163,20 @@ impl ServerSession {
         self.close();
     }
 
-    /// Reads a wish and checks whether it may be.
-    fn wish(&mut self, command: &Command, action: Action) -> Result<Wish, Denied> {
-        let (name, query) = name::cut(command.text(0).unwrap_or_default());
-        let shown = name::credentials(query).or_else(|| name::credentials(&self.arguments));
-        let proved = match action {
-            Action::Publish => self.proved.1,
-            Action::Read => self.proved.2,
-        };
-        let access = &self.rules.access;
-        let wanted = access.credentials(action).is_some();
-        if wanted && shown.is_some() && self.peer.shut_out && !proved {
-            return Err(Denied::ShutOut);
-        }
-        let pair = shown.as_ref().map(|(user, password)| (user.as_str(), password.as_str()));
-        if !(wanted && proved) {
-            access.check(action, self.peer.address, pair)?;
-        }
-        let user =
-            if proved { self.proved.0.clone() } else { shown.map(|(user, _)| user).unwrap_or_default() };
-        Ok(Wish {
-            application: self.application.clone(),
-            name: name.to_string(),
-            query: query.to_string(),
-            user: if wanted { short(&user) } else { String::new() },
-            stream: command.stream,
-        })
-    }
-
     fn publish(&mut self, command: &Command) {
         if !matches!(self.purpose, Purpose::None(_)) {
             return self.bad_name(command.stream, "this connection publishes or plays already");
         }
-        match self.wish(command, Action::Publish) {
-            Err(denied) => {
-                status(
-                    &mut self.out,
-                    command.stream,
-                    Level::Error,
-                    "NetStream.Publish.BadName",
-                    &told(denied),
-                );
-                self.phase = Phase::Closing;
-                self.events.push_back(Event::Refused(denied));
-            }
-            Ok(wish) => match name::check(&wish.name) {
-                Err(bad) => self.bad_name(command.stream, &bad.to_string()),
-                Ok(()) => {
-                    self.active = wish.stream;
-                    self.purpose = Purpose::AskedToPublish;
-                    self.events.push_back(Event::Publish(wish));
-                }
-            },
-        }
+        self.ask_for_stream(command, Action::Publish);
     }
 
-    fn play(&mut self, command: &Command, now: Duration) {
+    fn play(&mut self, command: &Command) {
         if !matches!(self.purpose, Purpose::None(_)) {
             let text = "this connection publishes or plays already";
             status(&mut self.out, command.stream, Level::Error, "NetStream.Play.Failed", text);
             return self.close();
         }
-        match self.wish(command, Action::Read) {
-            Err(denied) => {
-                status(&mut self.out, command.stream, Level::Error, "NetStream.Play.Failed", &told(denied));
-                self.phase = Phase::Closing;
-                self.events.push_back(Event::Refused(denied));
-            }
-            Ok(wish) => match name::check(&wish.name) {
-                Err(bad) => self.not_found(&wish, &bad.to_string(), now),
-                Ok(()) => {
-                    self.active = wish.stream;
-                    self.purpose = Purpose::AskedToPlay;
-                    self.events.push_back(Event::Play(wish));
-                }
-            },
-        }
+        self.ask_for_stream(command, Action::Read);
     }
 
     /// Ends what it does.
@@ -312,19 +223,7 @@ pub(super) fn is_needed(message: &Message) -> bool {
     )
 }
 
-/// What a client is told about a refusal.
-fn told(denied: Denied) -> String {
-    let how = match denied {
-        // Whoever comes again is asked before the stream's name is known (see `Access::adobe_at_connect`).
-        Denied::NeedsCredentials(_) => {
-            ": put ?user=..&pass=.. behind the stream name, or set them in the program and connect once more"
-        }
-        _ => "",
-    };
-    format!("{denied}{how}")
-}
-
 /// Text from outside, cut to a length that can be shown and kept.
-fn short(text: &str) -> String {
+pub(super) fn short(text: &str) -> String {
     text.chars().take(LONGEST_TEXT).collect()
 }

@@ -1,11 +1,12 @@
 //! What the dialog asks of the server: who may read and publish, and what a session begins and ends.
 
-use super::{Connection, End, Part};
+use super::{Connection, End, Part, Settled};
+use crate::auth::{self, Action, Demand, Denied, Grant, Protocol, pause};
 use crate::base::clock::Now;
+use crate::base::secret::{MASK, Secret};
 use crate::hub::{self, Role};
 use crate::model::StreamName;
 use crate::protocol::RTSP_SESSION;
-use crate::protocol::access::{Action, Denied, pause};
 use crate::protocol::rtsp::egress::{Channels, Codings};
 use crate::protocol::rtsp::server::publishing::Publishes;
 use crate::protocol::rtsp::server::reading::Reads;
@@ -20,11 +21,13 @@ use uuid::Uuid;
 impl Connection {
     pub(super) fn ask(&mut self, ask: Ask, now: Now) {
         let answer = match ask {
-            Ask::Read(place, login) => return self.ask_to_read(place, &login),
-            Ask::Publish(place, login, described) => match self.login(Action::Publish, &login) {
-                Ok(()) => self.publish(&place, described, &login, now),
-                Err(denied) => return self.deny(denied),
-            },
+            Ask::Read(place, login) => {
+                return self.authorize(Action::Read, place, &login, Settled::Read);
+            }
+            Ask::Publish(place, login, described) => {
+                let settle = move |place, answer| Settled::Publish(place, described, answer);
+                return self.authorize(Action::Publish, place, &login, settle);
+            }
             Ask::Open(place) => {
                 let user = self.user.clone();
                 self.open(&place, Role::Idle, &user, now)
@@ -46,62 +49,115 @@ impl Connection {
         }
     }
 
-    pub(super) fn login(&self, action: Action, login: &Login) -> Result<(), Denied> {
+    /// Asks whether the place may be read or published; `settle` makes of the answer what is done then.
+    fn authorize(
+        &mut self,
+        action: Action,
+        place: Place,
+        login: &Login,
+        settle: impl FnOnce(Place, Result<Grant, Denied>) -> Settled + Send + 'static,
+    ) {
         let shared = &self.shared;
         let remote = self.client.remote.ip();
-        if shared.access.credentials(action).is_some() && shared.ledger().shut_out(remote, shared.age()) {
-            return Err(Denied::ShutOut);
+        let guesses = shared.authorizer.demand(action) != Demand::Nothing;
+        if guesses && shared.ledger().shut_out(remote, shared.age()) {
+            return self.deny(&Denied::ShutOut);
         }
-        let Some(shown) = &login.shown else { return shared.access.check(action, remote, None) };
-        match shared.access.credentials(action) {
-            None => shared.access.check(action, remote, None),
-            Some(wanted) if shown.fits(wanted, &login.method, &self.nonce) => Ok(()),
-            Some(_) => Err(Denied::Wrong),
-        }
-    }
-
-    pub(super) fn deny(&mut self, denied: Denied) {
-        let remote = self.client.remote;
-        let reason = denied.to_string();
-        match denied {
-            Denied::NeedsCredentials(_) => self.dialog.answer(Answer::Refused(Status::UNAUTHORIZED, reason)),
-            Denied::Wrong => {
-                self.shared.ledger().failed(remote.ip(), self.shared.age());
-                self.shared.hub.registry().broke("rtsp_authentication");
-                self.shared.log.warn(format_args!("rtsp: {remote} showed a wrong user or password"));
-                let wait = pause(Uuid::new_v4().as_fields().0);
-                self.pending = Some(Box::pin(async move {
-                    tokio::time::sleep(wait).await;
-                    Answer::Refused(Status::UNAUTHORIZED, reason)
-                }));
-            }
-            Denied::ShutOut | Denied::Outside => {
-                if denied == Denied::ShutOut {
-                    self.shared.hub.registry().broke("rtsp_authentication_attempts");
-                }
-                self.dialog.answer(Answer::Dismissed(Status::FORBIDDEN, reason));
-            }
-        }
-    }
-
-    pub(super) fn ask_to_read(&mut self, place: Place, login: &Login) {
-        if let Err(denied) = self.login(Action::Read, login) {
-            return self.deny(denied);
-        }
-        self.user = login.shown.as_ref().map_or_else(String::new, |s| s.user().to_string());
-        let hub = self.shared.hub.clone();
+        let request = auth::Request {
+            action,
+            protocol: Protocol::Rtsp,
+            application: place.stream.application.clone(),
+            name: Secret::new(place.shown.clone()),
+            query: Secret::new(place.query.clone()),
+            shown: login.shown(&self.nonce),
+            address: remote,
+        };
+        let (authorizer, patience) = (shared.authorizer.clone(), shared.limits.authorization);
         self.pending = Some(Box::pin(async move {
-            match hub.headers(&place.stream).await {
-                Some(headers) => Answer::Tracks(headers.tracks),
-                None => Answer::Refused(Status::NOT_FOUND, "nobody publishes this stream".into()),
-            }
+            let answer = auth::ask(&*authorizer, request, patience).await;
+            settle(place, answer)
         }));
     }
 
-    pub(super) fn answered(&mut self, answer: Answer) -> Result<(), End> {
+    /// Does what was waited for.
+    pub(super) fn settled(&mut self, settled: Settled) -> Result<(), End> {
         self.pending = None;
-        self.dialog.answer(answer);
+        match settled {
+            Settled::Answer(answer) => self.dialog.answer(answer),
+            Settled::Read(_, Err(denied)) | Settled::Publish(_, _, Err(denied)) => self.deny(&denied),
+            Settled::Read(mut place, Ok(grant)) => {
+                if self.rename(&mut place, grant.name) {
+                    self.user = grant.user;
+                    self.find_tracks(place);
+                }
+            }
+            Settled::Publish(mut place, described, Ok(grant)) => {
+                if self.rename(&mut place, grant.name) {
+                    let answer = self.publish(&place, described, &grant.user, Now::read());
+                    self.dialog.answer(answer);
+                }
+            }
+        }
         Ok(())
+    }
+
+    /// The place has its public name from now on; false if that breaks the rule, which is answered.
+    fn rename(&mut self, place: &mut Place, public: String) -> bool {
+        if let Err(bad) = place.rename(public) {
+            self.dialog.answer(Answer::Refused(Status::BAD_REQUEST, bad.to_string()));
+            return false;
+        }
+        self.granted = Some((place.shown.clone(), place.stream.name.clone()));
+        true
+    }
+
+    /// The name that the log may show for one that was shown: a secret is not written down.
+    pub(super) fn for_the_log<'a>(&'a self, method: &str, shown: &'a str) -> &'a str {
+        if let Some((_, public)) = self.granted.as_ref().filter(|(granted, _)| granted == shown) {
+            return public;
+        }
+        let action = if method == "ANNOUNCE" { Action::Publish } else { Action::Read };
+        if self.shared.authorizer.demand(action) == Demand::Key { MASK } else { shown }
+    }
+
+    fn deny(&mut self, denied: &Denied) {
+        let remote = self.client.remote;
+        let registry = self.shared.hub.registry();
+        let reason = denied.to_string();
+        let answer = match denied {
+            Denied::NeedsCredentials(_) | Denied::Wrong => Answer::Refused(Status::UNAUTHORIZED, reason),
+            Denied::Late => Answer::Refused(Status::UNAVAILABLE, reason),
+            Denied::WrongKey | Denied::ShutOut | Denied::Outside | Denied::Because(_) => {
+                Answer::Dismissed(Status::FORBIDDEN, reason)
+            }
+        };
+        match denied {
+            Denied::ShutOut => registry.broke("rtsp_authentication_attempts"),
+            Denied::Late => registry.broke("rtsp_authentication_time"),
+            _ => {}
+        }
+        if !denied.is_guess() {
+            return self.dialog.answer(answer);
+        }
+        registry.broke("rtsp_authentication");
+        self.shared.ledger().failed(remote.ip(), self.shared.age());
+        let what = if *denied == Denied::Wrong { "user or password" } else { "key" };
+        self.shared.log.warn(format_args!("rtsp: {remote} showed a wrong {what}"));
+        let wait = pause(Uuid::new_v4().as_fields().0);
+        self.pending = Some(Box::pin(async move {
+            tokio::time::sleep(wait).await;
+            Settled::Answer(answer)
+        }));
+    }
+
+    fn find_tracks(&mut self, place: Place) {
+        let hub = self.shared.hub.clone();
+        self.pending = Some(Box::pin(async move {
+            Settled::Answer(match hub.headers(&place.stream).await {
+                Some(headers) => Answer::Tracks(headers.tracks, place.stream.name),
+                None => Answer::Refused(Status::NOT_FOUND, "nobody publishes this stream".into()),
+            })
+        }));
     }
 
     /// Begins a session of this connection.
@@ -133,12 +189,11 @@ impl Connection {
         &mut self,
         place: &Place,
         described: Vec<Described>,
-        login: &Login,
+        user: &str,
         now: Now,
     ) -> Answer {
-        let user = login.shown.as_ref().map_or("", |s| s.user()).to_string();
         let left_out = sdp_read::left_out(&described);
-        match self.open(place, Role::Publish, &user, now) {
+        match self.open(place, Role::Publish, user, now) {
             Answer::Done => {}
             refused => return refused,
         }

@@ -3,9 +3,9 @@
 use super::super::client::{Caller, Event, Way, Wish};
 use super::setup::ends_with;
 use super::*;
+use crate::auth::Credentials;
 use crate::media::AudioTrack;
 use crate::media::codec::{aac, h264};
-use crate::protocol::access::Credentials;
 use crate::protocol::rtsp::wire::Transport;
 use proptest::prelude::*;
 
@@ -34,7 +34,7 @@ fn tracks() -> Tracks {
 /// What a lenient server answers.
 fn lenient(ask: &Ask) -> Answer {
     match ask {
-        Ask::Read(..) => Answer::Tracks(tracks()),
+        Ask::Read(..) => Answer::Tracks(tracks(), "cam".into()),
         Ask::Play(..) => {
             Answer::Playing(vec![(TrackKind::Video, 65_535, 7), (TrackKind::Audio, 9, u32::MAX)])
         }
