@@ -4,6 +4,7 @@
 mod live;
 mod stage;
 
+mod authorization;
 mod changing_sources;
 mod chaos;
 mod control_faces;
