@@ -2,7 +2,7 @@
 //! in step.
 
 use super::house::{House, SOON};
-use crate::stage::{Run, Running, Stage, needs, stream, wait_for};
+use crate::stage::{Run, Running, Stage, made, needs, stream, wait_for};
 use msconv::hub::registry::get;
 use msconv::protocol::RTSP_SESSION;
 use nix::sys::signal::Signal;
@@ -10,8 +10,6 @@ use retina::client::{PlayOptions, Session, SessionOptions, SetupOptions, TcpTran
 use retina::codec::CodecItem;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::process::Command;
-use std::sync::Mutex;
 use std::time::Duration;
 
 /// Longer than any program here may take.
@@ -48,31 +46,20 @@ const FILM: Flashing = Flashing { name: "h264-b", width: 320, height: 240, video
 impl Flashing {
     /// Makes it, or takes the one made before.
     fn make(self) -> PathBuf {
-        static MAKING: Mutex<()> = Mutex::new(());
-        let _guard = MAKING.lock().unwrap_or_else(|broken| broken.into_inner());
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let path = folder.join(format!("flashing-{}-{}x{}.mkv", self.name, self.width, self.height));
-        if path.exists() {
-            return path;
+        let Flashing { name, width, height, video, audio } = self;
+        let picture = format!(
+            "color=black:size={width}x{height}:rate=25:duration=60,drawbox=enable='lt(mod(t\\,1)\\,0.1)':color=white:t=fill"
+        );
+        let sound = "aevalsrc='if(lt(mod(t\\,1)\\,0.1)\\,0.8*sin(2*PI*1000*t)\\,0)':s=48000:d=60";
+        let mut args = Vec::new();
+        if !video.is_empty() {
+            args.extend(["-f", "lavfi", "-i", &picture]);
         }
-        let part = folder.join(format!("{}.flashing-{}-{}.mkv", std::process::id(), self.name, self.width));
-        let mut command = Command::new("ffmpeg");
-        command.args(["-nostdin", "-v", "error", "-y"]);
-        if !self.video.is_empty() {
-            let picture = format!(
-                "color=black:size={}x{}:rate=25:duration=60,drawbox=enable='lt(mod(t\\,1)\\,0.1)':color=white:t=fill",
-                self.width, self.height
-            );
-            command.args(["-f", "lavfi", "-i", &picture]);
+        if !audio.is_empty() {
+            args.extend(["-f", "lavfi", "-i", sound]);
         }
-        if !self.audio.is_empty() {
-            let sound = "aevalsrc='if(lt(mod(t\\,1)\\,0.1)\\,0.8*sin(2*PI*1000*t)\\,0)':s=48000:d=60";
-            command.args(["-f", "lavfi", "-i", sound]);
-        }
-        let output = command.args(self.video).args(self.audio).arg(&part).output().expect("ffmpeg starts");
-        assert!(output.status.success(), "ffmpeg: {}", String::from_utf8_lossy(&output.stderr));
-        std::fs::rename(&part, &path).unwrap();
-        path
+        args.extend(video.iter().chain(audio));
+        made(&format!("flashing-{name}-{width}x{height}.mkv"), &args)
     }
 }
 

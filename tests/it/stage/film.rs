@@ -1,8 +1,9 @@
 //! Source files: small ones made by ffmpeg and kept for the whole test run, and the real film.
 
+use nix::fcntl::{Flock, FlockArg};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
 
 /// What a made film shall be.
 #[derive(Clone, Copy, Debug)]
@@ -39,62 +40,43 @@ impl Film {
 
     /// Makes it, or takes the one made before.
     pub fn make(self) -> PathBuf {
-        // One at a time: two tests that want the same film do not both encode it.
-        static MAKING: Mutex<()> = Mutex::new(());
-        let _guard = MAKING.lock().unwrap_or_else(|broken| broken.into_inner());
         let Film { seconds, width, height, fps, sound, picture } = self;
         let kind = match (picture, sound) {
             (true, true) => "av",
             (true, false) => "v",
             _ => "a",
         };
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let path = folder.join(format!("film-{seconds}s-{width}x{height}-{fps}-{kind}.mp4"));
-        if path.exists() {
-            return path;
-        }
-        let part =
-            folder.join(format!("{}.film-{seconds}s-{width}x{height}-{fps}-{kind}.mp4", std::process::id()));
-        let mut command = Command::new("ffmpeg");
-        command.args(["-nostdin", "-hide_banner", "-loglevel", "error", "-y"]);
+        let video = format!("testsrc2=size={width}x{height}:rate={fps}:duration={seconds}");
+        let audio = format!("sine=frequency=440:sample_rate=48000:duration={seconds}");
+        let group = fps.to_string();
+        let mut args = Vec::new();
         if picture {
-            let graph = format!("testsrc2=size={width}x{height}:rate={fps}:duration={seconds}");
-            command.args(["-f", "lavfi", "-i", &graph]);
+            args.extend(["-f", "lavfi", "-i", &video]);
         }
         if sound {
-            let graph = format!("sine=frequency=440:sample_rate=48000:duration={seconds}");
-            command.args(["-f", "lavfi", "-i", &graph]);
+            args.extend(["-f", "lavfi", "-i", &audio]);
         }
         if picture {
-            command.args([
-                "-c:v",
-                "libx264",
-                "-preset",
-                "ultrafast",
-                "-pix_fmt",
-                "yuv420p",
-                "-g",
-                &fps.to_string(),
-            ]);
+            args.extend(["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", &group]);
         }
         if sound {
-            command.args(["-c:a", "aac", "-b:a", "96k"]);
+            args.extend(["-c:a", "aac", "-b:a", "96k"]);
         }
-        let output = command.args(["-movflags", "+faststart"]).arg(&part).output().expect("ffmpeg starts");
-        assert!(output.status.success(), "ffmpeg: {}", String::from_utf8_lossy(&output.stderr));
-        std::fs::rename(&part, &path).unwrap();
-        path
+        args.extend(["-movflags", "+faststart"]);
+        made(&format!("film-{seconds}s-{width}x{height}-{fps}-{kind}.mp4"), &args)
     }
 }
 
 /// A file made by ffmpeg with these arguments (the file itself is added), or the one made before under this name.
 pub fn made(name: &str, args: &[&str]) -> PathBuf {
-    static MAKING: Mutex<()> = Mutex::new(());
-    let _guard = MAKING.lock().unwrap_or_else(|broken| broken.into_inner());
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("made");
     std::fs::create_dir_all(&folder).unwrap();
     // What it is made of stands beside it: a changed recipe makes it anew.
     let (path, recipe) = (folder.join(name), folder.join(format!(".{name}.recipe")));
+    // Each test may be a process of its own: who comes second waits for the file instead of encoding it as well. The
+    // recipe is written last and under the lock, so a film with a recipe is whole.
+    let lock = File::create(folder.join(format!(".{name}.lock"))).unwrap();
+    let _one_maker = Flock::lock(lock, FlockArg::LockExclusive).map_err(|(_, e)| e).expect("a lock");
     if path.exists() && std::fs::read_to_string(&recipe).is_ok_and(|r| r == args.join(" ")) {
         return path;
     }

@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 /// The program: `MSCONV_TEST_MEDIAMTX`, or where scripts/mediamtx.sh puts it. Without it the test says so and is
 /// skipped, also where nothing else may be: no package has it, and not every machine can build it.
 pub fn mediamtx() -> Option<PathBuf> {
+    if super::needs::quick() {
+        return None;
+    }
     let named = std::env::var_os("MSCONV_TEST_MEDIAMTX").filter(|n| !n.is_empty()).map(PathBuf::from);
     if let Some(named) = &named {
         assert!(named.is_file(), "MSCONV_TEST_MEDIAMTX names {}, which is no file", named.display());

@@ -6,6 +6,7 @@ mod coded;
 mod film;
 mod gate;
 mod http;
+mod interrupted;
 mod leftovers;
 mod mediamtx;
 mod needs;
@@ -69,6 +70,7 @@ impl Stage {
             .tempdir()
             .expect("a temporary folder")
             .keep();
+        interrupted::watch(&root, name);
         let stage = Stage {
             name: name.to_string(),
             root,
@@ -256,6 +258,7 @@ impl Drop for Stage {
         } else {
             let _ = std::fs::remove_dir_all(&self.root);
         }
+        interrupted::forget(&self.root);
         if !failing && !left.is_empty() {
             panic!("{}: left running:\n{}", self.name, left.join("\n"));
         }

@@ -1,11 +1,17 @@
 //! Which real programs a test needs. Where one is missing the test says so and is skipped; with
 //! `MSCONV_REQUIRE_REAL=1` (scripts/test.sh) it fails instead, so that nothing is skipped silently.
+//!
+//! This is also what divides the tests: with `MSCONV_TEST_QUICK=1` (scripts/test.sh quick) every test that asks for a real
+//! program is skipped, so nothing is encoded.
 
 use std::path::Path;
 
 /// Whether the real parts are here: a program by name, `nginx-rtmp` for nginx with its module, `bunny` for the film,
 /// `rtspclientsink` for that element of GStreamer, or `root`.
 pub fn needs(what: &str) -> bool {
+    if what != "root" && quick() {
+        return false;
+    }
     let there = match what {
         "nginx-rtmp" => program("nginx") && super::nginx::module().is_some(),
         "bunny" => super::film::bunny_path().is_some(),
@@ -24,11 +30,23 @@ pub fn needs(what: &str) -> bool {
 
 /// Where a newer ffmpeg is, one that speaks enhanced RTMP (6.1 and later): `MSCONV_FFMPEG_ENHANCED`.
 pub fn enhanced() -> Option<String> {
+    if quick() {
+        return None;
+    }
     let path = std::env::var("MSCONV_FFMPEG_ENHANCED").ok().filter(|p| Path::new(p).exists());
     if path.is_none() {
         eprintln!("skipped: MSCONV_FFMPEG_ENHANCED names no ffmpeg");
     }
     path
+}
+
+/// Whether this run leaves out what needs a real program.
+pub fn quick() -> bool {
+    let quick = std::env::var("MSCONV_TEST_QUICK").is_ok_and(|v| v == "1");
+    if quick {
+        eprintln!("skipped: quick run");
+    }
+    quick
 }
 
 fn gstreamer_has(element: &str) -> bool {
