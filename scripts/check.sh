@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every check there is, with what this machine has: format, lints, tests, documentation, licences, fuzz targets, shell
-# scripts. Installs nothing; what is missing is named and skipped, unless MSCONV_REQUIRE_REAL=1 (scripts/test.sh).
+# scripts, workflows. Installs nothing; what is missing is named and skipped, unless MSCONV_REQUIRE_REAL=1 (scripts/test.sh).
 set -euo pipefail
 # shellcheck source=scripts/machine.sh
 . "$(dirname "${BASH_SOURCE[0]}")/machine.sh"
@@ -10,12 +10,16 @@ trap 'rm -f "$log" "$results"' EXIT
 
 usage() {
   cat <<'TEXT'
-usage: scripts/check.sh [TEST_NAME...]
+usage: scripts/check.sh [--quick] [TEST_NAME...]
+
+  --quick    only what takes no encoding: format, lints, documentation, and the tests that need no other program
 
 With names, only tests whose name holds one of them are run; the other checks run all the same.
 TEXT
 }
+quick=
 case ${1:-} in
+  --quick) quick=yes && shift ;;
   -h | --help) usage && exit 0 ;;
   -?*) usage >&2 && exit 2 ;;
 esac
@@ -46,7 +50,20 @@ check() {
 format() { cargo fmt --all -- --check; }
 lints() { cargo clippy --locked --all-targets -- -D warnings; }
 documentation() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items; }
-tests() { cargo test --locked --no-fail-fast -- "$@" 2>&1 | tee "$results"; }
+# By cargo nextest, which .config/nextest.toml sets up, or by cargo alone, without a time limit for each test.
+tests() {
+  if ! cargo nextest --version >/dev/null 2>&1; then
+    say "note: cargo nextest is not here; no test has a time limit"
+    cargo test --locked --no-fail-fast -- "$@" 2>&1 | tee "$results"
+    return
+  fi
+  local outcome=0 report=$root/target/nextest/${NEXTEST_PROFILE:-default}/junit.xml
+  rm -f "$report"
+  cargo nextest run --locked "$@" 2>&1 | tee "$results" || outcome=1
+  # What was skipped stands in the output of tests that passed.
+  [ ! -f "$report" ] || sed -n 's/^.*\(skipped: [^<]*\).*$/\1/p' "$report" >>"$results"
+  return $outcome
+}
 licences() {
   if cargo deny --version >/dev/null 2>&1; then
     cargo deny --offline check licenses bans sources
@@ -82,19 +99,30 @@ shell_scripts() {
   fi
 }
 
+workflows() {
+  if have actionlint; then actionlint .github/workflows/*.yml; else say "note: actionlint is not here"; fi
+}
+
+if [ -n "$quick" ]; then
+  export MSCONV_TEST_QUICK=1 NEXTEST_PROFILE=quick
+  unset MSCONV_REQUIRE_REAL
+fi
 check "format" format
 check "shell scripts" shell_scripts
+check "workflows" workflows
 check "lints" lints
 check "tests" tests "$@"
 check "documentation" documentation
-check "licences" licences
-check "oldest Rust" oldest_rust
-check "fuzz targets" fuzz_targets
+if [ -z "$quick" ]; then
+  check "licences" licences
+  check "oldest Rust" oldest_rust
+  check "fuzz targets" fuzz_targets
+fi
 
 step "summary"
 grep -E '^skipped: ' "$results" | sort | uniq -c || true
 [ ${#skipped[@]} -eq 0 ] || say "not found: ${skipped[*]}"
-grep -E '^( +Running| +Doc-tests|test .*FAILED|test result)' "$results" || true
+grep -E '^( +(Running|Doc-tests|FAIL|TIMEOUT|Summary)|test .*FAILED|test result)' "$results" | sort -u || true
 if [ ${#failed[@]} -gt 0 ]; then
   say "FAILED: ${failed[*]}"
   exit 1

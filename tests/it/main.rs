@@ -38,3 +38,4 @@ mod service_manager;
 mod serving_rtmp;
 mod serving_rtsp;
 mod stage_works;
+mod test_groups;
