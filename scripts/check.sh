@@ -60,6 +60,8 @@ tests() {
   local outcome=0 report=$root/target/nextest/${NEXTEST_PROFILE:-default}/junit.xml
   rm -f "$report"
   cargo nextest run --locked "$@" 2>&1 | tee "$results" || outcome=1
+  # The examples in the documentation, which nextest does not run.
+  cargo test --locked --quiet --doc 2>&1 | tee -a "$results" || outcome=1
   # What was skipped stands in the output of tests that passed.
   [ ! -f "$report" ] || sed -n 's/^.*\(skipped: [^<]*\).*$/\1/p' "$report" >>"$results"
   return $outcome

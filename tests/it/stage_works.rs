@@ -1,6 +1,9 @@
 //! The stage itself: if these fail, no other process test can be believed.
 
 use crate::stage::{Gate, Nginx, NginxOptions, Stage, film, keys, needs, wait_for};
+use msconv::process::identity::Identity;
+use nix::sys::signal::Signal;
+use std::path::Path;
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(30);
@@ -114,4 +117,30 @@ fn two_ports_are_never_the_same() {
     let ports: Vec<_> = (0..50).map(|_| crate::stage::Port::free()).collect();
     let distinct: std::collections::BTreeSet<u16> = ports.iter().map(crate::stage::Port::number).collect();
     assert_eq!(distinct.len(), ports.len());
+}
+
+#[test]
+fn a_test_that_is_told_to_end_leaves_nothing() {
+    // It plays both parts: started by itself it stands, with a program in a session of its own, as a supervisor is.
+    const STANDS: &str = "IT_STANDS";
+    if std::env::var_os(STANDS).is_some() {
+        let stage = Stage::new("stage-standing");
+        let sleeper = stage.spawn("setsid", &["sleep", "300"]);
+        println!("standing {} {}", sleeper.pid(), stage.root().display());
+        sleeper.wait(Duration::from_secs(300));
+        return;
+    }
+    let stage = Stage::new("stage-told-to-end");
+    stage.set(STANDS, "1");
+    let own_name = "stage_works::a_test_that_is_told_to_end_leaves_nothing";
+    let standing = stage.spawn(std::env::current_exe().unwrap(), &["--exact", own_name, "--nocapture"]);
+    standing.wait_for_words("standing ", SOON);
+    let said = standing.stdout();
+    let line = said.lines().find_map(|line| line.split_once("standing ")).unwrap().1;
+    let (pid, root) = line.split_once(' ').unwrap();
+    let sleeper = Identity::of(pid.parse().unwrap()).expect("the program runs");
+    standing.signal(Signal::SIGTERM);
+    standing.wait(SOON).expect(128 + 15).says("stage-standing: told to end").says("sleep 300");
+    wait_for("the program to end", SOON, || !sleeper.alive());
+    assert!(!Path::new(root).exists(), "{root} is left");
 }

@@ -4,6 +4,7 @@
 use super::leftovers;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Mutex, Once};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -15,7 +16,9 @@ static STANDING: Mutex<BTreeMap<PathBuf, String>> = Mutex::new(BTreeMap::new());
 pub fn watch(root: &Path, name: &str) {
     static LISTENING: Once = Once::new();
     LISTENING.call_once(|| {
-        std::thread::spawn(listen);
+        let (listens, ready) = channel();
+        std::thread::spawn(move || listen(&listens));
+        ready.recv().expect("signals can be heard");
     });
     STANDING.lock().unwrap().insert(root.to_path_buf(), name.to_string());
 }
@@ -25,11 +28,12 @@ pub fn forget(root: &Path) {
     STANDING.lock().unwrap().remove(root);
 }
 
-fn listen() {
+fn listen(listens: &Sender<()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().expect("a runtime");
     let code = runtime.block_on(async {
         let mut terminated = signal(SignalKind::terminate()).expect("SIGTERM can be heard");
         let mut interrupted = signal(SignalKind::interrupt()).expect("SIGINT can be heard");
+        listens.send(()).expect("somebody waits");
         tokio::select! {
             _ = terminated.recv() => 128 + 15,
             _ = interrupted.recv() => 128 + 2,
