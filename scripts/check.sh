@@ -124,7 +124,7 @@ fi
 step "summary"
 grep -E '^skipped: ' "$results" | sort | uniq -c || true
 [ ${#skipped[@]} -eq 0 ] || say "not found: ${skipped[*]}"
-grep -E '^( +(Running|Doc-tests|FAIL|TIMEOUT|Summary)|test .*FAILED|test result)' "$results" | sort -u || true
+grep -E '^( +(Running|Doc-tests|FAIL|TIMEOUT|Summary)|test .*FAILED|test result)' "$results" | awk '!seen[$0]++' || true
 if [ ${#failed[@]} -gt 0 ]; then
   say "FAILED: ${failed[*]}"
   exit 1
