@@ -225,8 +225,12 @@ pub fn report(failure: &Failure, color: bool, json: bool) -> u8 {
                 "log": failure.log_path(),
             }
         });
-        return document(format!("{object}\n").as_bytes())
-            .map_or_else(|unwritten| say(&unwritten), |()| code);
+        return match document(format!("{object}\n").as_bytes()) {
+            // It is what has just been said.
+            Err(unwritten) if failure.what().ends_with(unwritten.what()) => code,
+            Err(unwritten) => say(&unwritten),
+            Ok(()) => code,
+        };
     }
     code
 }

@@ -51,7 +51,9 @@ const ALONE: [&[&str]; 21] = [
 fn every_answer_that_cannot_be_written_is_a_failure() {
     let stage = Stage::new("full-device");
     for args in ALONE {
-        onto_full(&stage, args).expect(1).says("cannot write the output\n  why: no space left on device");
+        let run =
+            onto_full(&stage, args).expect(1).says("cannot write the output\n  why: no space left on device");
+        assert_eq!(run.stderr.matches("cannot write the output").count(), 1, "{run}");
     }
 }
 
