@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 /// How long a ladder keeps its line of time without a publisher: who comes back within it goes on.
 pub const KEPT: Duration = Duration::from_secs(60);
+/// Most ladders that are known at once, twice as many as there may be streams.
+const MOST: usize = 2048;
 
 /// A ladder. It is shared by the streams of its renditions.
 #[derive(Debug)]
@@ -48,11 +50,6 @@ impl Groups {
         self.made(ladder, now)
     }
 
-    /// The ladder with this name.
-    pub fn get(&self, name: &LadderName) -> Option<Arc<Group>> {
-        self.groups.get(name).cloned()
-    }
-
     /// A ladder as its supervisor tells of it; what was told before no longer holds.
     pub fn tell(&mut self, fact: LadderFact, now: Instant) -> Arc<Group> {
         let ladder = fact.name();
@@ -81,8 +78,30 @@ impl Groups {
         over
     }
 
+    /// The ladder with this name, made if there is none. Whoever asks is about to use it: it is not forgotten meanwhile.
     fn made(&mut self, ladder: LadderName, now: Instant) -> Arc<Group> {
-        self.groups.entry(ladder.clone()).or_insert_with(|| Arc::new(Group::new(ladder, now))).clone()
+        if let Some(group) = self.groups.get(&ladder) {
+            locked(&group.state).idle = now;
+            return group.clone();
+        }
+        if self.groups.len() >= MOST {
+            self.forget_longest_idle();
+        }
+        let group = Arc::new(Group::new(ladder.clone(), now));
+        self.groups.insert(ladder, group.clone());
+        group
+    }
+
+    /// Makes room. There is always one without a publisher: there are fewer streams than ladders that are kept.
+    fn forget_longest_idle(&mut self) {
+        let idle = self.groups.values().filter_map(|group| {
+            let state = locked(&group.state);
+            state.published.is_empty().then(|| (state.idle, group.name.clone()))
+        });
+        if let Some((_, ladder)) = idle.min() {
+            self.groups.remove(&ladder);
+            self.told.retain(|_, of| *of != ladder);
+        }
     }
 }
 
@@ -121,11 +140,6 @@ impl Group {
         })
     }
 
-    /// Which run of its publisher it is in; 0 before the first frame.
-    pub fn run(&self) -> u64 {
-        locked(&self.state).timeline.run()
-    }
-
     /// A name has a publisher.
     pub fn publish(&self, name: &str) {
         locked(&self.state).published.insert(name.to_string());
@@ -156,5 +170,35 @@ impl Group {
     pub fn is_over(&self, now: Instant) -> bool {
         let state = locked(&self.state);
         state.published.is_empty() && now.saturating_duration_since(state.idle) > KEPT
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ladders_that_nobody_publishes_do_not_grow_without_end() {
+        let (mut groups, now) = (Groups::default(), Instant::now());
+        let at = |ms: u64| now + Duration::from_millis(ms);
+        groups.of(&StreamName::new("live", "cam"), at(0)).publish("cam");
+        for n in 0..MOST as u64 + 500 {
+            groups.of(&StreamName::new("live", format!("s{n}")), at(n));
+        }
+        assert_eq!(groups.groups.len(), MOST);
+        let ladder = |key: &str| LadderName { application: "live".into(), key: key.into() };
+        assert!(groups.groups.contains_key(&ladder("cam")), "it is on the air");
+        assert!(!groups.groups.contains_key(&ladder("s0")), "it was idle longest");
+        assert!(groups.groups.contains_key(&ladder(&format!("s{}", MOST + 499))));
+    }
+
+    #[test]
+    fn who_asks_for_a_ladder_keeps_it() {
+        let (mut groups, now) = (Groups::default(), Instant::now());
+        let name = StreamName::new("live", "cam");
+        groups.of(&name, now);
+        groups.of(&name, now + KEPT);
+        assert!(groups.forget_idle(now + KEPT + Duration::from_secs(1)).is_empty());
+        assert_eq!(groups.forget_idle(now + KEPT * 2 + Duration::from_secs(1)).len(), 1);
     }
 }

@@ -39,7 +39,7 @@ pub use tap::{FrameReader, Policy};
 
 use crate::base::clock::Now;
 use crate::media::Tracks;
-use crate::model::{LadderFact, LadderName, StreamName};
+use crate::model::{LadderFact, StreamName};
 use group::Groups;
 use registry::locked;
 use std::collections::BTreeMap;
@@ -149,16 +149,6 @@ impl Hub {
             }
         }
         self.events().send(Event::Told { ladder });
-    }
-
-    /// The ladder that a name belongs to.
-    pub fn group_of(&self, name: &StreamName, now: Now) -> Arc<Group> {
-        locked(&self.0.groups).of(name, now.mono)
-    }
-
-    /// The ladder with this name, if it is on the air or was within the last minute.
-    pub fn group(&self, name: &LadderName) -> Option<Arc<Group>> {
-        locked(&self.0.groups).get(name)
     }
 
     /// Forgets ladders that nobody has published for a while. To be called every second.

@@ -44,11 +44,6 @@ impl Timeline {
         self.told = Some(run);
     }
 
-    /// Which run it is; 0 before the first.
-    pub fn run(&self) -> u64 {
-        self.run
-    }
-
     /// A name begins with a frame at `first`. `own_last`: the latest time that it had before. `others`: whether other
     /// names of the ladder are published, and so hold its line of time.
     pub fn enter(

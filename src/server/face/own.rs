@@ -5,6 +5,7 @@ use crate::base::clock::Now;
 use crate::hub::{self, Hub};
 use crate::model::ladder_fact::MOST_RENDITIONS;
 use crate::model::stream_counts::{MOST_NAMES, StreamCounts, StreamList};
+use crate::model::stream_name::is_name;
 use crate::model::{LadderFact, StreamName};
 use serde::Serialize;
 
@@ -79,12 +80,8 @@ pub fn fact(applications: &[String], body: &[u8]) -> Result<LadderFact, String> 
         return Err(format!("a ladder has 1 to {MOST_RENDITIONS} renditions"));
     }
     let words = fact.renditions.iter().flat_map(|r| [r.label.as_str(), r.name.as_str()]);
-    let well = |word: &str| {
-        (1..=128).contains(&word.len())
-            && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"._~-".contains(&b))
-    };
-    if !std::iter::once(fact.key.as_str()).chain(words).all(well) {
-        return Err("a name is 1 to 128 letters, digits, dots, dashes, underscores or tildes".into());
+    if !std::iter::once(fact.key.as_str()).chain(words).all(is_name) {
+        return Err("a name is 1 to 128 letters, digits, dots, dashes, underscores or tildes, a letter or digit first".into());
     }
     Ok(fact)
 }

@@ -1,7 +1,6 @@
 //! Names and URLs as RTMP carries them: `name?arguments`, and the application in front of it.
 
-/// Bytes in a stream's name.
-pub const LONGEST_NAME: usize = 128;
+use crate::model::stream_name::is_name;
 
 /// A name that is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -15,14 +14,12 @@ pub fn cut(text: &str) -> (&str, &str) {
     text.split_once('?').unwrap_or((text, ""))
 }
 
-/// Whether a name follows the rule: `^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$`.
+/// Whether a name follows the rule ([`is_name`]).
 ///
 /// # Errors
 /// It does not.
 pub fn check(name: &str) -> Result<(), BadName> {
-    let first = name.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
-    let rest = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'~' | b'-'));
-    if first && rest && name.len() <= LONGEST_NAME { Ok(()) } else { Err(BadName) }
+    if is_name(name) { Ok(()) } else { Err(BadName) }
 }
 
 /// The value of `key` among `a=b&c=d` arguments, as it stands there.

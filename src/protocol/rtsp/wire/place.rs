@@ -2,9 +2,7 @@
 //! `/<application>/<name>` of the one it names; the query is cut off.
 
 use crate::model::StreamName;
-
-/// Longest name, in bytes.
-const LONGEST: usize = 128;
+use crate::model::stream_name::is_name;
 
 /// A stream as a URL names it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,14 +33,6 @@ pub enum BadPlace {
         "a stream's name is 1 to 128 letters, digits, dots, dashes, underscores or tildes, a letter or digit first"
     )]
     Name,
-}
-
-/// `^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$`
-fn is_name(text: &str) -> bool {
-    let inner = |b: u8| b.is_ascii_alphanumeric() || b"._~-".contains(&b);
-    text.len() <= LONGEST
-        && text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric())
-        && text.bytes().all(inner)
 }
 
 /// A URL in its parts: scheme and host without credentials, path with its slash, query.
