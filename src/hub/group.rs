@@ -126,7 +126,8 @@ impl Group {
     /// Its supervisor tells what it publishes.
     pub fn tell(&self, fact: Arc<LadderFact>, now: Instant) {
         let mut state = locked(&self.state);
-        state.timeline.tell(fact.run, now);
+        let published = !state.entered.is_empty();
+        state.timeline.tell(fact.run, published, now);
         state.fact = Some(fact);
         state.idle = now;
     }

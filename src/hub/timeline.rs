@@ -37,8 +37,9 @@ pub struct Timeline {
 
 impl Timeline {
     /// The publisher says that what begins from now on is this run.
-    pub fn tell(&mut self, run: u64, now: Instant) {
-        if self.began.is_some_and(|began| now.saturating_duration_since(began) < LATE) {
+    /// `published`: whether a name of the ladder is on the air; if none is, what began before is over.
+    pub fn tell(&mut self, run: u64, published: bool, now: Instant) {
+        if published && self.began.is_some_and(|began| now.saturating_duration_since(began) < LATE) {
             self.entered = Some(run);
         }
         self.told = Some(run);
@@ -123,9 +124,9 @@ mod tests {
             (entered.shift.millis(), entered.run)
         }
 
-        fn tell(&mut self, run: u64, ms: u64) {
+        fn tell(&mut self, run: u64, published: bool, ms: u64) {
             let at = self.at(ms);
-            self.timeline.tell(run, at);
+            self.timeline.tell(run, published, at);
         }
 
         fn note(&mut self, time: i64, ms: u64) {
@@ -163,11 +164,11 @@ mod tests {
     #[test]
     fn what_was_told_decides() {
         let mut clock = Clock::new();
-        clock.tell(7, 0);
+        clock.tell(7, false, 0);
         assert_eq!(clock.enter(1000, None, false, 0), (0, 1));
         clock.note(4500, 3500);
         // Another run, though its times would fit, and though an old connection still seems to be there.
-        clock.tell(8, 3600);
+        clock.tell(8, true, 3600);
         assert_eq!(clock.enter(4600, Some(4500), true, 3600), (0, 2));
         // The same run though its times are far away: a rendition that was blocked for a minute.
         clock.note(6600, 5600);
@@ -177,12 +178,24 @@ mod tests {
     #[test]
     fn a_word_that_comes_late_is_about_the_run_that_has_just_begun() {
         let mut clock = Clock::new();
-        clock.tell(7, 0);
+        clock.tell(7, false, 0);
         clock.enter(1000, None, false, 0);
         clock.note(61_000, 60_000);
         assert_eq!(clock.enter(80, Some(61_000), false, 64_000), (64_920, 2));
-        clock.tell(8, 64_010);
+        clock.tell(8, true, 64_010);
         assert_eq!(clock.enter(80, Some(60_990), true, 64_020), (64_920, 2));
+    }
+
+    #[test]
+    fn a_run_that_ends_at_once_is_not_the_next_one() {
+        let mut clock = Clock::new();
+        clock.tell(7, false, 0);
+        assert_eq!(clock.enter(1000, None, false, 0), (0, 1));
+        clock.note(1500, 500);
+        clock.tell(8, false, 1500);
+        // Nobody watched: what the names had before is forgotten.
+        assert_eq!(clock.enter(1000, None, false, 2000), (2000, 2));
+        assert_eq!(clock.enter(1000, None, true, 2010), (2000, 2));
     }
 
     #[test]

@@ -117,3 +117,14 @@ fn renditions_agree_after_every_return_of_their_publisher() {
     house.agree("after one connection was cut");
     house.stage.msconv(&["stop", "-s", "cam"]).expect(0);
 }
+
+#[test]
+fn renditions_agree_though_the_first_run_ended_at_once() {
+    let Some(house) = House::new("ladder-timeline-at-once") else { return };
+    house.publish();
+    let killed = house.child().expect("ffmpeg");
+    kill(Pid::from_raw(killed), Signal::SIGKILL).unwrap();
+    house.wait_for_run(2);
+    house.agree("after ffmpeg was killed at once");
+    house.stage.msconv(&["stop", "-s", "cam"]).expect(0);
+}
