@@ -12,6 +12,7 @@ use crate::config::{Environment, Settings};
 use crate::model::HttpUrl;
 use crate::model::listing::{Listing, Server};
 use crate::status::mediamtx::{self, Path};
+use crate::status::own;
 use crate::status::{self, Client, FetchError, Limits, Snapshot, SourceError};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,6 +22,10 @@ use tokio::time::Instant;
 const LOOK_AGAIN: Duration = Duration::from_millis(60);
 /// How long foreign streams are given to move.
 const PATIENCE: Duration = Duration::from_millis(700);
+/// A published name that got no frame for so long does not move, in milliseconds.
+const STILL_MS: u64 = 1_500;
+/// How long our own server is waited for before the others are asked.
+const OWN_PATIENCE: Duration = Duration::from_millis(300);
 /// Above this many streams on a server its page is asked for once only: many small polls would cost more than the
 /// answer is worth.
 const FEW: usize = 100;
@@ -63,11 +68,16 @@ impl<'a> Lister<'a> {
     pub async fn look_anyway(&mut self) -> (Listing, Option<Failure>) {
         let settings = self.settings;
         let ours = ours(settings, self.environment);
-        let nginx = async {
-            let first = status::nginx_snapshot(&self.client, &settings.nginx_stat_url).await?;
-            Ok::<_, SourceError>(self.watch_bytes(first, &ours).await)
+        let (nginx, mediamtx) = match self.ask_our_server().await {
+            Some(watched) => (Ok(watched), Ok(Vec::new())),
+            None => {
+                let nginx = async {
+                    let first = status::nginx_snapshot(&self.client, &settings.nginx_stat_url).await?;
+                    Ok::<_, SourceError>(self.watch_bytes(first, &ours).await)
+                };
+                tokio::join!(nginx, mediamtx::paths(&self.client, &settings.mediamtx_url))
+            }
         };
-        let (nginx, mediamtx) = tokio::join!(nginx, mediamtx::paths(&self.client, &settings.mediamtx_url));
         let failure = match (&nginx, &mediamtx) {
             (Err(nginx), Err(mediamtx)) => Some(nobody_answers(settings, nginx, mediamtx)),
             _ => None,
@@ -88,7 +98,7 @@ impl<'a> Lister<'a> {
                     );
                 }
                 movements = watched.movements;
-                self.samples = Some(watched.samples);
+                self.samples = watched.samples;
                 snapshot = Some(watched.snapshot);
             }
             Err(reason) => notes.push(nginx_note(settings, &reason)),
@@ -112,6 +122,25 @@ impl<'a> Lister<'a> {
         });
         notes.extend(merged.notes);
         (Listing { streams: merged.streams, servers, notes }, failure)
+    }
+
+    /// What our own server says, if it is what both addresses of the settings lead to: it tells everything in one answer.
+    async fn ask_our_server(&self) -> Option<Watched> {
+        let Settings { nginx_stat_url: stat, mediamtx_url: api, .. } = self.settings;
+        if stat.host() != api.host() {
+            return None;
+        }
+        let answer = tokio::time::timeout(OWN_PATIENCE, own::listing(&self.client, api)).await;
+        let listing = answer.ok()?.ok().filter(|listing| listing.stat_port == stat.port())?;
+        let snapshot = own::snapshot(&listing);
+        let published = listing.streams.iter().filter(|s| s.publisher.is_some());
+        let movements = published.map(|s| {
+            let moves = s.silent_ms.is_some_and(|ms| ms < STILL_MS);
+            let movement = if moves { Movement::Moving } else { Movement::Still };
+            ((s.application.clone(), s.name.clone()), movement)
+        });
+        let movements = movements.collect();
+        Some(Watched { snapshot, movements, samples: None, workers: 1 })
     }
 
     /// Finds out which foreign streams move: by what was seen before, then by looking again until all have moved or
@@ -138,7 +167,7 @@ impl<'a> Lister<'a> {
             // Only a later process needs the file, and only for lists as long as this one.
             samples.write(&runtime);
             let snapshot = first;
-            return Watched { snapshot, movements, samples, workers: 1 };
+            return Watched { snapshot, movements, samples: Some(samples), workers: 1 };
         }
         let mut seen = BTreeMap::from([(first.pid, first)]);
         let since = Instant::now();
@@ -168,14 +197,14 @@ impl<'a> Lister<'a> {
         let mut pages = seen.into_values();
         let mut snapshot = pages.next().unwrap_or_default();
         pages.for_each(|page| snapshot.applications.extend(page.applications));
-        Watched { snapshot, movements, samples, workers }
+        Watched { snapshot, movements, samples: Some(samples), workers }
     }
 }
 
 struct Watched {
     snapshot: Snapshot,
     movements: Movements,
-    samples: Samples,
+    samples: Option<Samples>,
     workers: usize,
 }
 

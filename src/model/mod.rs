@@ -12,6 +12,7 @@ pub mod passthrough;
 pub mod quality;
 pub mod rendition_name;
 pub mod rung;
+pub mod server_listing;
 pub mod service;
 pub mod source;
 pub mod stream_counts;

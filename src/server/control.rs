@@ -2,8 +2,8 @@
 
 use super::face::answer::{Answer, Question};
 use super::face::http::{Answering, Asked, Face, Limits, Told};
-use super::face::own;
 use super::face::permission::{Rules, Sender, Verdict};
+use super::face::{listing, own};
 use super::look::Looker;
 use super::options::Options;
 use super::view::About;
@@ -11,6 +11,7 @@ use crate::auth::{self, Action, Authorizer, Denied, Ledger, PATIENCE, Protocol, 
 use crate::base::clock::Now;
 use crate::base::secret::Secret;
 use crate::hub::Hub;
+use crate::model::service::Service;
 use crate::telemetry::Log;
 use hyper::header::{AUTHORIZATION, HOST, HeaderName, ORIGIN};
 use std::collections::BTreeMap;
@@ -76,6 +77,7 @@ impl Control {
             started_ms: begun.wall_ms,
             built: built(),
             applications: options.applications.clone(),
+            stat_port: options.ports.of(Service::Stat),
         };
         let rules = Rules { trusted: options.trusted.clone(), demand: authorizer.demand(Action::Control) };
         Control {
@@ -137,6 +139,9 @@ impl Control {
     fn serve(&self, face: &str, question: &Question, body: &[u8], remote: SocketAddr) -> Told {
         let now = Now::read();
         if face == "api" && question.path.starts_with(own::PREFIX) {
+            if question.method == "GET" && question.path == own::SERVER {
+                return own::json(200, &listing::listing(&self.looker.view(now))).into();
+            }
             let applications = self.looker.applications();
             return own::answer(self.looker.hub(), applications, question, body, now).into();
         }

@@ -124,6 +124,7 @@ fn stream(seen: &hub::View, about: &About, rates: &Rates<Option<StreamName>>, no
         tracks,
         publisher: seen.publisher.as_ref().map(|c| c.id),
         readers: seen.readers.iter().map(|c| c.id).collect(),
+        silent: seen.last_frame.map(|at| now.mono.saturating_duration_since(at)),
         traffic: Traffic { bytes_in: seen.bytes_in, bytes_out: seen.bytes_out, bw_in, bw_out },
         bw_audio,
         bw_video,

@@ -17,7 +17,7 @@ use crate::auth::{Authorizer, Ledger};
 use crate::base::clock::Now;
 use crate::base::{Failure, Outcome, failure::io_words};
 use crate::hub::{self, Hub, Registry};
-use crate::model::service::{Audience, Service};
+use crate::model::service::{Audience, PerService, Service};
 use crate::process::load::open_files_allowed;
 use crate::protocol::admission::{self, Door};
 use crate::protocol::{rtmp, rtsp};
@@ -58,7 +58,9 @@ impl Server {
         let addresses = listeners
             .addresses()
             .map_err(|e| Failure::internal("cannot tell where the server listens").why(io_words(&e)))?;
-        Ok(Server { options, listeners, addresses, log })
+        // A port of 0 has become another one.
+        let ports = PerService::try_of(|service| Ok::<_, Failure>(addresses.of(service).port()))?;
+        Ok(Server { options: Options { ports, ..options }, listeners, addresses, log })
     }
 
     /// Where it listens.

@@ -43,6 +43,8 @@ pub struct About {
     pub built: String,
     /// The RTMP applications, the first one being that of streams that name none.
     pub applications: Vec<String>,
+    /// The port of the status page.
+    pub stat_port: u16,
 }
 
 /// Bytes and the rates of the last ten seconds.
@@ -81,6 +83,8 @@ pub struct Stream {
     pub publisher: Option<Uuid>,
     /// Who reads.
     pub readers: Vec<Uuid>,
+    /// Since the last frame; nothing before the first.
+    pub silent: Option<Duration>,
     /// Bytes and rates.
     pub traffic: Traffic,
     /// Bits a second of sound received.

@@ -1,6 +1,8 @@
 //! Our own server, in its own form: what a supervisor tells it of its ladder, and the counters of single streams.
 
+use super::nginx_stat::{self, Application, AudioMeta, Snapshot, StreamStat, VideoMeta};
 use super::{Client, SourceError};
+use crate::model::server_listing::{ListedStream, ServerListing};
 use crate::model::stream_counts::StreamList;
 use crate::model::{HttpUrl, LadderFact};
 
@@ -35,6 +37,71 @@ pub async fn streams(
     let asked: Vec<String> = names.iter().map(|name| format!("name={application}/{name}")).collect();
     let body = client.get(api, &format!("/msconv/v1/streams?{}", asked.join("&"))).await?;
     Ok(parse(&body)?)
+}
+
+/// Everything that the server at `api` carries.
+///
+/// # Errors
+/// As [`Client::get`]; 404 from a server that is not ours.
+pub async fn listing(client: &Client, api: &HttpUrl) -> Result<ServerListing, SourceError> {
+    let body = client.get(api, "/msconv/v1/server").await?;
+    let listing: ServerListing = serde_json::from_slice(&body).map_err(|e| ParseError(e.to_string()))?;
+    if listing.streams.len() > MOST {
+        return Err(ParseError("more streams than it can carry".into()).into());
+    }
+    Ok(listing)
+}
+
+/// The same as the status page of that server shows it.
+pub fn snapshot(listing: &ServerListing) -> Snapshot {
+    let application = |name: &String| Application {
+        name: name.clone(),
+        live: true,
+        streams: listing.streams.iter().filter(|s| s.application == *name).map(stat).collect(),
+    };
+    Snapshot {
+        server: Some(format!("msconv-{}", listing.version)),
+        version: None,
+        pid: Some(listing.pid),
+        uptime_s: listing.uptime_s,
+        applications: listing.applications.iter().map(application).collect(),
+    }
+}
+
+fn stat(stream: &ListedStream) -> StreamStat {
+    let publishing = stream.publisher.is_some();
+    let publisher = stream.publisher.as_ref().map(|publisher| nginx_stat::Client {
+        address: publisher.address.clone(),
+        time_ms: publisher.age_ms,
+        publishing: true,
+        active: true,
+        ..nginx_stat::Client::default()
+    });
+    StreamStat {
+        name: stream.name.clone(),
+        time_ms: stream.age_ms,
+        bytes_in: stream.bytes_in,
+        bytes_out: stream.bytes_out,
+        bw_in_bps: stream.bw_in_bps,
+        publishing,
+        active: publishing,
+        nclients: stream.readers.saturating_add(u64::from(publishing)),
+        clients: publisher.into_iter().collect(),
+        video: stream.video.as_ref().map(|video| VideoMeta {
+            width: video.width,
+            height: video.height,
+            // As the page: a whole number.
+            frame_rate: video.frame_rate.map_or(0, |fps| fps as u32),
+            codec: Some(video.codec.clone()),
+            ..VideoMeta::default()
+        }),
+        audio: stream.audio.as_ref().map(|audio| AudioMeta {
+            codec: Some(audio.codec.clone()),
+            profile: None,
+            channels: audio.channels,
+            sample_rate: audio.sample_rate,
+        }),
+    }
 }
 
 /// Reads an answer.

@@ -105,7 +105,13 @@ impl Authorizer for Slow {
 
 /// `/stat`, `/metrics` and the lists of `/v3`.
 fn status_pages(house: &House) -> String {
-    let about = About { pid: 1, started_ms: 0, built: String::new(), applications: vec!["live".into()] };
+    let about = About {
+        pid: 1,
+        started_ms: 0,
+        built: String::new(),
+        applications: vec!["live".into()],
+        stat_port: 0,
+    };
     let now = Now::read();
     let looker = Looker::new(house.hub.clone(), about, now);
     let view = looker.whole_view(now);

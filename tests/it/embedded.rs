@@ -78,6 +78,15 @@ fn the_whole_way_needs_nothing_but_ffmpeg() {
         (&"a".into(), &"live".into(), &"here".into())
     );
     assert!(list["servers"].as_array().unwrap().iter().all(|s| s["ok"] == true), "{list}");
+    // One answer of the server says it all: its status page is not even asked for.
+    let nowhere = stage.stat_url().replace("/stat", "/nothing");
+    let run = stage.msconv(&["list", "--json", "--nginx-stat-url", &nowhere]).expect(0);
+    assert!(!run.stderr.contains("note"), "{run}");
+    let (video, seen) = (&run.json()["streams"][0]["renditions"][0], &stream["renditions"][0]);
+    for field in ["label", "name", "state", "video", "audio", "rtmp_url", "rtsp_url"] {
+        assert_eq!(video[field], seen[field], "{field}");
+    }
+    assert_eq!(video["video"]["height"], 240, "{run}");
     for (protocol, more) in
         [("rtsp", &["-rtsp_transport", "tcp"][..]), ("rtsp", &["-rtsp_transport", "udp"]), ("rtmp", &[])]
     {

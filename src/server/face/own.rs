@@ -12,6 +12,8 @@ use serde::Serialize;
 const JSON: &str = "application/json; charset=utf-8";
 /// Where this form begins.
 pub const PREFIX: &str = "/msconv/v1/";
+/// The whole server in one look.
+pub const SERVER: &str = "/msconv/v1/server";
 
 /// The answer to a request below [`PREFIX`].
 pub fn answer(hub: &Hub, applications: &[String], question: &Question, body: &[u8], now: Now) -> Answer {
@@ -24,7 +26,7 @@ pub fn answer(hub: &Hub, applications: &[String], question: &Question, body: &[u
             }
             Err(why) => error(400, &why),
         },
-        (_, "streams" | "ladders") => error(405, "the method is not allowed here"),
+        (_, "streams" | "ladders" | "server") => error(405, "the method is not allowed here"),
         _ => error(404, "there is nothing here"),
     }
 }
@@ -86,7 +88,8 @@ pub fn fact(applications: &[String], body: &[u8]) -> Result<LadderFact, String> 
     Ok(fact)
 }
 
-fn json(status: u16, value: &impl Serialize) -> Answer {
+/// An answer in JSON.
+pub fn json(status: u16, value: &impl Serialize) -> Answer {
     match serde_json::to_string(value) {
         Ok(body) => Answer { status, content_type: JSON, body },
         Err(_) => Answer::text(500, "the answer cannot be written"),
