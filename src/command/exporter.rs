@@ -143,5 +143,7 @@ fn log(context: &Context) -> Log {
         // Whoever read the log may have gone; the exporter goes on.
         let _ = writeln!(std::io::stderr(), "{} {line}", clock::log_stamp(clock::now_ms()));
     });
-    Log::new(level, crate::base::secret::Redactor::new(), sink)
+    let log = Log::new(level, crate::base::secret::Redactor::new(), sink);
+    log.hear_libraries();
+    log
 }

@@ -107,5 +107,7 @@ fn log(context: &Context, options: &Options, file: Option<&Path>) -> Outcome<Log
             let _ = writeln!(std::io::stderr(), "{} {line}", clock::log_stamp(clock::now_ms()));
         }),
     };
-    Ok(Log::new(level, options.redactor(), sink))
+    let log = Log::new(level, options.redactor(), sink);
+    log.hear_libraries();
+    Ok(log)
 }

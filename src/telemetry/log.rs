@@ -1,17 +1,11 @@
-//! The embedded server's log: at most so many lines a second, secrets masked, one line each. Where the lines go is
-//! decided by whoever makes it; a line that is lost never stops the server.
+//! The server's log: at most so many lines a second, secrets masked, one line each. Where the lines go is decided by
+//! whoever makes it; a line that is lost never stops the server. Underneath is `tracing`.
 
-use crate::base::printable::printable;
+use super::lines::{Lines, OURS};
 use crate::base::secret::Redactor;
-use crate::base::sieve::Sieve;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
-
-/// Lines a second in the long run.
-pub const LINES_PER_SECOND: f64 = 100.0;
-/// Lines that may come at once.
-pub const BURST: f64 = 500.0;
+use tracing::Dispatch;
+use tracing::dispatcher::{set_global_default, with_default};
 
 /// How grave a line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,20 +40,15 @@ pub type Sink = Box<dyn FnMut(&str) + Send>;
 
 /// The log. Cloning shares it.
 #[derive(Clone)]
-pub struct Log(Arc<Inside>);
-
-struct Inside {
+pub struct Log {
     level: Level,
-    redactor: Redactor,
-    begun: Instant,
-    out: Mutex<(Sieve, Sink)>,
+    lines: Dispatch,
 }
 
 impl Log {
     /// A log of lines up to `level`, cleaned by `redactor`, that go to `sink`.
     pub fn new(level: Level, redactor: Redactor, sink: Sink) -> Log {
-        let out = Mutex::new((Sieve::new(LINES_PER_SECOND, BURST), sink));
-        Log(Arc::new(Inside { level, redactor, begun: Instant::now(), out }))
+        Log { level, lines: Dispatch::new(Lines::new(level, redactor, sink)) }
     }
 
     /// A log that goes nowhere.
@@ -67,9 +56,14 @@ impl Log {
         Log::new(Level::Error, Redactor::new(), Box::new(|_| {}))
     }
 
+    /// Takes up what libraries say from now on. The first log of the process that does so stays the one.
+    pub fn hear_libraries(&self) {
+        let _ = set_global_default(self.lines.clone());
+    }
+
     /// Whether lines of this level are written; for what costs much to say.
     pub fn writes(&self, level: Level) -> bool {
-        level <= self.0.level
+        level <= self.level
     }
 
     /// Writes a line: `rtmp: 10.0.0.7:5122 publishes cam1`. Text from outside may be in it.
@@ -77,16 +71,13 @@ impl Log {
         if !self.writes(level) {
             return;
         }
-        let text = printable(&self.0.redactor.clean(&text.to_string()));
-        let mut out = self.0.out.lock().unwrap_or_else(PoisonError::into_inner);
-        let (sieve, sink) = &mut *out;
-        let (pass, held) = sieve.pass(self.0.begun.elapsed());
-        if let Some(held) = held {
-            sink(&format!("{} {held} lines were left out", Level::Warn.word()));
-        }
-        if pass {
-            sink(&format!("{} {text}", level.word()));
-        }
+        with_default(&self.lines, || match level {
+            Level::Error => tracing::error!(target: OURS, "{text}"),
+            Level::Warn => tracing::warn!(target: OURS, "{text}"),
+            Level::Info => tracing::info!(target: OURS, "{text}"),
+            Level::Debug => tracing::debug!(target: OURS, "{text}"),
+            Level::Trace => tracing::trace!(target: OURS, "{text}"),
+        });
     }
 
     /// As [`Log::line`] at [`Level::Error`].
@@ -112,13 +103,15 @@ impl Log {
 
 impl fmt::Debug for Log {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Log({:?})", self.0.level)
+        write!(f, "Log({:?})", self.level)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::lines::BURST;
     use super::*;
+    use std::sync::{Arc, Mutex};
 
     fn kept(level: Level, redactor: Redactor) -> (Log, Arc<Mutex<Vec<String>>>) {
         let lines = Arc::new(Mutex::new(Vec::new()));
