@@ -3,7 +3,6 @@
 
 use crate::hub::{Kind, Role};
 use crate::media::Tracks;
-use crate::protocol;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -222,15 +221,6 @@ impl Client {
             Role::Idle => "idle",
             Role::Publish => "publish",
             Role::Read => "read",
-        }
-    }
-
-    /// The word for it as the source or a reader of a path.
-    pub fn word(&self) -> &'static str {
-        match self.kind {
-            protocol::RTMP => "rtmpConn",
-            protocol::RTSP_SESSION => "rtspSession",
-            _ => "rtspConn",
         }
     }
 }

@@ -3,11 +3,11 @@
 //! exist, as with a MediaMTX that has it switched off.
 
 use super::answer::{Answer, Question};
-use super::items::{Path, RtmpConnection, RtspConnection, RtspSession};
+use super::items::Path;
+use super::kinds::{ROWS, Row};
 use crate::base::clock::log_stamp;
 use crate::hub::Kind;
-use crate::protocol;
-use crate::server::view::{Client, View};
+use crate::server::view::View;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -36,18 +36,10 @@ pub fn answer(view: &View, question: &Question, kick: &mut dyn FnMut(Kind, Uuid)
         ("GET", ["paths", "list"]) => {
             list(question, view.streams.iter().map(|stream| Path::new(view, stream)).collect())
         }
-        ("GET", ["rtspsessions", "list"]) => list(question, sessions(view, RtspSession::new)),
-        ("GET", ["rtspconns", "list"]) => {
-            list(question, view.of(protocol::RTSP_CONNECTION).into_iter().map(RtspConnection::new).collect())
-        }
-        ("GET", ["rtmpconns", "list"]) => {
-            list(question, view.of(protocol::RTMP).into_iter().map(RtmpConnection::new).collect())
-        }
-        ("GET", ["rtspsessions", "get", id]) => get(view, protocol::RTSP_SESSION, id, RtspSession::new),
-        ("GET", ["rtspconns", "get", id]) => get(view, protocol::RTSP_CONNECTION, id, RtspConnection::new),
-        ("GET", ["rtmpconns", "get", id]) => get(view, protocol::RTMP, id, RtmpConnection::new),
-        ("POST", ["rtspsessions", "kick", id]) => leave(protocol::RTSP_SESSION, id, kick),
-        ("POST", ["rtmpconns", "kick", id]) => leave(protocol::RTMP, id, kick),
+        (method, [route, rest @ ..]) => match ROWS.iter().find(|row| row.route == *route) {
+            Some(row) => clients(view, row, (method, rest), question, kick),
+            None => nowhere(),
+        },
         _ => nowhere(),
     }
 }
@@ -73,8 +65,30 @@ struct Status<'a> {
     error: Option<&'a str>,
 }
 
-fn sessions<'a, T>(view: &'a View, item: impl Fn(&'a Client) -> T) -> Vec<T> {
-    view.of(protocol::RTSP_SESSION).into_iter().map(item).collect()
+/// The routes of one kind of client.
+fn clients(
+    view: &View,
+    row: &Row,
+    route: (&str, &[&str]),
+    question: &Question,
+    kick: &mut dyn FnMut(Kind, Uuid) -> bool,
+) -> Answer {
+    match route {
+        ("GET", ["list"]) => list(question, view.of(row.kind).into_iter().map(row.item).collect()),
+        ("GET", ["get", id]) => match parse(id) {
+            Err(why) => error(400, &why),
+            Ok(id) => match view.clients.get(&id).filter(|c| c.kind == row.kind) {
+                Some(client) => json(&(row.item)(client)),
+                None => error(404, row.missing),
+            },
+        },
+        ("POST", ["kick", id]) if row.kicks => match parse(id) {
+            Err(why) => error(400, &why),
+            Ok(id) if kick(row.kind, id) => json(&Status { status: "ok", error: None }),
+            Ok(_) => error(404, row.missing),
+        },
+        _ => nowhere(),
+    }
 }
 
 fn path(view: &View, name: &str) -> Answer {
@@ -85,32 +99,6 @@ fn path(view: &View, name: &str) -> Answer {
     match found {
         Some(stream) => json(&Path::new(view, stream)),
         None => error(404, "path not found"),
-    }
-}
-
-fn get<'a, T: Serialize>(view: &'a View, kind: Kind, id: &str, item: impl Fn(&'a Client) -> T) -> Answer {
-    let id = match parse(id) {
-        Ok(id) => id,
-        Err(why) => return error(400, &why),
-    };
-    match view.clients.get(&id).filter(|c| c.kind == kind) {
-        Some(client) => json(&item(client)),
-        None => error(404, missing(kind)),
-    }
-}
-
-fn leave(kind: Kind, id: &str, kick: &mut dyn FnMut(Kind, Uuid) -> bool) -> Answer {
-    match parse(id) {
-        Err(why) => error(400, &why),
-        Ok(id) if kick(kind, id) => json(&Status { status: "ok", error: None }),
-        Ok(_) => error(404, missing(kind)),
-    }
-}
-
-fn missing(kind: Kind) -> &'static str {
-    match kind {
-        protocol::RTSP_SESSION => "session not found",
-        _ => "connection not found",
     }
 }
 

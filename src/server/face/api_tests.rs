@@ -4,6 +4,8 @@ use super::*;
 use crate::hub::Role;
 use crate::media::Tracks;
 use crate::media::track::{AudioCodec, AudioTrack, VideoCodec, VideoTrack};
+use crate::protocol;
+use crate::server::view::Client;
 use crate::server::view::{About, Counts, Stream, Traffic};
 use crate::status::mediamtx;
 use bytes::Bytes;

@@ -1,5 +1,6 @@
 //! The items of `/v3` lists, field for field as MediaMTX 1.20 sends them.
 
+use super::kinds;
 use crate::base::clock::log_stamp;
 use crate::base::secret::MASK;
 use crate::media::track::{AudioCodec, AudioTrack, VideoCodec, VideoTrack};
@@ -63,7 +64,7 @@ impl Path {
     /// The item of `stream`.
     pub fn new(view: &View, stream: &Stream) -> Path {
         let reference =
-            |id: &Uuid| view.clients.get(id).map(|client| Reference { kind: client.word(), id: client.id });
+            |id: &Uuid| view.clients.get(id).map(|client| Reference { kind: word(client), id: client.id });
         let mut readers: Vec<&Client> = stream.readers.iter().filter_map(|id| view.clients.get(id)).collect();
         readers.sort_by_key(|client| client.number);
         let ready = stream.ready();
@@ -82,7 +83,7 @@ impl Path {
             source: stream.publisher.as_ref().and_then(reference),
             tracks: tracks.iter().map(|t| t.codec).collect(),
             tracks2: tracks,
-            readers: readers.iter().map(|c| Reference { kind: c.word(), id: c.id }).collect(),
+            readers: readers.iter().map(|c| Reference { kind: word(c), id: c.id }).collect(),
             inbound_bytes: traffic.bytes_in,
             outbound_bytes: traffic.bytes_out,
             inbound_frames_in_error: 0,
@@ -90,6 +91,10 @@ impl Path {
             bytes_sent: traffic.bytes_out,
         }
     }
+}
+
+fn word(client: &Client) -> &'static str {
+    kinds::row(client.kind).map_or("", |row| row.word)
 }
 
 fn tracks(stream: &Stream) -> Vec<Track> {

@@ -5,9 +5,9 @@
 //! The number of series is bounded whatever strangers do: streams and clients beyond a cap are counted, not listed.
 
 use super::answer::{Answer, Question};
+use super::kinds::{ROWS, Section, Series, row};
 use crate::hub::Role;
-use crate::protocol;
-use crate::server::view::{Client, Counts, Stream, View};
+use crate::server::view::{Client, Stream, View};
 use crate::telemetry::exposition::{CONTENT_TYPE, Kind, Page};
 use std::collections::BTreeMap;
 
@@ -19,7 +19,9 @@ pub const MOST_CLIENTS: usize = 500;
 /// The whole page, or the part that `question` asks for.
 pub fn answer(view: &View, question: &Question) -> Answer {
     let kind = question.value("type");
-    let filtered = FILTERS.iter().any(|name| !question.value(name).is_empty());
+    // Parts of the query that ask for one item of a section, and so for no other section.
+    let mut filters = ROWS.iter().map(|row| row.metrics.filter).chain(["path"]);
+    let filtered = filters.any(|name| !question.value(name).is_empty());
     // A section is shown unless another one is asked for, by its type or by one of its items.
     let wanted = |name: &str, filter: &str| {
         (kind.is_empty() || kind == name) && (!filtered || !question.value(filter).is_empty())
@@ -28,28 +30,17 @@ pub fn answer(view: &View, question: &Question) -> Answer {
     if wanted("paths", "path") {
         paths(&mut page, view, question.value("path"));
     }
-    if wanted("rtsp_conns", "rtsp_conn") {
-        let labels = |client: &Client| vec![("id", client.id.to_string())];
-        let one = question.value("rtsp_conn");
-        let all = view.of(protocol::RTSP_CONNECTION);
-        section(&mut page, "RTSP connections", "rtsp_conns", (all, one), labels, CONNECTION);
-    }
-    if wanted("rtsp_sessions", "rtsp_session") {
-        let (all, one) = (view.of(protocol::RTSP_SESSION), question.value("rtsp_session"));
-        section(&mut page, "RTSP sessions", "rtsp_sessions", (all, one), full_labels, SESSION);
-    }
-    if wanted("rtmp_conns", "rtmp_conn") {
-        let (all, one) = (view.of(protocol::RTMP), question.value("rtmp_conn"));
-        section(&mut page, "RTMP connections", "rtmp_conns", (all, one), full_labels, RTMP);
+    for row in &ROWS {
+        let part = &row.metrics;
+        if wanted(part.name, part.filter) {
+            section(&mut page, part, view.of(row.kind), question.value(part.filter));
+        }
     }
     if wanted("msconv", "") {
         own(&mut page, view);
     }
     Answer::ok(CONTENT_TYPE, page.finish())
 }
-
-/// Parts of the query that ask for one item of a section, and so for no other section.
-const FILTERS: [&str; 4] = ["path", "rtsp_conn", "rtsp_session", "rtmp_conn"];
 
 fn paths(page: &mut Page, view: &View, path: &str) {
     if view.streams.is_empty() && !path.is_empty() {
@@ -64,7 +55,7 @@ fn paths(page: &mut Page, view: &View, path: &str) {
         page.sample("paths", &labels, 1.0);
         let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
         for client in stream.readers.iter().filter_map(|id| view.clients.get(id)) {
-            let count = kinds.entry(client.word()).or_default();
+            let count = kinds.entry(row(client.kind).map_or("", |row| row.word)).or_default();
             *count = count.saturating_add(1);
         }
         if kinds.is_empty() {
@@ -99,68 +90,9 @@ fn paths(page: &mut Page, view: &View, path: &str) {
     page.blank();
 }
 
-/// What stands behind a section's name, and where its value comes from.
-type Series = (&'static str, fn(&Counts) -> f64);
-
-/// The series of a section: the present ones and the deprecated ones.
-type Sections = (&'static [Series], &'static [Series]);
-
-const BYTES: [Series; 2] =
-    [("_inbound_bytes", |c| c.bytes_in as f64), ("_outbound_bytes", |c| c.bytes_out as f64)];
-const OLD_BYTES: [Series; 2] =
-    [("_bytes_received", |c| c.bytes_in as f64), ("_bytes_sent", |c| c.bytes_out as f64)];
-const CONNECTION: Sections = (&BYTES, &OLD_BYTES);
-const RTMP: Sections =
-    (&[BYTES[0], BYTES[1], ("_outbound_frames_discarded", |c| c.frames_dropped as f64)], &OLD_BYTES);
-const SESSION: Sections = (
-    &[
-        BYTES[0],
-        ("_inbound_rtp_packets", |c| c.packets_in as f64),
-        ("_inbound_rtp_packets_lost", |c| c.packets_lost as f64),
-        ("_inbound_rtp_packets_in_error", |c| c.packets_in_error as f64),
-        ("_inbound_rtp_packets_jitter", |c| c.jitter),
-        ("_inbound_rtcp_packets", |c| c.rtcp_in as f64),
-        ("_inbound_rtcp_packets_in_error", |_| 0.0),
-        BYTES[1],
-        ("_outbound_rtp_packets", |c| c.packets_out as f64),
-        ("_outbound_rtp_packets_reported_lost", |c| c.packets_reported_lost as f64),
-        ("_outbound_rtp_packets_discarded", |c| c.packets_discarded as f64),
-        ("_outbound_rtcp_packets", |c| c.rtcp_out as f64),
-    ],
-    &[
-        OLD_BYTES[0],
-        OLD_BYTES[1],
-        ("_rtp_packets_received", |c| c.packets_in as f64),
-        ("_rtp_packets_sent", |c| c.packets_out as f64),
-        ("_rtp_packets_lost", |c| c.packets_lost as f64),
-        ("_rtp_packets_in_error", |c| c.packets_in_error as f64),
-        ("_rtp_packets_jitter", |c| c.jitter),
-        ("_rtcp_packets_received", |c| c.rtcp_in as f64),
-        ("_rtcp_packets_sent", |c| c.rtcp_out as f64),
-        ("_rtcp_packets_in_error", |_| 0.0),
-    ],
-);
-
-type Labels = Vec<(&'static str, String)>;
-
-fn full_labels(client: &Client) -> Labels {
-    vec![
-        ("id", client.id.to_string()),
-        ("path", client.path.clone()),
-        ("remoteAddr", client.remote.to_string()),
-        ("state", client.state().to_string()),
-    ]
-}
-
 /// A section of `all` clients, or of the `one` whose id is asked for. Where there are none, bare zeros.
-fn section(
-    page: &mut Page,
-    title: &str,
-    name: &str,
-    (all, one): (Vec<&Client>, &str),
-    labels: impl Fn(&Client) -> Labels,
-    (series, deprecated): Sections,
-) {
+fn section(page: &mut Page, part: &Section, all: Vec<&Client>, one: &str) {
+    let Section { title, name, .. } = part;
     let idle = all.is_empty();
     if idle && !one.is_empty() {
         return;
@@ -169,12 +101,12 @@ fn section(
     let clients: Vec<&Client> = all.into_iter().filter(asked).take(MOST_CLIENTS).collect();
     let itself: [Series; 1] = [("", |_| 1.0)];
     for (title, series) in [
-        (title.to_string(), [&itself[..], series].concat()),
-        (format!("{title} (deprecated)"), deprecated.to_vec()),
+        (title.to_string(), [&itself[..], part.series].concat()),
+        (format!("{title} (deprecated)"), part.deprecated.to_vec()),
     ] {
         page.comment(&title);
         for client in &clients {
-            let labels = labels(client);
+            let labels = (part.labels)(client);
             let labels: Vec<(&str, &str)> = labels.iter().map(|(n, v)| (*n, v.as_str())).collect();
             for (suffix, value) in &series {
                 page.sample(&format!("{name}{suffix}"), &labels, value(&client.counts));
@@ -266,20 +198,14 @@ fn published(view: &View) -> usize {
 
 fn connections(page: &mut Page, view: &View) {
     page.describe("msconv_connections", Kind::Gauge, "Connections now, by protocol and what they do.");
-    for (kind, word) in [(protocol::RTMP, "rtmp"), (protocol::RTSP_CONNECTION, "rtsp")] {
+    for kind in ROWS.iter().map(|row| row.kind).filter(|kind| kind.connection) {
         let clients = view.of(kind);
-        // An RTSP connection does what its session does.
-        let role = |client: &Client| match kind {
-            protocol::RTSP_CONNECTION => client
-                .linked
-                .first()
-                .and_then(|id| view.clients.get(id))
-                .map_or(Role::Idle, |session| session.role),
-            _ => client.role,
-        };
+        // A connection does what its session does.
+        let session = |client: &Client| client.linked.first().and_then(|id| view.clients.get(id));
+        let role = |client: &Client| session(client).map_or(client.role, |session| session.role);
         for (wanted, state) in [(Role::Idle, "idle"), (Role::Publish, "publish"), (Role::Read, "read")] {
             let count = clients.iter().filter(|c| role(c) == wanted).count();
-            page.sample("msconv_connections", &[("protocol", word), ("state", state)], count as f64);
+            page.sample("msconv_connections", &[("protocol", kind.name), ("state", state)], count as f64);
         }
     }
 }

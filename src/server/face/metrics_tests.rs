@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::hub::Role;
-use crate::server::view::Traffic;
+use crate::protocol;
+use crate::server::view::{Counts, Traffic};
 use std::time::Duration;
 use uuid::Uuid;
 

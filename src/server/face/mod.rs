@@ -5,6 +5,7 @@ pub mod answer;
 pub mod api;
 pub mod http;
 pub mod items;
+pub mod kinds;
 pub mod listing;
 pub mod metrics;
 pub mod own;

@@ -1,9 +1,9 @@
 //! `/stat` in the form of nginx-rtmp: its elements in its order, with CRLF. Whoever reads that page reads this one.
 //! (ngx_rtmp_stat_module.c and pages recorded from it; what they have in common is what is promised here.)
 
+use super::kinds::row;
 use crate::hub::Role;
 use crate::media::track::{AudioCodec, VideoCodec};
-use crate::protocol;
 use crate::server::view::{Client, Stream, Traffic, View};
 use std::fmt::Write;
 
@@ -155,10 +155,8 @@ fn profile(name: &str) -> &str {
 
 /// A player's name; that of an RTSP client says so.
 fn agent(client: &Client) -> String {
-    let agent = match client.kind {
-        protocol::RTMP => client.agent.clone(),
-        _ => format!("RTSP/{}", client.agent),
-    };
+    let before = row(client.kind).map_or("", |row| row.agent);
+    let agent = format!("{before}{}", client.agent);
     let mut end = agent.len().min(LONGEST_AGENT);
     while !agent.is_char_boundary(end) {
         end = end.saturating_sub(1);
