@@ -1,11 +1,11 @@
 //! One stream: its publisher, its tracks, its frames, its readers.
 
+use super::client::{Client, get};
 use super::cursor::{Cursor, Over};
 use super::format::{Format, FormatKey, Headers, Metadata, Outlet, Packed};
 use super::group::Group;
 use super::lane::Lane;
 use super::limits::Limits;
-use super::registry::{Client, get};
 use super::ring::{Entry, Ring};
 use super::tap::{Policy, Stamp, Tap};
 use super::timeline::Entered;

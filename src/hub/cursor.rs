@@ -1,9 +1,9 @@
 //! One reader of bytes: its position in the stream, what waits to be written to it, and how it ends.
 
+use super::client::{Client, add};
 use super::format::{Misfit, Outlet, Packed};
 use super::limits::Limits;
 use super::position::Position;
-use super::registry::{Client, add};
 use super::ring::{Entry, Ring};
 use super::stream_writer::StreamWriter;
 use crate::media::MediaTime;

@@ -1,7 +1,7 @@
 //! What happens in the hub, for whoever listens: the log, metrics, hooks. Listeners never hold a stream up; one that is
 //! too slow misses the oldest events and is told how many.
 
-use super::registry::Client;
+use super::client::Client;
 use crate::model::{LadderName, StreamName};
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! The seam between the hub and a protocol: a frame is packed once for each format and shared by all its readers.
 
-use super::registry::Counters;
+use super::client::Counters;
 use crate::media::{Coding, Frame, MediaTime, TrackKind, Tracks};
 use bytes::Bytes;
 use std::fmt;

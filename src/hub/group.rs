@@ -1,7 +1,7 @@
 //! A ladder on the air: the names that belong together and their common line of time. A name that no ladder was told of
 //! belongs to the one that it looks like; alone it is a ladder of one.
 
-use super::registry::locked;
+use super::client::locked;
 use super::timeline::{Entered, Timeline};
 use crate::media::MediaTime;
 use crate::model::ladder_fact::by_looks;

@@ -1,9 +1,9 @@
 //! All readers of one format: frames are packed once here and go out to each of them.
 
+use super::client::{Client, Counters};
 use super::cursor::{Cursor, Over};
 use super::format::{Format, FormatKey, Headers, Outlet, Packed, Targets};
 use super::limits::Limits;
-use super::registry::{Client, Counters};
 use super::ring::{Entry, Ring};
 use crate::base::clock::Now;
 use crate::media::{MediaTime, Tracks};

@@ -5,6 +5,7 @@
 //! and wakes a reader's task only when that reader's socket is full. A frame thus costs no task switch per reader.
 
 mod broadcast;
+pub mod client;
 mod cursor;
 pub mod event;
 pub mod format;
@@ -24,6 +25,7 @@ mod tests;
 mod timeline;
 
 pub use broadcast::Totals;
+pub use client::{Client, Counters, Kind, Role};
 pub use cursor::{Over, Wake};
 pub use event::{Event, Events};
 pub use format::{
@@ -33,15 +35,15 @@ pub use group::Group;
 pub use limits::Limits;
 pub use publisher::Publisher;
 pub use reader::Reader;
-pub use registry::{Client, Counters, Kind, Registry, Role};
+pub use registry::Registry;
 pub use stream::View;
 pub use tap::{FrameReader, Policy};
 
 use crate::base::clock::Now;
 use crate::media::Tracks;
 use crate::model::{LadderFact, StreamName};
+use client::locked;
 use group::Groups;
-use registry::locked;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use stream::Stream;

@@ -1,7 +1,7 @@
 //! Where one reader stands in a stream, and what is left out when it is too slow.
 
+use super::client::{Client, add};
 use super::limits::Limits;
-use super::registry::{Client, add};
 use super::ring::{Entry, Ring};
 use crate::media::{MediaTime, TrackKind};
 use std::sync::Arc;

@@ -2,10 +2,10 @@
 
 use super::Hub;
 use super::broadcast::Broadcast;
+use super::client::{Client, locked};
 use super::cursor::Over;
 use super::event::{Event, PublishEnd};
 use super::format::Metadata;
-use super::registry::{Client, locked};
 use super::stream::Stream;
 use crate::base::clock::Now;
 use crate::media::{Frame, Tracks};

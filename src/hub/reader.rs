@@ -1,10 +1,10 @@
 //! A reader's handle to a stream. Dropping it leaves the stream.
 
 use super::Hub;
+use super::client::{Client, locked};
 use super::cursor::{Over, Wake};
 use super::event::Event;
 use super::format::Packed;
-use super::registry::{Client, locked};
 use super::stream::Stream;
 use crate::base::clock::Now;
 use bytes::Bytes;

@@ -1,9 +1,9 @@
 //! A stream behind its lock, and what the control faces see of it.
 
 use super::broadcast::{Broadcast, Totals};
+use super::client::{Client, get, locked};
 use super::format::Headers;
 use super::group::Group;
-use super::registry::{Client, get, locked};
 use crate::base::clock::Now;
 use crate::model::{LadderName, StreamName};
 use std::sync::{Arc, Mutex};

@@ -2,9 +2,9 @@
 //! ring; the publisher's task only wakes them, once for each of its own reads.
 
 use super::Hub;
+use super::client::{Client, add, locked};
 use super::format::Headers;
 use super::limits::Limits;
-use super::registry::{Client, add, locked};
 use super::ring::{Entry, Ring};
 use super::stream::Stream;
 use crate::media::{Frame, TrackKind};

@@ -182,8 +182,8 @@ async fn a_slow_reader_skips_to_a_keyframe_and_others_lose_nothing() {
     assert_eq!(words[key], "V1280");
     assert!(words[..key].iter().rev().take_while(|w| w.starts_with('a')).count() > 0, "{got}");
     assert_eq!(words[key + 1..].len(), 15, "{got}");
-    assert!(registry::get(&slow_client.counters.frames_dropped) > 0);
-    assert_eq!(registry::get(&fast_client.counters.frames_dropped), 0);
+    assert!(client::get(&slow_client.counters.frames_dropped) > 0);
+    assert_eq!(client::get(&fast_client.counters.frames_dropped), 0);
     assert_eq!(fast_paper.read().split_whitespace().count(), 1 + 1 + 39 * 2);
 }
 
@@ -333,7 +333,7 @@ async fn a_peer_that_takes_nothing_is_ended() {
         now = now.after(Duration::from_secs(1));
     }
     assert_eq!(stuck.event().await, Wake::Over(Over::TooSlow));
-    assert!(registry::get(&well_client.counters.bytes_out) > 0);
+    assert!(client::get(&well_client.counters.bytes_out) > 0);
     assert_eq!(hub.snapshot()[0].readers.len(), 2);
 }
 

@@ -154,7 +154,7 @@ fn clients(registry: &Registry, about: &About, now: Now) -> BTreeMap<Uuid, Clien
 
 fn client(client: &hub::Client, about: &About, now: Now) -> Client {
     let details = client.details();
-    let read = |counter: &AtomicU64| hub::registry::get(counter);
+    let read = |counter: &AtomicU64| hub::client::get(counter);
     let counters = &client.counters;
     Client {
         id: client.id,

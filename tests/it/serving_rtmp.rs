@@ -423,11 +423,11 @@ fn a_reader_waits_for_the_tracks_and_may_pause() {
     let heard = |counter: u64| {
         let clients = house.hub.registry().list(RTMP);
         let client = clients.iter().find(|c| c.remote == address).unwrap();
-        hub::registry::get(&client.counters.bytes_in) > counter
+        hub::client::get(&client.counters.bytes_in) > counter
     };
     let bytes = |house: &House| {
         let clients = house.hub.registry().list(RTMP);
-        hub::registry::get(&clients.iter().find(|c| c.remote == address).unwrap().counters.bytes_in)
+        hub::client::get(&clients.iter().find(|c| c.remote == address).unwrap().counters.bytes_in)
     };
     let before = bytes(&house);
     say(&mut reader, true);

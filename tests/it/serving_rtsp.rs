@@ -9,7 +9,7 @@ use crate::stage::stream;
 use crate::stage::wait_for;
 use house::{Came, House, Peer, Plan, SOON, both, number, pictures, sound};
 use msconv::auth::{Access, Credentials};
-use msconv::hub::registry::get;
+use msconv::hub::client::get;
 use msconv::hub::{self, Role};
 use msconv::media::codec::opus;
 use msconv::media::rtp::Header;

@@ -73,7 +73,7 @@ async fn who_shows_what_is_now_goes_on_with_a_keyframe_and_who_keeps_everything_
     assert_eq!((all(&mut live_reader).await, all(&mut recorder).await), ("T V0".into(), "T V0".into()));
     push(&publisher, (1..=10).map(|n| video(n * 40, n % 5 == 0)), now);
     assert_eq!(all(&mut live_reader).await, "[9] V400");
-    assert_eq!(registry::get(&client.counters.frames_dropped), 9);
+    assert_eq!(client::get(&client.counters.frames_dropped), 9);
     assert_eq!(all(&mut recorder).await, "v40 v80 v120 v160 V200 v240 v280 v320 v360 V400");
     // Beyond its own bound it is told of a gap, and goes on where decoding can begin.
     for n in 11..=60 {

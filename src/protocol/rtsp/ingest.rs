@@ -3,7 +3,7 @@
 
 use super::wire::sdp_read::{Described, Format};
 use crate::hub::Counters;
-use crate::hub::registry::add;
+use crate::hub::client::add;
 use crate::media::access_units::{AccessUnits, Found};
 use crate::media::joining::Picture;
 use crate::media::rtp::decode_times::DecodeTimes;

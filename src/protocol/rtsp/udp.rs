@@ -5,7 +5,7 @@
 mod routes;
 mod unreachable;
 
-use crate::hub::registry::add;
+use crate::hub::client::add;
 use crate::hub::{Counters, Datagrams, Packed, Registry, Targets};
 use crate::process::sys;
 use bytes::Bytes;

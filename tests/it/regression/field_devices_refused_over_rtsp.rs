@@ -87,7 +87,7 @@ fn packets_that_were_not_announced_are_told_once() {
             house.said(&[name])
         );
         let session = house.client(RTSP_SESSION, |c| c.details().name == name);
-        assert_eq!(msconv::hub::registry::get(&session.counters.packets_in_error), 20);
+        assert_eq!(msconv::hub::client::get(&session.counters.packets_in_error), 20);
         let mut reader = Peer::reader(&house, name, false);
         assert_eq!(number(&reader.unit().unwrap()), 30);
     }

@@ -162,7 +162,7 @@ fn garbage_between_the_packets_ends_a_session() {
     assert!(reader.unit().is_some());
     let session =
         house.client(RTSP_SESSION, |c| c.details().role == hub::Role::Publish && c.details().name == "cam");
-    assert_eq!(hub::registry::get(&session.counters.packets_in_error), 50);
+    assert_eq!(hub::client::get(&session.counters.packets_in_error), 50);
     publisher.socket.write_all(b"garbage").unwrap();
     assert_eq!(last_status(&publisher.socket), 400);
     wait_for("the name to be free", SOON, || !house.hub.is_published(&stream("cam")));

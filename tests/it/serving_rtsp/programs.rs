@@ -3,7 +3,7 @@
 
 use super::house::{House, SOON};
 use crate::stage::{Run, Running, Stage, made, needs, stream, wait_for};
-use msconv::hub::registry::get;
+use msconv::hub::client::get;
 use msconv::protocol::RTSP_SESSION;
 use nix::sys::signal::Signal;
 use retina::client::{PlayOptions, Session, SessionOptions, SetupOptions, TcpTransportOptions, Transport};

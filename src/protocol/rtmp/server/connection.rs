@@ -6,7 +6,7 @@
 use super::Shared;
 use crate::auth::{self, Denied, Grant, Request, pause};
 use crate::base::clock::Now;
-use crate::hub::registry::add;
+use crate::hub::client::add;
 use crate::hub::{self, Client, Headers, Outlet, Over, Publisher, Reader, Role};
 use crate::media::Tracks;
 use crate::protocol::admission::Place;

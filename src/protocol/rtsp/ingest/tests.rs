@@ -1,7 +1,7 @@
 //! Publishers of many kinds, packed by our own packers.
 
 use super::*;
-use crate::hub::registry::get;
+use crate::hub::client::get;
 use crate::media::VideoTrack;
 use crate::media::codec::{aac, h264};
 use crate::media::rtp::line::ntp_of;

@@ -14,7 +14,7 @@ use super::reading::Reads;
 use super::tunnels::Lower;
 use crate::auth::{Denied, Grant};
 use crate::base::clock::Now;
-use crate::hub::registry::add;
+use crate::hub::client::add;
 use crate::hub::{self, Client, Over};
 use crate::protocol::admission::Place as Seat;
 use crate::protocol::parting::Parting;

@@ -2,7 +2,7 @@
 //! elsewhere belongs to nobody.
 
 use crate::hub::Client;
-use crate::hub::registry::add;
+use crate::hub::client::add;
 use crate::media::rtp::Header;
 use crate::media::rtp::rtcp::{self, Packet};
 use bytes::Bytes;

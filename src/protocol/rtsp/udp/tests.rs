@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::hub::Cut;
-use crate::hub::registry::get;
+use crate::hub::client::get;
 use crate::media::rtp::rtcp;
 use std::net::UdpSocket as StdSocket;
 use std::time::Duration;

@@ -2,7 +2,7 @@
 
 use super::{Connection, End, Part};
 use crate::base::clock::Now;
-use crate::hub::registry::{add, get};
+use crate::hub::client::{add, get};
 use crate::protocol::rtsp::wire::Status;
 use std::pin::Pin;
 use std::time::{Duration, Instant};

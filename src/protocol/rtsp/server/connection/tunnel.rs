@@ -2,7 +2,7 @@
 
 use super::{Connection, End, Part, READ};
 use crate::hub::Role;
-use crate::hub::registry::add;
+use crate::hub::client::add;
 use crate::protocol::parting;
 use crate::protocol::rtsp::server::tunnels::Lower;
 use crate::protocol::rtsp::wire::tunnel::{Decoder, Tunnel, granted, nobody, taken};
