@@ -6,7 +6,7 @@ use msconv::media::AudioTrack;
 use msconv::media::codec::bits::Bits;
 use msconv::media::codec::latm::StreamMux;
 use msconv::media::rtp::Header;
-use msconv::media::rtp::latm_unpack::{Described, Latm};
+use msconv::media::rtp::unpack::latm::{Described, Latm};
 
 fuzz_target!(|input: (bool, Vec<u8>, Vec<(u8, Vec<u8>)>)| {
     let (in_band, config, packets) = input;

@@ -7,8 +7,8 @@ use msconv::media::codec::aac;
 use msconv::media::codec::bits::Bits;
 use msconv::media::codec::latm::StreamMux;
 use msconv::media::frame::Nals;
-use msconv::media::rtp::latm_unpack;
-use msconv::media::rtp::sound_unpack::AuHeaders;
+use msconv::media::rtp::unpack::latm;
+use msconv::media::rtp::unpack::sound::AuHeaders;
 use msconv::media::{AudioCodec, AudioTrack, TrackKind, VideoCodec};
 use msconv::protocol::rtsp::ingest::{Ingest, Step};
 use msconv::protocol::rtsp::wire::sdp_read::{Described, Format};
@@ -22,8 +22,8 @@ fn described(which: u8) -> Vec<Described> {
     let sound = match which >> 1 & 7 {
         0 => track(97, 48_000, Format::Aac(aac, AuHeaders::HIGH_RATE)),
         1 => track(97, 90_000, Format::Mpeg),
-        3 => track(97, 24_000, Format::Latm(latm_unpack::Described { mux: mux(), in_band: false })),
-        4 => track(97, 90_000, Format::Latm(latm_unpack::Described { mux: None, in_band: true })),
+        3 => track(97, 24_000, Format::Latm(latm::Described { mux: mux(), in_band: false })),
+        4 => track(97, 90_000, Format::Latm(latm::Described { mux: None, in_band: true })),
         2 => track(97, 8_000, Format::Plain(AudioTrack::plain(AudioCodec::G711A, 8_000, 1))),
         _ => track(97, 48_000, Format::Aac(aac, AuHeaders { size: 6, index: 2, index_delta: 2 })),
     };

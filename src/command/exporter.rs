@@ -15,7 +15,7 @@ use crate::server::face::http::{self, Answering, Asked, Face, Limits, Told};
 use crate::server::face::permission::{Rules, Sender, Verdict};
 use crate::server::listeners;
 use crate::telemetry::exposition::CONTENT_TYPE;
-use crate::telemetry::log::Sink;
+use crate::telemetry::level::Sink;
 use crate::telemetry::{Level, Log};
 use hyper::header::{HOST, HeaderName, ORIGIN};
 use serde_json::json;

@@ -9,7 +9,7 @@ use crate::process::child_log::LogFile;
 use crate::server::listeners::Addresses;
 use crate::server::options::exposed;
 use crate::server::{Options, Server};
-use crate::telemetry::log::Sink;
+use crate::telemetry::level::Sink;
 use crate::telemetry::{Level, Log};
 use serde_json::{Value, json};
 use std::path::Path;

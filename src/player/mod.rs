@@ -1,10 +1,7 @@
 //! Floor 2, pure: which player to take, how each is called, and what its words mean. Never starts one.
 
 pub mod choice;
-pub mod ffplay;
 pub mod kind;
-pub mod mpv;
-pub mod vlc;
 pub mod watch;
 pub mod words;
 

@@ -3,7 +3,6 @@
 pub mod fetch;
 pub mod hello;
 pub mod mediamtx;
-mod nginx_page;
 pub mod nginx_stat;
 pub mod own;
 pub mod rtsp_describe;

@@ -1,7 +1,7 @@
 //! What stands behind the log: a `tracing` subscriber that writes each event as one line, with secrets masked and at most
 //! so many lines a second. Libraries that speak `tracing` reach the same log, from warnings on.
 
-use super::log::{Level, Sink};
+use super::level::{Level, Sink};
 use crate::base::printable::printable;
 use crate::base::secret::Redactor;
 use crate::base::sieve::Sieve;

@@ -1,42 +1,12 @@
 //! The server's log: at most so many lines a second, secrets masked, one line each. Where the lines go is decided by
 //! whoever makes it; a line that is lost never stops the server. Underneath is `tracing`.
 
+use super::level::{Level, Sink};
 use super::lines::{Lines, OURS};
 use crate::base::secret::Redactor;
 use std::fmt;
 use tracing::Dispatch;
 use tracing::dispatcher::{set_global_default, with_default};
-
-/// How grave a line is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// Someone must act.
-    Error,
-    /// We recovered, or refused somebody.
-    Warn,
-    /// Who came, published, read and went.
-    Info,
-    /// Decisions.
-    Debug,
-    /// Everything.
-    Trace,
-}
-
-impl Level {
-    /// Five letters, so that lines stand in columns.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Level::Error => "error",
-            Level::Warn => "warn ",
-            Level::Info => "info ",
-            Level::Debug => "debug",
-            Level::Trace => "trace",
-        }
-    }
-}
-
-/// Takes one line without its end.
-pub type Sink = Box<dyn FnMut(&str) + Send>;
 
 /// The log. Cloning shares it.
 #[derive(Clone)]

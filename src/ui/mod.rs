@@ -5,7 +5,6 @@ pub mod console;
 pub mod keys;
 pub mod list_view;
 pub mod picker;
-mod picker_terminal;
 pub mod publish_view;
 pub mod redraw;
 pub mod status_view;

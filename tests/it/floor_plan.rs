@@ -1,5 +1,6 @@
 //! The house rules of `docs/architecture.md`, held against every file of `src/`.
 
+mod circles;
 mod paths;
 mod rules;
 mod rust_text;
@@ -61,6 +62,12 @@ fn every_file_keeps_the_rules() {
     for ((rule, name, _), used) in EXCEPTIONS.iter().zip(used) {
         assert!(used, "the exception from '{rule}' for {name} is no longer needed");
     }
+}
+
+#[test]
+fn no_modules_go_in_circles() {
+    let circles = circles::circles(&sources());
+    assert!(circles.is_empty(), "{} circles:\n{}", circles.len(), circles.join("\n"));
 }
 
 #[test]

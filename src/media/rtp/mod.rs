@@ -17,17 +17,14 @@
 pub mod decode_times;
 pub mod header;
 pub mod in_order;
-pub mod latm_unpack;
 pub mod line;
 pub mod mpeg_audio;
 pub mod nal_pack;
-pub mod nal_unpack;
 pub mod pack;
 pub mod packets;
 pub mod reception;
 pub mod rtcp;
 pub mod sound_clock;
-pub mod sound_unpack;
 pub mod unpack;
 
 pub use header::Header;

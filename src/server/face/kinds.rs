@@ -1,7 +1,7 @@
 //! The kinds of clients, one row for each: their words in `/v3`, in the metrics and on the status page. A new protocol
 //! adds its rows here and its items.
 
-use super::items::{RtmpConnection, RtspConnection, RtspSession};
+use super::client_items::{RtmpConnection, RtspConnection, RtspSession};
 use crate::hub::Kind;
 use crate::protocol;
 use crate::server::view::{Client, Counts};

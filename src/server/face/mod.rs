@@ -3,6 +3,7 @@
 
 pub mod answer;
 pub mod api;
+pub mod client_items;
 pub mod http;
 pub mod items;
 pub mod kinds;

@@ -107,7 +107,8 @@ pub struct SourceFile {
     pub module: Vec<String>,
     text: String,
     code: Vec<Token>,
-    paths: Vec<Named>,
+    /// What it names.
+    pub paths: Vec<Named>,
 }
 
 impl SourceFile {

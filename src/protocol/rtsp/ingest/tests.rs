@@ -6,7 +6,7 @@ use crate::media::VideoTrack;
 use crate::media::codec::{aac, h264};
 use crate::media::rtp::line::ntp_of;
 use crate::media::rtp::rtcp::SenderReport;
-use crate::media::rtp::sound_unpack::AuHeaders;
+use crate::media::rtp::unpack::sound::AuHeaders;
 use crate::media::rtp::{Packer, Packets};
 use proptest::prelude::*;
 

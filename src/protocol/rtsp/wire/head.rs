@@ -2,8 +2,9 @@
 //! without a carriage return, may be folded, and may hold bytes of any character set; headers that are no headers are
 //! passed over. What has to be known (who is asked what, `CSeq`, the length of the body) must be readable.
 
+use super::broken::Broken;
 use super::limits;
-use super::message::{Broken, Method};
+use super::method::Method;
 use super::status::Status;
 use std::collections::BTreeMap;
 

@@ -1,76 +1,12 @@
 //! Messages out of a stream of bytes, and into one. The limits stand before the parser: what reaches it is a whole
 //! head of bounded size.
 
+use super::broken::Broken;
 use super::head::{First, Head, Headers};
 use super::limits;
+use super::method::Method;
 use super::status::Status;
 use bytes::{Buf, Bytes, BytesMut};
-
-/// What a request asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Method {
-    /// What can be asked; also a sign of life.
-    Options,
-    /// A description to read by.
-    Describe,
-    /// A description to publish by.
-    Announce,
-    /// A transport for one track.
-    Setup,
-    /// Begin to read.
-    Play,
-    /// Stop for a while.
-    Pause,
-    /// Begin to publish.
-    Record,
-    /// End.
-    Teardown,
-    /// A sign of life.
-    GetParameter,
-    /// Sets nothing here.
-    SetParameter,
-    /// Whatever else.
-    Other(String),
-}
-
-impl Method {
-    /// Those that msconv answers, as the `Public` header lists them.
-    pub const PUBLIC: &'static str =
-        "OPTIONS, DESCRIBE, ANNOUNCE, SETUP, PLAY, PAUSE, RECORD, TEARDOWN, GET_PARAMETER, SET_PARAMETER";
-
-    pub(super) fn of(name: &str) -> Method {
-        match name {
-            "OPTIONS" => Method::Options,
-            "DESCRIBE" => Method::Describe,
-            "ANNOUNCE" => Method::Announce,
-            "SETUP" => Method::Setup,
-            "PLAY" => Method::Play,
-            "PAUSE" => Method::Pause,
-            "RECORD" => Method::Record,
-            "TEARDOWN" => Method::Teardown,
-            "GET_PARAMETER" => Method::GetParameter,
-            "SET_PARAMETER" => Method::SetParameter,
-            other => Method::Other(other.to_string()),
-        }
-    }
-
-    /// As it stands on the wire.
-    pub fn name(&self) -> &str {
-        match self {
-            Method::Options => "OPTIONS",
-            Method::Describe => "DESCRIBE",
-            Method::Announce => "ANNOUNCE",
-            Method::Setup => "SETUP",
-            Method::Play => "PLAY",
-            Method::Pause => "PAUSE",
-            Method::Record => "RECORD",
-            Method::Teardown => "TEARDOWN",
-            Method::GetParameter => "GET_PARAMETER",
-            Method::SetParameter => "SET_PARAMETER",
-            Method::Other(name) => name,
-        }
-    }
-}
 
 /// A request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,30 +63,6 @@ pub enum Incoming {
         /// What it carries.
         payload: Bytes,
     },
-}
-
-/// Why the stream cannot be read on. The connection ends with this answer.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{reason}")]
-pub struct Broken {
-    /// What to answer.
-    pub status: Status,
-    /// One lowercase sentence.
-    pub reason: &'static str,
-    /// The request's number, if it could be read.
-    pub cseq: Option<u32>,
-    /// The limit that was broken, a word for the counters.
-    pub limit: Option<&'static str>,
-}
-
-impl Broken {
-    pub(super) fn bad(reason: &'static str) -> Broken {
-        Broken { status: Status::BAD_REQUEST, reason, cseq: None, limit: None }
-    }
-
-    pub(super) fn over(status: Status, limit: &'static str, reason: &'static str) -> Broken {
-        Broken { status, reason, cseq: None, limit: Some(limit) }
-    }
 }
 
 /// Bytes that have come and are not yet read.

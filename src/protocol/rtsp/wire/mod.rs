@@ -14,9 +14,11 @@
 )]
 
 pub mod authorization;
+pub mod broken;
 pub mod head;
 pub mod limits;
 pub mod message;
+pub mod method;
 pub mod place;
 pub mod play_head;
 pub mod sdp_lines;
@@ -26,7 +28,9 @@ pub mod status;
 pub mod transport;
 pub mod tunnel;
 
-pub use message::{Http, Incoming, Input, Method, Request, Response};
+pub use broken::Broken;
+pub use message::{Http, Incoming, Input, Request, Response};
+pub use method::Method;
 pub use place::Place;
 pub use status::Status;
 pub use transport::Transport;

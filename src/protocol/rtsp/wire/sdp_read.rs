@@ -6,8 +6,9 @@ mod formats;
 
 use super::sdp_lines::{Attributes, Description, MOST_MEDIA, Media};
 use crate::base::printable::bounded;
-use crate::media::rtp::sound_unpack::AuHeaders;
-use crate::media::rtp::{CLOCK_90K, latm_unpack};
+use crate::media::rtp::CLOCK_90K;
+use crate::media::rtp::unpack::latm;
+use crate::media::rtp::unpack::sound::AuHeaders;
 use crate::media::{AudioTrack, VideoCodec, VideoTrack};
 
 /// One `m=` line.
@@ -31,7 +32,7 @@ pub enum Format {
     /// AAC, and how its headers are laid out.
     Aac(AudioTrack, AuHeaders),
     /// AAC in LATM.
-    Latm(latm_unpack::Described),
+    Latm(latm::Described),
     /// MPEG audio: rate and channels stand in its frames.
     Mpeg,
     /// Opus or G.711.

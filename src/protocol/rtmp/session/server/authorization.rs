@@ -1,6 +1,5 @@
 //! Who may do what: what is asked of the shell, and what follows from its answer.
 
-use super::commands::short;
 use super::{Event, Phase, Purpose, ServerSession, Wish};
 use crate::auth::{Action, Demand, Denied, Grant, Protocol, Request, Shown};
 use crate::base::secret::Secret;
@@ -208,4 +207,12 @@ impl ServerSession {
         self.phase = Phase::Closing;
         self.events.push_back(Event::Refused(denied));
     }
+}
+
+/// The longest text from outside that is shown and kept, in characters.
+const LONGEST_TEXT: usize = 256;
+
+/// Text from outside, cut to a length that can be shown and kept.
+pub(super) fn short(text: &str) -> String {
+    text.chars().take(LONGEST_TEXT).collect()
 }

@@ -1,6 +1,6 @@
 //! What the commands of a client do: connect, publish, play, and what stands around them.
 
-use super::authorization::Adobe;
+use super::authorization::{Adobe, short};
 use super::{Event, MOST_STREAMS, Phase, Purpose, ServerSession, WINDOW};
 use crate::auth::Action;
 use crate::media::flv::four_cc;
@@ -10,9 +10,6 @@ use crate::protocol::rtmp::wire::amf0::Value;
 use crate::protocol::rtmp::wire::chunk_writer::{self, CHUNK_SIZE};
 use crate::protocol::rtmp::wire::message::{Message, kind};
 use std::time::Duration;
-
-/// Characters of texts that a client says about itself.
-const LONGEST_TEXT: usize = 256;
 
 impl ServerSession {
     pub(super) fn command(&mut self, command: Command, now: Duration) -> Result<(), SessionError> {
@@ -221,9 +218,4 @@ pub(super) fn is_needed(message: &Message) -> bool {
                 | "pauseRaw"
         )
     )
-}
-
-/// Text from outside, cut to a length that can be shown and kept.
-pub(super) fn short(text: &str) -> String {
-    text.chars().take(LONGEST_TEXT).collect()
 }

@@ -7,8 +7,9 @@ use crate::base::printable::bounded;
 use crate::media::codec::bits::Bits;
 use crate::media::codec::latm::StreamMux;
 use crate::media::codec::{h264, h265, opus};
-use crate::media::rtp::sound_unpack::AuHeaders;
-use crate::media::rtp::{CLOCK_90K, latm_unpack};
+use crate::media::rtp::CLOCK_90K;
+use crate::media::rtp::unpack::latm;
+use crate::media::rtp::unpack::sound::AuHeaders;
 use crate::media::{AudioCodec, AudioTrack, VideoCodec};
 use base64::Engine as _;
 use base64::alphabet;
@@ -240,7 +241,7 @@ fn aac_format(parameters: &Parameters) -> Result<(AudioTrack, AuHeaders), Reason
 }
 
 /// RFC 6416, 7.3. Without a word `cpresent` is 1, says the standard; but who gives a configuration means 0.
-fn latm_format(parameters: &Parameters) -> Result<latm_unpack::Described, Reason> {
+fn latm_format(parameters: &Parameters) -> Result<latm::Described, Reason> {
     let given = parameters.contains_key("config");
     let in_band = match get(parameters, "cpresent") {
         "0" => false,
@@ -249,17 +250,15 @@ fn latm_format(parameters: &Parameters) -> Result<latm_unpack::Described, Reason
     };
     let read = || {
         let mux = StreamMux::read(&mut Bits::new(&config(parameters, "MP4A-LATM")?));
-        let described = latm_unpack::Described {
-            mux: Some(mux.map_err(|e| Reason::Parameters(e.to_string()))?),
-            in_band,
-        };
+        let described =
+            latm::Described { mux: Some(mux.map_err(|e| Reason::Parameters(e.to_string()))?), in_band };
         match described.track() {
             Some(_) => Ok(described),
             None => Err(Reason::Parameters("the config of MP4A-LATM cannot be read".into())),
         }
     };
     match read() {
-        Err(_) if in_band => Ok(latm_unpack::Described { mux: None, in_band }),
+        Err(_) if in_band => Ok(latm::Described { mux: None, in_band }),
         other => other,
     }
 }

@@ -1,8 +1,8 @@
 //! RTP of sound into packets of its codec: AAC (RFC 3640), MPEG audio (RFC 2250); Opus and G.711 are what they are.
 
-use super::header::Header;
-use super::mpeg_audio;
-use super::unpack::{Unit, Unreadable};
+use super::{Unit, Unreadable};
+use crate::media::rtp::header::Header;
+use crate::media::rtp::mpeg_audio;
 use bytes::{Bytes, BytesMut};
 
 /// Longest packet of sound that is put together from fragments, in bytes.

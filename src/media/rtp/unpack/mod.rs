@@ -1,11 +1,15 @@
 //! RTP packets of one track into coded units with RTP time, by codec.
 
+pub mod latm;
+pub mod nal;
+pub mod sound;
+
 use super::header::Header;
-use super::latm_unpack::{self, Latm};
-use super::nal_unpack::Pictures;
-use super::sound_unpack::{Aac, AuHeaders, Mpeg};
 use crate::media::track::{AudioTrack, VideoCodec};
 use bytes::Bytes;
+use latm::Latm;
+use nal::Pictures;
+use sound::{Aac, AuHeaders, Mpeg};
 
 /// A packet whose payload breaks its format. Its unit is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -61,7 +65,7 @@ impl Unpacker {
     }
 
     /// For AAC in LATM.
-    pub fn latm(described: &latm_unpack::Described) -> Unpacker {
+    pub fn latm(described: &latm::Described) -> Unpacker {
         Unpacker::Latm(Box::new(Latm::new(described)))
     }
 

@@ -3,9 +3,9 @@
 use super::*;
 use proptest::prelude::*;
 
-const ONE: &str = include_str!("../../tests/data/nginx_stat/stat-one.xml");
-const PULLS: &str = include_str!("../../tests/data/nginx_stat/stat-mediamtx-pulls.xml");
-const ODD: &str = include_str!("../../tests/data/nginx_stat/stat-odd-names.xml");
+const ONE: &str = include_str!("../../../tests/data/nginx_stat/stat-one.xml");
+const PULLS: &str = include_str!("../../../tests/data/nginx_stat/stat-mediamtx-pulls.xml");
+const ODD: &str = include_str!("../../../tests/data/nginx_stat/stat-odd-names.xml");
 
 fn sample(name: &str) -> Snapshot {
     let path = format!("{}/tests/data/nginx_stat/{name}.xml", env!("CARGO_MANIFEST_DIR"));

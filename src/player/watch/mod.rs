@@ -1,7 +1,10 @@
 //! One viewing as a value, and the command line that shows it.
 
+mod ffplay;
+mod mpv;
+mod vlc;
+
 use super::kind::{Kind, Protocol};
-use super::{ffplay, mpv, vlc};
 use crate::base::command_line::{Argument, CommandLine};
 use std::ffi::OsString;
 use std::path::Path;

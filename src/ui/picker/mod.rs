@@ -1,9 +1,10 @@
 //! The picker: arrow keys choose, typing filters, Enter takes. A pure state machine, keys in and a frame out; the
-//! terminal behind it is `picker_terminal`.
+//! terminal behind it is `terminal`.
+
+mod terminal;
 
 use super::Console;
 use super::keys::Key;
-use super::picker_terminal;
 use crate::base::{Failure, Kind, Outcome, printable::bounded};
 use console::{measure_text_width, truncate_str};
 
@@ -24,7 +25,7 @@ pub fn pick(console: &Console, title: &str, rows: &[(String, String)]) -> Outcom
     }
     console.need_person("the picker", "name the stream with -s KEY")?;
     let mut picker = Picker::new(title, rows, console.color_err);
-    picker_terminal::run(&mut picker)
+    terminal::run(&mut picker)
 }
 
 /// What a key did.
@@ -186,5 +187,4 @@ fn cut(text: &str, width: usize) -> String {
 }
 
 #[cfg(test)]
-#[path = "picker_tests.rs"]
 mod tests;

@@ -3,9 +3,9 @@
 //! VLC takes an argument that begins with `:` as an option even behind `--`, and such options can write files. So
 //! exactly one argument stands behind `--`, and it begins with its scheme.
 
-use super::kind::Protocol;
-use super::watch::Watch;
+use super::Watch;
 use crate::base::command_line::CommandLine;
+use crate::player::kind::Protocol;
 
 /// The command.
 pub fn command(watch: &Watch<'_>) -> CommandLine {

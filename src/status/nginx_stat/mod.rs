@@ -4,7 +4,9 @@
 //! address may be anything. Unknown elements are skipped whole. An HTML error page is refused by name: read
 //! carelessly it would look like a server without streams.
 
-use super::nginx_page::{DEEPEST, Page};
+mod page;
+
+use page::{DEEPEST, Page};
 use quick_xml::Reader;
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::Event;
@@ -261,5 +263,4 @@ pub(super) fn shortened(text: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "nginx_stat_tests.rs"]
 mod tests;

@@ -1,8 +1,8 @@
 //! mpv's command line.
 
-use super::kind::Protocol;
-use super::watch::Watch;
+use super::Watch;
 use crate::base::command_line::CommandLine;
+use crate::player::kind::Protocol;
 
 /// The command.
 pub fn command(watch: &Watch<'_>) -> CommandLine {

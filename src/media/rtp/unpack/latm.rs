@@ -1,10 +1,10 @@
 //! RTP of LATM into AAC frames (RFC 6416, 6): a packet holds an AudioMuxElement, or a part of one up to the marker. How
 //! its frames are laid out stands in the description (`cpresent=0`) or in the elements themselves (`cpresent=1`).
 
-use super::header::Header;
-use super::unpack::{Unit, Unreadable};
+use super::{Unit, Unreadable};
 use crate::media::codec::bits::Bits;
 use crate::media::codec::latm::{LatmError, StreamMux};
+use crate::media::rtp::header::Header;
 use crate::media::track::AudioTrack;
 use bytes::{Bytes, BytesMut};
 

@@ -2,10 +2,10 @@
 //! pictures ([`crate::media::access_units`] sees to that): units put together from fragments and aggregates, each behind
 //! its length in 4 bytes. What has a hole in it is left out whole.
 
-use super::header::Header;
-use super::unpack::{Unit, Unreadable};
+use super::{Unit, Unreadable};
 use crate::media::codec::{h264, h265};
 use crate::media::joining::LONGEST_PICTURE;
+use crate::media::rtp::header::Header;
 use crate::media::track::VideoCodec;
 use bytes::{BufMut, BytesMut};
 

@@ -1,8 +1,6 @@
 //! A `/stat` page while it is read: which element we are in, and where its text goes.
 
-use super::nginx_stat::{
-    Application, AudioMeta, Client, ParseError, Snapshot, StreamStat, VideoMeta, shortened,
-};
+use super::{Application, AudioMeta, Client, ParseError, Snapshot, StreamStat, VideoMeta, shortened};
 use quick_xml::errors::{Error as XmlError, IllFormedError, SyntaxError};
 
 /// Deepest nesting of elements; the real page has eight.

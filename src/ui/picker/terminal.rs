@@ -1,8 +1,8 @@
 //! The terminal behind the picker: raw mode while it is open, drawn on stderr, and always given back as it was found,
 //! also when a signal ends the program.
 
-use super::keys::{Decoder, Key};
-use super::picker::{Picker, Step};
+use super::super::keys::{Decoder, Key};
+use super::{Picker, Step};
 use crate::base::{Failure, Kind, Outcome, failure::io_words};
 use console::{Term, measure_text_width};
 use nix::errno::Errno;
