@@ -9,7 +9,7 @@ use super::supervise::{self, Assignment};
 use crate::base::secret::{Redactor, Secret};
 use crate::base::{CommandLine, Failure, Kind, Outcome};
 use crate::config::{Environment, Settings, resolved};
-use crate::ffmpeg::publish::{Plan, PlannedRendition};
+use crate::ffmpeg::plan_ladder::{Plan, PlannedRendition};
 use crate::model::ladder_fact::RenditionFact;
 use crate::model::{LadderFact, Quality, RenditionName, Source, StreamKey};
 use crate::process::restart::When;

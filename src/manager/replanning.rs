@@ -7,7 +7,7 @@ use crate::base::CommandLine;
 use crate::ffmpeg::capability::Capability;
 use crate::ffmpeg::cost::Power;
 use crate::ffmpeg::encoder::Encoder;
-use crate::ffmpeg::publish::{self as planner, Known};
+use crate::ffmpeg::plan_ladder::{self as planner, Known};
 use crate::ffmpeg::report::Report;
 use crate::model::Quality;
 use crate::model::rung::Label;

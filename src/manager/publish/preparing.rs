@@ -4,7 +4,7 @@ use super::{Prepared, Request, ways};
 use crate::config::{Environment, Settings};
 use crate::ffmpeg::capability::Need;
 use crate::ffmpeg::encoder::Encoder;
-use crate::ffmpeg::publish as planner;
+use crate::ffmpeg::plan_ladder as planner;
 use crate::ffmpeg::test_source;
 use crate::manager::doctor::ffmpeg_fit::fit_ffmpeg;
 use crate::manager::handing_over::HandingOver;

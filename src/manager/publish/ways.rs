@@ -2,7 +2,7 @@
 
 use crate::base::Outcome;
 use crate::ffmpeg::cost::EFFORTS;
-use crate::ffmpeg::publish::{Plan, Request};
+use crate::ffmpeg::plan_ladder::{Plan, Request};
 use crate::model::rung::Label;
 use crate::model::{Quality, Rendition};
 use crate::process::supervisor::Way;

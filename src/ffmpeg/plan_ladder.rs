@@ -3,43 +3,20 @@
 
 use super::capability::Capability;
 use super::delivery::{self, Delivered, Flow};
-use super::effort;
-use super::encoder::{self, Encoder, Keyframes, Making};
 use super::feeder;
 use super::filter_graph;
-use super::frame_rate::{self, Rate};
 use super::head_start::HeadStart;
 use super::invocation::Invocation;
-use super::ladder_plan::{self, Chosen, PlannedRung};
+use super::ladder_command;
+pub use super::ladder_command::packets_wanted;
 use super::original;
-use super::output::{SOUND_PACKETS, clocked, closing, interleaving, map, sound_encoding};
-use super::passthrough;
+use super::output::{SOUND_PACKETS, closing, map, sound_encoding};
 pub use super::plan::{Known, Plan, PlannedRendition, Request};
-use super::reading::{decoded_cheaply, inputs};
-use super::report::{AudioTrack, Report, VideoTrack};
+use super::reading::inputs;
+use super::report::{AudioTrack, Report};
 use super::source_notes;
-use crate::base::command_line::Argument;
 use crate::base::{Failure, Kind, Outcome};
-use crate::model::rung::Label;
-use crate::model::{Passthrough, Rendition, RenditionName, Source, StreamKey};
-
-/// The track whose packets decide whether it can be copied, if all else allows it.
-pub fn packets_wanted(request: &Request, report: &Report, capability: &Capability) -> Option<u32> {
-    let video = report.video.as_ref().filter(|_| !request.original)?;
-    let (rungs, rate) = rungs(request, video, None);
-    passthrough::candidate(request, report, capability, &rungs.rungs, rate).ok()?;
-    matches!(request.source, Source::File(_)).then_some(video.index)
-}
-
-/// The rungs for this picture, and their rate.
-fn rungs(request: &Request, video: &VideoTrack, kept: Option<&[Label]>) -> (Chosen, Rate) {
-    let (size, ladder) = ((video.width, video.height), request.ladder.as_ref());
-    let chosen = match kept {
-        Some(labels) => ladder_plan::keep(size, ladder, labels),
-        None => ladder_plan::choose(size, ladder),
-    };
-    (chosen, frame_rate::wanted(&video.timing, request.fps))
-}
+use crate::model::{Rendition, RenditionName, Source};
 
 /// Plans with nothing known beyond the source's description.
 ///
@@ -69,7 +46,10 @@ pub fn plan_knowing(
     let (source, report) = (report, if fed { &feeder::as_fed(report) } else { report });
     let (sound, fed) = (sound(request, report), fed.then_some(source));
     let mut plan = match (&report.video, sound) {
-        (Some(_), sound) => pictures(request, report, capability, sound, known, fed)?,
+        (Some(video), sound) => {
+            let wanted = ladder_command::Wanted { request, report, video, capability, known, sound, fed };
+            ladder_command::plan(&wanted)?
+        }
         (None, Some(track)) => sound_only(request, report, capability, &track, fed),
         (None, None) => {
             return Err(Failure::new(Kind::Input, "there is neither picture nor sound in the source")
@@ -93,189 +73,6 @@ fn sound(request: &Request, report: &Report) -> Option<(AudioTrack, usize)> {
             Some((AudioTrack { index: 0, channels: 2, ..AudioTrack::default() }, 1))
         }
         _ => report.audio.clone().map(|track| (track, 0)),
-    }
-}
-
-fn pictures(
-    request: &Request,
-    report: &Report,
-    capability: &Capability,
-    sound: Option<(AudioTrack, usize)>,
-    known: &Known,
-    fed: Option<&Report>,
-) -> Outcome<Plan> {
-    let Some(video) = &report.video else { return Err(Failure::internal("a plan of pictures without one")) };
-    let encoder = match &known.encoder {
-        Some(encoder) => encoder.clone(),
-        None => Encoder::find(&request.encoder, capability)?,
-    };
-    let (mut chosen, rate) = rungs(request, video, known.kept.as_deref());
-    let mut notes = source_notes::tracks(report, sound.is_some());
-    let copied = copied(request, report, capability, &chosen.rungs, rate, known, &mut notes);
-    let making = making(chosen.rungs.len(), copied, &encoder, known.sessions);
-    let zscale = capability.filters.contains("zscale");
-    let (effort, making) = effort::chosen(request, report, &mut chosen, making, (rate, zscale), known.power);
-    let copied = making.iter().position(|making| *making == Making::Copied);
-    notes.extend(source_notes::sessions(&chosen.rungs, &making, &encoder));
-    let encodes = making.iter().any(|making| *making != Making::Copied);
-    let head_start = if encodes && fed.is_none() {
-        HeadStart::of(&request.source, report, capability, copied.is_some())
-    } else {
-        HeadStart::None
-    };
-    let graph = filter_graph::graph(&filter_graph::Wanted {
-        report,
-        rungs: &chosen.rungs,
-        rate: copied.is_none().then_some(rate),
-        sound: sound.as_ref().map(|(track, input)| (track, *input)),
-        filters: &capability.filters,
-        making: &making,
-        steady: matches!(request.source, Source::Url(_) | Source::File(_)) && !report.still,
-        turning: fed.and_then(|_| feeder::turning(video.rotation)),
-        head_start,
-    });
-    let renditions: Vec<PlannedRendition> =
-        chosen.rungs.iter().map(|rung| rendition(&request.key, rung)).collect();
-    let mut output = Vec::new();
-    for (index, making) in making.iter().enumerate() {
-        output.extend(match making {
-            Making::Copied => map(&format!("0:{}", report.picture_specifier(video))),
-            Making::Encoded(_) => map(&format!("[{}]", filter_graph::picture_label(index))),
-        });
-    }
-    if sound.is_some() {
-        output.extend(map(&format!("[{}]", filter_graph::SOUND_LABEL)));
-    }
-    let settings = encoder::Settings {
-        quality: effort.quality,
-        rate,
-        keyframes: if copied.is_some() {
-            Keyframes::Source
-        } else {
-            Keyframes::Every(request.keyframe_interval)
-        },
-        b_frames: request.b_frames.encoded(),
-    };
-    output.extend(encoder::arguments(&settings, &chosen.rungs, &making).into_iter().map(Argument::plain));
-    output.extend(clocked(capability, copied.map(|_| head_start)));
-    if sound.is_some() {
-        output.extend(sound_encoding(request.audio_bitrate_bps));
-        output.extend(interleaving(encoder.delay(effort.quality, rate), rate));
-    }
-    output.extend(closing(request));
-    let tracks = |index: usize| if sound.is_some() { format!("v:{index},a:0") } else { format!("v:{index}") };
-    let delivered: Vec<Delivered<'_>> = renditions
-        .iter()
-        .enumerate()
-        .map(|(index, r)| Delivered { name: &r.name, select: tracks(index) })
-        .collect();
-    let flow = Flow { pictures: rate.value(), sounds: if sound.is_some() { SOUND_PACKETS } else { 0.0 } };
-    output.extend(delivery::tee(&delivered, &request.endpoint, flow));
-
-    notes.extend(source_notes::picture(video, capability));
-    notes.extend(source_notes::rate_note(video, rate, request.fps));
-    notes.extend(chosen.notes);
-    let mut globals: Vec<Argument> = encoder.globals().into_iter().map(Argument::from).collect();
-    if copied.is_some() {
-        // Before 6.0 copied packets are otherwise counted in whole pictures, which sets them apart from encoded ones where
-        // a repeated file's round is not a whole number of pictures.
-        globals.extend(["-copytb", "1"].map(Argument::from));
-    }
-    Ok(Plan {
-        summary: format!("{}{}", source_notes::summary(&chosen.rungs, &making), effort.words),
-        quality: encodes.then_some(effort.quality),
-        cost: effort.cost,
-        encoded: renditions
-            .iter()
-            .zip(&making)
-            .filter(|(_, making)| **making != Making::Copied)
-            .map(|(rendition, _)| rendition.size)
-            .collect(),
-        renditions,
-        notes,
-        warnings: chosen.warnings,
-        invocation: Invocation {
-            globals,
-            feeder: None,
-            inputs: decoded_cheaply(
-                match fed {
-                    Some(_) => vec![feeder::input()],
-                    None => inputs(
-                        request,
-                        report,
-                        capability,
-                        Some(rate),
-                        copied.is_some(),
-                        known.caption,
-                        head_start,
-                    ),
-                },
-                video,
-                rate,
-                known,
-                copied.is_some() && encodes,
-            ),
-            graph: Some(graph).filter(|graph| !graph.is_empty()),
-            output,
-        },
-    })
-}
-
-/// Who makes which rung.
-fn making(rungs: usize, copied: Option<usize>, encoder: &Encoder, sessions: Option<usize>) -> Vec<Making> {
-    let mut left = sessions.unwrap_or(usize::MAX);
-    let mut maker = |index: usize| {
-        if copied == Some(index) {
-            return Making::Copied;
-        }
-        let room = left > 0;
-        left = left.saturating_sub(1);
-        Making::Encoded(if room { encoder.clone() } else { Encoder::named("x264") })
-    };
-    (0..rungs).map(&mut maker).collect()
-}
-
-/// The rung that the source goes into as it is; why there is none is told to whoever asked for it.
-fn copied(
-    request: &Request,
-    report: &Report,
-    capability: &Capability,
-    rungs: &[PlannedRung],
-    rate: Rate,
-    known: &Known,
-    notes: &mut Vec<String>,
-) -> Option<usize> {
-    let settled = passthrough::candidate(request, report, capability, rungs, rate).and_then(|index| {
-        match (&request.source, rungs.get(index)) {
-            (Source::File(_), Some(rung)) => passthrough::settled(request, rung, known.packets.as_ref())?,
-            _ => notes.push(
-                "the source is copied on its word: its bitrate and keyframes cannot be known beforehand"
-                    .into(),
-            ),
-        }
-        Ok(index)
-    });
-    match settled {
-        Ok(index) => {
-            let reordered = known.packets.as_ref().is_some_and(|packets| packets.reordered);
-            if let (Some(video), Some(rung)) = (&report.video, rungs.get(index)) {
-                let label = rung.rung.label.as_str();
-                notes.extend(source_notes::b_frames(video, reordered, label, "--no-b-frames"));
-            }
-            Some(index)
-        }
-        Err(why) => {
-            let unread = known.packets.is_none() && packets_wanted(request, report, capability).is_some();
-            if request.passthrough == Passthrough::Always {
-                notes.push(format!("the source is not copied: {why}"));
-            } else if unread {
-                notes.push(format!(
-                    "the source seems to fit a variant as it is, but {why}: it is encoded; \
-                     --passthrough always copies it on its word"
-                ));
-            }
-            None
-        }
     }
 }
 
@@ -330,22 +127,12 @@ fn sound_only(
     }
 }
 
-fn rendition(key: &StreamKey, rung: &PlannedRung) -> PlannedRendition {
-    let rendition = Rendition::Rung(rung.rung.label.clone());
-    PlannedRendition {
-        name: RenditionName::new(key, &rendition),
-        rendition,
-        size: rung.size,
-        bitrate_bps: rung.rung.bitrate_bps,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ffmpeg::frame_rate::Timing;
-    use crate::ffmpeg::report::Transfer;
-    use crate::model::{BFrames, LeaveOut, Quality};
+    use crate::ffmpeg::frame_rate::{Rate, Timing};
+    use crate::ffmpeg::report::{Transfer, VideoTrack};
+    use crate::model::{BFrames, LeaveOut, Passthrough, Quality};
     use proptest::prelude::*;
     use std::path::Path;
     use std::time::Duration;
