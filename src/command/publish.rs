@@ -5,8 +5,8 @@ use crate::base::{CommandLine, Failure, Kind, Outcome, clock, printable::printab
 use crate::cli::PublishArgs;
 use crate::config::Paths;
 use crate::config::resolved::{Backend, key_from_file, source_from_file};
-use crate::manager::publish::{self, Awaited, Came, Prepared, Published, Request, Step};
-use crate::manager::stop;
+use crate::manager::streams::publish::{self, Awaited, Came, Prepared, Published, Request, Step};
+use crate::manager::streams::stop;
 use crate::model::{Rendition, Source, SourceUrl, State, StreamKey};
 use crate::process::run_record::RunRecord;
 use crate::ui::publish_view::Waiting;

@@ -4,8 +4,8 @@ use super::Context;
 use crate::base::{Failure, Kind, Outcome, clock};
 use crate::cli::StopArgs;
 use crate::config::resolved::parse_key;
-use crate::manager::ours;
-use crate::manager::stop::{self, End, Stopped};
+use crate::manager::records::ours;
+use crate::manager::streams::stop::{self, End, Stopped};
 use crate::model::StreamKey;
 use serde_json::json;
 

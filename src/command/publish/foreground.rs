@@ -3,7 +3,7 @@
 use super::{announce, summary};
 use crate::base::{Failure, Kind, Outcome};
 use crate::command::Context;
-use crate::manager::publish::{self, Prepared, Request, Step};
+use crate::manager::streams::publish::{self, Prepared, Request, Step};
 use crate::model::{State, StreamKey};
 use crate::process::notify::Notifier;
 use crate::process::supervisor::{Control, Event};

@@ -7,7 +7,7 @@ pub mod v4l2;
 use crate::base::{Failure, Kind, Outcome};
 use crate::config::keys::nearest_of;
 use crate::config::{Environment, Settings};
-use crate::manager::play::players::no_display;
+use crate::manager::machine::screen::no_display;
 use crate::process::device_users;
 use crate::process::locate::locate;
 use serde::Serialize;

@@ -6,7 +6,7 @@ use super::check::Check;
 use crate::base::atomic_file;
 use crate::base::failure::io_words;
 use crate::config::{Environment, Paths, Settings};
-use crate::manager::stop::historic;
+use crate::manager::streams::stop::historic;
 use crate::model::StreamKey;
 use crate::process::identity::{self, Identity};
 use crate::process::index;

@@ -2,7 +2,6 @@
 //! to do if not.
 
 pub mod check;
-pub mod ffmpeg_fit;
 pub mod folders;
 pub mod leftovers;
 pub mod programs;
@@ -12,7 +11,6 @@ use crate::base::clock;
 use crate::config::resolved::Backend;
 use crate::config::{Environment, Settings};
 pub use check::{Check, Status, exit_code};
-pub use ffmpeg_fit::{FfmpegFound, fit_ffmpeg};
 
 /// Looks at everything. With `fix`, missing folders are made and what dead streams left is cleared up.
 pub async fn examine(settings: &Settings, environment: &Environment, fix: bool) -> Vec<Check> {

@@ -1,13 +1,14 @@
 //! The programs: ffmpeg and ffprobe, nginx with its module, MediaMTX, the players and a display for them.
 
 use super::check::{Check, Status};
-use super::ffmpeg_fit;
 use crate::backend::docker;
 use crate::backend::native::{self, Version};
 use crate::base::Kind;
 use crate::config::{Environment, Settings};
 use crate::ffmpeg::capability::{Capability, Need};
-use crate::manager::install_line::{self, Wanted};
+use crate::manager::machine::ffmpeg_fit;
+use crate::manager::machine::install_line::{self, Wanted};
+use crate::manager::machine::screen::no_display;
 use crate::manager::play::players;
 use crate::manager::servers;
 use crate::player;
@@ -147,7 +148,7 @@ pub fn docker(environment: &Environment, needed: bool) -> Check {
 
 /// A display for the players.
 pub fn display(environment: &Environment) -> Check {
-    match players::no_display(environment) {
+    match no_display(environment) {
         None => {
             let set = ["WAYLAND_DISPLAY", "DISPLAY"]
                 .iter()

@@ -6,10 +6,10 @@ mod publishes;
 mod renditions;
 pub mod sheet;
 
-use super::ours::{self, Survey};
-use super::stream_facts;
 use crate::base::clock::Now;
 use crate::config::{Environment, Settings};
+use crate::manager::listing::stream_facts;
+use crate::manager::records::ours::{self, Survey};
 use crate::status::{self, Client, FetchError, Limits, SourceError, mediamtx};
 use renditions::Memory;
 use sheet::Sheet;

@@ -4,7 +4,8 @@
 use crate::base::{CommandLine, Failure, Kind, Outcome};
 use crate::config::keys::nearest_of;
 use crate::config::{Environment, Settings};
-use crate::manager::install_line::{self, Wanted};
+use crate::manager::machine::install_line::{self, Wanted};
+use crate::manager::machine::screen::no_display;
 use crate::player::{self, Candidate};
 use crate::process::locate::locate;
 use crate::process::spawn;
@@ -41,24 +42,6 @@ pub fn candidates(settings: &Settings, environment: &Environment) -> Outcome<Vec
             .hint("--print-url"));
     }
     Ok(found)
-}
-
-/// Why no window can be opened; `None` if one can, as far as a look tells.
-pub fn no_display(environment: &Environment) -> Option<String> {
-    if !environment.has_display() {
-        return Some("neither DISPLAY nor WAYLAND_DISPLAY is set".into());
-    }
-    let display = environment.get("DISPLAY").filter(|_| environment.get("WAYLAND_DISPLAY").is_none())?;
-    // `:1` and `unix:1.0` are sockets of this machine; anything else is a network address, which only a try can test.
-    let number = display.strip_prefix("unix").unwrap_or(display).strip_prefix(':')?;
-    let number =
-        number.split('.').next().filter(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))?;
-    let socket = format!("/tmp/.X11-unix/X{number}");
-    let listening = Path::new(&socket).exists()
-        || std::fs::read_to_string("/proc/net/unix").is_ok_and(|text| {
-            text.lines().any(|l| l.split_ascii_whitespace().last() == Some(&format!("@{socket}")))
-        });
-    (!listening).then(|| format!("DISPLAY is {display}, and no X server listens there"))
 }
 
 /// The program that `--player` means: a path if it holds a slash, else a name on the PATH.
@@ -144,10 +127,6 @@ mod tests {
         let gone = failure(None, &[("DISPLAY", ":64999")]);
         assert_eq!(gone.reasons(), ["DISPLAY is :64999, and no X server listens there"]);
         let dir = tempfile::tempdir().unwrap();
-        let remote = Environment::made(&[("DISPLAY", "host:0")], dir.path());
-        assert_eq!(no_display(&remote), None, "only a try can tell");
-        let wayland = Environment::made(&[("DISPLAY", ":64999"), ("WAYLAND_DISPLAY", "w")], dir.path());
-        assert_eq!(no_display(&wayland), None);
         let environment = Environment::made(&[], dir.path());
         let found = candidates(&settings(Some("sh"), &environment), &environment).unwrap();
         assert_eq!(found.first().unwrap().kind, player::Kind::Other);

@@ -4,7 +4,7 @@
 use super::Target;
 use crate::base::{Failure, Kind};
 use crate::config::{Environment, Settings};
-use crate::manager::mediamtx_advice::{Setting, advice};
+use crate::manager::servers::mediamtx_advice::{Setting, advice};
 use crate::status::rtsp_describe::{PATIENCE, Verdict};
 
 /// The failure of a verdict that is not [`Verdict::Plays`]; kind Server.

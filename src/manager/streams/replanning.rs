@@ -1,8 +1,8 @@
 //! Planning again for a network source, before a stream is started again: who publishes there may have come back with
 //! another size, another rate, with sound or without.
 
-use super::publish::ways::way;
 use super::source;
+use super::ways::way;
 use crate::base::CommandLine;
 use crate::ffmpeg::capability::Capability;
 use crate::ffmpeg::cost::Power;

@@ -1,11 +1,11 @@
 //! `status`: how our own streams and servers are doing, from what their supervisors wrote down.
 
-use super::ours::{self, Ours};
-use super::servers::{self, Server};
 use crate::base::{Failure, Kind, Outcome, clock};
 use crate::config::keys::nearest_of;
 use crate::config::resolved::parse_key;
 use crate::config::{Environment, Settings};
+use crate::manager::records::ours::{self, Ours};
+use crate::manager::servers::{self, Server};
 use crate::model::Order;
 use crate::process::identity::boot_id;
 use serde::Serialize;

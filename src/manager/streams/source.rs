@@ -1,6 +1,5 @@
 //! The source of a publish, looked at before anything starts: is it there, may we read it, what is in it.
 
-use super::decoding;
 use crate::base::{Failure, Kind, Outcome, failure::io_words};
 use crate::config::{Environment, Paths, keys};
 use crate::ffmpeg::capability::Capability;
@@ -8,6 +7,8 @@ use crate::ffmpeg::diagnosis::{self, Finding};
 use crate::ffmpeg::packet_times::{self, Times};
 use crate::ffmpeg::packets::{self, Packets};
 use crate::ffmpeg::probe::{self, Report};
+use crate::manager::devices;
+use crate::manager::machine::decoding;
 use crate::model::{Source, SourceUrl};
 use crate::process::spawn::{self, RunError};
 use crate::status::hello::{self, HelloError, Spoken};
@@ -41,7 +42,7 @@ pub fn check(source: &Source, environment: &Environment) -> Outcome<Source> {
     match source {
         Source::File(path) => file(path, environment).map(Source::File),
         Source::Device { video, .. } => {
-            super::devices::check(video, environment)?;
+            devices::check(video, environment)?;
             Ok(source.clone())
         }
         // Whether a network source is there shows when it is opened, and may change.

@@ -1,16 +1,17 @@
 //! Before anything is started: the source is looked at, the machine weighed, the command planned.
 
-use super::{Prepared, Request, ways};
+use super::{Prepared, Request};
 use crate::config::{Environment, Settings};
 use crate::ffmpeg::capability::Need;
 use crate::ffmpeg::encoder::Encoder;
 use crate::ffmpeg::publish as planner;
 use crate::ffmpeg::test_source;
-use crate::manager::doctor::ffmpeg_fit::fit_ffmpeg;
-use crate::manager::handing_over::HandingOver;
-use crate::manager::replanning::Replanning;
-use crate::manager::source::{self as source_of, Unread};
-use crate::manager::{encoders, power};
+use crate::manager::machine::ffmpeg_fit::fit_ffmpeg;
+use crate::manager::machine::{encoders, power};
+use crate::manager::streams::handing_over::HandingOver;
+use crate::manager::streams::replanning::Replanning;
+use crate::manager::streams::source::{self as source_of, Unread};
+use crate::manager::streams::ways;
 use crate::model::{Quality, Source};
 use crate::process::supervisor::Fallback;
 use crate::process::{cpu, spawn};

@@ -4,12 +4,12 @@ pub mod follow;
 pub mod line;
 pub mod read;
 
-use super::ours::ours;
-use super::preflight;
 use crate::base::{Failure, Kind, Outcome, failure::io_words};
 use crate::config::keys::nearest_of;
 use crate::config::resolved::parse_key;
 use crate::config::{Environment, Settings};
+use crate::manager::records::ours::ours;
+use crate::manager::servers::preflight;
 use crate::model::StreamKey;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -1,14 +1,14 @@
 //! `list`: one look at every status source at once, joined with our own records.
 
 use super::merge::{self, View};
-use super::ours::ours;
-use super::preflight;
-use super::samples::{Judgement, Samples};
 use super::stream_facts::{Movement, Movements};
 use crate::base::secret::redact_urls;
 use crate::base::{Failure, Kind, Outcome, clock};
 use crate::config::resolved::Backend;
 use crate::config::{Environment, Settings};
+use crate::manager::records::ours::ours;
+use crate::manager::records::samples::{Judgement, Samples};
+use crate::manager::servers::preflight;
 use crate::model::HttpUrl;
 use crate::model::listing::{Listing, Server};
 use crate::status::mediamtx::{self, Path};
@@ -116,7 +116,7 @@ impl<'a> Lister<'a> {
 
     /// Finds out which foreign streams move: by what was seen before, then by looking again until all have moved or
     /// their time is over.
-    async fn watch_bytes(&self, first: Snapshot, ours: &[super::ours::Ours]) -> Watched {
+    async fn watch_bytes(&self, first: Snapshot, ours: &[crate::manager::records::ours::Ours]) -> Watched {
         let publishing = first.applications.iter().flat_map(|a| &a.streams).filter(|s| s.publishing).count();
         let unproven = merge::unproven(&first, &self.settings.nginx_rtmp_url, ours, clock::now_ms());
         let url = self.settings.nginx_stat_url.to_string();

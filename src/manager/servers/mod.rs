@@ -1,10 +1,13 @@
 //! Bringing the media servers up and down, whichever backend they are of.
 
+pub mod mediamtx_advice;
+pub mod preflight;
+
 use crate::backend::{self, docker, embedded, native};
 use crate::base::{Failure, Kind, Outcome};
 use crate::config::{Environment, Settings, resolved::Backend};
-use crate::manager::install_line::{self, Wanted};
-use crate::manager::ours;
+use crate::manager::machine::install_line::{self, Wanted};
+use crate::manager::records::ours;
 use serde::Serialize;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;

@@ -5,10 +5,10 @@
 //! it. A record of ours gives a name on the server its true key and label, before the name is split by its looks.
 
 use super::listed_urls::{escaped, rtmp_url, rtsp_url};
-use super::ours::Ours;
-use super::owners::{Owners, REBOOT, fresh, own_end, running, same_server};
 use super::stream_facts::{self, At, Fact, Movement, Movements};
 use crate::base::printable::printable;
+use crate::manager::records::ours::Ours;
+use crate::manager::records::owners::{Owners, REBOOT, fresh, own_end, running, same_server};
 use crate::model::listing::{Local, RenditionInfo, Stream};
 use crate::model::rendition_name::split;
 use crate::model::{RtmpUrl, RtspUrl, State};

@@ -1,15 +1,15 @@
 //! Publishing: probe the source, plan, ask the server, hand the job to a supervisor, wait for the first bytes.
 
-use super::handing_over::HandingOver;
-use super::ours;
-use super::preflight;
-use super::replanning::Replanning;
-use super::stop;
-use super::supervise::{self, Assignment};
 use crate::base::secret::{Redactor, Secret};
 use crate::base::{CommandLine, Failure, Kind, Outcome};
 use crate::config::{Environment, Settings, resolved};
 use crate::ffmpeg::publish::{Plan, PlannedRendition};
+use crate::manager::records::ours;
+use crate::manager::servers::preflight;
+use crate::manager::streams::handing_over::HandingOver;
+use crate::manager::streams::replanning::Replanning;
+use crate::manager::streams::stop;
+use crate::manager::streams::supervise::{self, Assignment};
 use crate::model::ladder_fact::RenditionFact;
 use crate::model::{LadderFact, Quality, RenditionName, Source, StreamKey};
 use crate::process::restart::When;
@@ -30,7 +30,6 @@ mod endings;
 mod messages;
 mod preparing;
 mod waiting;
-pub(super) mod ways;
 
 pub use awaiting::{Awaited, Came, supervise as supervise_when_there, when_there};
 pub use messages::Refusal;

@@ -1,9 +1,9 @@
 //! Stopping a stream: prove who holds its lock, ask the supervisor, escalate, own the lock (the proof that nothing
 //! lives), remove the files.
 
-use super::ours;
 use crate::base::{Failure, Kind, Outcome, atomic_file, clock, failure::io_words};
 use crate::config::{Environment, Paths, Settings};
+use crate::manager::records::ours;
 use crate::model::StreamKey;
 use crate::process::identity::{self, Identity};
 use crate::process::pid_file::{self, PidFile};
