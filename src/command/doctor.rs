@@ -12,8 +12,7 @@ use serde_json::json;
 /// # Errors
 /// Internal, if stdout cannot take the report; what is wrong is in it.
 pub fn run(context: &Context, args: &DoctorArgs) -> Outcome<u8> {
-    let checks = context
-        .block_on(async { Ok(doctor::examine(&context.settings, &context.environment, args.fix).await) })?;
+    let checks = context.block_on(doctor::examine(&context.settings, &context.environment, args.fix))?;
     let code = doctor::exit_code(&checks);
     let console = &context.console;
     if console.json {

@@ -1,6 +1,6 @@
 //! `msconv play`.
 
-use super::Context;
+use super::{Context, signals};
 use crate::base::clock::{parse_duration, spoken};
 use crate::base::printable::printable;
 use crate::base::secret::Redactor;
@@ -203,7 +203,8 @@ async fn watch(context: &Context, args: &PlayArgs, target: Target) -> Outcome<u8
             console.talk(&printable(&redactor.clean(line)));
         }
     };
-    let ended = player_run::run(&plan.command, &mut said).await.map_err(|e| {
+    let cancel = signals::cancellation_with_terminal()?;
+    let ended = player_run::run(&plan.command, &cancel, &mut said).await.map_err(|e| {
         Failure::new(Kind::Missing, format!("cannot start {}", plan.command.program.display()))
             .why(crate::base::failure::io_words(&e))
             .hint("--player vlc, mpv, ffplay or the path of a program")

@@ -1,6 +1,6 @@
 //! `msconv publish`.
 
-use super::Context;
+use super::{Context, signals};
 use crate::base::{CommandLine, Failure, Kind, Outcome, clock, printable::printable};
 use crate::cli::PublishArgs;
 use crate::config::Paths;
@@ -56,27 +56,29 @@ fn publish(context: &Context, args: &PublishArgs, key: StreamKey) -> Outcome<u8>
         key,
     };
     if !args.dry_run && !args.replace {
-        publish::not_running(settings, environment, &request.key, false)?;
+        publish::not_running(settings, environment, &request.key)?;
     }
     if args.dry_run {
-        let prepared = publish::prepare(settings, environment, request)?;
+        let prepared = context.block_on(async {
+            publish::prepare(settings, environment, &request).await.map_err(Failure::from)
+        })?;
         announce(context, &prepared);
         return dry_run(context, &prepared.command);
     }
+    let make_room = || match args.replace {
+        true => context.block_on(publish::replace(settings, environment, &request.key)),
+        false => Ok(()),
+    };
     // In the foreground the source is waited for as the server is: as long as it takes.
     if args.foreground && matches!(request.source, Source::Url(_)) {
-        if args.replace {
-            publish::not_running(settings, environment, &request.key, true)?;
-        }
+        make_room()?;
         return foreground(context, &request.key, Begun::Asked(&request));
     }
     let came = when_there(context, &request)?;
     if let Came::There(prepared) = &came {
         announce(context, prepared);
     }
-    if args.replace {
-        publish::not_running(settings, environment, &request.key, true)?;
-    }
+    make_room()?;
     match came {
         Came::There(prepared) if args.foreground => {
             foreground(context, &request.key, Begun::Prepared(&prepared))
@@ -113,7 +115,9 @@ fn leave_waiting(context: &Context, request: Request, failure: &Failure) -> Outc
         .console
         .say(&printable(&format!("{key}: the source is not there yet ({why}); it is waited for")))?;
     let awaited = Awaited { flags: context.flags.values(), request };
-    let record = context.block_on(publish::leave_waiting(settings, environment, awaited))?;
+    let record = context.block_on(async {
+        publish::leave_waiting(settings, environment, awaited, &signals::cancellation()?.asked).await
+    })?;
     let told = report_waiting(context, &key, &record);
     undone_if_untold(context, &key, told)
 }
@@ -213,7 +217,8 @@ fn background(context: &Context, prepared: &Prepared) -> Outcome<u8> {
 fn undone_if_untold(context: &Context, key: &StreamKey, told: Outcome<()>) -> Outcome<u8> {
     let Err(failure) = told else { return Ok(0) };
     let settings = &context.settings;
-    match stop::stop(settings, &context.environment, key, settings.stop_timeout) {
+    let stopped = stop::stop(settings, &context.environment, key, settings.stop_timeout);
+    match context.block_on(stopped) {
         Ok(_) => context.console.note(&format!("{key} was stopped again: nothing is left running")),
         // It had ended by itself.
         Err(stop) if stop.kind() == Kind::NotRunning => {}
@@ -230,7 +235,10 @@ fn wait_for_bytes(context: &Context, prepared: &Prepared) -> Outcome<Published> 
         }
         Step::Update(record) => waiting.borrow_mut().update(record),
     };
-    let outcome = context.block_on(publish::start(&context.settings, &context.environment, prepared, step));
+    let outcome = context.block_on(async {
+        let cancel = signals::cancellation()?.asked;
+        publish::start(&context.settings, &context.environment, prepared, &cancel, step).await
+    });
     waiting.into_inner().end();
     outcome
 }

@@ -165,6 +165,12 @@ fn the_rules_bite() {
         ("src/ui/a.rs", "use std::process::{self as p}; fn f() { p::Command::new(\"x\"); }", spawn),
         ("src/process/a.rs", "fn f() { std::env::var(\"X\"); }", environment),
         ("src/config/keys.rs", "use std::env; fn f() { env::current_dir(); }", environment),
+        ("src/process/a.rs", "use tokio::signal::unix::signal;", "only command listens for signals"),
+        (
+            "src/manager/records/a.rs",
+            "async fn f() { tokio::signal::ctrl_c().await; }",
+            "only command listens for signals",
+        ),
         ("src/config/a.rs", "use std::fs; fn f() { fs::write(\"a\", \"b\"); }", WRITES),
         ("src/manager/records/a.rs", "use std::fs::File; fn f() { File::create(\"a\"); }", WRITES),
         ("src/manager/records/a.rs", "fn f() { std::fs::OpenOptions::new().append(true); }", WRITES),

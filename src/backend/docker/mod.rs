@@ -29,8 +29,8 @@ use engine::{Engine, Limits};
 use record::Record;
 use stack::Stack;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
 use variables::Owner;
 
 /// The services that take streams in and give them out, with the names that they have in JSON and logs.
@@ -57,8 +57,8 @@ pub struct Wish<'a> {
     pub install: &'a Install,
     /// Where progress goes.
     pub progress: Progress<'a>,
-    /// The person pressed Ctrl-C.
-    pub interrupted: &'a AtomicBool,
+    /// Ends it.
+    pub interrupted: &'a CancellationToken,
 }
 
 /// Builds and starts the stack and waits until it is healthy and answers. If that fails, nothing of it is left running
@@ -326,7 +326,7 @@ pub async fn down(
         Err(_) if Record::read(settings).is_none() => return Ok(Vec::new()),
         Err(failure) => return Err(failure.during("the stack cannot be ended")),
     };
-    let never = AtomicBool::new(false);
+    let never = CancellationToken::new();
     let patience = Patience { deadline: Instant::now() + wait, whole: wait, interrupted: &never };
     let _turn = Turn::take(settings, patience).await?;
     stack.write()?;

@@ -17,8 +17,8 @@ use crate::status::fetch::{Client, Limits};
 use crate::status::rtsp_describe::{self, Verdict};
 use crate::status::{self, hello, mediamtx};
 use report::Ready;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
 
 // The docker stack's ports and addresses follow the same settings.
 pub(super) use addresses::check as reachable;
@@ -44,7 +44,7 @@ pub async fn up(
     settings: &Settings,
     environment: &Environment,
     wait: Duration,
-    interrupted: &AtomicBool,
+    interrupted: &CancellationToken,
 ) -> Outcome<Up> {
     let begun = Instant::now();
     addresses::check(settings)?;
@@ -241,7 +241,7 @@ pub async fn down(settings: &Settings, wait: Duration) -> Outcome<Vec<Down>> {
         return Ok(vec![Down { name: NAME, outcome: Ended::NotRunning, pid: None, took_s: 0.0 }]);
     }
     belongs_to_us(&place.prefix)?;
-    let never = AtomicBool::new(false);
+    let never = CancellationToken::new();
     let patience = Patience { deadline: Instant::now() + wait, whole: wait, interrupted: &never };
     let _turn = Turn::take(settings, patience).await?;
     let begun = Instant::now();

@@ -10,6 +10,7 @@ use crate::base::{CommandLine, Failure, Kind, Outcome};
 use crate::config::resolved;
 use crate::config::{Environment, Settings};
 use crate::player::{self, Candidate, Choice, Protocol, Watch};
+use crate::process::blocking::blocking;
 use crate::status::rtsp_describe::{self, Verdict};
 use std::ffi::OsString;
 use std::path::Path;
@@ -109,7 +110,10 @@ pub async fn plan(
     waiting: &dyn Fn(&str),
 ) -> Outcome<PlayPlan> {
     let protocols = protocols(&target, settings.protocol)?;
-    let candidates = players::candidates(settings, environment)?;
+    let candidates = {
+        let (settings, environment) = (settings.clone(), environment.clone());
+        blocking("look for players", move || players::candidates(&settings, &environment)).await??
+    };
     let choice = choose(&candidates, &protocols, settings)?;
     if choice.protocol != Protocol::Rtsp {
         return made(target, &choice, extra, None);

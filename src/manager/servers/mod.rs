@@ -9,8 +9,8 @@ use crate::config::{Environment, Settings, resolved::Backend};
 use crate::manager::machine::install_line::{self, Wanted};
 use crate::manager::records::ours;
 use serde::Serialize;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 pub use backend::{Ended, Server, Up};
 
@@ -36,8 +36,8 @@ pub struct Asked<'a> {
     pub monitoring: bool,
     /// Where the progress of long steps goes, a line at a time.
     pub progress: docker::Progress<'a>,
-    /// Setting it ends the wait.
-    pub interrupted: &'a AtomicBool,
+    /// Ends the wait, and what was started.
+    pub interrupted: &'a CancellationToken,
 }
 
 /// Starts the servers that do not run yet and waits until all answer, at most `wait`. If that is interrupted, what was

@@ -11,6 +11,7 @@ use crate::ffmpeg::publish::{self as planner, Known};
 use crate::ffmpeg::report::Report;
 use crate::model::Quality;
 use crate::model::rung::Label;
+use crate::process::blocking;
 use crate::process::supervisor::{Renewal, Seen};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -56,11 +57,8 @@ impl Replanning {
     /// Looks at the source in a thread of its own; the program it starts for that ends with this process. `current` is
     /// the command that is run if nothing changed.
     pub fn look(&self, current: &CommandLine) -> oneshot::Receiver<Seen> {
-        let (tell, seen) = oneshot::channel();
         let (own, current) = (self.clone(), current.clone());
-        // Where there is no thread to be had, the sender is gone and nothing is known.
-        let _ = std::thread::Builder::new().name("look".into()).spawn(move || tell.send(own.seen(&current)));
-        seen
+        blocking::begin(move || own.seen(&current))
     }
 
     fn seen(&self, current: &CommandLine) -> Seen {

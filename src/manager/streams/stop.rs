@@ -5,6 +5,7 @@ use crate::base::{Failure, Kind, Outcome, atomic_file, clock, failure::io_words}
 use crate::config::{Environment, Paths, Settings};
 use crate::manager::records::ours;
 use crate::model::StreamKey;
+use crate::process::blocking::blocking;
 use crate::process::identity::{self, Identity};
 use crate::process::pid_file::{self, PidFile};
 use crate::process::run_record::RunRecord;
@@ -56,21 +57,25 @@ fn not_ours(key: &StreamKey, why: String) -> Stopped {
 ///
 /// # Errors
 /// Internal, if it cannot be ended or its files cannot be handled.
-pub fn stop(
+pub async fn stop(
     settings: &Settings,
     environment: &Environment,
     key: &StreamKey,
     timeout: Duration,
 ) -> Outcome<Stopped> {
-    let runtime = environment.runtime_dir();
-    let own = &settings.paths;
-    let here = Found::at(own.clone(), &runtime, key);
+    let (own, runtime, key) = (settings.paths.clone(), environment.runtime_dir(), key.clone());
+    blocking("stop a stream", move || stop_now(&own, &runtime, &key, timeout)).await?
+}
+
+/// As [`stop`]; waits for processes and locks without an event loop.
+fn stop_now(own: &Paths, runtime: &Path, key: &StreamKey, timeout: Duration) -> Outcome<Stopped> {
+    let here = Found::at(own.clone(), runtime, key);
     if here.runs() {
         return here.stop(timeout, None);
     }
-    for entry in index::entries(&runtime) {
+    for entry in index::entries(runtime) {
         if entry.key == *key && entry.home != own.home() {
-            let there = Found::at(Paths::new(&entry.home), &runtime, key);
+            let there = Found::at(Paths::new(&entry.home), runtime, key);
             if there.runs() {
                 return there.stop(timeout, Some(entry.home.display().to_string()));
             }
@@ -82,7 +87,7 @@ pub fn stop(
             .why("its supervisor runs outside this container, or in another one, and has just reported")
             .hint(format!("msconv stop -s {key}    (where it was published)")));
     }
-    stop_unheld(own, &runtime, key, timeout)
+    stop_unheld(own, runtime, key, timeout)
 }
 
 /// A stream as it is found: by what stands in its home, or by what the index remembers of it.

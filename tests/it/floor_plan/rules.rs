@@ -174,6 +174,7 @@ pub fn offences(file: &SourceFile) -> Vec<Offence> {
     found.extend(printing(file));
     found.extend(spawning(file));
     found.extend(environment(file));
+    found.extend(signals(file));
     found.extend(writing(file));
     found.extend(unsafe_code(file));
     found.extend(shape(file));
@@ -308,6 +309,14 @@ fn environment(file: &SourceFile) -> Vec<Offence> {
     file.naming(&["std::env", "nix::unistd::getcwd"])
         .map(|n| file.offence(rule, n.line, format!("`{}`", n.text())))
         .collect()
+}
+
+fn signals(file: &SourceFile) -> Vec<Offence> {
+    if file.top() == Some("command") {
+        return Vec::new();
+    }
+    let rule = "only command listens for signals";
+    file.naming(&["tokio::signal"]).map(|n| file.offence(rule, n.line, format!("`{}`", n.text()))).collect()
 }
 
 fn writing(file: &SourceFile) -> Vec<Offence> {

@@ -19,7 +19,6 @@ use serde::{Deserialize, Serialize};
 use std::future::Future;
 use std::time::Duration;
 use tokio::sync::mpsc::Receiver;
-use tokio::sync::oneshot;
 use tokio::time::{Instant, interval, sleep, timeout};
 
 /// First pause between two looks at a source that is not there; each further one is twice as long.
@@ -42,25 +41,6 @@ pub struct Awaited {
     pub request: Request,
 }
 
-/// One look at the source, and the plan, in a thread of its own; the programs it starts end with this process.
-fn attempt(
-    settings: &Settings,
-    environment: &Environment,
-    request: &Request,
-) -> oneshot::Receiver<Result<Prepared, Unread>> {
-    let (tell, told) = oneshot::channel();
-    let (settings, environment, request) = (settings.clone(), environment.clone(), request.clone());
-    // Where there is no thread to be had, the sender is gone.
-    let _ = std::thread::Builder::new()
-        .name("prepare".into())
-        .spawn(move || drop(tell.send(prepare(&settings, &environment, request))));
-    told
-}
-
-async fn found(look: oneshot::Receiver<Result<Prepared, Unread>>) -> Result<Prepared, Unread> {
-    look.await.unwrap_or_else(|_| Err(Failure::internal("cannot look at the source").into()))
-}
-
 /// What came of the wait for a source.
 #[derive(Debug)]
 pub enum Came {
@@ -71,7 +51,7 @@ pub enum Came {
 }
 
 /// Prepares the publish. A network source that is not there yet is waited for as long as the settings say; `tell` hears
-/// each time why it is not. Nothing runs yet, so whoever interrupts this needs no answer.
+/// each time why it is not. Nothing runs yet: to cancel it, drop the future.
 ///
 /// # Errors
 /// Whatever is wrong beyond that; input (7) naming `--wait` if it did not come.
@@ -82,7 +62,7 @@ pub async fn when_there(
     mut tell: impl FnMut(&Failure),
 ) -> Outcome<Came> {
     let (began, mut pause) = (Instant::now(), FIRST_PAUSE);
-    let look = || found(attempt(settings, environment, request));
+    let look = || prepare(settings, environment, request);
     if settings.wait.is_zero() && matches!(request.source, Source::Url(_)) {
         return match timeout(AT_ONCE, look()).await {
             Ok(Ok(prepared)) => Ok(Came::There(Box::new(prepared))),
@@ -214,7 +194,7 @@ impl Standby {
         let mut pause = FIRST_PAUSE;
         let prepared = loop {
             tell(&self.told());
-            let look = found(attempt(settings, environment, request));
+            let look = prepare(settings, environment, request);
             match self.until(look, control, tell).await? {
                 Ok(prepared) => break prepared,
                 Err(Unread { failure, may_come: true }) => self.absent(&failure),

@@ -23,7 +23,8 @@ use std::time::Duration;
 use tokio::net::unix::pipe;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::Instant;
-use waiting::{Signals, Supervisor, wait_for_bytes};
+use tokio_util::sync::CancellationToken;
+use waiting::{Supervisor, Wait, cancelled};
 
 mod awaiting;
 mod endings;
@@ -129,20 +130,19 @@ impl Prepared {
     }
 }
 
-/// Fails at once if the stream already runs, or any of its names is that of another stream of ours.
+/// Stops the stream if it runs, so that another may take its key.
+///
+/// # Errors
+/// As [`stop::stop`].
+pub async fn replace(settings: &Settings, environment: &Environment, key: &StreamKey) -> Outcome<()> {
+    stop::stop(settings, environment, key, settings.stop_timeout).await.map(|_| ())
+}
+
+/// Fails at once if the stream already runs.
 ///
 /// # Errors
 /// Conflict.
-pub fn not_running(
-    settings: &Settings,
-    environment: &Environment,
-    key: &StreamKey,
-    replace: bool,
-) -> Outcome<()> {
-    if replace {
-        stop::stop(settings, environment, key, settings.stop_timeout)?;
-        return Ok(());
-    }
+pub fn not_running(settings: &Settings, environment: &Environment, key: &StreamKey) -> Outcome<()> {
     let paths = &settings.paths;
     let entry = index::entry(&environment.runtime_dir(), key, paths.home());
     if stream_lock::is_held_for_good(&paths.lock(key), entry.as_ref().and_then(|entry| entry.lock)) {
@@ -320,24 +320,29 @@ fn learn_secrets(redactor: &mut Redactor, settings: &Settings, source: &Source) 
     }
 }
 
-/// Publishes in the background: returns when every rendition has bytes at the server, or says why not.
+/// Publishes in the background: returns when every rendition has bytes at the server, or says why not. To end it before,
+/// cancel: a future that is dropped leaves the stream to its supervisor.
 ///
 /// # Errors
-/// Every failure of the contract; nothing is left running then.
+/// Every failure of the contract, interrupted where it was cancelled; nothing is left running then.
 pub async fn start(
     settings: &Settings,
     environment: &Environment,
     prepared: &Prepared,
+    cancel: &CancellationToken,
     mut step: impl FnMut(Step<'_>),
 ) -> Outcome<Published> {
     let began = Instant::now();
-    let server = ask_server(settings, environment, prepared, settings.wait, &mut step).await?;
+    let asking = ask_server(settings, environment, prepared, settings.wait, &mut step);
+    let server = cancel.run_until_cancelled(asking).await.ok_or_else(cancelled)??;
     let order = Order::Supervise(Box::new(prepared.assignment(settings, environment, &server)));
-    let mut signals = Signals::listen()?;
-    let (supervisor, pipe) = begun(environment, &order)?;
-    let key = &prepared.key;
-    let waited = wait_for_bytes(settings, key, pipe, &supervisor, began, &mut signals, &mut step).await;
-    waited.map(|record| Published { record, took: began.elapsed(), notes: server.notes })
+    let started = begun(environment, &order)?;
+    let wait = Wait { settings, key: &prepared.key, began, cancel };
+    wait.for_bytes(started, &mut step).await.map(|record| Published {
+        record,
+        took: began.elapsed(),
+        notes: server.notes,
+    })
 }
 
 /// Leaves the publish of a source that is not there yet to a supervisor, which waits for it.
@@ -348,12 +353,12 @@ pub async fn leave_waiting(
     settings: &Settings,
     environment: &Environment,
     awaited: Awaited,
+    cancel: &CancellationToken,
 ) -> Outcome<RunRecord> {
-    let began = Instant::now();
     let key = awaited.request.key.clone();
-    let mut signals = Signals::listen()?;
-    let (supervisor, pipe) = begun(environment, &Order::Await(Box::new(awaited)))?;
-    wait_for_bytes(settings, &key, pipe, &supervisor, began, &mut signals, &mut |_| ()).await
+    let wait = Wait { settings, key: &key, began: Instant::now(), cancel };
+    let started = begun(environment, &Order::Await(Box::new(awaited)))?;
+    wait.for_bytes(started, &mut |_| ()).await
 }
 
 /// Starts a detached supervisor and hands it its order; its events come through the pipe.

@@ -13,6 +13,7 @@ use crate::manager::streams::replanning::Replanning;
 use crate::manager::streams::source::{self as source_of, Unread};
 use crate::manager::streams::ways;
 use crate::model::{Quality, Source};
+use crate::process::blocking::blocking;
 use crate::process::supervisor::Fallback;
 use crate::process::{cpu, spawn};
 use std::path::Path;
@@ -22,7 +23,17 @@ use std::time::Duration;
 ///
 /// # Errors
 /// Conflict is not judged here; missing programs (5), unusable input (7), usage (2).
-pub fn prepare(settings: &Settings, environment: &Environment, request: Request) -> Result<Prepared, Unread> {
+pub async fn prepare(
+    settings: &Settings,
+    environment: &Environment,
+    request: &Request,
+) -> Result<Prepared, Unread> {
+    let (settings, environment, request) = (settings.clone(), environment.clone(), request.clone());
+    blocking("look at the source", move || prepared(&settings, &environment, request)).await?
+}
+
+/// As [`prepare`], without an event loop: programs are run and waited for.
+fn prepared(settings: &Settings, environment: &Environment, request: Request) -> Result<Prepared, Unread> {
     let source = source_of::check(&request.source, environment)?;
     let need = if request.original { Need::Copy } else { Need::Encode };
     let fit = fit_ffmpeg(settings, environment, need)?;

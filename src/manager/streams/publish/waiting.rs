@@ -6,17 +6,19 @@ use super::messages::{EventLines, Message};
 use crate::base::{Failure, Kind, Outcome};
 use crate::config::Settings;
 use crate::model::{State, StreamKey};
+use crate::process::blocking::blocking;
 use crate::process::run_record::RunRecord;
 use crate::process::supervisor::Event;
 use crate::process::sys;
-
+use nix::sys::signal::Signal;
 use std::time::Duration;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::net::unix::pipe;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 /// The detached supervisor as its parent sees it.
 pub(super) struct Supervisor {
-    child: std::sync::Mutex<std::process::Child>,
+    child: std::process::Child,
     pidfd: std::os::fd::OwnedFd,
 }
 
@@ -25,103 +27,121 @@ impl Supervisor {
     pub(super) fn new(child: std::process::Child) -> Outcome<Supervisor> {
         let pidfd = sys::pidfd_open(child.id() as i32)
             .map_err(|e| Failure::internal("the supervisor did not start").why(e.to_string()))?;
-        Ok(Supervisor { child: std::sync::Mutex::new(child), pidfd })
+        Ok(Supervisor { child, pidfd })
     }
 
     /// Asks it to end and waits until it has; its own escalation takes at most 5 s.
-    fn end(&self) {
-        let _ = sys::pidfd_signal(&self.pidfd, nix::sys::signal::Signal::SIGTERM);
-        if !sys::pidfd_wait(&self.pidfd, Duration::from_secs(9)) {
-            let _ = sys::pidfd_signal(&self.pidfd, nix::sys::signal::Signal::SIGKILL);
-        }
-        if let Ok(mut child) = self.child.lock() {
-            let _ = child.wait();
-        }
-    }
-}
-
-/// What may end the wait. Made before the supervisor is started, so that no request is lost in between.
-pub(super) struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    /// Begins to listen.
-    pub(super) fn listen() -> Outcome<Signals> {
-        let listen = |kind| {
-            signal(kind).map_err(|e| Failure::internal("cannot listen for signals").why(e.to_string()))
-        };
-        Ok(Signals {
-            interrupt: listen(SignalKind::interrupt())?,
-            terminate: listen(SignalKind::terminate())?,
+    async fn end(mut self) {
+        let _ = sys::pidfd_signal(&self.pidfd, Signal::SIGTERM);
+        // Where no thread can be had to wait in, it ends all the same.
+        let _ = blocking("wait for the supervisor", move || {
+            if !sys::pidfd_wait(&self.pidfd, Duration::from_secs(9)) {
+                let _ = sys::pidfd_signal(&self.pidfd, Signal::SIGKILL);
+            }
+            self.child.wait()
         })
-    }
-
-    /// Waits for the first, as the failure that it is.
-    pub(super) async fn asked(&mut self) -> Failure {
-        let how = tokio::select! {
-            _ = self.interrupt.recv() => "interrupted",
-            _ = self.terminate.recv() => "ended",
-        };
-        Failure::new(Kind::Interrupted, format!("{how} before it was live; nothing is left running"))
+        .await;
     }
 }
 
-/// Reads the supervisor's events until every rendition is live, or what is published only once has been published to its
-/// end; otherwise ends it and says why.
-pub(super) async fn wait_for_bytes(
-    settings: &Settings,
-    key: &StreamKey,
-    pipe: tokio::net::unix::pipe::Receiver,
-    supervisor: &Supervisor,
-    began: Instant,
-    signals: &mut Signals,
-    step: &mut impl FnMut(Step<'_>),
-) -> Outcome<RunRecord> {
-    let deadline = (!settings.wait.is_zero()).then(|| began + settings.wait);
-    let mut lines = EventLines::new(pipe);
-    let mut last: Option<RunRecord> = None;
-    loop {
-        let event = tokio::select! {
-            event = lines.next() => event,
-            () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
-                supervisor.end();
-                let words = lines.words_to_the_end().await;
-                return Err(not_in_time(settings, key, last.as_ref(), &words));
-            }
-            failure = signals.asked() => {
-                supervisor.end();
-                return Err(failure);
-            }
+/// The failure of a publish that was cancelled.
+pub(super) fn cancelled() -> Failure {
+    Failure::new(Kind::Interrupted, "interrupted before it was live; nothing is left running")
+}
+
+/// Who waits for what.
+pub(super) struct Wait<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) key: &'a StreamKey,
+    pub(super) began: Instant,
+    pub(super) cancel: &'a CancellationToken,
+}
+
+impl Wait<'_> {
+    /// Reads the supervisor's events until every rendition is live, or what is published only once has been published to
+    /// its end; otherwise ends it and says why.
+    pub(super) async fn for_bytes(
+        &self,
+        (supervisor, pipe): (Supervisor, pipe::Receiver),
+        step: &mut impl FnMut(Step<'_>),
+    ) -> Outcome<RunRecord> {
+        let mut lines = EventLines::new(pipe);
+        let mut last = None;
+        let end = self.live_or_over(&mut lines, &mut last, step).await;
+        let over = match end {
+            Ok(record) => return Ok(record),
+            Err(over) => over,
         };
-        match event {
-            Some(Message::Event(Event::Locked)) => {}
-            Some(Message::Event(Event::Update(record))) => {
-                step(Step::Update(&record));
-                let all = record.renditions.iter().all(|r| r.state == State::Live);
-                if settings.wait.is_zero() {
-                    return Ok(*record);
-                }
-                if record.state == State::Live || record.state == State::Weak && all {
-                    return Ok(*record);
-                }
-                last = Some(*record);
-            }
-            Some(Message::Event(Event::Ended(ended))) => {
-                supervisor.end();
-                let finished = last.filter(|record| record.state == State::Finished && !ended.stopped);
-                return finished.ok_or_else(|| ended_early(settings, key, &ended));
-            }
-            Some(Message::Refused(failure)) => {
-                supervisor.end();
-                return Err(failure);
-            }
-            None => {
-                supervisor.end();
-                return Err(Failure::internal("the supervisor died before the stream was live")
-                    .log(settings.paths.ffmpeg_log(key).display().to_string()));
+        supervisor.end().await;
+        match over {
+            Over::Finished(record) => Ok(*record),
+            Over::Failed(failure) => Err(failure),
+            Over::TooLate => {
+                let words = lines.words_to_the_end().await;
+                Err(not_in_time(self.settings, self.key, last.as_ref(), &words))
             }
         }
+    }
+
+    /// The record once it is live, and in `last` the last one before. `step` hears how it is doing.
+    async fn live_or_over(
+        &self,
+        lines: &mut EventLines,
+        last: &mut Option<RunRecord>,
+        step: &mut impl FnMut(Step<'_>),
+    ) -> Result<RunRecord, Over> {
+        let deadline = (!self.settings.wait.is_zero()).then(|| self.began + self.settings.wait);
+        loop {
+            let event = tokio::select! {
+                event = lines.next() => event,
+                () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
+                    return Err(Over::TooLate);
+                }
+                () = self.cancel.cancelled() => return Err(cancelled().into()),
+            };
+            match event {
+                Some(Message::Event(Event::Locked)) => {}
+                Some(Message::Event(Event::Update(record))) => {
+                    step(Step::Update(&record));
+                    let all = record.renditions.iter().all(|r| r.state == State::Live);
+                    if self.settings.wait.is_zero()
+                        || record.state == State::Live
+                        || record.state == State::Weak && all
+                    {
+                        return Ok(*record);
+                    }
+                    *last = Some(*record);
+                }
+                Some(Message::Event(Event::Ended(ended))) => {
+                    let finished = last.take().filter(|r| r.state == State::Finished && !ended.stopped);
+                    return Err(match finished {
+                        Some(record) => Over::Finished(Box::new(record)),
+                        None => ended_early(self.settings, self.key, &ended).into(),
+                    });
+                }
+                Some(Message::Refused(failure)) => return Err(failure.into()),
+                None => {
+                    let log = self.settings.paths.ffmpeg_log(self.key);
+                    let failure = Failure::internal("the supervisor died before the stream was live");
+                    return Err(failure.log(log.display().to_string()).into());
+                }
+            }
+        }
+    }
+}
+
+/// Why the wait is over, and the supervisor with it, though the stream is not live.
+enum Over {
+    /// What is published once came to its end.
+    Finished(Box<RunRecord>),
+    /// It cannot be.
+    Failed(Failure),
+    /// Not within the time.
+    TooLate,
+}
+
+impl From<Failure> for Over {
+    fn from(failure: Failure) -> Over {
+        Over::Failed(failure)
     }
 }
