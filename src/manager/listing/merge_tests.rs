@@ -121,6 +121,7 @@ fn own(key: &str, labels: &[&str], state: State) -> Ours {
             fps: None,
             dropped_frames: 0,
             renditions: renditions.collect(),
+            spec: serde_json::Value::Null,
             argv: vec![],
             cost: None,
         },

@@ -7,12 +7,11 @@
 //! keeps readers for whoever comes back keeps them then, and not after a goodbye.
 
 use crate::base::CommandLine;
-use crate::config::Settings;
 use crate::ffmpeg::plan::Plan;
 use crate::ffmpeg::progress::Parser;
 use crate::ffmpeg::report::Report;
 use crate::ffmpeg::taking_over;
-use crate::model::Source;
+use crate::model::{PublishSpec, RtmpUrl, Source};
 use crate::process::sockets;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -44,25 +43,30 @@ pub struct HandingOver {
 
 impl HandingOver {
     /// For a plan of this source.
-    pub fn of(source: &Source, report: &Report, plan: &Plan, settings: &Settings, once: bool) -> HandingOver {
+    pub fn of(
+        source: &Source,
+        report: &Report,
+        plan: &Plan,
+        server: &RtmpUrl,
+        spec: &PublishSpec,
+    ) -> HandingOver {
         // Of what is fed another process reads the source.
         let fed = plan.invocation.feeder.is_some();
         let encoded = !plan.encoded.is_empty() && plan.encoded.len() == plan.renditions.len();
-        let server = &settings.nginx_rtmp_url;
         let kind = match source {
             Source::Device { .. } => Kind::Single,
             Source::Url(_) | Source::Test => Kind::Live,
             Source::File(path) => Kind::File {
                 path: path.clone(),
                 round: report.duration,
-                repeated: !once,
+                repeated: !spec.once,
                 enterable: encoded && !report.still && !fed,
             },
         };
         let beside = matches!(source, Source::Url(url) if url.port() == server.port()) && !fed;
         HandingOver {
             source: kind,
-            keyframes: encoded.then_some(settings.keyframe_interval),
+            keyframes: encoded.then_some(spec.keyframe_interval.duration()),
             near: server.is_local(),
             own_connections: usize::from(beside),
         }

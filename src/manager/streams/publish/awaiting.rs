@@ -3,14 +3,14 @@
 //! holds its lock and has a record, and the names on the server follow from what is found.
 
 use super::preparing::prepare;
-use super::{Prepared, Request, Step, ask_server};
+use super::{Patience, Prepared, Step, ask_server};
 use crate::base::atomic_file::Durability;
 use crate::base::secret::Redactor;
 use crate::base::{Failure, Kind, Outcome, clock};
 use crate::config::{Environment, Layer, Settings};
 use crate::manager::streams::source::{self, Unread};
 use crate::manager::streams::supervise::{self, Assignment};
-use crate::model::{Source, State};
+use crate::model::{PublishSpec, Source, State};
 use crate::process::child_log::LogFile;
 use crate::process::run_record::RunRecord;
 use crate::process::stream_place::StreamPlace;
@@ -35,10 +35,12 @@ const AT_ONCE: Duration = Duration::from_secs(2);
 /// What travels to a supervisor that shall wait for the source. Holds secrets.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Awaited {
-    /// The settings that were typed; the others are where they were.
+    /// The settings of the machine that were typed; the others are where they were.
     pub flags: Vec<(String, String)>,
     /// What is to be published.
-    pub request: Request,
+    pub spec: PublishSpec,
+    /// How whoever publishes stays with it.
+    pub patience: Patience,
 }
 
 /// What came of the wait for a source.
@@ -58,12 +60,12 @@ pub enum Came {
 pub async fn when_there(
     settings: &Settings,
     environment: &Environment,
-    request: &Request,
+    (spec, patience): (&PublishSpec, Patience),
     mut tell: impl FnMut(&Failure),
 ) -> Outcome<Came> {
     let (began, mut pause) = (Instant::now(), FIRST_PAUSE);
-    let look = || prepare(settings, environment, request);
-    if settings.wait.is_zero() && matches!(request.source, Source::Url(_)) {
+    let look = || prepare(settings, environment, spec, patience);
+    if patience.wait.is_zero() && matches!(spec.source, Source::Url(_)) {
         return match timeout(AT_ONCE, look()).await {
             Ok(Ok(prepared)) => Ok(Came::There(Box::new(prepared))),
             Ok(Err(Unread { failure, may_come: false })) => Err(failure),
@@ -75,13 +77,13 @@ pub async fn when_there(
         match look().await {
             Ok(prepared) => return Ok(Came::There(Box::new(prepared))),
             Err(Unread { failure, may_come: false }) => return Err(failure),
-            Err(Unread { failure, .. }) if began.elapsed() >= settings.wait => {
+            Err(Unread { failure, .. }) if began.elapsed() >= patience.wait => {
                 return Err(too_late(began.elapsed(), failure));
             }
             Err(Unread { failure, .. }) => tell(&failure),
         }
         // The last look is when the time is over.
-        sleep(pause.min(settings.wait.saturating_sub(began.elapsed()))).await;
+        sleep(pause.min(patience.wait.saturating_sub(began.elapsed()))).await;
         pause = (pause * 2).min(LONGEST_WATCHED);
     }
 }
@@ -102,34 +104,35 @@ fn too_late(waited: Duration, failure: Failure) -> Failure {
 pub async fn supervise(
     settings: &Settings,
     environment: &Environment,
-    request: &Request,
+    (spec, patience): (&PublishSpec, Patience),
     mut control: Receiver<Control>,
     mut tell: impl FnMut(&Event),
     mut ready: impl FnMut(&Prepared, &[String]),
 ) -> Outcome<Ended> {
-    let mut standby = Standby::begin(settings, environment, request).await?;
+    let mut standby = Standby::begin(settings, environment, spec).await?;
     tell(&Event::Locked);
-    let assignment = match standby.planned(settings, environment, request, &mut control, &mut tell).await {
-        Ok((prepared, notes, assignment)) => {
-            ready(&prepared, &notes);
-            assignment
-        }
-        Err(Over::Stopped) => {
-            let ended = standby.stopped();
-            tell(&Event::Ended(ended.clone()));
-            return Ok(ended);
-        }
-        // Whoever stays with the stream is told the whole of it.
-        Err(Over::Failed(failure)) if request.foreground => {
-            standby.place.forget();
-            return Err(failure);
-        }
-        Err(Over::Failed(failure)) => {
-            let ended = standby.failed(&failure);
-            tell(&Event::Ended(ended.clone()));
-            return Ok(ended);
-        }
-    };
+    let assignment =
+        match standby.planned(settings, environment, (spec, patience), &mut control, &mut tell).await {
+            Ok((prepared, notes, assignment)) => {
+                ready(&prepared, &notes);
+                assignment
+            }
+            Err(Over::Stopped) => {
+                let ended = standby.stopped();
+                tell(&Event::Ended(ended.clone()));
+                return Ok(ended);
+            }
+            // Whoever stays with the stream is told the whole of it.
+            Err(Over::Failed(failure)) if patience.foreground => {
+                standby.place.forget();
+                return Err(failure);
+            }
+            Err(Over::Failed(failure)) => {
+                let ended = standby.failed(&failure);
+                tell(&Event::Ended(ended.clone()));
+                return Ok(ended);
+            }
+        };
     Ok(supervise::run_at(standby.place, assignment, control, tell).await)
 }
 
@@ -140,7 +143,8 @@ pub async fn supervise(
 pub async fn run(awaited: Awaited, control: Receiver<Control>, tell: impl FnMut(&Event)) -> Outcome<Ended> {
     let environment = Environment::current();
     let settings = Settings::load(Layer::typed(awaited.flags), &environment)?.for_publishing()?;
-    supervise(&settings, &environment, &awaited.request, control, tell, |_, _| ()).await
+    let wanted = (&awaited.spec, awaited.patience);
+    supervise(&settings, &environment, wanted, control, tell, |_, _| ()).await
 }
 
 /// How a stream ends that was not published yet.
@@ -166,14 +170,15 @@ struct Standby {
 }
 
 impl Standby {
-    async fn begin(settings: &Settings, environment: &Environment, request: &Request) -> Outcome<Standby> {
-        let (paths, key) = (&settings.paths, &request.key);
+    async fn begin(settings: &Settings, environment: &Environment, spec: &PublishSpec) -> Outcome<Standby> {
+        let (paths, key) = (&settings.paths, &spec.key);
         let mut redactor = Redactor::new();
-        super::learn_secrets(&mut redactor, settings, &request.source);
+        super::learn_secrets(&mut redactor, settings, &spec.source);
         let spots = super::spots(settings, environment, key);
         let place = supervise::take_place(spots, &paths.lock(key)).await?;
-        let named = source::words(&request.source, environment);
-        let record = RunRecord::begun(key, paths.home(), named, settings.nginx_rtmp_url.to_string());
+        let named = source::words(&spec.source, environment);
+        let mut record = RunRecord::begun(key, paths.home(), named, settings.nginx_rtmp_url.to_string());
+        record.spec = spec.shown();
         let log = LogFile::new(&paths.ffmpeg_log(key)).below(paths.home());
         let mut standby = Standby { place, record, log, redactor };
         standby.record.reason = Some("the source is looked for".into());
@@ -187,14 +192,14 @@ impl Standby {
         &mut self,
         settings: &Settings,
         environment: &Environment,
-        request: &Request,
+        (spec, patience): (&PublishSpec, Patience),
         control: &mut Receiver<Control>,
         tell: &mut impl FnMut(&Event),
     ) -> Result<(Prepared, Vec<String>, Assignment), Over> {
         let mut pause = FIRST_PAUSE;
         let prepared = loop {
             tell(&self.told());
-            let look = prepare(settings, environment, request);
+            let look = prepare(settings, environment, spec, patience);
             match self.until(look, control, tell).await? {
                 Ok(prepared) => break prepared,
                 Err(Unread { failure, may_come: true }) => self.absent(&failure),
@@ -205,7 +210,7 @@ impl Standby {
             pause = (pause * 2).min(LONGEST_ALONE);
         };
         let asked = &mut |_: Step<'_>| ();
-        let asking = ask_server(settings, environment, &prepared, settings.wait, asked);
+        let asking = ask_server(settings, environment, &prepared, asked);
         let server = self.until(asking, control, tell).await??;
         let assignment = prepared.assignment(settings, environment, &server);
         supervise::lock_names(&mut self.place, &assignment.job).await?;

@@ -6,10 +6,11 @@ use crate::ffmpeg::diagnosis;
 use crate::model::{State, StreamKey};
 use crate::process::run_record::RunRecord;
 use crate::process::supervisor::Ended;
+use std::time::Duration;
 
 /// The failure of a stream that was not live when the time was over.
 pub(super) fn not_in_time(
-    settings: &Settings,
+    (settings, wait): (&Settings, Duration),
     key: &StreamKey,
     last: Option<&RunRecord>,
     words: &[String],
@@ -19,9 +20,9 @@ pub(super) fn not_in_time(
         .unwrap_or_default();
     let what = match last {
         Some(record) if missing.len() < record.renditions.len() && !missing.is_empty() => {
-            format!("{} not live within {}", missing.join(", "), clock::spoken(settings.wait))
+            format!("{} not live within {}", missing.join(", "), clock::spoken(wait))
         }
-        _ => format!("not live within {}", clock::spoken(settings.wait)),
+        _ => format!("not live within {}", clock::spoken(wait)),
     };
     let nothing = last.is_none_or(|r| r.renditions.iter().all(|o| o.state != State::Live));
     if nothing && diagnosis::cannot_decode(words) {

@@ -2,7 +2,7 @@
 
 use crate::base::secret::{Redactor, Secret};
 use crate::base::{CommandLine, Failure, Kind, Outcome};
-use crate::config::{Environment, Settings, resolved};
+use crate::config::{Environment, Settings};
 use crate::ffmpeg::publish::{Plan, PlannedRendition};
 use crate::manager::records::ours;
 use crate::manager::servers::preflight;
@@ -11,14 +11,13 @@ use crate::manager::streams::replanning::Replanning;
 use crate::manager::streams::stop;
 use crate::manager::streams::supervise::{self, Assignment};
 use crate::model::ladder_fact::RenditionFact;
-use crate::model::{LadderFact, Quality, RenditionName, Source, StreamKey};
+use crate::model::{LadderFact, PublishSpec, Quality, RenditionName, Restart, Source, StreamKey};
 use crate::process::restart::When;
 use crate::process::run_record::RunRecord;
 use crate::process::stream_place::Spots;
 use crate::process::supervisor::{Control, Ended, Event, Fallback, Job, OutputSpec, Way};
 use crate::process::{budget, index, spawn, stream_lock};
 use serde::{Deserialize, Serialize};
-use std::ffi::OsString;
 use std::time::Duration;
 use tokio::net::unix::pipe;
 use tokio::sync::mpsc::Receiver;
@@ -56,21 +55,25 @@ pub async fn carry_out(order: Order, control: Receiver<Control>, tell: impl FnMu
     }
 }
 
-/// What is to be published, typed and checked.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Request {
-    /// The stream.
-    pub key: StreamKey,
-    /// Where it comes from.
-    pub source: Source,
-    /// `-o`.
-    pub original: bool,
-    /// `--once`.
-    pub once: bool,
-    /// Arguments for ffmpeg's output.
-    pub output_args: Vec<OsString>,
-    /// `--foreground`.
+/// How whoever publishes stays with it: of the call, not of the stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Patience {
+    /// How long the first bytes are waited for; zero is not at all, and the stream goes on trying.
+    pub wait: Duration,
+    /// Whether this process supervises the stream itself.
     pub foreground: bool,
+}
+
+impl Patience {
+    /// Whether transient faults before the first bytes are retried for ever.
+    pub fn is_endless(self) -> bool {
+        self.foreground || self.wait.is_zero()
+    }
+
+    /// Whether nobody hears of a failure before the first bytes.
+    pub fn is_unwatched(self) -> bool {
+        self.wait.is_zero() && !self.foreground
+    }
 }
 
 /// A publish that is ready to start.
@@ -86,10 +89,9 @@ pub struct Prepared {
     pub notes: Vec<String>,
     /// What a person should worry about.
     pub warnings: Vec<String>,
-    source: Source,
+    spec: PublishSpec,
+    patience: Patience,
     source_words: String,
-    once: bool,
-    foreground: bool,
     if_unfit: Option<Fallback>,
     if_stuck: Option<Fallback>,
     ways: Vec<Way>,
@@ -126,7 +128,7 @@ impl Prepared {
 
     /// Whether a file is repeated.
     pub fn repeated(&self) -> bool {
-        matches!(self.source, Source::File(_)) && !self.once
+        matches!(self.spec.source, Source::File(_)) && !self.spec.once
     }
 }
 
@@ -184,7 +186,6 @@ async fn ask_server(
     settings: &Settings,
     environment: &Environment,
     prepared: &Prepared,
-    patience: Duration,
     step: &mut impl FnMut(Step<'_>),
 ) -> Outcome<preflight::Server> {
     names_are_nobodys(settings, environment, prepared)?;
@@ -192,24 +193,20 @@ async fn ask_server(
     let server = match preflight::server(settings).await {
         Ok(server) => server,
         // Whoever waits for ever may start before the server.
-        Err(failure) if prepared.patient(settings) => {
+        Err(failure) if prepared.patience.is_endless() => {
             let notes = vec![format!("{}; trying on", failure.what())];
             return Ok(preflight::Server { stat_known: false, notes });
         }
         Err(failure) => return Err(failure),
     };
     if server.stat_known {
-        preflight::names_free(settings, &names, patience, |name| step(Step::WaitingForName(name))).await?;
+        let wait = prepared.patience.wait;
+        preflight::names_free(settings, &names, wait, |name| step(Step::WaitingForName(name))).await?;
     }
     Ok(server)
 }
 
 impl Prepared {
-    /// Whether transient faults before the first bytes are retried for ever.
-    fn patient(&self, settings: &Settings) -> bool {
-        self.foreground || settings.wait.is_zero()
-    }
-
     /// What the server is told of it.
     fn ladder(&self, application: &str) -> LadderFact {
         let plan = &self.plan;
@@ -237,9 +234,9 @@ impl Prepared {
         server: &preflight::Server,
     ) -> Assignment {
         let paths = &settings.paths;
-        let url = &settings.nginx_rtmp_url;
+        let (url, spec) = (&settings.nginx_rtmp_url, &self.spec);
         let mut redactor = Redactor::new();
-        learn_secrets(&mut redactor, settings, &self.source);
+        learn_secrets(&mut redactor, settings, &spec.source);
         let mut names: Vec<&RenditionName> = self.plan.renditions.iter().map(|r| &r.name).collect();
         names.sort();
         let name_locks = names.into_iter().map(|n| paths.name_lock(n)).collect();
@@ -259,40 +256,41 @@ impl Prepared {
                         size: r.size,
                     })
                     .collect(),
-                when: match settings.restart {
-                    resolved::Restart::OnFailure => When::OnFailure,
-                    resolved::Restart::Always => When::Always,
-                    resolved::Restart::No => When::Never,
+                when: match spec.restart {
+                    Restart::OnFailure => When::OnFailure,
+                    Restart::Always => When::Always,
+                    Restart::No => When::Never,
                 },
+                spec: spec.shown(),
                 source: self.source_words.clone(),
                 endpoint: url.to_string(),
                 redactor,
                 if_unfit: self.if_unfit.clone(),
                 if_stuck: self.if_stuck.clone(),
-                fixed_source: matches!(self.source, Source::File(_)),
+                fixed_source: matches!(spec.source, Source::File(_)),
                 ways: self.ways.clone(),
                 way: self.way,
                 // A source that comes by itself may be what is slow; beginning anew would only cost its viewers a break.
-                steps_down: !matches!(self.source, Source::Url(_)),
+                steps_down: !matches!(spec.source, Source::Url(_)),
                 budget: Some(budget::path(&environment.runtime_dir())),
                 slow_hint: self.plan.quality.map(|quality| match quality {
                     Quality::Fastest => "fewer or smaller --variants".to_string(),
                     _ => "--quality fastest, or fewer --variants".to_string(),
                 }),
                 cost: self.plan.cost,
-                unwatched: settings.wait.is_zero() && !self.foreground,
+                unwatched: self.patience.is_unwatched(),
             },
             stat_url: settings.nginx_stat_url.clone(),
             api_url: settings.mediamtx_url.clone(),
             ladder: self.ladder(url.application()),
             stat_known: server.stat_known,
             port: url.port(),
-            endless: self.source.endless(self.once),
-            source_url: match &self.source {
+            endless: spec.source.endless(spec.once),
+            source_url: match &spec.source {
                 Source::Url(url) => Some(Secret::new(url.reveal())),
                 _ => None,
             },
-            patient: self.patient(settings),
+            patient: self.patience.is_endless(),
             replanning: self.replanning.clone(),
             handing_over: self.handing_over.clone(),
         }
@@ -333,11 +331,11 @@ pub async fn start(
     mut step: impl FnMut(Step<'_>),
 ) -> Outcome<Published> {
     let began = Instant::now();
-    let asking = ask_server(settings, environment, prepared, settings.wait, &mut step);
+    let asking = ask_server(settings, environment, prepared, &mut step);
     let server = cancel.run_until_cancelled(asking).await.ok_or_else(cancelled)??;
     let order = Order::Supervise(Box::new(prepared.assignment(settings, environment, &server)));
     let started = begun(environment, &order)?;
-    let wait = Wait { settings, key: &prepared.key, began, cancel };
+    let wait = Wait { settings, key: &prepared.key, began, wait: prepared.patience.wait, cancel };
     wait.for_bytes(started, &mut step).await.map(|record| Published {
         record,
         took: began.elapsed(),
@@ -355,8 +353,8 @@ pub async fn leave_waiting(
     awaited: Awaited,
     cancel: &CancellationToken,
 ) -> Outcome<RunRecord> {
-    let key = awaited.request.key.clone();
-    let wait = Wait { settings, key: &key, began: Instant::now(), cancel };
+    let (key, wait) = (awaited.spec.key.clone(), awaited.patience.wait);
+    let wait = Wait { settings, key: &key, began: Instant::now(), wait, cancel };
     let started = begun(environment, &Order::Await(Box::new(awaited)))?;
     wait.for_bytes(started, &mut |_| ()).await
 }
@@ -387,7 +385,7 @@ pub async fn foreground(
     mut note: impl FnMut(&str),
     tell: impl FnMut(&Event),
 ) -> Outcome<Ended> {
-    let server = ask_server(settings, environment, prepared, settings.wait, &mut step).await?;
+    let server = ask_server(settings, environment, prepared, &mut step).await?;
     server.notes.iter().for_each(|n| note(n));
     supervise::run(prepared.assignment(settings, environment, &server), control, tell).await
 }

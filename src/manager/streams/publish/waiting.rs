@@ -54,6 +54,7 @@ pub(super) struct Wait<'a> {
     pub(super) settings: &'a Settings,
     pub(super) key: &'a StreamKey,
     pub(super) began: Instant,
+    pub(super) wait: Duration,
     pub(super) cancel: &'a CancellationToken,
 }
 
@@ -78,7 +79,7 @@ impl Wait<'_> {
             Over::Failed(failure) => Err(failure),
             Over::TooLate => {
                 let words = lines.words_to_the_end().await;
-                Err(not_in_time(self.settings, self.key, last.as_ref(), &words))
+                Err(not_in_time((self.settings, self.wait), self.key, last.as_ref(), &words))
             }
         }
     }
@@ -90,21 +91,22 @@ impl Wait<'_> {
         last: &mut Option<RunRecord>,
         step: &mut impl FnMut(Step<'_>),
     ) -> Result<RunRecord, Over> {
-        let deadline = (!self.settings.wait.is_zero()).then(|| self.began + self.settings.wait);
+        let deadline = (!self.wait.is_zero()).then(|| self.began + self.wait);
         loop {
             let event = tokio::select! {
+                biased;
+                () = self.cancel.cancelled() => return Err(cancelled().into()),
                 event = lines.next() => event,
                 () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                     return Err(Over::TooLate);
                 }
-                () = self.cancel.cancelled() => return Err(cancelled().into()),
             };
             match event {
                 Some(Message::Event(Event::Locked)) => {}
                 Some(Message::Event(Event::Update(record))) => {
                     step(Step::Update(&record));
                     let all = record.renditions.iter().all(|r| r.state == State::Live);
-                    if self.settings.wait.is_zero()
+                    if self.wait.is_zero()
                         || record.state == State::Live
                         || record.state == State::Weak && all
                     {
