@@ -233,6 +233,6 @@ mod tests {
         let failure = Listen { address, also: None, flag: "rtsp-url" }.free("mediamtx").unwrap_err();
         assert_eq!(failure.kind(), Kind::Server);
         assert!(failure.what().contains(&format!("(pid {})", std::process::id())), "{failure}");
-        assert!(failure.to_string().contains("--rtsp-url"), "{failure}");
+        assert!(crate::ui::failure_text::text(&failure).contains("--rtsp-url"), "{failure}");
     }
 }

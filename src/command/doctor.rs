@@ -5,6 +5,8 @@ use crate::base::printable::printable;
 use crate::base::{Failure, Outcome};
 use crate::cli::DoctorArgs;
 use crate::manager::doctor::{self, Check, Status};
+use crate::ui::failure_text;
+use serde::Serialize;
 use serde_json::json;
 
 /// Runs it; the exit code: 0 if a publish would work.
@@ -16,7 +18,7 @@ pub fn run(context: &Context, args: &DoctorArgs) -> Outcome<u8> {
     let code = doctor::exit_code(&checks);
     let console = &context.console;
     if console.json {
-        console.object(&json!({ "schema": "msconv.doctor/1", "ok": code == 0, "checks": checks }))?;
+        console.object(&json!({ "schema": "msconv.doctor/1", "ok": code == 0, "checks": checks.iter().map(Shown::of).collect::<Vec<_>>() }))?;
         return Ok(code);
     }
     if console.quiet {
@@ -35,6 +37,23 @@ pub fn run(context: &Context, args: &DoctorArgs) -> Outcome<u8> {
     Ok(code)
 }
 
+/// A check as JSON has it.
+#[derive(Serialize)]
+struct Shown<'a> {
+    name: &'a str,
+    status: Status,
+    detail: &'a str,
+    #[serde(rename = "try")]
+    next: Vec<String>,
+}
+
+impl Shown<'_> {
+    fn of(check: &Check) -> Shown<'_> {
+        let Check { name, status, detail, next, .. } = check;
+        Shown { name, status: *status, detail, next: failure_text::steps(next) }
+    }
+}
+
 fn failure(check: &Check) -> Failure {
     let failure = Failure::new(check.kind, format!("{}: {}", check.name, check.detail));
     check.next.iter().fold(failure, |failure, step| failure.hint(step.clone()))
@@ -48,7 +67,9 @@ fn lines(check: &Check, widest: usize, paint: impl Fn(&str, &str) -> String) -> 
     };
     let word = paint(style, &format!("{:<4}", check.status.word()));
     let mut lines = vec![format!("{word}  {:<widest$}  {}", check.name, printable(&check.detail))];
-    lines.extend(check.next.iter().map(|step| format!("      {:<widest$}  try: {}", "", printable(step))));
+    lines.extend(
+        check.next.iter().map(|step| format!("      {:<widest$}  try: {}", "", failure_text::step(step))),
+    );
     lines
 }
 

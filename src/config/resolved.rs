@@ -5,6 +5,7 @@ use super::keys::KEYS;
 use super::layers::{Layer, Origin, variable};
 use super::paths::Paths;
 use super::serve::{Credentials, Login, Reached, Serve};
+use crate::base::next::Advice;
 use crate::base::{Failure, Outcome, clock, failure::io_words, secret::redact_urls};
 pub use crate::model::Restart;
 use crate::model::{
@@ -189,7 +190,7 @@ impl Settings {
                 }
                 None => {
                     return Err(Failure::usage(format!("there is no configuration file {}", path.display()))
-                        .hint("msconv config init    (writes one to start from)"));
+                        .hint(Advice::WriteConfiguration.behind("writes one to start from")));
                 }
             },
             None => {
@@ -471,7 +472,7 @@ impl Resolver {
             let failure = blame("variants", &origin, &e.what).figure(e.caret());
             match &e.suggestion {
                 Some(near) => failure.hint(near.clone()),
-                None => failure.hint("--variants 720p:2500k:1280:720,360p:600k:640:360"),
+                None => failure.hint(Advice::set("variants", "720p:2500k:1280:720,360p:600k:640:360")),
             }
         })
     }
@@ -508,7 +509,7 @@ pub(super) fn blame(name: &'static str, origin: &Origin, why: &str) -> Failure {
         "rtsp_url" => "rtsp://localhost:8554",
         _ => return failure,
     };
-    failure.hint(format!("--{} {example}", name.replace('_', "-")))
+    failure.hint(Advice::set(name, example))
 }
 
 fn absolute(path: &Path, base: &Path) -> PathBuf {

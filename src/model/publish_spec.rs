@@ -3,6 +3,7 @@
 
 use super::encoding::{AudioBitrate, EncoderName, FrameRate, KeyframeInterval};
 use super::{BFrames, Ladder, LeaveOut, Passthrough, Quality, Restart, Source, StreamKey};
+use crate::base::next::Advice;
 use crate::base::secret::redact_urls;
 use crate::base::{Failure, Outcome};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -98,7 +99,7 @@ impl PublishSpec {
                 url.scheme()
             ))
             .why("what such a URL leads to (a playlist's segments and keys, redirects) may lie on any host")
-            .hint("--allow-http")),
+            .hint(Advice::set("allow_http", ""))),
             _ => Ok(()),
         }
     }

@@ -146,7 +146,10 @@ mod tests {
         assert_eq!(failure.kind(), Kind::Server);
         let words = format!("port {} (UDP) is taken by", address.port());
         assert!(failure.what().contains(&words), "{failure}");
-        assert!(failure.to_string().contains("--rtp-port with another port"), "{failure}");
+        assert!(
+            crate::ui::failure_text::text(&failure).contains("--rtp-port with another port"),
+            "{failure}"
+        );
     }
 
     #[test]

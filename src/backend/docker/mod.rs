@@ -15,6 +15,7 @@ use super::home::{Turn, belongs_to_us, clear, folder};
 use super::place::Ended;
 use super::start::{Listen, Patience};
 use super::{Down, Server, Up};
+use crate::base::next::Advice;
 use crate::base::{Failure, Kind, Outcome, clock};
 use crate::config::{Environment, Settings};
 use crate::model::service::Service;
@@ -269,7 +270,7 @@ async fn healthy(
                 Some(container) => engine.blame(container, what).why(why),
                 None => Failure::new(Kind::Server, what).why(why),
             }
-            .hint("--timeout 3m    (on a slow machine)")
+            .hint(Advice::set("timeout", "3m").behind("on a slow machine"))
         })?;
         tokio::time::sleep(LOOK).await;
     }

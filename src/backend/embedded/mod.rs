@@ -9,6 +9,7 @@ use super::home::{Turn, belongs_to_us, clear, folder};
 use super::place::{Ended, Place, Record};
 use super::start::{Listen, Patience, Start};
 use super::{Down, Server, Up};
+use crate::base::next::Advice;
 use crate::base::{Failure, Kind, Outcome, clock};
 use crate::config::{Environment, Paths, Settings};
 use crate::model::service::Service;
@@ -163,7 +164,7 @@ async fn running(
             Kind::Conflict,
             format!("the server of this home runs already, at {}", record.addresses.join(" and ")),
         )
-        .hint("msconv down    (then up again with the new addresses)")
+        .hint(Advice::StopServers.behind("then up again with the new addresses"))
         .hint("--home with another folder, for a second server"));
     }
     // It may be starting at this moment, or be busy; a frozen one never answers.
@@ -182,7 +183,7 @@ async fn running(
             let who = place.master().map(|pid| format!(" (pid {pid})")).unwrap_or_default();
             Failure::new(Kind::Server, format!("the server of this home runs{who}, but not as it should"))
                 .why(why)
-                .hint("msconv down    (ends it; then msconv up)")
+                .hint(Advice::StopServers.behind("ends it; then msconv up"))
                 .log(settings.paths.serve_log().display().to_string())
         })?;
         patience.pause().await;

@@ -4,6 +4,7 @@ use super::check::{Check, Status};
 use crate::backend::docker;
 use crate::backend::native::{self, Version};
 use crate::base::Kind;
+use crate::base::next::Advice;
 use crate::config::{Environment, Settings};
 use crate::ffmpeg::capability::{Capability, Need};
 use crate::manager::machine::ffmpeg_fit;
@@ -156,7 +157,7 @@ pub fn display(environment: &Environment) -> Check {
             Check::ok("display", set.unwrap_or_default())
         }
         Some(why) => Check::warn("display", format!("none: {why}; players cannot open a window"))
-            .next("msconv play -s KEY --print-url    (for a player on another machine)"),
+            .next(Advice::PrintAddress { key: Some("KEY".into()) }.behind("for a player on another machine")),
     }
 }
 

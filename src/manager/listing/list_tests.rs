@@ -1,6 +1,7 @@
 //! Looks at fake servers over real sockets.
 
 use super::*;
+use crate::base::next::Advice;
 use crate::config::Layer;
 use crate::model::State;
 use std::cell::Cell;
@@ -174,7 +175,7 @@ fn a_silent_source_is_a_note_and_two_are_a_failure() {
 
     let failure = looks(None::<fn(u64) -> String>, None::<fn(u64) -> String>, 1).remove(0).unwrap_err();
     assert_eq!(failure.kind(), Kind::Server);
-    assert!(failure.hints().first().unwrap().starts_with("msconv up"), "{failure}");
+    assert_eq!(failure.hints().first().unwrap().step, Advice::StartServers, "{failure}");
     assert!(!failure.to_string().contains("hunter2"), "{failure}");
 }
 

@@ -1,5 +1,6 @@
 //! `status`: how our own streams and servers are doing, from what their supervisors wrote down.
 
+use crate::base::next::Advice;
 use crate::base::{Failure, Kind, Outcome, clock};
 use crate::config::keys::nearest_of;
 use crate::config::resolved::parse_key;
@@ -104,7 +105,7 @@ pub fn report(settings: &Settings, environment: &Environment, key: Option<&str>)
         // The record goes when a stream is stopped, its log stays.
         None if settings.paths.ffmpeg_log(&key).is_file() => {
             Err(Failure::new(Kind::NotRunning, format!("{key} is not running"))
-                .hint(format!("msconv logs {key}"))
+                .hint(Advice::ShowLog(key.to_string()))
                 .log(settings.paths.ffmpeg_log(&key).display().to_string()))
         }
         None => Err(unknown(key.as_str(), &ours::ours(settings, environment))),
@@ -118,14 +119,14 @@ fn unknown(key: &str, known: &[Ours]) -> Failure {
     if keys.is_empty() {
         return failure
             .why("none has been published from here")
-            .hint("msconv list          (shows what is live)");
+            .hint(Advice::ListStreams.in_column("shows what is live"));
     }
     let shown = keys.iter().take(20).copied().collect::<Vec<_>>().join(", ");
     let more = if keys.len() > 20 { ", ..." } else { "" };
     let failure = failure.why(format!("ours are {shown}{more}"));
     match nearest_of(key, keys.iter().copied()) {
-        Some(near) => failure.hint(format!("msconv status {near}")),
-        None => failure.hint("msconv status        (shows all)"),
+        Some(near) => failure.hint(Advice::ShowStream(near.to_string())),
+        None => failure.hint(Advice::ShowStreams.in_column("shows all")),
     }
 }
 
@@ -234,10 +235,10 @@ mod tests {
         let known = [one(LIVE, true), one(&LIVE.replace("\"a\"", "\"stream1\""), false)];
         let failure = unknown("steam1", &known);
         assert_eq!(
-            failure.to_string(),
+            crate::ui::failure_text::text(&failure),
             "there is no stream steam1 of ours\n  why: ours are a, stream1\n  try: msconv status stream1"
         );
         assert_eq!(failure.kind().exit_code(), 4);
-        assert!(unknown("x", &[]).to_string().contains("try: msconv list"));
+        assert!(crate::ui::failure_text::text(&unknown("x", &[])).contains("try: msconv list"));
     }
 }

@@ -4,6 +4,7 @@ pub mod follow;
 pub mod line;
 pub mod read;
 
+use crate::base::next::Advice;
 use crate::base::{Failure, Kind, Outcome, failure::io_words};
 use crate::config::keys::nearest_of;
 use crate::config::resolved::parse_key;
@@ -71,7 +72,7 @@ pub fn find(
             "a stream has no log of {}; leave out the key or the service",
             service.word()
         ))
-        .hint(format!("msconv logs --service {}", service.word()))),
+        .hint(Advice::ShowServiceLog(service.word().to_string()))),
         (_, Some(service)) if service != Service::Ffmpeg => of_server(settings, service),
         (Some(key), _) => of_stream(settings, environment, parse_key(key)?),
         (None, _) => newest(settings, environment),
@@ -90,7 +91,7 @@ fn of_server(settings: &Settings, service: Service) -> Outcome<Log> {
     Err(Failure::new(Kind::NotFound, format!("there is no log of {} yet", service.word()))
         .why(format!("{} holds none", settings.paths.logs().join(service.word()).display()))
         .hint(preflight::up(settings))
-        .hint("--home DIR           (if they were started from another folder)"))
+        .hint(Advice::set("home", "DIR").in_column("if they were started from another folder")))
 }
 
 fn of_stream(settings: &Settings, environment: &Environment, key: StreamKey) -> Outcome<Log> {
@@ -110,15 +111,15 @@ fn of_stream(settings: &Settings, environment: &Environment, key: StreamKey) -> 
     if keys.is_empty() {
         return Err(failure
             .why(format!("{} holds no logs", settings.paths.logs().join("ffmpeg").display()))
-            .hint("--home DIR           (if it was published from another folder)"));
+            .hint(Advice::set("home", "DIR").in_column("if it was published from another folder")));
     }
     let near = nearest_of(key.as_str(), keys.iter().map(String::as_str)).map(str::to_string);
     let shown: Vec<&str> = keys.iter().take(20).map(String::as_str).collect();
     let more = if keys.len() > shown.len() { ", ..." } else { "" };
     let failure = failure.why(format!("there are logs of {}{more}", shown.join(", ")));
     Err(match near {
-        Some(near) => failure.hint(format!("msconv logs {near}")),
-        None => failure.hint("msconv logs          (shows the newest)"),
+        Some(near) => failure.hint(Advice::ShowLog(near.to_string())),
+        None => failure.hint(Advice::ShowLogs.in_column("shows the newest")),
     })
 }
 
@@ -137,8 +138,8 @@ fn newest(settings: &Settings, environment: &Environment) -> Outcome<Log> {
         }
         None => Err(Failure::new(Kind::NotFound, "no stream has a log yet")
             .why(format!("{} holds none", settings.paths.logs().join("ffmpeg").display()))
-            .hint("msconv publish -s stream1 -f video.mp4")
-            .hint("--home DIR           (if it was published from another folder)")),
+            .hint(Advice::Publish)
+            .hint(Advice::set("home", "DIR").in_column("if it was published from another folder"))),
     }
 }
 
@@ -211,7 +212,7 @@ mod tests {
             house(&["ffmpeg/stream1.log", "ffmpeg/cam.log", "ffmpeg/no key.log"]);
         let failure = find(&settings, &environment, Some("steam1"), None).unwrap_err();
         assert_eq!(
-            failure.to_string(),
+            crate::ui::failure_text::text(&failure),
             "there is no log of a stream steam1\n  why: there are logs of cam, stream1\n  try: msconv logs stream1"
         );
         assert_eq!(failure.kind().exit_code(), 4);

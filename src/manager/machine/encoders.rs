@@ -3,6 +3,7 @@
 //! answer is kept in the user's cache, for this ffmpeg and the devices there are.
 
 use super::remembered::{Fingerprint, Memory};
+use crate::base::next::Advice;
 use crate::base::{Failure, Kind, Outcome};
 use crate::config::Environment;
 use crate::ffmpeg::capability::Capability;
@@ -38,7 +39,7 @@ pub fn chosen(
         prove(&trial, TRIAL_LIMIT).map_err(|why| {
             let what = format!("the encoder {typed} does not work on this machine");
             let failure = Failure::new(Kind::Input, what);
-            why.into_iter().fold(failure, Failure::why).hint("--encoder auto")
+            why.into_iter().fold(failure, Failure::why).hint(Advice::set("encoder", "auto"))
         })?;
     }
     Ok(named)

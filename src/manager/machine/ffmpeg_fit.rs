@@ -248,7 +248,7 @@ mod tests {
             let failure = fit_ffmpeg(&bench.settings, &bench.environment, Need::Encode).unwrap_err();
             assert_eq!(failure.kind(), Kind::Missing, "{failure}");
             assert!(!failure.hints().is_empty(), "{failure}");
-            failure.to_string()
+            crate::ui::failure_text::text(&failure)
         };
         assert!(
             failure("#!/bin/sh\necho Hello\n")

@@ -1,6 +1,7 @@
 //! The players of this machine, each looked at before it is needed: VLC refuses to run as root, and the VLC of Debian
 //! and Ubuntu has no RTSP and yet ends with 0.
 
+use crate::base::next::Advice;
 use crate::base::{CommandLine, Failure, Kind, Outcome};
 use crate::config::keys::nearest_of;
 use crate::config::{Environment, Settings};
@@ -26,8 +27,8 @@ pub fn candidates(settings: &Settings, environment: &Environment) -> Outcome<Vec
     if let Some(why) = no_display(environment) {
         return Err(Failure::new(Kind::Missing, "there is no display to open a window on")
             .why(why)
-            .hint("--print-url    (and open that URL in a player on a machine with a screen)")
-            .hint("--player NAME    (runs it all the same)"));
+            .hint(Advice::print_address().behind("and open that URL in a player on a machine with a screen"))
+            .hint(Advice::set("player", "NAME").behind("runs it all the same")));
     }
     let found: Vec<Candidate> = player::Kind::KNOWN
         .iter()
@@ -38,8 +39,8 @@ pub fn candidates(settings: &Settings, environment: &Environment) -> Outcome<Vec
         return Err(Failure::new(Kind::Missing, "no player is installed")
             .why("vlc, mpv and ffplay are not on the PATH")
             .hint(install_line::line(Wanted::Player, environment.uid))
-            .hint("--player PATH")
-            .hint("--print-url"));
+            .hint(Advice::set("player", "PATH"))
+            .hint(Advice::print_address()));
     }
     Ok(found)
 }
@@ -52,10 +53,10 @@ fn named(name: &str, environment: &Environment) -> Outcome<PathBuf> {
                 .why("it is not on the PATH");
             let known = player::Kind::KNOWN.map(player::Kind::program);
             let failure = match nearest_of(name, known.into_iter()) {
-                Some(near) if near != name => failure.hint(format!("--player {near}")),
+                Some(near) if near != name => failure.hint(Advice::set("player", near)),
                 _ => failure.hint(install_line::line(Wanted::Player, environment.uid)),
             };
-            failure.hint("--print-url")
+            failure.hint(Advice::print_address())
         });
     }
     let path = environment.cwd.join(name);
@@ -73,7 +74,7 @@ fn named(name: &str, environment: &Environment) -> Outcome<PathBuf> {
         },
     )
     .hint("--player vlc, mpv, ffplay or the path of a program")
-    .hint("--print-url"))
+    .hint(Advice::print_address()))
 }
 
 /// What a look at a player shows.
@@ -123,7 +124,7 @@ mod tests {
     fn no_display_is_said_unless_a_player_was_named() {
         let shown = failure(None, &[]);
         assert_eq!((shown.kind(), shown.what()), (Kind::Missing, "there is no display to open a window on"));
-        assert!(shown.hints().iter().any(|h| h.starts_with("--print-url")));
+        assert!(shown.hints().iter().any(|h| h.step == Advice::print_address()));
         let gone = failure(None, &[("DISPLAY", ":64999")]);
         assert_eq!(gone.reasons(), ["DISPLAY is :64999, and no X server listens there"]);
         let dir = tempfile::tempdir().unwrap();
@@ -143,7 +144,7 @@ mod tests {
             let failure = failure(Some(name), &[("DISPLAY", ":0")]);
             assert_eq!((failure.kind(), failure.what()), (Kind::Missing, what));
         }
-        assert_eq!(failure(Some("mpw"), &[]).hints().first().map(String::as_str), Some("--player mpv"));
+        assert_eq!(failure(Some("mpw"), &[]).hints().first(), Some(&Advice::set("player", "mpv").into()));
     }
 
     #[test]

@@ -4,6 +4,7 @@ pub mod mediamtx_advice;
 pub mod preflight;
 
 use crate::backend::{self, docker, embedded, native};
+use crate::base::next::Advice;
 use crate::base::{Failure, Kind, Outcome};
 use crate::config::{Environment, Settings, resolved::Backend};
 use crate::manager::machine::install_line::{self, Wanted};
@@ -68,7 +69,7 @@ pub async fn up(
             format!("{}{pid} of this home runs already, of another backend", server.name),
         )
         .why(format!("one backend serves a home at a time; this one would be {}", settings.backend.word()))
-        .hint("msconv down    (then up again)")
+        .hint(Advice::StopServers.behind("then up again"))
         .hint("--home with another folder, for a second one"));
     }
     match settings.backend {

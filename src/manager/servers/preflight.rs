@@ -1,6 +1,7 @@
 //! What is asked of the server before anything is started, so that a publish that cannot work fails at once and says
 //! why.
 
+use crate::base::next::{Advice, Next};
 use crate::base::{Failure, Kind, Outcome};
 use crate::config::Settings;
 use crate::config::resolved::Backend;
@@ -71,19 +72,19 @@ pub fn has_application(url: &RtmpUrl, snapshot: &Snapshot) -> Outcome<Server> {
 }
 
 /// The next step where no server runs.
-pub fn up(settings: &Settings) -> &'static str {
-    match settings.backend {
-        Backend::Embedded => "msconv up            (starts the built-in server)",
-        Backend::Native => "msconv up            (starts nginx and MediaMTX)",
-        Backend::Docker => "msconv up            (starts nginx and MediaMTX in containers)",
-    }
+pub fn up(settings: &Settings) -> Next {
+    Advice::StartServers.in_column(match settings.backend {
+        Backend::Embedded => "starts the built-in server",
+        Backend::Native => "starts nginx and MediaMTX",
+        Backend::Docker => "starts nginx and MediaMTX in containers",
+    })
 }
 
 /// The failure of an address that is no usable RTMP server.
 pub fn unusable(settings: &Settings, error: &HelloError) -> Failure {
     let url = &settings.nginx_rtmp_url;
     let server = |what: String| Failure::new(Kind::Server, what);
-    let form = "--nginx-rtmp-url rtmp://HOST:1935/live";
+    let form = Advice::set("nginx_rtmp_url", "rtmp://HOST:1935/live");
     match error {
         HelloError::Refused => {
             let failure = server(format!("nothing listens at {url}")).why(error.to_string());
@@ -147,5 +148,5 @@ fn taken_by(stream: &status::nginx_stat::StreamStat) -> Failure {
     let from = stream.publisher().map(|p| format!(" from {}", p.address)).unwrap_or_default();
     Failure::new(Kind::Conflict, format!("the name {} is already published{from}", stream.name))
         .hint("choose another key with -s")
-        .hint("msconv list          (shows what is live)")
+        .hint(Advice::ListStreams.in_column("shows what is live"))
 }

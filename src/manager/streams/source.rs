@@ -1,5 +1,6 @@
 //! The source of a publish, looked at before anything starts: is it there, may we read it, what is in it.
 
+use crate::base::next::Advice;
 use crate::base::{Failure, Kind, Outcome, failure::io_words};
 use crate::config::{Environment, Paths, keys};
 use crate::ffmpeg::capability::Capability;
@@ -75,7 +76,7 @@ fn file(path: &Path, environment: &Environment) -> Outcome<PathBuf> {
         Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             let failure = unusable(path, "there is no such file");
             return Err(match nearest(&absolute) {
-                Some(near) => failure.hint(format!("-f {}", shell(&path.with_file_name(near)))),
+                Some(near) => failure.hint(Advice::ReadFile(shell(&path.with_file_name(near)))),
                 None => failure.hint("check the path"),
             });
         }
@@ -85,12 +86,12 @@ fn file(path: &Path, environment: &Environment) -> Outcome<PathBuf> {
     if kind.is_dir() {
         let failure = unusable(path, "it is a folder");
         return Err(match first_film(&absolute) {
-            Some(film) => failure.hint(format!("-f {}", shell(&path.join(film)))),
+            Some(film) => failure.hint(Advice::ReadFile(shell(&path.join(film)))),
             None => failure.hint("name a file in it"),
         });
     }
     if kind.is_char_device() {
-        return Err(unusable(path, "it is a device").hint(format!("-d {}", path.display())));
+        return Err(unusable(path, "it is a device").hint(Advice::ReadDevice(path.display().to_string())));
     }
     if kind.is_fifo() || kind.is_socket() || kind.is_block_device() {
         return Err(unusable(path, "it is not a plain file, so it cannot be repeated")
@@ -177,7 +178,7 @@ pub fn probe(source: &Source, ffprobe: &Path, capability: &Capability) -> Result
         Err(RunError::Start(e)) => {
             return Err(Failure::new(Kind::Missing, format!("cannot start {}", ffprobe.display()))
                 .why(io_words(&e))
-                .hint("msconv doctor")
+                .hint(Advice::Examine { fix: false })
                 .into());
         }
         Err(RunError::TimedOut(said)) => return Err(unread(source, &lines(&said), true)),
@@ -189,7 +190,7 @@ pub fn probe(source: &Source, ffprobe: &Path, capability: &Capability) -> Result
     let mut report = probe::parse(&output.stdout).map_err(|e| {
         Failure::new(Kind::Input, format!("{} cannot be used", named()))
             .why(e.to_string())
-            .hint("msconv doctor")
+            .hint(Advice::Examine { fix: false })
     })?;
     if let Some(line) = probe::second_look(ffprobe, source, &report)
         && let Ok(second) = spawn::run(&line, limit, MOST_JSON)
@@ -364,7 +365,7 @@ mod tests {
         let environment = Environment::made(&[], dir);
         let failure = check(&Source::File(path.into()), &environment).unwrap_err();
         assert_eq!(failure.kind(), Kind::Input);
-        failure.to_string()
+        crate::ui::failure_text::text(&failure)
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Stopping a stream: prove who holds its lock, ask the supervisor, escalate, own the lock (the proof that nothing
 //! lives), remove the files.
 
+use crate::base::next::{Advice, By};
 use crate::base::{Failure, Kind, Outcome, atomic_file, clock, failure::io_words};
 use crate::config::{Environment, Paths, Settings};
 use crate::manager::records::ours;
@@ -44,13 +45,15 @@ pub struct End {
 fn not_running(key: &StreamKey, why: Option<String>) -> Stopped {
     let failure = Failure::new(Kind::NotRunning, format!("{key} is not running"));
     let failure = why.into_iter().fold(failure, Failure::why);
-    Stopped::NotRunning(failure.hint("msconv status        (shows our streams)"))
+    Stopped::NotRunning(failure.hint(Advice::ShowStreams.in_column("shows our streams")))
 }
 
 /// As [`not_running`], where its PID file is none of ours.
 fn not_ours(key: &StreamKey, why: String) -> Stopped {
     let failure = Failure::new(Kind::NotRunning, format!("{key} is not running")).why(why);
-    Stopped::NotOurs(failure.hint("msconv doctor --fix    (clears up what else was left or forged)"))
+    Stopped::NotOurs(
+        failure.hint(Advice::Examine { fix: true }.behind("clears up what else was left or forged")),
+    )
 }
 
 /// Stops the stream `key`, at most within about `timeout`.
@@ -85,7 +88,7 @@ fn stop_now(own: &Paths, runtime: &Path, key: &StreamKey, timeout: Duration) -> 
     if here.record.is_some_and(|r| r.lives_out_of_sight(&identity::boot_id(), clock::now_ms())) {
         return Err(Failure::internal(format!("{key} runs, but its processes cannot be reached"))
             .why("its supervisor runs outside this container, or in another one, and has just reported")
-            .hint(format!("msconv stop -s {key}    (where it was published)")));
+            .hint(Advice::stop(key).behind("where it was published")));
     }
     stop_unheld(own, runtime, key, timeout)
 }
@@ -239,8 +242,8 @@ fn out_of_reach(key: &StreamKey, record: Option<&RunRecord>) -> Failure {
     let failure = Failure::internal(format!("{key} runs, but its processes cannot be reached"))
         .why("they belong to another user");
     match record.and_then(|r| r.supervisor).and_then(|s| identity::owner(s.pid)) {
-        Some(uid) => failure.hint(format!("sudo -u '#{uid}' msconv stop -s {key}")),
-        None => failure.hint(format!("sudo msconv stop -s {key}")),
+        Some(uid) => failure.hint(Advice::StopStream { key: key.to_string(), by: By::User(uid) }),
+        None => failure.hint(Advice::StopStream { key: key.to_string(), by: By::Root }),
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::handing_over::{HandingOver, Handover};
 use super::replanning::Replanning;
+use crate::base::next::Advice;
 use crate::base::{CommandLine, Failure, Kind, Outcome, clock, secret::Secret};
 use crate::ffmpeg::diagnosis::{self, Finding};
 use crate::ffmpeg::progress::{self, Progress};
@@ -185,8 +186,8 @@ pub fn already(key: &str, record: Option<&RunRecord>) -> Failure {
         format!(" since {}{pid}", clock::local_time(r.started_at_ms, clock::now_ms()))
     });
     Failure::new(Kind::Conflict, format!("{key} is already publishing{}", since.unwrap_or_default()))
-        .hint(format!("msconv stop -s {key}"))
-        .hint("--replace            (stops it first)")
+        .hint(Advice::stop(key))
+        .hint(Advice::ReplaceStream.in_column("stops it first"))
 }
 
 /// Fails early and clearly where files could not be written.

@@ -5,6 +5,7 @@
 use super::preparing::prepare;
 use super::{Patience, Prepared, Step, ask_server};
 use crate::base::atomic_file::Durability;
+use crate::base::next::Advice;
 use crate::base::secret::Redactor;
 use crate::base::{Failure, Kind, Outcome, clock};
 use crate::config::{Environment, Layer, Settings};
@@ -92,7 +93,7 @@ pub async fn when_there(
 fn too_late(waited: Duration, failure: Failure) -> Failure {
     failure
         .within(&clock::spoken(waited))
-        .hint("--wait 60s           (waits longer for it; --wait 0 leaves it trying)")
+        .hint(Advice::set("wait", "60s").in_column("waits longer for it; --wait 0 leaves it trying"))
 }
 
 /// Waits for the source as long as it takes, then supervises the stream to its end. `ready` hears what is published, and

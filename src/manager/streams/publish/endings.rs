@@ -1,5 +1,6 @@
 //! How a publish that did not come to its first bytes is told.
 
+use crate::base::next::Advice;
 use crate::base::{Failure, Kind, clock};
 use crate::config::Settings;
 use crate::ffmpeg::diagnosis;
@@ -37,7 +38,7 @@ pub(super) fn not_in_time(
     let further = diagnosis::further_words(words, 3, reason.as_deref().unwrap_or_default());
     let failure = reason.into_iter().chain(further).fold(Failure::new(Kind::Server, what), Failure::why);
     failure
-        .hint("--wait 60s           (waits longer; --wait 0 leaves it trying)")
+        .hint(Advice::set("wait", "60s").in_column("waits longer; --wait 0 leaves it trying"))
         .log(shown_log(settings, key))
 }
 
@@ -51,11 +52,11 @@ pub(super) fn ended_early(settings: &Settings, key: &StreamKey, ended: &Ended) -
     let further = diagnosis::further_words(&ended.words, 3, reason);
     let failure = further.into_iter().fold(Failure::new(Kind::from_exit_code(code), reason), Failure::why);
     let failure = match failure.kind() {
-        Kind::Conflict => {
-            failure.hint("choose another key with -s").hint("msconv list          (shows what is live)")
-        }
+        Kind::Conflict => failure
+            .hint("choose another key with -s")
+            .hint(Advice::ListStreams.in_column("shows what is live")),
         Kind::Input | Kind::Usage => {
-            failure.hint("msconv publish ... --dry-run    (prints the ffmpeg command to try by hand)")
+            failure.hint(Advice::ShowCommand.behind("prints the ffmpeg command to try by hand"))
         }
         _ => failure,
     };

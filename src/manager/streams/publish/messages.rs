@@ -1,5 +1,6 @@
 //! What the supervisor says through its pipe, one JSON line each.
 
+use crate::base::next::Next;
 use crate::base::{Failure, Kind};
 use crate::process::child_log::Lines;
 use crate::process::supervisor::Event;
@@ -19,7 +20,7 @@ pub struct Refusal {
     exit_code: u8,
     what: String,
     why: Vec<String>,
-    tries: Vec<String>,
+    tries: Vec<Next>,
 }
 
 impl From<&Failure> for Refusal {
