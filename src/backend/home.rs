@@ -54,7 +54,7 @@ pub fn belongs_to_us(prefix: &Path) -> Outcome<()> {
     Err(Failure::internal(format!("the servers of this home belong to the user {name}"))
         .why(format!("{} is that user's", prefix.display()))
         .hint(Advice::StopServers.behind("as that user"))
-        .hint("--home with a folder of your own"))
+        .hint(Advice::change("home", "with a folder of your own")))
 }
 
 /// Removes the private prefix, nothing of which runs any more. The link to the logs is not followed.

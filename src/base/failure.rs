@@ -3,7 +3,7 @@
 //! The kind alone decides the exit code and the HTTP status. Whatever text came from outside passes through
 //! [`printable`](fn@super::printable::printable), so no error can carry escape codes to a terminal.
 
-use super::next::Next;
+use super::next::{Advice, Next, Trouble};
 use super::printable::printable;
 use std::fmt;
 
@@ -210,11 +210,9 @@ impl Failure {
     pub fn io(doing: &str, path: &std::path::Path, error: &std::io::Error) -> Failure {
         let failure = Failure::internal(format!("cannot {doing} {}", path.display())).why(io_words(error));
         match error.kind() {
-            std::io::ErrorKind::PermissionDenied => {
-                failure.hint("choose a folder that you may write with --home, or mend its rights")
-            }
-            std::io::ErrorKind::StorageFull => failure.hint("free some disk space, or choose another --home"),
-            _ => failure.hint("check the path, or choose another folder with --home"),
+            std::io::ErrorKind::PermissionDenied => failure.hint(Advice::MoveHome(Trouble::Rights)),
+            std::io::ErrorKind::StorageFull => failure.hint(Advice::MoveHome(Trouble::Full)),
+            _ => failure.hint(Advice::MoveHome(Trouble::Other)),
         }
     }
 }

@@ -80,8 +80,33 @@ pub enum Advice {
         /// Its value; empty for what is simply allowed.
         value: String,
     },
+    /// The same with a setting changed in this way.
+    Change {
+        /// Its name, as `nginx_rtmp_url`.
+        name: String,
+        /// How, in words.
+        how: String,
+    },
+    /// Publish under another key.
+    ChooseKey,
+    /// Keep the files elsewhere, or mend what is wrong where they are.
+    MoveHome(Trouble),
     /// Anything else, in a sentence or as a command of another program.
     Raw(String),
+}
+
+/// What is wrong with the folder that holds the files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trouble {
+    /// It may not be written.
+    Rights,
+    /// Its disk is full.
+    Full,
+    /// It is not on a disk of this machine.
+    Remote,
+    /// Something else.
+    Other,
 }
 
 /// Who can do something.
@@ -119,6 +144,11 @@ impl Advice {
     /// A setting with this value.
     pub fn set(name: &str, value: impl Into<String>) -> Advice {
         Advice::Set { name: name.replace('-', "_"), value: value.into() }
+    }
+
+    /// A setting changed in this way.
+    pub fn change(name: &str, how: impl Into<String>) -> Advice {
+        Advice::Change { name: name.replace('-', "_"), how: how.into() }
     }
 
     /// Stopping a stream, by whoever asked.

@@ -1,6 +1,6 @@
 //! How a terminal spells a failure: its next steps are command lines.
 
-use crate::base::next::{Advice, By, Next, Remark};
+use crate::base::next::{Advice, By, Next, Remark, Trouble};
 use crate::base::{Failure, printable::printable};
 
 /// Where remarks begin that stand in a column, in characters.
@@ -72,12 +72,24 @@ fn spelled(step: &Advice) -> String {
         Advice::ReadDevice(device) => format!("-d {device}"),
         Advice::PrintAddress { key: None } => "--print-url".into(),
         Advice::PrintAddress { key: Some(key) } => format!("msconv play -s {key} --print-url"),
-        Advice::Set { name, value } => {
-            let flag = format!("--{}", name.replace('_', "-"));
-            if value.is_empty() { flag } else { format!("{flag} {value}") }
+        Advice::Set { name, value } if value.is_empty() => flag(name),
+        Advice::Set { name, value } | Advice::Change { name, how: value } => {
+            format!("{} {value}", flag(name))
         }
+        Advice::ChooseKey => "choose another key with -s".into(),
+        Advice::MoveHome(Trouble::Rights) => {
+            "choose a folder that you may write with --home, or mend its rights".into()
+        }
+        Advice::MoveHome(Trouble::Full) => "free some disk space, or choose another --home".into(),
+        Advice::MoveHome(Trouble::Remote) => "choose a local folder with --home".into(),
+        Advice::MoveHome(Trouble::Other) => "check the path, or choose another folder with --home".into(),
         Advice::Raw(text) => text.clone(),
     }
+}
+
+/// A setting as it is typed.
+fn flag(name: &str) -> String {
+    format!("--{}", name.replace('_', "-"))
 }
 
 #[cfg(test)]

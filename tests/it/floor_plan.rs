@@ -165,6 +165,12 @@ fn the_rules_bite() {
         ("src/ui/a.rs", "use std::process::{self as p}; fn f() { p::Command::new(\"x\"); }", spawn),
         ("src/process/a.rs", "fn f() { std::env::var(\"X\"); }", environment),
         ("src/config/keys.rs", "use std::env; fn f() { env::current_dir(); }", environment),
+        ("src/backend/a.rs", "fn f(x: X) { x.hint(\"msconv up\") }", "next steps are values"),
+        (
+            "src/manager/records/a.rs",
+            "fn f(x: X) { x.hint(\n format!(\"--wait {}\", 1)) }",
+            "next steps are values",
+        ),
         ("src/process/a.rs", "use tokio::signal::unix::signal;", "only command listens for signals"),
         (
             "src/manager/records/a.rs",

@@ -53,7 +53,7 @@ impl Stack {
         if home.to_string_lossy().contains([':', '\n']) {
             return Err(Failure::usage(format!("{} cannot be mounted into containers", home.display()))
                 .why("there is a ':' in its name, which separates folders for Docker")
-                .hint("--home with another folder"));
+                .hint(Advice::change("home", "with another folder")));
         }
         if is_project(&environment.cwd) {
             return Ok(Stack { folder: environment.cwd.clone(), project: None, monitoring });

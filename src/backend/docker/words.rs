@@ -55,7 +55,10 @@ pub fn known(words: &str) -> Option<Failure> {
         return Some(
             Failure::usage("the stack cannot listen there: it is no address of this machine")
                 .why(quoted(words, &["cannot assign requested address"]))
-                .hint("--listen 127.0.0.1 (this machine alone), or 0.0.0.0 (all its networks)"),
+                .hint(Advice::change(
+                    "listen",
+                    "127.0.0.1 (this machine alone), or 0.0.0.0 (all its networks)",
+                )),
         );
     }
     // The engine's words, and those of docker-compose 1.29.

@@ -165,7 +165,7 @@ async fn running(
             format!("the server of this home runs already, at {}", record.addresses.join(" and ")),
         )
         .hint(Advice::StopServers.behind("then up again with the new addresses"))
-        .hint("--home with another folder, for a second server"));
+        .hint(Advice::change("home", "with another folder, for a second server")));
     }
     // It may be starting at this moment, or be busy; a frozen one never answers.
     let patience = Patience {

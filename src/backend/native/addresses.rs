@@ -90,7 +90,7 @@ impl Addresses {
         for (at, (name, port)) in named.iter().enumerate() {
             if let Some((other, _)) = named.iter().skip(at + 1).find(|(_, p)| p == port) {
                 return Err(Failure::usage(format!("{name} and {other} both name port {port}"))
-                    .hint(format!("--{} with another port", other.replace('_', "-"))));
+                    .hint(Advice::change(other, "with another port")));
             }
         }
         Ok(())

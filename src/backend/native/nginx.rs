@@ -208,7 +208,7 @@ async fn running(
             format!("the servers of this home run already, at {}", record.addresses.join(" and ")),
         )
         .hint(Advice::StopServers.behind("then up again with the new addresses"))
-        .hint("--home with another folder, for a second pair of servers"));
+        .hint(Advice::change("home", "with another folder, for a second pair of servers")));
     }
     // It may be starting at this moment, or be busy; a frozen one never answers.
     let patience = Patience {

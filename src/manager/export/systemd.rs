@@ -94,7 +94,7 @@ pub fn unit(request: &Request) -> Outcome<Unit> {
     if request.home.is_some() && request.user.is_none() {
         return Err(Failure::usage("a home of your own needs a user of your own")
             .why("a user that systemd makes up owns nothing outside /var/lib/msconv")
-            .hint("--user NAME, or no --home"));
+            .hint(Advice::change("user", "NAME, or no --home")));
     }
     let name = match &request.what {
         What::Serve => "msconv-serve".to_string(),

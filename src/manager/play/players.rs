@@ -73,7 +73,7 @@ fn named(name: &str, environment: &Environment) -> Outcome<PathBuf> {
             format!("there is no player at {name}")
         },
     )
-    .hint("--player vlc, mpv, ffplay or the path of a program")
+    .hint(Advice::change("player", "vlc, mpv, ffplay or the path of a program"))
     .hint(Advice::print_address()))
 }
 

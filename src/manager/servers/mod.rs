@@ -70,7 +70,7 @@ pub async fn up(
         )
         .why(format!("one backend serves a home at a time; this one would be {}", settings.backend.word()))
         .hint(Advice::StopServers.behind("then up again"))
-        .hint("--home with another folder, for a second one"));
+        .hint(Advice::change("home", "with another folder, for a second one")));
     }
     match settings.backend {
         Backend::Embedded => embedded::up(settings, environment, wait, asked.interrupted).await,

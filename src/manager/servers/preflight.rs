@@ -61,11 +61,9 @@ pub fn has_application(url: &RtmpUrl, snapshot: &Snapshot) -> Outcome<Server> {
     let names: Vec<&str> = snapshot.applications.iter().map(|a| a.name.as_str()).take(8).collect();
     let failure = Failure::new(Kind::Server, format!("the server at {url} has no application '{wanted}'"));
     Err(match names.first() {
-        Some(first) => failure.why(format!("it has {}", names.join(", "))).hint(format!(
-            "--nginx-rtmp-url {}://{}:{}/{first}",
-            url.scheme(),
-            url.host(),
-            url.port()
+        Some(first) => failure.why(format!("it has {}", names.join(", "))).hint(Advice::set(
+            "nginx_rtmp_url",
+            format!("{}://{}:{}/{first}", url.scheme(), url.host(), url.port()),
         )),
         None => failure.why("it has none at all").hint("add an application to the server's configuration"),
     })
@@ -147,6 +145,6 @@ pub async fn names_free(
 fn taken_by(stream: &status::nginx_stat::StreamStat) -> Failure {
     let from = stream.publisher().map(|p| format!(" from {}", p.address)).unwrap_or_default();
     Failure::new(Kind::Conflict, format!("the name {} is already published{from}", stream.name))
-        .hint("choose another key with -s")
+        .hint(Advice::ChooseKey)
         .hint(Advice::ListStreams.in_column("shows what is live"))
 }

@@ -3,7 +3,7 @@
 
 use super::handing_over::{HandingOver, Handover};
 use super::replanning::Replanning;
-use crate::base::next::Advice;
+use crate::base::next::{Advice, Trouble};
 use crate::base::{CommandLine, Failure, Kind, Outcome, clock, secret::Secret};
 use crate::ffmpeg::diagnosis::{self, Finding};
 use crate::ffmpeg::progress::{self, Progress};
@@ -166,7 +166,7 @@ async fn take_lock(
                     "{} is on {kind}, where locks cannot be trusted",
                     folder.display()
                 ))
-                .hint("choose a local folder with --home"));
+                .hint(Advice::MoveHome(Trouble::Remote)));
             }
             Err(stream_lock::Error::Io(path, e)) => return Err(Failure::io("lock", &path, &e)),
         }

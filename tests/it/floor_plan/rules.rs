@@ -175,6 +175,7 @@ pub fn offences(file: &SourceFile) -> Vec<Offence> {
     found.extend(spawning(file));
     found.extend(environment(file));
     found.extend(signals(file));
+    found.extend(next_steps(file));
     found.extend(writing(file));
     found.extend(unsafe_code(file));
     found.extend(shape(file));
@@ -317,6 +318,27 @@ fn signals(file: &SourceFile) -> Vec<Offence> {
     }
     let rule = "only command listens for signals";
     file.naming(&["tokio::signal"]).map(|n| file.offence(rule, n.line, format!("`{}`", n.text()))).collect()
+}
+
+/// A next step that stands as a command line where a page or a request may be what asks.
+fn next_steps(file: &SourceFile) -> Vec<Offence> {
+    if matches!(file.top(), Some("ui" | "command" | "cli")) {
+        return Vec::new();
+    }
+    let production = file.text.split("#[cfg(test)]").next().unwrap_or_default();
+    let mut found = Vec::new();
+    for call in [".hint(", ".next("] {
+        for (at, _) in production.match_indices(call) {
+            let argument = production.get(at + call.len()..).unwrap_or_default().trim_start();
+            let argument = argument.strip_prefix("format!(").unwrap_or(argument).trim_start();
+            if ["\"msconv ", "\"sudo msconv ", "\"--"].iter().any(|typed| argument.starts_with(typed)) {
+                let line = production.get(..at).unwrap_or_default().lines().count();
+                let shown = argument.lines().next().unwrap_or_default();
+                found.push(file.offence("next steps are values", line, shown));
+            }
+        }
+    }
+    found
 }
 
 fn writing(file: &SourceFile) -> Vec<Offence> {

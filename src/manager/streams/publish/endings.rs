@@ -52,9 +52,9 @@ pub(super) fn ended_early(settings: &Settings, key: &StreamKey, ended: &Ended) -
     let further = diagnosis::further_words(&ended.words, 3, reason);
     let failure = further.into_iter().fold(Failure::new(Kind::from_exit_code(code), reason), Failure::why);
     let failure = match failure.kind() {
-        Kind::Conflict => failure
-            .hint("choose another key with -s")
-            .hint(Advice::ListStreams.in_column("shows what is live")),
+        Kind::Conflict => {
+            failure.hint(Advice::ChooseKey).hint(Advice::ListStreams.in_column("shows what is live"))
+        }
         Kind::Input | Kind::Usage => {
             failure.hint(Advice::ShowCommand.behind("prints the ffmpeg command to try by hand"))
         }
