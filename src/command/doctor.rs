@@ -18,7 +18,8 @@ pub fn run(context: &Context, args: &DoctorArgs) -> Outcome<u8> {
     let code = doctor::exit_code(&checks);
     let console = &context.console;
     if console.json {
-        console.object(&json!({ "schema": "msconv.doctor/1", "ok": code == 0, "checks": checks.iter().map(Shown::of).collect::<Vec<_>>() }))?;
+        let shown: Vec<Shown<'_>> = checks.iter().map(Shown::of).collect();
+        console.object(&json!({ "schema": "msconv.doctor/1", "ok": code == 0, "checks": shown }))?;
         return Ok(code);
     }
     if console.quiet {
@@ -99,7 +100,10 @@ mod tests {
             verdict(std::slice::from_ref(&check)),
             "a publish would not work: 1 thing must be mended first"
         );
-        assert_eq!(failure(&check).to_string(), "nginx: not \u{fffd}[31minstalled\n  try: apt install nginx");
+        assert_eq!(
+            failure_text::text(&failure(&check)),
+            "nginx: not \u{fffd}[31minstalled\n  try: apt install nginx"
+        );
         assert_eq!(verdict(&[Check::warn("a", "")]), "a publish would work");
     }
 }

@@ -171,7 +171,8 @@ mod tests {
         assert_eq!(get(&six, "MSCONV_LISTEN").as_deref(), Some("[::1]"));
         assert_eq!(get(&six, "MSCONV_CONTROL_LISTEN").as_deref(), Some("[::1]"));
         let one = of(&[("listen", "192.0.2.7")], &[], 1).unwrap_err();
-        assert!(one.to_string().contains("--listen 0.0.0.0"), "{one}");
+        let text = crate::ui::failure_text::text(&one);
+        assert!(text.contains("--listen 0.0.0.0"), "{text}");
         let asked = [("MSCONV_CONTROL_LISTEN", "192.0.2.7"), ("MSCONV_TRUSTED", "192.0.2.0/24,10.1.2.3")];
         let asked = of(&[("listen", "192.0.2.7")], &asked, 1).unwrap();
         assert_eq!(get(&asked, "MSCONV_CONTROL_LISTEN").as_deref(), Some("192.0.2.7"));
