@@ -2,6 +2,7 @@
 
 use super::place::lock_failure;
 use super::start::Patience;
+use crate::base::next::Advice;
 use crate::base::{Failure, Outcome};
 use crate::config::Settings;
 use crate::process::stream_lock::{self, StreamLock};
@@ -52,8 +53,8 @@ pub fn belongs_to_us(prefix: &Path) -> Outcome<()> {
     let name = nix::unistd::User::from_uid(owner).ok().flatten().map_or(owner.to_string(), |user| user.name);
     Err(Failure::internal(format!("the servers of this home belong to the user {name}"))
         .why(format!("{} is that user's", prefix.display()))
-        .hint("msconv down    (as that user)")
-        .hint("--home with a folder of your own"))
+        .hint(Advice::StopServers.behind("as that user"))
+        .hint(Advice::change("home", "with a folder of your own")))
 }
 
 /// Removes the private prefix, nothing of which runs any more. The link to the logs is not followed.

@@ -5,6 +5,7 @@
 
 use crate::base::atomic_file::{self, Durability};
 use crate::base::failure::io_words;
+use crate::base::next::Advice;
 use crate::base::{Failure, Kind, Outcome, clock};
 use crate::process::identity::{self, Identity};
 use crate::process::stream_lock::{self, Holder, StreamLock};
@@ -192,7 +193,7 @@ impl Place {
         let cannot = |why: String| {
             Failure::internal(format!("{} runs, but cannot be ended from here", self.words()))
                 .why(why)
-                .hint("msconv down    (as the user who started it)")
+                .hint(Advice::StopServers.behind("as the user who started it"))
         };
         let Some(record) = self.record().filter(Record::alive) else {
             return Err(cannot("its processes cannot be seen; they belong to another user".into()));

@@ -9,8 +9,8 @@ use crate::process::stream_lock::StreamLock;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
 
 /// Time between two questions whether it answers.
 const INTERVAL: Duration = Duration::from_millis(50);
@@ -24,8 +24,8 @@ pub struct Patience<'a> {
     pub deadline: Instant,
     /// How long that was from the start, for messages.
     pub whole: Duration,
-    /// The person pressed Ctrl-C.
-    pub interrupted: &'a AtomicBool,
+    /// Ends it.
+    pub interrupted: &'a CancellationToken,
 }
 
 impl Patience<'_> {
@@ -34,7 +34,7 @@ impl Patience<'_> {
     /// # Errors
     /// Interrupted; Server with `what`.
     pub fn check(&self, what: impl FnOnce() -> Failure) -> Outcome<()> {
-        if self.interrupted.load(Ordering::SeqCst) {
+        if self.interrupted.is_cancelled() {
             return Err(Failure::new(Kind::Interrupted, "interrupted; what was started has been ended"));
         }
         if Instant::now() >= self.deadline { Err(what()) } else { Ok(()) }
@@ -233,6 +233,6 @@ mod tests {
         let failure = Listen { address, also: None, flag: "rtsp-url" }.free("mediamtx").unwrap_err();
         assert_eq!(failure.kind(), Kind::Server);
         assert!(failure.what().contains(&format!("(pid {})", std::process::id())), "{failure}");
-        assert!(failure.to_string().contains("--rtsp-url"), "{failure}");
+        assert!(crate::ui::failure_text::text(&failure).contains("--rtsp-url"), "{failure}");
     }
 }

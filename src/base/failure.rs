@@ -3,6 +3,7 @@
 //! The kind alone decides the exit code and the HTTP status. Whatever text came from outside passes through
 //! [`printable`](fn@super::printable::printable), so no error can carry escape codes to a terminal.
 
+use super::next::{Advice, Next, Trouble};
 use super::printable::printable;
 use std::fmt;
 
@@ -99,7 +100,7 @@ pub struct Failure {
     kind: Kind,
     what: String,
     why: Vec<String>,
-    tries: Vec<String>,
+    tries: Vec<Next>,
     log: Option<String>,
     figure: Option<String>,
 }
@@ -141,9 +142,9 @@ impl Failure {
         self
     }
 
-    /// Adds a `try:` line: a command or an action that helps, once.
-    pub fn hint(mut self, hint: impl Into<String>) -> Failure {
-        let hint = printable(&hint.into());
+    /// Adds a next step that helps, once.
+    pub fn hint(mut self, hint: impl Into<Next>) -> Failure {
+        let hint = hint.into();
         if !self.tries.contains(&hint) {
             self.tries.push(hint);
         }
@@ -191,8 +192,13 @@ impl Failure {
     }
 
     /// The next steps.
-    pub fn hints(&self) -> &[String] {
+    pub fn hints(&self) -> &[Next] {
         &self.tries
+    }
+
+    /// The lines that are shown as they are.
+    pub fn figure_lines(&self) -> impl Iterator<Item = &str> {
+        self.figure.iter().flat_map(|text| text.lines())
     }
 
     /// The log file, if there is one to read.
@@ -204,11 +210,9 @@ impl Failure {
     pub fn io(doing: &str, path: &std::path::Path, error: &std::io::Error) -> Failure {
         let failure = Failure::internal(format!("cannot {doing} {}", path.display())).why(io_words(error));
         match error.kind() {
-            std::io::ErrorKind::PermissionDenied => {
-                failure.hint("choose a folder that you may write with --home, or mend its rights")
-            }
-            std::io::ErrorKind::StorageFull => failure.hint("free some disk space, or choose another --home"),
-            _ => failure.hint("check the path, or choose another folder with --home"),
+            std::io::ErrorKind::PermissionDenied => failure.hint(Advice::MoveHome(Trouble::Rights)),
+            std::io::ErrorKind::StorageFull => failure.hint(Advice::MoveHome(Trouble::Full)),
+            _ => failure.hint(Advice::MoveHome(Trouble::Other)),
         }
     }
 }
@@ -227,17 +231,15 @@ pub fn io_words(error: &std::io::Error) -> String {
     }
 }
 
+/// Without the next steps: how they are spelled is the affair of whoever shows them.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.what)?;
-        for line in self.figure.iter().flat_map(|t| t.lines()) {
+        for line in self.figure_lines() {
             write!(f, "\n    {line}")?;
         }
         for line in &self.why {
             write!(f, "\n  why: {line}")?;
-        }
-        for line in &self.tries {
-            write!(f, "\n  try: {line}")?;
         }
         if let Some(path) = &self.log {
             write!(f, "\n  log: {path}")?;
@@ -257,19 +259,6 @@ mod tests {
         for kind in Kind::ALL {
             assert_eq!(Kind::from_exit_code(kind.exit_code()), kind);
         }
-    }
-
-    #[test]
-    fn looks_as_promised() {
-        let failure = Failure::new(Kind::Server, "nothing listens at rtmp://localhost:1935/live")
-            .why("connection refused")
-            .hint("msconv up            (starts the built-in server)")
-            .during("cannot publish stream1");
-        assert_eq!(
-            failure.to_string(),
-            "cannot publish stream1: nothing listens at rtmp://localhost:1935/live\n  \
-             why: connection refused\n  try: msconv up            (starts the built-in server)"
-        );
     }
 
     #[test]

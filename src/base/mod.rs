@@ -4,6 +4,7 @@ pub mod atomic_file;
 pub mod clock;
 pub mod command_line;
 pub mod failure;
+pub mod next;
 pub mod printable;
 pub mod secret;
 pub mod sieve;

@@ -5,6 +5,8 @@ use crate::base::printable::printable;
 use crate::base::{Failure, Outcome};
 use crate::cli::DoctorArgs;
 use crate::manager::doctor::{self, Check, Status};
+use crate::ui::failure_text;
+use serde::Serialize;
 use serde_json::json;
 
 /// Runs it; the exit code: 0 if a publish would work.
@@ -12,12 +14,12 @@ use serde_json::json;
 /// # Errors
 /// Internal, if stdout cannot take the report; what is wrong is in it.
 pub fn run(context: &Context, args: &DoctorArgs) -> Outcome<u8> {
-    let checks = context
-        .block_on(async { Ok(doctor::examine(&context.settings, &context.environment, args.fix).await) })?;
+    let checks = context.block_on(doctor::examine(&context.settings, &context.environment, args.fix))?;
     let code = doctor::exit_code(&checks);
     let console = &context.console;
     if console.json {
-        console.object(&json!({ "schema": "msconv.doctor/1", "ok": code == 0, "checks": checks }))?;
+        let shown: Vec<Shown<'_>> = checks.iter().map(Shown::of).collect();
+        console.object(&json!({ "schema": "msconv.doctor/1", "ok": code == 0, "checks": shown }))?;
         return Ok(code);
     }
     if console.quiet {
@@ -36,6 +38,23 @@ pub fn run(context: &Context, args: &DoctorArgs) -> Outcome<u8> {
     Ok(code)
 }
 
+/// A check as JSON has it.
+#[derive(Serialize)]
+struct Shown<'a> {
+    name: &'a str,
+    status: Status,
+    detail: &'a str,
+    #[serde(rename = "try")]
+    next: Vec<String>,
+}
+
+impl Shown<'_> {
+    fn of(check: &Check) -> Shown<'_> {
+        let Check { name, status, detail, next, .. } = check;
+        Shown { name, status: *status, detail, next: failure_text::steps(next) }
+    }
+}
+
 fn failure(check: &Check) -> Failure {
     let failure = Failure::new(check.kind, format!("{}: {}", check.name, check.detail));
     check.next.iter().fold(failure, |failure, step| failure.hint(step.clone()))
@@ -49,7 +68,9 @@ fn lines(check: &Check, widest: usize, paint: impl Fn(&str, &str) -> String) -> 
     };
     let word = paint(style, &format!("{:<4}", check.status.word()));
     let mut lines = vec![format!("{word}  {:<widest$}  {}", check.name, printable(&check.detail))];
-    lines.extend(check.next.iter().map(|step| format!("      {:<widest$}  try: {}", "", printable(step))));
+    lines.extend(
+        check.next.iter().map(|step| format!("      {:<widest$}  try: {}", "", failure_text::step(step))),
+    );
     lines
 }
 
@@ -79,7 +100,10 @@ mod tests {
             verdict(std::slice::from_ref(&check)),
             "a publish would not work: 1 thing must be mended first"
         );
-        assert_eq!(failure(&check).to_string(), "nginx: not \u{fffd}[31minstalled\n  try: apt install nginx");
+        assert_eq!(
+            failure_text::text(&failure(&check)),
+            "nginx: not \u{fffd}[31minstalled\n  try: apt install nginx"
+        );
         assert_eq!(verdict(&[Check::warn("a", "")]), "a publish would work");
     }
 }

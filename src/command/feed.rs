@@ -3,7 +3,7 @@
 
 use crate::base::{CommandLine, Failure, Outcome};
 use crate::cli::{FedAudio, FeedArgs};
-use crate::manager::feeding::{self, Order};
+use crate::manager::streams::feeding::{self, Order};
 use crate::media::MediaTime;
 use crate::media::feed::Audio;
 use std::ffi::OsString;

@@ -3,7 +3,7 @@
 use super::Context;
 use crate::base::{Failure, Kind, Outcome};
 use crate::cli::{ListArgs, Printed};
-use crate::manager::list::Lister;
+use crate::manager::listing::list::Lister;
 use crate::model::listing::{Listing, Stream};
 use crate::ui::console::written;
 use crate::ui::list_view;

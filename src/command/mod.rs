@@ -15,6 +15,7 @@ mod man;
 mod play;
 mod publish;
 mod serve;
+mod signals;
 mod status;
 mod stop;
 mod supervise;

@@ -1,13 +1,13 @@
 //! `msconv play`.
 
-use super::Context;
+use super::{Context, signals};
 use crate::base::clock::{parse_duration, spoken};
 use crate::base::printable::printable;
 use crate::base::secret::Redactor;
 use crate::base::{Failure, Kind, Outcome};
 use crate::cli::PlayArgs;
 use crate::config::resolved::parse_key;
-use crate::manager::list::Lister;
+use crate::manager::listing::list::Lister;
 use crate::manager::play::outcome::{Verdict, judge};
 use crate::manager::play::{self, PlayPlan, Target, Wish, wish};
 use crate::model::listing::{Listing, RenditionInfo, Stream};
@@ -203,7 +203,8 @@ async fn watch(context: &Context, args: &PlayArgs, target: Target) -> Outcome<u8
             console.talk(&printable(&redactor.clean(line)));
         }
     };
-    let ended = player_run::run(&plan.command, &mut said).await.map_err(|e| {
+    let cancel = signals::cancellation_with_terminal()?;
+    let ended = player_run::run(&plan.command, &cancel, &mut said).await.map_err(|e| {
         Failure::new(Kind::Missing, format!("cannot start {}", plan.command.program.display()))
             .why(crate::base::failure::io_words(&e))
             .hint("--player vlc, mpv, ffplay or the path of a program")

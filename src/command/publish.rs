@@ -1,13 +1,14 @@
 //! `msconv publish`.
 
-use super::Context;
+use super::{Context, signals};
 use crate::base::{CommandLine, Failure, Kind, Outcome, clock, printable::printable};
 use crate::cli::PublishArgs;
 use crate::config::Paths;
 use crate::config::resolved::{Backend, key_from_file, source_from_file};
-use crate::manager::publish::{self, Awaited, Came, Prepared, Published, Request, Step};
-use crate::manager::stop;
-use crate::model::{Rendition, Source, SourceUrl, State, StreamKey};
+use crate::manager::streams::publish::{self, Awaited, Came, Patience, Prepared, Published, Step};
+use crate::manager::streams::stop;
+use crate::model::publish_spec::OutputArg;
+use crate::model::{PublishSpec, Rendition, Source, SourceUrl, State, StreamKey};
 use crate::process::run_record::RunRecord;
 use crate::ui::publish_view::Waiting;
 use foreground::{Begun, foreground};
@@ -47,73 +48,71 @@ pub fn run(context: &Context, args: &PublishArgs) -> Outcome<u8> {
 
 fn publish(context: &Context, args: &PublishArgs, key: StreamKey) -> Outcome<u8> {
     let (settings, environment) = (&context.settings, &context.environment);
-    let request = Request {
-        source: source(args)?,
-        original: args.original,
-        once: args.once,
-        output_args: args.output_args.clone(),
-        foreground: args.foreground,
-        key,
-    };
+    let spec = spec(context, args, key)?;
+    let patience = Patience { wait: settings.wait, foreground: args.foreground };
     if !args.dry_run && !args.replace {
-        publish::not_running(settings, environment, &request.key, false)?;
+        publish::not_running(settings, environment, &spec.key)?;
     }
     if args.dry_run {
-        let prepared = publish::prepare(settings, environment, request)?;
+        let prepared = context.block_on(async {
+            publish::prepare(settings, environment, &spec, patience).await.map_err(Failure::from)
+        })?;
         announce(context, &prepared);
         return dry_run(context, &prepared.command);
     }
+    let make_room = || match args.replace {
+        true => context.block_on(publish::replace(settings, environment, &spec.key)),
+        false => Ok(()),
+    };
     // In the foreground the source is waited for as the server is: as long as it takes.
-    if args.foreground && matches!(request.source, Source::Url(_)) {
-        if args.replace {
-            publish::not_running(settings, environment, &request.key, true)?;
-        }
-        return foreground(context, &request.key, Begun::Asked(&request));
+    if args.foreground && matches!(spec.source, Source::Url(_)) {
+        make_room()?;
+        return foreground(context, &spec.key, Begun::Asked(&spec, patience));
     }
-    let came = when_there(context, &request)?;
+    let came = when_there(context, &spec, patience)?;
     if let Came::There(prepared) = &came {
         announce(context, prepared);
     }
-    if args.replace {
-        publish::not_running(settings, environment, &request.key, true)?;
-    }
+    make_room()?;
     match came {
         Came::There(prepared) if args.foreground => {
-            foreground(context, &request.key, Begun::Prepared(&prepared))
+            foreground(context, &spec.key, Begun::Prepared(&prepared))
         }
         Came::There(prepared) => background(context, &prepared),
-        Came::NotYet(failure) => leave_waiting(context, request, &failure),
+        Came::NotYet(failure) => leave_waiting(context, spec, patience, &failure),
     }
 }
 
 /// Prepares; a network source that is not there yet is waited for, and the wait shown.
-fn when_there(context: &Context, request: &Request) -> Outcome<Came> {
+fn when_there(context: &Context, spec: &PublishSpec, patience: Patience) -> Outcome<Came> {
     let waiting = RefCell::new(None::<Waiting>);
     let absent = |failure: &Failure| {
         let why = failure.reasons().first().map_or(failure.what(), String::as_str);
         let words = format!("the source is not there yet ({why})");
         let mut waiting = waiting.borrow_mut();
         let first = waiting.is_none();
-        let shown = waiting.get_or_insert_with(|| Waiting::begin(&context.console, request.key.as_str()));
+        let shown = waiting.get_or_insert_with(|| Waiting::begin(&context.console, spec.key.as_str()));
         if !shown.say(&words) && first {
             context.console.note(&format!("{words}; it is waited for"));
         }
     };
-    let came =
-        context.block_on(publish::when_there(&context.settings, &context.environment, request, absent));
+    let wanted = (spec, patience);
+    let came = context.block_on(publish::when_there(&context.settings, &context.environment, wanted, absent));
     waiting.into_inner().into_iter().for_each(Waiting::end);
     came
 }
 
 /// Leaves the wait for a source that is not there yet to a supervisor, and says so.
-fn leave_waiting(context: &Context, request: Request, failure: &Failure) -> Outcome<u8> {
-    let (settings, environment, key) = (&context.settings, &context.environment, request.key.clone());
+fn leave_waiting(context: &Context, spec: PublishSpec, patience: Patience, failure: &Failure) -> Outcome<u8> {
+    let (settings, environment, key) = (&context.settings, &context.environment, spec.key.clone());
     let why = failure.reasons().first().map_or(failure.what(), String::as_str);
     context
         .console
         .say(&printable(&format!("{key}: the source is not there yet ({why}); it is waited for")))?;
-    let awaited = Awaited { flags: context.flags.values(), request };
-    let record = context.block_on(publish::leave_waiting(settings, environment, awaited))?;
+    let awaited = Awaited { flags: context.flags.values(), spec, patience };
+    let record = context.block_on(async {
+        publish::leave_waiting(settings, environment, awaited, &signals::cancellation()?.asked).await
+    })?;
     let told = report_waiting(context, &key, &record);
     undone_if_untold(context, &key, told)
 }
@@ -126,6 +125,30 @@ fn key(context: &Context, args: &PublishArgs) -> Outcome<StreamKey> {
             Err(Failure::usage("which name shall the stream have?").hint("msconv publish -s stream1 ..."))
         }
     }
+}
+
+/// What was typed and what the settings say, as the stream that is wanted.
+fn spec(context: &Context, args: &PublishArgs, key: StreamKey) -> Outcome<PublishSpec> {
+    let settings = &context.settings;
+    let spec = PublishSpec {
+        key,
+        source: source(args)?,
+        allow_http: args.allow_http,
+        original: args.original,
+        once: args.once,
+        ladder: settings.variants.clone(),
+        quality: settings.quality,
+        leave_out: settings.leave_out,
+        encoder: settings.encoder.clone(),
+        fps: settings.fps,
+        keyframe_interval: settings.keyframe_interval,
+        audio_bitrate: settings.audio_bitrate,
+        passthrough: settings.passthrough,
+        b_frames: settings.b_frames,
+        restart: settings.restart,
+        output_args: args.output_args.iter().cloned().map(OutputArg::from).collect(),
+    };
+    spec.check().map(|()| spec)
 }
 
 fn source(args: &PublishArgs) -> Outcome<Source> {
@@ -145,28 +168,15 @@ fn source(args: &PublishArgs) -> Outcome<Source> {
             let shown = crate::base::secret::redact_urls(url);
             Failure::usage(format!("--input-rtmp '{shown}': {e}")).hint("-r rtmp://host/live/name")
         })?;
-        return allowed(url, args.allow_http);
+        return Ok(Source::Url(url));
     }
     if let Some(path) = &args.input_rtmp_file {
-        return allowed(source_from_file(path, &mut std::io::stdin())?, args.allow_http);
+        return source_from_file(path, &mut std::io::stdin()).map(Source::Url);
     }
     if args.test {
         return Ok(Source::Test);
     }
     Err(Failure::usage("nothing to publish: name a source").hint("-f FILE, -d DEVICE, -r URL or --test"))
-}
-
-/// The source at this address, if it may be opened.
-fn allowed(url: SourceUrl, http: bool) -> Outcome<Source> {
-    if url.reaches_others() && !http {
-        return Err(Failure::usage(format!(
-            "cannot read {url}: {} is opened only by --allow-http",
-            url.scheme()
-        ))
-        .why("what such a URL leads to (a playlist's segments and keys, redirects) may lie on any host")
-        .hint("--allow-http"));
-    }
-    Ok(Source::Url(url))
 }
 
 /// What will be done, before it is done; on stderr with `--dry-run`, whose stdout is the command alone.
@@ -213,7 +223,8 @@ fn background(context: &Context, prepared: &Prepared) -> Outcome<u8> {
 fn undone_if_untold(context: &Context, key: &StreamKey, told: Outcome<()>) -> Outcome<u8> {
     let Err(failure) = told else { return Ok(0) };
     let settings = &context.settings;
-    match stop::stop(settings, &context.environment, key, settings.stop_timeout) {
+    let stopped = stop::stop(settings, &context.environment, key, settings.stop_timeout);
+    match context.block_on(stopped) {
         Ok(_) => context.console.note(&format!("{key} was stopped again: nothing is left running")),
         // It had ended by itself.
         Err(stop) if stop.kind() == Kind::NotRunning => {}
@@ -230,7 +241,10 @@ fn wait_for_bytes(context: &Context, prepared: &Prepared) -> Outcome<Published> 
         }
         Step::Update(record) => waiting.borrow_mut().update(record),
     };
-    let outcome = context.block_on(publish::start(&context.settings, &context.environment, prepared, step));
+    let outcome = context.block_on(async {
+        let cancel = signals::cancellation()?.asked;
+        publish::start(&context.settings, &context.environment, prepared, &cancel, step).await
+    });
     waiting.into_inner().end();
     outcome
 }

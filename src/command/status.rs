@@ -3,7 +3,7 @@
 use super::Context;
 use crate::base::{Failure, Kind, Outcome};
 use crate::cli::StatusArgs;
-use crate::manager::status::{Report, report};
+use crate::manager::listing::status::{Report, report};
 use crate::ui::console::written;
 use crate::ui::redraw::Redraw;
 use crate::ui::status_view;

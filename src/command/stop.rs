@@ -4,8 +4,8 @@ use super::Context;
 use crate::base::{Failure, Kind, Outcome, clock};
 use crate::cli::StopArgs;
 use crate::config::resolved::parse_key;
-use crate::manager::ours;
-use crate::manager::stop::{self, End, Stopped};
+use crate::manager::records::ours;
+use crate::manager::streams::stop::{self, End, Stopped};
 use crate::model::StreamKey;
 use serde_json::json;
 
@@ -14,11 +14,12 @@ use serde_json::json;
 pub fn run(context: &Context, args: &StopArgs) -> Outcome<u8> {
     let keys = wanted(context, args)?;
     let (settings, environment) = (&context.settings, &context.environment);
+    let timeout = settings.stop_timeout;
     let mut written = Ok(());
     let mut failures = Vec::new();
     let mut results = Vec::new();
     for key in &keys {
-        let stopped = stop::stop(settings, environment, key, settings.stop_timeout);
+        let stopped = context.block_on(stop::stop(settings, environment, key, timeout));
         results.push(as_json(key, &stopped));
         match stopped {
             Ok(Stopped::Ended(end)) => written = written.and(context.console.say(&told(key, &end))),

@@ -2,7 +2,7 @@
 //! stdout, one JSON line each, and outlives whoever started it.
 
 use crate::base::{Failure, Outcome};
-use crate::manager::publish::{Order, Refusal, carry_out};
+use crate::manager::streams::publish::{Order, Refusal, carry_out};
 use crate::process::supervisor::Control;
 use crate::process::sys;
 use std::io::{Read, Write};

@@ -1,6 +1,6 @@
 //! `msconv up`: the servers, and what to do next.
 
-use super::Context;
+use super::{Context, signals};
 use crate::base::printable::bounded;
 use crate::base::{Failure, Outcome, clock};
 use crate::cli::UpArgs;
@@ -12,9 +12,7 @@ use crate::process::child_log;
 use crate::server::options::exposed;
 use std::cell::RefCell;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use tokio::signal::unix::{SignalKind, signal};
 
 /// Longest line of progress that is shown, in characters.
 const PROGRESS: usize = 200;
@@ -72,10 +70,7 @@ pub fn run(context: &Context, args: &UpArgs) -> Outcome<u8> {
 /// # Errors
 /// What the backend says.
 pub async fn brought_up(context: &Context, wait: Duration, monitoring: bool) -> Outcome<Up> {
-    let interrupted = AtomicBool::new(false);
-    let listen =
-        |kind| signal(kind).map_err(|e| Failure::internal("cannot listen for signals").why(e.to_string()));
-    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    let cancel = signals::cancellation()?;
     let shown = RefCell::new((child_log::sieve(), Instant::now()));
     let progress = |line: &str| {
         let (sieve, begun) = &mut *shown.borrow_mut();
@@ -87,16 +82,8 @@ pub async fn brought_up(context: &Context, wait: Duration, monitoring: bool) -> 
             context.console.talk(&format!("    {}", bounded(line, PROGRESS)));
         }
     };
-    let asked = Asked { monitoring, progress: &progress, interrupted: &interrupted };
-    let work = servers::up(&context.settings, &context.environment, wait, asked);
-    tokio::pin!(work);
-    loop {
-        tokio::select! {
-            done = &mut work => return done,
-            _ = interrupt.recv() => interrupted.store(true, Ordering::SeqCst),
-            _ = terminate.recv() => interrupted.store(true, Ordering::SeqCst),
-        }
-    }
+    let asked = Asked { monitoring, progress: &progress, interrupted: &cancel.asked };
+    servers::up(&context.settings, &context.environment, wait, asked).await
 }
 
 fn line(context: &Context, server: &Server, up: &Up) -> String {

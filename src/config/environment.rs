@@ -12,6 +12,8 @@ pub struct Environment {
     pub cwd: PathBuf,
     /// The effective user.
     pub uid: u32,
+    /// Where msconv is, for a process that is none but uses its library.
+    pub program: Option<PathBuf>,
 }
 
 impl Environment {
@@ -23,6 +25,7 @@ impl Environment {
                 .collect(),
             cwd: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
             uid: nix::unistd::geteuid().as_raw(),
+            program: None,
         }
     }
 
@@ -32,6 +35,7 @@ impl Environment {
             vars: vars.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
             cwd: cwd.to_path_buf(),
             uid: nix::unistd::geteuid().as_raw(),
+            program: None,
         }
     }
 
@@ -81,7 +85,10 @@ impl Environment {
     /// # Errors
     /// Internal, where the system does not tell.
     pub fn own_program(&self) -> Outcome<PathBuf> {
-        std::env::current_exe()
+        let own = || std::env::current_exe();
+        self.program
+            .clone()
+            .map_or_else(own, Ok)
             .map_err(|e| Failure::internal("cannot find our own program file").why(e.to_string()))
     }
 

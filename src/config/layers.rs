@@ -173,7 +173,7 @@ mod tests {
         let path = Path::new("msconv.toml");
         let error = parse(path, "# hi\nqualty = \"fast\"\n").unwrap_err();
         assert!(error.to_string().starts_with("msconv.toml:2: there is no setting 'qualty'"), "{error}");
-        assert!(error.to_string().contains("try: quality = ..."), "{error}");
+        assert!(crate::ui::failure_text::text(&error).contains("try: quality = ..."), "{error}");
         let error = parse(path, "wait = \"1s\"\n\nfps = = 3\n").unwrap_err();
         assert!(error.what().starts_with("msconv.toml:3:"), "{error}");
         let error = parse(path, "[server]\nx=1\n").unwrap_err();

@@ -5,26 +5,16 @@ use super::keys::KEYS;
 use super::layers::{Layer, Origin, variable};
 use super::paths::Paths;
 use super::serve::{Credentials, Login, Reached, Serve};
+use crate::base::next::Advice;
 use crate::base::{Failure, Outcome, clock, failure::io_words, secret::redact_urls};
-use crate::model::rung::parse_bitrate;
+pub use crate::model::Restart;
 use crate::model::{
-    BFrames, HttpUrl, Ladder, LeaveOut, Passthrough, Quality, RtmpUrl, RtspUrl, SourceUrl, StreamKey,
-    stream_key,
+    AudioBitrate, BFrames, EncoderName, FrameRate, HttpUrl, KeyframeInterval, Ladder, LeaveOut, Passthrough,
+    Quality, RtmpUrl, RtspUrl, SourceUrl, StreamKey, stream_key,
 };
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-/// When an ended ffmpeg is started again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub enum Restart {
-    /// After a fault, also an unexpected clean end.
-    OnFailure,
-    /// After every end that nobody asked for.
-    Always,
-    /// Never.
-    No,
-}
 
 /// Whether to print colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,13 +129,13 @@ pub struct Settings {
     /// Which rungs go where no quality keeps up.
     pub leave_out: LeaveOut,
     /// `auto`, `x264` or an encoder by name.
-    pub encoder: String,
+    pub encoder: EncoderName,
     /// Wanted frame rate, 1 to 240.
-    pub fps: Option<f64>,
+    pub fps: Option<FrameRate>,
     /// Time between keyframes, 0.2 s to 20 s.
-    pub keyframe_interval: Duration,
-    /// Bits per second of the sound.
-    pub audio_bitrate_bps: u64,
+    pub keyframe_interval: KeyframeInterval,
+    /// Bitrate of the audio.
+    pub audio_bitrate: AudioBitrate,
     /// Which sources may be copied into a rung that they fit.
     pub passthrough: Passthrough,
     /// What may have B-frames.
@@ -200,7 +190,7 @@ impl Settings {
                 }
                 None => {
                     return Err(Failure::usage(format!("there is no configuration file {}", path.display()))
-                        .hint("msconv config init    (writes one to start from)"));
+                        .hint(Advice::WriteConfiguration.behind("writes one to start from")));
                 }
             },
             None => {
@@ -410,10 +400,10 @@ impl Resolver {
                 "leave_out",
                 one_of(&[("top", LeaveOut::Top), ("bottom", LeaveOut::Bottom), ("none", LeaveOut::None)]),
             )?,
-            encoder: self.need("encoder", encoder)?,
-            fps: self.take("fps", fps)?,
-            keyframe_interval: self.need("keyframe_interval", keyframe_interval)?,
-            audio_bitrate_bps: self.need("audio_bitrate", parse_bitrate)?,
+            encoder: self.need("encoder", parsed)?,
+            fps: self.take("fps", parsed)?,
+            keyframe_interval: self.need("keyframe_interval", parsed)?,
+            audio_bitrate: self.need("audio_bitrate", parsed)?,
             passthrough: self.need(
                 "passthrough",
                 one_of(&[
@@ -482,7 +472,7 @@ impl Resolver {
             let failure = blame("variants", &origin, &e.what).figure(e.caret());
             match &e.suggestion {
                 Some(near) => failure.hint(near.clone()),
-                None => failure.hint("--variants 720p:2500k:1280:720,360p:600k:640:360"),
+                None => failure.hint(Advice::set("variants", "720p:2500k:1280:720,360p:600k:640:360")),
             }
         })
     }
@@ -519,7 +509,7 @@ pub(super) fn blame(name: &'static str, origin: &Origin, why: &str) -> Failure {
         "rtsp_url" => "rtsp://localhost:8554",
         _ => return failure,
     };
-    failure.hint(format!("--{} {example}", name.replace('_', "-")))
+    failure.hint(Advice::set(name, example))
 }
 
 fn absolute(path: &Path, base: &Path) -> PathBuf {
@@ -564,27 +554,12 @@ fn socket_address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| format!("'{text}' is no address with a port, as 127.0.0.1:9781 or [::1]:9781"))
 }
 
-fn encoder(text: &str) -> Result<String, String> {
-    let fits =
-        !text.is_empty() && text.len() <= 40 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    if fits { Ok(text.to_string()) } else { Err(format!("'{text}' is no encoder's name")) }
-}
-
-fn fps(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(n) if (1.0..=240.0).contains(&n) => Ok(n),
-        Ok(_) => Err(format!("{text} frames a second is outside 1 to 240")),
-        Err(_) => Err(format!("'{text}' is not a number of frames a second")),
-    }
-}
-
-fn keyframe_interval(text: &str) -> Result<Duration, String> {
-    let duration = clock::parse_duration(text)?;
-    if (0.2..=20.0).contains(&duration.as_secs_f64()) {
-        Ok(duration)
-    } else {
-        Err(format!("{text} is outside 0.2s to 20s"))
-    }
+/// A text that is parsed as its type says.
+fn parsed<T: std::str::FromStr>(text: &str) -> Result<T, String>
+where
+    T::Err: std::fmt::Display,
+{
+    text.parse().map_err(|e: T::Err| e.to_string())
 }
 
 /// The stream key held by a file (`-` is standard input): its first line, without blanks at the ends.
@@ -656,7 +631,7 @@ mod tests {
         let settings = settings.unwrap();
         assert_eq!(settings.wait, Duration::from_secs(3));
         assert_eq!(settings.quality, Quality::Fast);
-        assert_eq!(settings.fps, Some(25.0));
+        assert_eq!(settings.fps.map(FrameRate::per_second), Some(25.0));
         let origin = |name| settings.shown().iter().find(|s| s.name == name).unwrap().origin.clone();
         assert_eq!(origin("wait"), Origin::Flag);
         assert_eq!(origin("quality"), Origin::Environment);

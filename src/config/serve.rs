@@ -5,6 +5,7 @@
 
 use super::layers::Origin;
 use super::resolved::{Resolver, Shown, blame};
+use crate::base::next::Advice;
 use crate::base::secret::{MASK, Secret};
 use crate::base::{Failure, Outcome, failure::io_words};
 use crate::model::network::is_loopback;
@@ -130,7 +131,7 @@ impl Serve {
         for (at, (name, port)) in named.iter().enumerate().filter(|(_, (_, port))| *port != 0) {
             if let Some((other, _)) = named.iter().skip(at.saturating_add(1)).find(|(_, p)| p == port) {
                 return Err(Failure::usage(format!("{name} and {other} both name port {port}"))
-                    .hint(format!("--{} with another port", other.replace('_', "-"))));
+                    .hint(Advice::change(other, "with another port")));
             }
         }
         Ok(())

@@ -3,6 +3,7 @@
 use super::capability::Capability;
 use super::frame_rate::Rate;
 use super::ladder_plan::PlannedRung;
+use crate::base::next::Advice;
 use crate::base::printable::printable;
 use crate::base::{CommandLine, Failure, Kind, Outcome};
 use crate::model::Quality;
@@ -56,7 +57,7 @@ impl Encoder {
         if !encoder.name.contains("264") {
             return Err(Failure::usage(format!("{} does not make H.264", printable(&encoder.name)))
                 .why("the ladder is H.264, which every server and player reads")
-                .hint("--encoder auto"));
+                .hint(Advice::set("encoder", "auto")));
         }
         if capability.encoders.contains(&encoder.name) {
             return Ok(encoder);
@@ -64,9 +65,11 @@ impl Encoder {
         let failure =
             Failure::new(Kind::Missing, format!("this ffmpeg has no encoder {}", printable(&encoder.name)));
         Err(if encoder.name == "libx264" {
-            failure.hint("msconv doctor        (prints the line that installs a complete ffmpeg)")
+            failure.hint(
+                Advice::Examine { fix: false }.in_column("prints the line that installs a complete ffmpeg"),
+            )
         } else {
-            failure.hint("--encoder auto")
+            failure.hint(Advice::set("encoder", "auto"))
         })
     }
 

@@ -1,31 +1,16 @@
 //! Floor 6: the use cases, called by the command line and later by REST. No terminal, no HTTP of its own.
+//!
+//! The wings have an order, lowest first, and imports go down only: `records`, `machine`, `servers`, `play`, `devices`,
+//! `streams`, `listing`, then `doctor` and `logs`, then `exporter` and `export`.
 
-mod decoding;
 pub mod devices;
 pub mod doctor;
-pub mod encoders;
 pub mod export;
 pub mod exporter;
-pub mod feeding;
-mod handing_over;
-pub mod install_line;
-pub mod list;
-mod listed_urls;
+pub mod listing;
 pub mod logs;
-pub mod mediamtx_advice;
-pub mod merge;
-pub mod ours;
-pub mod owners;
+pub mod machine;
 pub mod play;
-pub mod power;
-pub mod preflight;
-pub mod publish;
-pub mod remembered;
-mod replanning;
-pub mod samples;
+pub mod records;
 pub mod servers;
-pub mod source;
-pub mod status;
-pub mod stop;
-pub mod stream_facts;
-pub mod supervise;
+pub mod streams;

@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The effort that a publish may spend on encoding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Quality {
     /// The best that keeps real time on this machine; where nothing is known of it, [`Quality::Fast`].
+    #[default]
     Auto,
     /// The least work.
     Fastest,

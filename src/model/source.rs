@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 /// A source. A file is repeated without end unless told otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Source {
     /// A file on this machine, path as given.
     File(PathBuf),

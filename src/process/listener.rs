@@ -2,6 +2,7 @@
 
 use super::identity;
 use crate::base::failure::io_words;
+use crate::base::next::Advice;
 use crate::base::{Failure, Kind};
 use std::fs;
 use std::io;
@@ -44,7 +45,7 @@ pub fn cannot_listen(
     error: &io::Error,
 ) -> Failure {
     let port = address.port();
-    let hint = format!("{flag} with another port");
+    let hint = Advice::change(flag.trim_start_matches("--"), "with another port");
     match error.kind() {
         io::ErrorKind::PermissionDenied => {
             Failure::usage(format!("port {port} may be opened by root only")).hint(hint)
@@ -52,17 +53,21 @@ pub fn cannot_listen(
         io::ErrorKind::AddrInUse => {
             let owner = if datagrams { holder_of_datagrams(port) } else { listener(port) };
             let ours = owner.as_ref().is_some_and(|o| o.program.as_deref() == Some("msconv"));
-            let end = if ours { "msconv down    (if `up` started it)" } else { "end that program" };
+            let end = match ours {
+                true => Advice::StopServers.behind("if `up` started it"),
+                false => "end that program".into(),
+            };
             let owner = owner.map_or("another program".to_string(), |l| l.to_string());
             let udp = if datagrams { " (UDP)" } else { "" };
             Failure::new(Kind::Server, format!("{who} cannot start: port {port}{udp} is taken by {owner}"))
                 .hint(end)
                 .hint(hint)
         }
-        io::ErrorKind::AddrNotAvailable => {
-            Failure::usage(format!("{} is no address of this machine", address.ip()))
-                .hint("--listen 127.0.0.1 (this machine alone), or 0.0.0.0 (all its networks)")
-        }
+        io::ErrorKind::AddrNotAvailable => Failure::usage(format!(
+            "{} is no address of this machine",
+            address.ip()
+        ))
+        .hint(Advice::change("listen", "127.0.0.1 (this machine alone), or 0.0.0.0 (all its networks)")),
         _ => Failure::new(Kind::Server, format!("{who} cannot listen at {address}")).why(io_words(error)),
     }
 }
@@ -146,7 +151,10 @@ mod tests {
         assert_eq!(failure.kind(), Kind::Server);
         let words = format!("port {} (UDP) is taken by", address.port());
         assert!(failure.what().contains(&words), "{failure}");
-        assert!(failure.to_string().contains("--rtp-port with another port"), "{failure}");
+        assert!(
+            crate::ui::failure_text::text(&failure).contains("--rtp-port with another port"),
+            "{failure}"
+        );
     }
 
     #[test]

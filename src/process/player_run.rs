@@ -17,9 +17,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
 
 /// How many of its last lines are kept.
 pub const KEPT: usize = 200;
@@ -42,17 +42,24 @@ pub struct Ended {
     pub lasted: Duration,
     /// Its last lines, stdout and stderr together.
     pub lines: Vec<String>,
-    /// Whether we were told to end (Ctrl-C, SIGTERM, SIGHUP), or it ended of Ctrl-C by itself.
+    /// Whether we were told to end, or it ended of Ctrl-C by itself.
     pub interrupted: bool,
+}
+
+/// How a viewing is ended before its time.
+#[derive(Clone, Debug, Default)]
+pub struct Cancel {
+    /// The player shall end.
+    pub asked: CancellationToken,
+    /// It shall end now, without the moment that it is given to obey.
+    pub at_once: CancellationToken,
 }
 
 /// Starts `line` and waits for its end; each line it says is handed to `said`.
 ///
 /// # Errors
 /// What fork, exec and the event loop say.
-pub async fn run(line: &CommandLine, said: &mut dyn FnMut(&str)) -> io::Result<Ended> {
-    let mut signals =
-        [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?];
+pub async fn run(line: &CommandLine, cancel: &Cancel, said: &mut dyn FnMut(&str)) -> io::Result<Ended> {
     let mark = mark();
     let terminal = Terminal::save();
     let mut command = Command::from(spawn::command(line));
@@ -69,25 +76,22 @@ pub async fn run(line: &CommandLine, said: &mut dyn FnMut(&str)) -> io::Result<E
     drop(command);
     let mut lines = Lines::of(&mut child, reader);
     let mut interrupted = false;
-    let [interrupt, terminate, hangup] = &mut signals;
     let status = loop {
         tokio::select! {
             biased;
-            _ = interrupt.recv() => interrupted = true,
-            _ = terminate.recv() => interrupted = true,
-            _ = hangup.recv() => interrupted = true,
+            () = cancel.asked.cancelled() => interrupted = true,
             status = child.wait() => break status?,
             Some(text) = lines.next() => said(&text),
         }
         if interrupted {
-            break end(&mut child, interrupt).await?;
+            break end(&mut child, &cancel.at_once).await?;
         }
     };
     let lasted = started.elapsed();
     let exit = Exit::from(status);
     // The terminal signals both at once, and the player's end may be seen first.
     interrupted = interrupted || exit.signal == Some(Signal::SIGINT as i32);
-    interrupted = interrupted || timeout(Duration::from_millis(20), interrupt.recv()).await.is_ok();
+    interrupted = interrupted || timeout(Duration::from_millis(20), cancel.asked.cancelled()).await.is_ok();
     if interrupted {
         end_leftovers(&mark).await;
     }
@@ -99,15 +103,12 @@ pub async fn run(line: &CommandLine, said: &mut dyn FnMut(&str)) -> io::Result<E
     Ok(Ended { exit, lasted, lines: lines.kept.into(), interrupted })
 }
 
-/// Ends a player that was told to go: waits, then SIGTERM, then SIGKILL. A second Ctrl-C means now.
-async fn end(
-    child: &mut Child,
-    interrupt: &mut tokio::signal::unix::Signal,
-) -> io::Result<std::process::ExitStatus> {
+/// Ends a player that was told to go: waits, then SIGTERM, then SIGKILL.
+async fn end(child: &mut Child, at_once: &CancellationToken) -> io::Result<std::process::ExitStatus> {
     for (wait, next) in GRACE.into_iter().zip([Signal::SIGTERM, Signal::SIGKILL]) {
         tokio::select! {
             status = child.wait() => return status,
-            _ = interrupt.recv() => break,
+            () = at_once.cancelled() => break,
             () = tokio::time::sleep(wait) => signal_child(child, next),
         }
     }
@@ -322,7 +323,7 @@ mod tests {
     }
 
     async fn ended(script: &str) -> Ended {
-        run(&shell(script), &mut |_| {}).await.unwrap()
+        run(&shell(script), &Cancel::default(), &mut |_| {}).await.unwrap()
     }
 
     #[tokio::test]
@@ -367,7 +368,18 @@ mod tests {
 
     #[tokio::test]
     async fn a_missing_program_is_an_error() {
-        assert!(run(&CommandLine::new("/no/such/player"), &mut |_| {}).await.is_err());
+        assert!(run(&CommandLine::new("/no/such/player"), &Cancel::default(), &mut |_| {}).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_player_that_does_not_obey_is_killed_when_told_twice() {
+        let cancel = Cancel::default();
+        // The first line shows that the signals are ignored by then.
+        let mut said = |_: &str| cancel.asked.cancel();
+        cancel.at_once.cancel();
+        let line = shell("trap '' INT TERM; echo ready; exec sleep 30");
+        let end = run(&line, &cancel, &mut said).await.unwrap();
+        assert_eq!((end.exit.signal, end.interrupted), (Some(9), true));
     }
 
     #[tokio::test]

@@ -79,6 +79,9 @@ pub struct RunRecord {
     /// Each output.
     #[serde(default)]
     pub renditions: Vec<OutputRecord>,
+    /// What was asked for, secrets masked: a `PublishSpec` of the msconv that wrote it, null where none was known.
+    #[serde(default)]
+    pub spec: serde_json::Value,
     /// The supervised command, secrets masked.
     #[serde(default)]
     pub argv: Vec<String>,
@@ -138,6 +141,7 @@ impl RunRecord {
             fps: None,
             dropped_frames: 0,
             renditions: Vec::new(),
+            spec: serde_json::Value::Null,
             argv: Vec::new(),
             cost: None,
         }

@@ -104,6 +104,7 @@ fn first_record(job: &Job) -> RunRecord {
         renditions: job.outputs.iter().map(rendition).collect(),
         argv: shown(&job.command, job),
         cost: job.cost,
+        spec: job.spec.clone(),
         ..RunRecord::begun(&spots.key, &spots.home, job.redactor.clean(&job.source), job.endpoint.clone())
     }
 }

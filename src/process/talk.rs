@@ -7,8 +7,8 @@ use crate::base::CommandLine;
 use nix::sys::signal::Signal;
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
 
 /// How often the time and the person are asked.
 const LOOK: Duration = Duration::from_millis(100);
@@ -26,8 +26,8 @@ pub struct Talk<'a> {
     pub silence: Duration,
     /// When it must have ended, if there is such a time.
     pub deadline: Option<Instant>,
-    /// The person pressed Ctrl-C.
-    pub interrupted: &'a AtomicBool,
+    /// Ends it.
+    pub interrupted: &'a CancellationToken,
 }
 
 /// What it did.
@@ -101,7 +101,7 @@ pub async fn run(line: &CommandLine, talk: Talk<'_>, mut heard: impl FnMut(&str)
             Some(exit) if last.elapsed() > POLITE => return Ok(Told { exit, lines: kept.lines() }),
             _ => {}
         }
-        let interrupted = talk.interrupted.load(Ordering::SeqCst);
+        let interrupted = talk.interrupted.is_cancelled();
         let late = talk.deadline.is_some_and(|at| Instant::now() >= at) || last.elapsed() >= talk.silence;
         if exit.is_none() && (interrupted || late) {
             child.signal(Signal::SIGTERM);
@@ -124,7 +124,10 @@ mod tests {
 
     async fn talked(script: &str, silence: Duration, stop: bool) -> (Result<Told, TalkError>, Vec<String>) {
         let mut heard = Vec::new();
-        let interrupted = AtomicBool::new(stop);
+        let interrupted = CancellationToken::new();
+        if stop {
+            interrupted.cancel();
+        }
         let variables = [("A".to_string(), "b c".to_string())];
         let talk = Talk {
             folder: Path::new("/"),

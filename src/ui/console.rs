@@ -1,5 +1,6 @@
 //! All output goes through one object: data on stdout, talk on stderr, style decided once.
 
+use super::failure_text;
 use crate::base::{Failure, Kind, Outcome, failure::io_words, printable::printable};
 use crate::config::resolved::{Color, Settings};
 use crate::config::{Environment, Layer};
@@ -209,7 +210,8 @@ fn wants_color(terminal: bool, environment: &Environment) -> bool {
 /// of an output that could not be written where JSON could not be.
 pub fn report(failure: &Failure, color: bool, json: bool) -> u8 {
     let say = |failure: &Failure| {
-        let _ = writeln!(io::stderr().lock(), "{} {failure}", paint(color, "1;31", "error:"));
+        let text = failure_text::text(failure);
+        let _ = writeln!(io::stderr().lock(), "{} {text}", paint(color, "1;31", "error:"));
         failure.kind().exit_code()
     };
     let code = say(failure);
@@ -221,7 +223,7 @@ pub fn report(failure: &Failure, color: bool, json: bool) -> u8 {
                 "exit_code": failure.kind().exit_code(),
                 "message": failure.what(),
                 "why": failure.reasons(),
-                "try": failure.hints(),
+                "try": failure_text::steps(failure.hints()),
                 "log": failure.log_path(),
             }
         });

@@ -4,7 +4,7 @@ use super::table::{Cell, Column, Table};
 use super::units::bitrate;
 use crate::base::clock;
 use crate::base::printable::bounded;
-use crate::manager::owners::REBOOT;
+use crate::manager::records::owners::REBOOT;
 use crate::model::State;
 use crate::model::listing::{Listing, RenditionInfo, Stream, Video};
 use std::time::Duration;

@@ -2,6 +2,7 @@
 
 pub mod ask;
 pub mod console;
+pub mod failure_text;
 pub mod keys;
 pub mod list_view;
 pub mod picker;

@@ -5,8 +5,8 @@ use super::Console;
 use super::units::{bitrate, bytes};
 use crate::base::{clock, printable::printable};
 use crate::config::Paths;
+use crate::manager::listing::status::{Report, StreamStatus};
 use crate::manager::servers::Server;
-use crate::manager::status::{Report, StreamStatus};
 use std::path::Path;
 use std::time::Duration;
 
@@ -156,7 +156,7 @@ fn gap(console: &Console) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manager::status::RenditionStatus;
+    use crate::manager::listing::status::RenditionStatus;
     use crate::model::Order;
 
     fn report() -> Report {

@@ -264,8 +264,8 @@ fn every_json_schema_and_field_is_explained() {
         }
         let printed_whole = [
             "src/model/listing.rs",
-            "src/manager/status.rs",
-            "src/manager/servers.rs",
+            "src/manager/listing/status.rs",
+            "src/manager/servers/mod.rs",
             "src/manager/devices/sound.rs",
             "src/manager/devices/v4l2.rs",
             "src/process/device_users.rs",

@@ -22,6 +22,7 @@ mod floor_plan;
 mod frozen_rendition;
 mod golden;
 mod help;
+mod in_process;
 mod ladder_timeline;
 mod listing;
 mod looking;

@@ -251,7 +251,7 @@ fn what_cannot_go_out_as_it_is_says_the_way_out() {
         let failure = plan(&request, &report(name), &debian).unwrap_err();
         assert_eq!(failure.kind().exit_code(), 7);
         assert!(failure.what().contains(word), "{failure}");
-        assert!(failure.hints().iter().any(|h| h.contains("leave out -o")), "{failure}");
+        assert!(msconv::ui::failure_text::text(&failure).contains("leave out -o"), "{failure}");
     }
     let camera = Source::Device { video: "/dev/video0".into(), audio: None };
     let request = Request { original: true, ..request(camera) };

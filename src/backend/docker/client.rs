@@ -3,6 +3,7 @@
 use super::command::{self, Client, Compose};
 use super::words;
 use crate::base::failure::io_words;
+use crate::base::next::Advice;
 use crate::base::printable::bounded;
 use crate::base::{CommandLine, Failure, Kind, Outcome};
 use crate::process::locate::locate;
@@ -36,7 +37,7 @@ pub struct Install {
 
 /// Every failure of this backend ends with the way around it.
 pub fn around(failure: Failure) -> Failure {
-    failure.hint("msconv up --backend embedded    (the built-in server needs no Docker)")
+    failure.hint(Advice::start_backend("embedded").behind("the built-in server needs no Docker"))
 }
 
 /// Finds the client and compose.

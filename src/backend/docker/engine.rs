@@ -12,8 +12,8 @@ use crate::base::{CommandLine, Failure, Kind, Outcome, clock};
 use crate::process::spawn::{self, RunError};
 use crate::process::talk::{self, Talk, TalkError, Told};
 use std::cell::RefCell;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
 
 /// Largest answer of `docker inspect` that is read, in bytes.
 const LARGEST: u64 = 8 * 1024 * 1024;
@@ -36,8 +36,8 @@ pub struct Engine<'a> {
     pub variables: &'a [(String, String)],
     /// Where progress goes.
     pub progress: Progress<'a>,
-    /// The person pressed Ctrl-C.
-    pub interrupted: &'a AtomicBool,
+    /// Ends it.
+    pub interrupted: &'a CancellationToken,
 }
 
 /// How long one step may take.
@@ -189,7 +189,7 @@ impl Engine<'_> {
     /// Server.
     pub async fn remove(&self, volumes: bool) -> Outcome<()> {
         // A person who pressed Ctrl-C wants this to be done.
-        let never = AtomicBool::new(false);
+        let never = CancellationToken::new();
         let last = Engine { interrupted: &never, ..*self };
         // Our own copy has none of the services that store anything, but docker-compose 1.29 makes their volumes all the same.
         let volumes = volumes || self.stack.project.is_some();

@@ -15,6 +15,7 @@ use super::home::{Turn, belongs_to_us, clear, folder};
 use super::place::Ended;
 use super::start::{Listen, Patience};
 use super::{Down, Server, Up};
+use crate::base::next::Advice;
 use crate::base::{Failure, Kind, Outcome, clock};
 use crate::config::{Environment, Settings};
 use crate::model::service::Service;
@@ -29,8 +30,8 @@ use engine::{Engine, Limits};
 use record::Record;
 use stack::Stack;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
 use variables::Owner;
 
 /// The services that take streams in and give them out, with the names that they have in JSON and logs.
@@ -57,8 +58,8 @@ pub struct Wish<'a> {
     pub install: &'a Install,
     /// Where progress goes.
     pub progress: Progress<'a>,
-    /// The person pressed Ctrl-C.
-    pub interrupted: &'a AtomicBool,
+    /// Ends it.
+    pub interrupted: &'a CancellationToken,
 }
 
 /// Builds and starts the stack and waits until it is healthy and answers. If that fails, nothing of it is left running
@@ -269,7 +270,7 @@ async fn healthy(
                 Some(container) => engine.blame(container, what).why(why),
                 None => Failure::new(Kind::Server, what).why(why),
             }
-            .hint("--timeout 3m    (on a slow machine)")
+            .hint(Advice::set("timeout", "3m").behind("on a slow machine"))
         })?;
         tokio::time::sleep(LOOK).await;
     }
@@ -326,7 +327,7 @@ pub async fn down(
         Err(_) if Record::read(settings).is_none() => return Ok(Vec::new()),
         Err(failure) => return Err(failure.during("the stack cannot be ended")),
     };
-    let never = AtomicBool::new(false);
+    let never = CancellationToken::new();
     let patience = Patience { deadline: Instant::now() + wait, whole: wait, interrupted: &never };
     let _turn = Turn::take(settings, patience).await?;
     stack.write()?;

@@ -1,6 +1,7 @@
 //! Where the stack's files stand: the project's own where `up` runs in it, otherwise a copy that comes with the program.
 
 use crate::base::atomic_file::{self, Durability};
+use crate::base::next::Advice;
 use crate::base::{Failure, Outcome};
 use crate::config::{Environment, Paths, Settings};
 use serde::{Deserialize, Serialize};
@@ -52,7 +53,7 @@ impl Stack {
         if home.to_string_lossy().contains([':', '\n']) {
             return Err(Failure::usage(format!("{} cannot be mounted into containers", home.display()))
                 .why("there is a ':' in its name, which separates folders for Docker")
-                .hint("--home with another folder"));
+                .hint(Advice::change("home", "with another folder")));
         }
         if is_project(&environment.cwd) {
             return Ok(Stack { folder: environment.cwd.clone(), project: None, monitoring });
@@ -62,7 +63,10 @@ impl Stack {
                 "the services that watch the others are built from msconv's own project",
             )
             .why(format!("there is no such project in {}", environment.cwd.display()))
-            .hint("msconv up --backend docker --monitoring    (in the folder with docker-compose.yml)"));
+            .hint(
+                Advice::StartBackend { backend: "docker".into(), monitoring: true, with: None }
+                    .behind("in the folder with docker-compose.yml"),
+            ));
         }
         let project = format!("msconv-{:08x}", fingerprint(home.as_os_str().as_encoded_bytes()));
         Ok(Stack { folder: Paths::new(home).docker().join("stack"), project: Some(project), monitoring })

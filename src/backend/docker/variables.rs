@@ -1,6 +1,7 @@
 //! What the stack is told: the variables of docker-compose.yml, worked out from the settings.
 
 use crate::backend::embedded;
+use crate::base::next::Advice;
 use crate::base::{Failure, Outcome};
 use crate::config::Settings;
 use crate::model::network::is_loopback;
@@ -68,16 +69,16 @@ fn served(settings: &Settings) -> Outcome<()> {
         return Err(Failure::usage(format!(
             "the docker stack serves the application live, not '{application}'"
         ))
-        .hint("--nginx-rtmp-url rtmp://localhost:1935/live"));
+        .hint(Advice::set("nginx_rtmp_url", "rtmp://localhost:1935/live")));
     }
     if settings.nginx_stat_url.path() != "/stat" {
         return Err(Failure::usage("the docker stack has its status page at /stat")
-            .hint("--nginx-stat-url http://localhost:8080/stat"));
+            .hint(Advice::set("nginx_stat_url", "http://localhost:8080/stat")));
     }
     if settings.serve.publish.is_set() || settings.serve.read.is_set() {
         return Err(Failure::usage("the docker stack cannot ask for passwords")
             .why("publish_password or read_password is set, and nginx-rtmp knows neither")
-            .hint("msconv up --backend embedded    (asks for both)")
+            .hint(Advice::start_backend("embedded").behind("asks for both"))
             .hint("unset them, if everybody who reaches the ports may publish and watch"));
     }
     Ok(())
@@ -99,7 +100,10 @@ fn control(settings: &Settings) -> Outcome<Option<IpAddr>> {
     }
     Err(Failure::usage(format!("the docker stack's /stat and API would not be reached at {listen}"))
         .why("they stay on this machine's own address, and with --listen every command asks for them there")
-        .hint("--listen 0.0.0.0    (RTMP and RTSP on every network; /stat and the API on this machine)")
+        .hint(
+            Advice::set("listen", "0.0.0.0")
+                .behind("RTMP and RTSP on every network; /stat and the API on this machine"),
+        )
         .hint(format!(
             "MSCONV_CONTROL_LISTEN={listen} MSCONV_TRUSTED={listen}    (the API on that network too)"
         )))
@@ -167,7 +171,8 @@ mod tests {
         assert_eq!(get(&six, "MSCONV_LISTEN").as_deref(), Some("[::1]"));
         assert_eq!(get(&six, "MSCONV_CONTROL_LISTEN").as_deref(), Some("[::1]"));
         let one = of(&[("listen", "192.0.2.7")], &[], 1).unwrap_err();
-        assert!(one.to_string().contains("--listen 0.0.0.0"), "{one}");
+        let text = crate::ui::failure_text::text(&one);
+        assert!(text.contains("--listen 0.0.0.0"), "{text}");
         let asked = [("MSCONV_CONTROL_LISTEN", "192.0.2.7"), ("MSCONV_TRUSTED", "192.0.2.0/24,10.1.2.3")];
         let asked = of(&[("listen", "192.0.2.7")], &asked, 1).unwrap();
         assert_eq!(get(&asked, "MSCONV_CONTROL_LISTEN").as_deref(), Some("192.0.2.7"));

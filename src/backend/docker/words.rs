@@ -1,5 +1,6 @@
 //! What Docker's and compose's own words mean. Pure but for one question: who has a port.
 
+use crate::base::next::Advice;
 use crate::base::printable::bounded;
 use crate::base::{Failure, Kind};
 use crate::process::listener::listener;
@@ -54,7 +55,10 @@ pub fn known(words: &str) -> Option<Failure> {
         return Some(
             Failure::usage("the stack cannot listen there: it is no address of this machine")
                 .why(quoted(words, &["cannot assign requested address"]))
-                .hint("--listen 127.0.0.1 (this machine alone), or 0.0.0.0 (all its networks)"),
+                .hint(Advice::change(
+                    "listen",
+                    "127.0.0.1 (this machine alone), or 0.0.0.0 (all its networks)",
+                )),
         );
     }
     // The engine's words, and those of docker-compose 1.29.
@@ -69,16 +73,28 @@ pub fn known(words: &str) -> Option<Failure> {
     let overlap = ["pool overlaps", "invalid pool request", "networks have overlapping"];
     if has(&overlap) {
         return Some(
-            server("the stack's network clashes with another one")
-                .why(quoted(words, &overlap))
-                .hint("MSCONV_SUBNET=10.193.86.0/24 msconv up --backend docker    (or any network that is free here)"),
+            server("the stack's network clashes with another one").why(quoted(words, &overlap)).hint(
+                Advice::StartBackend {
+                    backend: "docker".into(),
+                    monitoring: false,
+                    with: Some(("MSCONV_SUBNET".into(), "10.193.86.0/24".into())),
+                }
+                .behind("or any network that is free here"),
+            ),
         );
     }
     if has(&["rlimit"]) && has(&["operation not permitted"]) {
         return Some(
             server("the Docker engine may not raise the limit of open files as far as the stack asks")
                 .why(quoted(words, &["rlimit"]))
-                .hint("MSCONV_OPEN_FILES=4096 msconv up --backend docker    (what `ulimit -Hn` says of the engine is the most)"),
+                .hint(
+                    Advice::StartBackend {
+                        backend: "docker".into(),
+                        monitoring: false,
+                        with: Some(("MSCONV_OPEN_FILES".into(), "4096".into())),
+                    }
+                    .behind("what `ulimit -Hn` says of the engine is the most"),
+                ),
         );
     }
     if has(&["no space left on device"]) {

@@ -1,5 +1,6 @@
 //! Whether the addresses by which everyone reaches the server are those where it will listen.
 
+use crate::base::next::Advice;
 use crate::base::{Failure, Outcome};
 use crate::config::Settings;
 use crate::model::service::Service;
@@ -49,19 +50,19 @@ pub fn check(settings: &Settings) -> Outcome<()> {
             return Err(Failure::usage(format!(
                 "up starts a server on this machine, and {url} names another one"
             ))
-            .hint(format!("--{flag} {usual}"))
-            .hint("msconv up    (on that machine)"));
+            .hint(Advice::set(&flag, usual.to_string()))
+            .hint(Advice::StartServers.behind("on that machine")));
         }
         if scheme != wanted {
             return Err(Failure::usage(format!(
                 "the server that up starts speaks {wanted}://, not the {scheme}:// of {url}"
             ))
-            .hint(format!("--{flag} {usual}")));
+            .hint(Advice::set(&flag, usual.to_string())));
         }
         if listens == 0 {
             return Err(Failure::usage(format!("up needs a port for {key}, not 0"))
                 .why("clients would not know where the server is")
-                .hint("msconv serve    (prints the free ports that it took)"));
+                .hint(Advice::Serve.behind("prints the free ports that it took")));
         }
         if port != listens {
             return Err(Failure::usage(format!("{url} names port {port}, and {key} is {listens}"))
@@ -71,7 +72,7 @@ pub fn check(settings: &Settings) -> Outcome<()> {
             && named != at
         {
             return Err(Failure::usage(format!("{url} names {named}, and the server would listen at {at}"))
-                .hint(format!("--listen {named}")));
+                .hint(Advice::set("listen", named.to_string())));
         }
     }
     let application = rtmp.application();

@@ -9,6 +9,7 @@ use super::home::{Turn, belongs_to_us, clear, folder};
 use super::place::{Ended, Place, Record};
 use super::start::{Listen, Patience, Start};
 use super::{Down, Server, Up};
+use crate::base::next::Advice;
 use crate::base::{Failure, Kind, Outcome, clock};
 use crate::config::{Environment, Paths, Settings};
 use crate::model::service::Service;
@@ -17,8 +18,8 @@ use crate::status::fetch::{Client, Limits};
 use crate::status::rtsp_describe::{self, Verdict};
 use crate::status::{self, hello, mediamtx};
 use report::Ready;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
 
 // The docker stack's ports and addresses follow the same settings.
 pub(super) use addresses::check as reachable;
@@ -44,7 +45,7 @@ pub async fn up(
     settings: &Settings,
     environment: &Environment,
     wait: Duration,
-    interrupted: &AtomicBool,
+    interrupted: &CancellationToken,
 ) -> Outcome<Up> {
     let begun = Instant::now();
     addresses::check(settings)?;
@@ -163,8 +164,8 @@ async fn running(
             Kind::Conflict,
             format!("the server of this home runs already, at {}", record.addresses.join(" and ")),
         )
-        .hint("msconv down    (then up again with the new addresses)")
-        .hint("--home with another folder, for a second server"));
+        .hint(Advice::StopServers.behind("then up again with the new addresses"))
+        .hint(Advice::change("home", "with another folder, for a second server")));
     }
     // It may be starting at this moment, or be busy; a frozen one never answers.
     let patience = Patience {
@@ -182,7 +183,7 @@ async fn running(
             let who = place.master().map(|pid| format!(" (pid {pid})")).unwrap_or_default();
             Failure::new(Kind::Server, format!("the server of this home runs{who}, but not as it should"))
                 .why(why)
-                .hint("msconv down    (ends it; then msconv up)")
+                .hint(Advice::StopServers.behind("ends it; then msconv up"))
                 .log(settings.paths.serve_log().display().to_string())
         })?;
         patience.pause().await;
@@ -241,7 +242,7 @@ pub async fn down(settings: &Settings, wait: Duration) -> Outcome<Vec<Down>> {
         return Ok(vec![Down { name: NAME, outcome: Ended::NotRunning, pid: None, took_s: 0.0 }]);
     }
     belongs_to_us(&place.prefix)?;
-    let never = AtomicBool::new(false);
+    let never = CancellationToken::new();
     let patience = Patience { deadline: Instant::now() + wait, whole: wait, interrupted: &never };
     let _turn = Turn::take(settings, patience).await?;
     let begun = Instant::now();

@@ -102,7 +102,7 @@ mod tests {
              \"message\":\"the port is taken\",\"why\":[\"w\"],\"try\":[\"t\"],\"log\":null}}\n",
         );
         let failure = failure(&path).unwrap();
-        assert_eq!(failure.to_string(), "the port is taken\n  why: w\n  try: t");
+        assert_eq!(crate::ui::failure_text::text(&failure), "the port is taken\n  why: w\n  try: t");
         assert_eq!(failure.kind(), Kind::Server);
     }
 

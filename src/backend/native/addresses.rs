@@ -1,5 +1,6 @@
 //! Where the servers of this machine shall listen, worked out from the URLs by which everyone else reaches them.
 
+use crate::base::next::Advice;
 use crate::base::{Failure, Outcome};
 use crate::config::Settings;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -48,15 +49,15 @@ impl Addresses {
                     "up starts servers on this machine, and {} names another one",
                     name.replace('-', "_")
                 ))
-                .hint(format!("--{name} {usual}"))
-                .hint("msconv up    (on that machine)"));
+                .hint(Advice::set(name, usual.to_string()))
+                .hint(Advice::StartServers.behind("on that machine")));
             }
             if scheme != wanted {
                 return Err(Failure::usage(format!(
                     "the servers that up starts speak {wanted}://, not the {scheme}:// of {}",
                     name.replace('-', "_")
                 ))
-                .hint(format!("--{name} {usual}")));
+                .hint(Advice::set(name, usual.to_string())));
             }
         }
         let application = plain("nginx_rtmp_url", "application", rtmp.application())?;
@@ -89,7 +90,7 @@ impl Addresses {
         for (at, (name, port)) in named.iter().enumerate() {
             if let Some((other, _)) = named.iter().skip(at + 1).find(|(_, p)| p == port) {
                 return Err(Failure::usage(format!("{name} and {other} both name port {port}"))
-                    .hint(format!("--{} with another port", other.replace('_', "-"))));
+                    .hint(Advice::change(other, "with another port")));
             }
         }
         Ok(())

@@ -5,6 +5,7 @@ use super::mediamtx_conf::{self, Version};
 use crate::backend::place::Place;
 use crate::backend::start::{Listen, Patience, Start};
 use crate::base::atomic_file::{self, Durability};
+use crate::base::next::Advice;
 use crate::base::{CommandLine, Failure, Kind, Outcome};
 use crate::config::Settings;
 use crate::process::locate::locate;
@@ -118,7 +119,7 @@ async fn running(settings: &Settings, place: &Place, client: &Client, patience: 
             (answer, _) => patience.check(|| {
                 Failure::new(Kind::Server, "MediaMTX of this home runs, but not as it should")
                     .why(answer.err().unwrap_or_else(|| "its process cannot be seen".into()))
-                    .hint("msconv down    (ends it; then msconv up)")
+                    .hint(Advice::StopServers.behind("ends it; then msconv up"))
                     .log(settings.paths.mediamtx_log().display().to_string())
             })?,
         }

@@ -15,8 +15,8 @@ use crate::base::{Failure, Outcome, clock};
 use crate::config::{Paths, Settings};
 use addresses::Addresses;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
 
 pub(super) use addresses::also_v6;
 // What `doctor` looks at.
@@ -37,7 +37,12 @@ fn places(settings: &Settings) -> [Place; 2] {
 /// # Errors
 /// Usage (an address that is not of this machine), Missing (a program), Server (a port is taken, no answer), Conflict
 /// (running elsewhere), Interrupted.
-pub async fn up(settings: &Settings, wait: Duration, install: &str, interrupted: &AtomicBool) -> Outcome<Up> {
+pub async fn up(
+    settings: &Settings,
+    wait: Duration,
+    install: &str,
+    interrupted: &CancellationToken,
+) -> Outcome<Up> {
     let begun = Instant::now();
     let wanted = Addresses::of(settings)?;
     let patience = Patience { deadline: begun + wait, whole: wait, interrupted };
@@ -92,7 +97,7 @@ pub async fn down(settings: &Settings, wait: Duration) -> Outcome<Vec<Down>> {
         return Ok(vec![none(mediamtx.name), none(nginx.name)]);
     }
     belongs_to_us(&nginx.prefix)?;
-    let never = AtomicBool::new(false);
+    let never = CancellationToken::new();
     let patience = Patience { deadline: Instant::now() + wait, whole: wait, interrupted: &never };
     let _turn = Turn::take(settings, patience).await?;
     let mut done = Vec::new();

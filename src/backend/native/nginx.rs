@@ -6,6 +6,7 @@ use crate::backend::place::Place;
 use crate::backend::start::{Listen, Patience, Start};
 use crate::base::atomic_file::{self, Durability};
 use crate::base::failure::io_words;
+use crate::base::next::Advice;
 use crate::base::{CommandLine, Failure, Kind, Outcome};
 use crate::config::Settings;
 use crate::process::locate::locate;
@@ -128,7 +129,7 @@ pub async fn up(
                 place.end()?;
                 place.acquire()?.ok_or_else(|| {
                     Failure::new(Kind::Conflict, "another msconv starts nginx at this moment")
-                        .hint("msconv up")
+                        .hint(Advice::StartServers)
                 })?
             }
         },
@@ -206,8 +207,8 @@ async fn running(
             Kind::Conflict,
             format!("the servers of this home run already, at {}", record.addresses.join(" and ")),
         )
-        .hint("msconv down    (then up again with the new addresses)")
-        .hint("--home with another folder, for a second pair of servers"));
+        .hint(Advice::StopServers.behind("then up again with the new addresses"))
+        .hint(Advice::change("home", "with another folder, for a second pair of servers")));
     }
     // It may be starting at this moment, or be busy; a frozen one never answers.
     let patience = Patience {
@@ -228,7 +229,7 @@ async fn running(
             let who = place.master().map(|pid| format!(" (pid {pid})")).unwrap_or_default();
             Failure::new(Kind::Server, format!("nginx of this home runs{who}, but not as it should"))
                 .why(why)
-                .hint("msconv down    (ends it; then msconv up)")
+                .hint(Advice::StopServers.behind("ends it; then msconv up"))
                 .log(settings.paths.nginx_logs().join("error.log").display().to_string())
         })?;
         patience.pause().await;

@@ -3,8 +3,8 @@
 use super::{announce, summary};
 use crate::base::{Failure, Kind, Outcome};
 use crate::command::Context;
-use crate::manager::publish::{self, Prepared, Request, Step};
-use crate::model::{State, StreamKey};
+use crate::manager::streams::publish::{self, Patience, Prepared, Step};
+use crate::model::{PublishSpec, State, StreamKey};
 use crate::process::notify::Notifier;
 use crate::process::supervisor::{Control, Event};
 use crate::ui::publish_view::Dashboard;
@@ -53,7 +53,7 @@ pub(super) enum Begun<'a> {
     /// What is known of its source, and planned.
     Prepared(&'a Prepared),
     /// A network source, which may not be there yet.
-    Asked(&'a Request),
+    Asked(&'a PublishSpec, Patience),
 }
 
 /// Stays until the stream ends. The first Ctrl-C or SIGTERM asks it to end, a second Ctrl-C kills.
@@ -99,14 +99,15 @@ pub(super) fn foreground(context: &Context, key: &StreamKey, begun: Begun<'_>) -
                 Begun::Prepared(prepared) => {
                     publish::foreground(settings, environment, prepared, control, step, note, tell).await
                 }
-                Begun::Asked(request) => {
+                Begun::Asked(spec, patience) => {
                     let ready = |prepared: &Prepared, notes: &[String]| {
                         announce(context, prepared);
                         notes.iter().for_each(|text| note(text));
                         // A full disk costs the summary, not the stream.
                         let _ = context.console.say(&summary(prepared));
                     };
-                    publish::supervise_when_there(settings, environment, request, control, tell, ready).await
+                    let wanted = (spec, patience);
+                    publish::supervise_when_there(settings, environment, wanted, control, tell, ready).await
                 }
             }
         };

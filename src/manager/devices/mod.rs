@@ -4,10 +4,11 @@ pub mod rights;
 pub mod sound;
 pub mod v4l2;
 
+use crate::base::next::Advice;
 use crate::base::{Failure, Kind, Outcome};
 use crate::config::keys::nearest_of;
 use crate::config::{Environment, Settings};
-use crate::manager::play::players::no_display;
+use crate::manager::machine::screen::no_display;
 use crate::process::device_users;
 use crate::process::locate::locate;
 use serde::Serialize;
@@ -91,10 +92,11 @@ fn check_in(roots: &Roots, video: &str, environment: &Environment) -> Outcome<()
         return Err(absent(roots, video));
     };
     if meta.is_file() {
-        return Err(refused(format!("{video} is a file, not a capture device")).hint(format!("-f {video}")));
+        return Err(refused(format!("{video} is a file, not a capture device"))
+            .hint(Advice::ReadFile(video.to_string())));
     }
     if !meta.file_type().is_char_device() {
-        return Err(refused(format!("{video} is not a capture device")).hint("msconv devices"));
+        return Err(refused(format!("{video} is not a capture device")).hint(Advice::ListDevices));
     }
     if !v4l2::permitted(&path) {
         let barred = rights::barred(&path, "video");
@@ -106,7 +108,7 @@ fn check_in(roots: &Roots, video: &str, environment: &Environment) -> Outcome<()
         return Err(refused(format!("{video} is used by {user}"))
             .why("a capture device serves one program at a time")
             .hint(format!("stop that program: kill {}", user.pid))
-            .hint("msconv devices    (shows the others)"));
+            .hint(Advice::ListDevices.behind("shows the others")));
     }
     Ok(())
 }
@@ -116,7 +118,7 @@ fn check_screen(video: &str, environment: &Environment) -> Outcome<()> {
         Failure::new(Kind::Input, format!("there is no screen to capture as {video}"))
             .why(why)
             .hint("set DISPLAY to an X display, as in DISPLAY=:0")
-            .hint("msconv devices")
+            .hint(Advice::ListDevices)
     };
     if video != "screen" {
         let wanted = Environment::made(&[("DISPLAY", video)], &environment.cwd);
@@ -137,7 +139,7 @@ fn absent(roots: &Roots, video: &str) -> Failure {
     if there.is_empty() {
         return failure
             .why("no camera or capture card is connected, or its driver is not loaded")
-            .hint("msconv devices");
+            .hint(Advice::ListDevices);
     }
     let named: Vec<String> =
         there.iter().take(8).map(|p| format!("{p} ({})", v4l2::name(roots, Path::new(p)))).collect();
@@ -150,8 +152,8 @@ fn absent(roots: &Roots, video: &str) -> Failure {
         .map(String::as_str)
         .or_else(|| nearest_of(video, there.iter().map(String::as_str)));
     match near.or_else(|| there.first().map(String::as_str)) {
-        Some(near) => failure.hint(format!("-d {near}")),
-        None => failure.hint("msconv devices"),
+        Some(near) => failure.hint(Advice::ReadDevice(near.to_string())),
+        None => failure.hint(Advice::ListDevices),
     }
 }
 
@@ -175,7 +177,7 @@ mod tests {
         std::fs::write(roots.dev.join("video0"), "").unwrap();
         let failure = check_in(&roots, "video0", &environment).unwrap_err();
         let path = roots.dev.join("video0");
-        assert_eq!(failure.hints(), [format!("-d {}", path.display())]);
+        assert_eq!(crate::ui::failure_text::steps(failure.hints()), [format!("-d {}", path.display())]);
         assert_eq!(failure.reasons(), [format!("there are: {} (video0)", path.display())]);
     }
 
@@ -185,7 +187,7 @@ mod tests {
         std::fs::write(dir.path().join("film.mp4"), "").unwrap();
         let environment = environment(&[], dir.path());
         let failure = check("film.mp4", &environment).unwrap_err();
-        assert_eq!(failure.hints(), ["-f film.mp4"]);
+        assert_eq!(failure.hints(), [Advice::ReadFile("film.mp4".into()).into()]);
         assert!(check(".", &environment).unwrap_err().what().contains("is not a capture device"));
     }
 
@@ -203,7 +205,7 @@ mod tests {
         child.wait().unwrap();
         let failure = outcome.unwrap_err();
         assert!(failure.what().starts_with("/dev/random is used by "), "{failure}");
-        assert!(failure.hints().iter().any(|h| h.contains("kill ")), "{failure}");
+        assert!(crate::ui::failure_text::text(&failure).contains("kill "), "{failure}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! One thing that was looked at, and what the whole of them means for the exit code.
 
+use crate::base::next::Next;
 use crate::base::{Failure, Kind};
 use serde::Serialize;
 
@@ -27,7 +28,7 @@ impl Status {
 }
 
 /// One thing that was looked at.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
     /// What: `ffmpeg`, `nginx`, `port 1935`, `folders`.
     pub name: String,
@@ -36,10 +37,8 @@ pub struct Check {
     /// What was seen.
     pub detail: String,
     /// What to do next.
-    #[serde(rename = "try")]
-    pub next: Vec<String>,
+    pub next: Vec<Next>,
     /// Which exit code a failure of it means.
-    #[serde(skip)]
     pub kind: Kind,
 }
 
@@ -74,7 +73,7 @@ impl Check {
     }
 
     /// Adds a next step.
-    pub fn next(mut self, step: impl Into<String>) -> Check {
+    pub fn next(mut self, step: impl Into<Next>) -> Check {
         self.next.push(step.into());
         self
     }

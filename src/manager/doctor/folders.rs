@@ -3,6 +3,7 @@
 use super::check::Check;
 use crate::base::Kind;
 use crate::base::failure::io_words;
+use crate::base::next::Advice;
 use crate::config::{Environment, Settings};
 use crate::process::stream_lock;
 use nix::sys::statvfs::statvfs;
@@ -29,7 +30,7 @@ pub fn look(settings: &Settings, environment: &Environment, fix: bool) -> Vec<Ch
             Kind::Internal,
             format!("{} is on {kind}, where locks cannot be trusted", standing.display()),
         )
-        .next("--home with a folder on a disk of this machine"),
+        .next(Advice::change("home", "with a folder on a disk of this machine")),
         None => Check::ok("file system", format!("{} is on a disk of this machine", standing.display())),
     });
     checks.push(room(&standing));
@@ -46,7 +47,7 @@ fn writable(folder: &Path, fix: bool) -> Check {
     let name = format!("{}/", folder.file_name().unwrap_or_default().to_string_lossy());
     let fail = |what: String| {
         Check::fail(name.clone(), Kind::Internal, what)
-            .next("--home with a folder of your own, or mend its rights")
+            .next(Advice::change("home", "with a folder of your own, or mend its rights"))
     };
     let mut made = "";
     if fix && !folder.exists() {

@@ -5,8 +5,9 @@
 use super::check::Check;
 use crate::base::atomic_file;
 use crate::base::failure::io_words;
+use crate::base::next::Advice;
 use crate::config::{Environment, Paths, Settings};
-use crate::manager::stop::historic;
+use crate::manager::streams::stop::historic;
 use crate::model::StreamKey;
 use crate::process::identity::{self, Identity};
 use crate::process::index;
@@ -83,7 +84,7 @@ pub fn look(settings: &Settings, environment: &Environment, fix: bool) -> Vec<Ch
 
 fn reported(leftover: &Leftover, environment: &Environment) -> Check {
     let shown = Paths::shown(&leftover.path, &environment.cwd);
-    Check::warn("leftovers", format!("{shown}: {}", leftover.why)).next("msconv doctor --fix")
+    Check::warn("leftovers", format!("{shown}: {}", leftover.why)).next(Advice::Examine { fix: true })
 }
 
 fn cured(leftover: &Leftover, environment: &Environment) -> Check {
@@ -188,7 +189,7 @@ fn orphan(paths: &Paths, key: &StreamKey, boot_id: &str) -> Option<Check> {
         })
         .collect();
     let detail = format!("{key} has no supervisor any more, but {} still holds its lock", who.join(", "));
-    Some(Check::warn("locks", detail).next(format!("msconv stop -s {key}")))
+    Some(Check::warn("locks", detail).next(Advice::stop(key)))
 }
 
 /// Files that a writer left half written: `.<name>.<pid>.<serial>.partial` of a process that is gone.
@@ -293,7 +294,11 @@ mod tests {
         home.write("b.pid", "garbage");
         let checks = home.look(false);
         assert_eq!(checks.len(), 2);
-        assert!(checks.iter().all(|c| c.status == Status::Warn && c.next == ["msconv doctor --fix"]));
+        assert!(
+            checks
+                .iter()
+                .all(|c| c.status == Status::Warn && c.next == [Advice::Examine { fix: true }.into()])
+        );
         assert!(home.there("a.pid") && home.there("b.pid"));
     }
 
@@ -359,7 +364,7 @@ mod tests {
         child.kill().unwrap();
         child.wait().unwrap();
         let told = checks.iter().find(|c| c.name == "locks").unwrap();
-        assert_eq!(told.next, ["msconv stop -s orphan"]);
+        assert_eq!(told.next, [Advice::stop("orphan").into()]);
         assert!(told.detail.contains("sleep (pid "), "{}", told.detail);
     }
 

@@ -1,13 +1,15 @@
 //! The programs: ffmpeg and ffprobe, nginx with its module, MediaMTX, the players and a display for them.
 
 use super::check::{Check, Status};
-use super::ffmpeg_fit;
 use crate::backend::docker;
 use crate::backend::native::{self, Version};
 use crate::base::Kind;
+use crate::base::next::Advice;
 use crate::config::{Environment, Settings};
 use crate::ffmpeg::capability::{Capability, Need};
-use crate::manager::install_line::{self, Wanted};
+use crate::manager::machine::ffmpeg_fit;
+use crate::manager::machine::install_line::{self, Wanted};
+use crate::manager::machine::screen::no_display;
 use crate::manager::play::players;
 use crate::manager::servers;
 use crate::player;
@@ -147,7 +149,7 @@ pub fn docker(environment: &Environment, needed: bool) -> Check {
 
 /// A display for the players.
 pub fn display(environment: &Environment) -> Check {
-    match players::no_display(environment) {
+    match no_display(environment) {
         None => {
             let set = ["WAYLAND_DISPLAY", "DISPLAY"]
                 .iter()
@@ -155,7 +157,7 @@ pub fn display(environment: &Environment) -> Check {
             Check::ok("display", set.unwrap_or_default())
         }
         Some(why) => Check::warn("display", format!("none: {why}; players cannot open a window"))
-            .next("msconv play -s KEY --print-url    (for a player on another machine)"),
+            .next(Advice::PrintAddress { key: Some("KEY".into()) }.behind("for a player on another machine")),
     }
 }
 

@@ -3,12 +3,13 @@
 
 use super::check::{Check, Status};
 use crate::backend::native::Version;
+use crate::base::next::{Advice, Next};
 use crate::base::printable::printable;
 use crate::base::{Failure, Kind};
 use crate::config::resolved::Backend;
 use crate::config::{Environment, Settings};
-use crate::manager::mediamtx_advice::{Setting, advice};
-use crate::manager::preflight;
+use crate::manager::servers::mediamtx_advice::{Setting, advice};
+use crate::manager::servers::preflight;
 use crate::process::listener::listener;
 use crate::status::hello::{self, HelloError};
 use crate::status::mediamtx;
@@ -24,11 +25,10 @@ const HELLO: Duration = Duration::from_secs(4);
 const MOST_PATHS: usize = 1000;
 
 /// What brings RTSP and the API up.
-fn starts_rtsp(settings: &Settings) -> &'static str {
+fn starts_rtsp(settings: &Settings) -> Next {
     match settings.backend {
-        Backend::Embedded => "msconv up",
-        Backend::Native => "msconv up    (starts MediaMTX too where it is installed)",
-        Backend::Docker => "msconv up",
+        Backend::Native => Advice::StartServers.behind("starts MediaMTX too where it is installed"),
+        Backend::Embedded | Backend::Docker => Advice::StartServers.into(),
     }
 }
 
@@ -76,7 +76,7 @@ fn rtmp_check(settings: &Settings, hello: &Result<(), HelloError>) -> Check {
         Ok(()) => Check::ok(name, format!("RTMP answers at {url}{holder}")),
         Err(HelloError::Refused) if url.is_local() => {
             Check::warn(name, format!("port {} is free: nothing listens at {url}", url.port()))
-                .next("msconv up")
+                .next(Advice::StartServers)
         }
         Err(error) => {
             let failure = preflight::unusable(settings, error);
@@ -108,7 +108,7 @@ fn stat_check(settings: &Settings, rtmp: bool, stat: Result<Snapshot, SourceErro
             }
         }
         Err(error) if error.absent() && !rtmp => {
-            Check::warn(name, format!("no /stat at {url}: {error}")).next("msconv up")
+            Check::warn(name, format!("no /stat at {url}: {error}")).next(Advice::StartServers)
         }
         Err(error) => Check::warn(
             name,
@@ -139,7 +139,7 @@ fn rtsp_check(settings: &Settings, verdict: &Verdict) -> Check {
         .next(other),
         Verdict::Silent | Verdict::Held => {
             Check::warn(name, format!("the RTSP server at {url}{holder}, takes connections and says nothing"))
-                .next("msconv logs --service mediamtx")
+                .next(Advice::ShowServiceLog("mediamtx".into()))
         }
         Verdict::Unauthorized | Verdict::NoPath(_) | Verdict::Refused(..) => {
             Check::warn(name, format!("the RTSP server at {url}{holder}, refuses to speak")).next(other)
@@ -195,7 +195,7 @@ fn api_checks(
         }
         Err(error) => {
             let detail = format!("no API of MediaMTX at {url}{holder}: {error}");
-            return vec![Check::warn(name, detail).next("--mediamtx-url http://HOST:9997")];
+            return vec![Check::warn(name, detail).next(Advice::set("mediamtx_url", "http://HOST:9997"))];
         }
     };
     let version = api.version.map(|v| format!(" {v}")).unwrap_or_default();
@@ -308,10 +308,12 @@ mod tests {
         )
         .unwrap();
         let free = rtmp_check(&local, &Err(HelloError::Refused));
-        assert_eq!((free.status, free.next), (Status::Warn, vec!["msconv up".to_string()]));
+        assert_eq!((free.status, free.next), (Status::Warn, vec![Advice::StartServers.into()]));
         let denied = Err(SourceError::Fetch(FetchError::Status(401)));
         let checks = api_checks(&settings, &environment, (true, false), denied);
-        assert!(checks.first().is_some_and(|c| c.next.iter().any(|n| n.contains("authInternalUsers"))));
+        assert!(checks.first().is_some_and(|c| {
+            crate::ui::failure_text::steps(&c.next).iter().any(|n| n.contains("authInternalUsers"))
+        }));
         for verdict in [Verdict::Silent, Verdict::Foreign("HTTP".into()), Verdict::Unreachable("x".into())] {
             assert_eq!(rtsp_check(&settings, &verdict).status, Status::Warn, "a publish does without RTSP");
         }

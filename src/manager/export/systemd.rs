@@ -4,6 +4,7 @@
 //! (`EnvironmentFile=`, `LoadCredential=`) and that systemd reads as root.
 
 use super::unit_text::{argument, assignment, plain, program};
+use crate::base::next::Advice;
 use crate::base::secret::redact_urls;
 use crate::base::{Failure, Outcome};
 use std::ffi::OsString;
@@ -88,12 +89,12 @@ pub fn unit(request: &Request) -> Outcome<Unit> {
     if let Some(user) = &request.user
         && !user_name(user)
     {
-        return Err(Failure::usage(format!("'{user}' is no user's name")).hint("--user msconv"));
+        return Err(Failure::usage(format!("'{user}' is no user's name")).hint(Advice::set("user", "msconv")));
     }
     if request.home.is_some() && request.user.is_none() {
         return Err(Failure::usage("a home of your own needs a user of your own")
             .why("a user that systemd makes up owns nothing outside /var/lib/msconv")
-            .hint("--user NAME, or no --home"));
+            .hint(Advice::change("user", "NAME, or no --home")));
     }
     let name = match &request.what {
         What::Serve => "msconv-serve".to_string(),

@@ -6,10 +6,11 @@ mod publishes;
 mod renditions;
 pub mod sheet;
 
-use super::ours::{self, Survey};
-use super::stream_facts;
 use crate::base::clock::Now;
 use crate::config::{Environment, Settings};
+use crate::manager::listing::stream_facts;
+use crate::manager::records::ours::{self, Survey};
+use crate::process::blocking;
 use crate::status::{self, Client, FetchError, Limits, SourceError, mediamtx};
 use renditions::Memory;
 use sheet::Sheet;
@@ -102,16 +103,10 @@ impl Exporter {
 
     /// The records, read on a thread that nobody has to wait for; `None` if it does not come back in time.
     async fn records(&self, reading: &mut Option<oneshot::Receiver<Survey>>) -> Option<Survey> {
-        if reading.is_none() {
-            let (done, answer) = oneshot::channel();
+        let answer = reading.get_or_insert_with(|| {
             let (settings, environment) = (self.settings.clone(), self.environment.clone());
-            let reader = move || {
-                let _ = done.send(ours::survey(&settings, &environment));
-            };
-            std::thread::Builder::new().name("records".into()).spawn(reader).ok()?;
-            *reading = Some(answer);
-        }
-        let answer = reading.as_mut()?;
+            blocking::begin(move || ours::survey(&settings, &environment))
+        });
         let survey = tokio::time::timeout(RECORDS, answer).await.ok()?;
         *reading = None;
         survey.ok()

@@ -2,7 +2,7 @@
 
 use super::names;
 use super::sheet::{Sheet, label};
-use crate::manager::ours::Ours;
+use crate::manager::records::ours::Ours;
 use crate::model::State;
 use std::collections::BTreeSet;
 

@@ -2,9 +2,9 @@
 
 use super::names;
 use super::sheet::{Sheet, label};
-use crate::manager::ours::Ours;
-use crate::manager::owners::Owners;
-use crate::manager::stream_facts::{At, Fact, Movement};
+use crate::manager::listing::stream_facts::{At, Fact, Movement};
+use crate::manager::records::ours::Ours;
+use crate::manager::records::owners::Owners;
 use crate::model::rendition_name::split;
 use crate::model::{RtmpUrl, State};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -97,7 +97,7 @@ fn place<'n>(owners: &Owners<'n>, at: &'n At) -> (&'n str, &'n str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manager::stream_facts::gather;
+    use crate::manager::listing::stream_facts::gather;
     use crate::status::nginx_stat::{Application, Client, Snapshot, StreamStat};
 
     fn snapshot(names: &[&str], bytes_in: u64) -> Snapshot {

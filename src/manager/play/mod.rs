@@ -6,10 +6,12 @@ pub mod players;
 pub mod rtsp_face;
 pub mod wish;
 
+use crate::base::next::Advice;
 use crate::base::{CommandLine, Failure, Kind, Outcome};
 use crate::config::resolved;
 use crate::config::{Environment, Settings};
 use crate::player::{self, Candidate, Choice, Protocol, Watch};
+use crate::process::blocking::blocking;
 use crate::status::rtsp_describe::{self, Verdict};
 use std::ffi::OsString;
 use std::path::Path;
@@ -62,20 +64,20 @@ impl Target {
 fn no_hls() -> Failure {
     Failure::new(Kind::Server, "no server here speaks HLS")
         .why("the servers that up starts serve RTMP and RTSP")
-        .hint("--protocol rtsp")
-        .hint("--protocol rtmp")
+        .hint(Advice::set("protocol", "rtsp"))
+        .hint(Advice::set("protocol", "rtmp"))
 }
 
 fn no_rtsp_path(target: &Target) -> Failure {
     Failure::new(Kind::Server, format!("{} cannot be read over RTSP", target.key))
         .why("it is published in another application than the one MediaMTX pulls from")
-        .hint("--protocol rtmp")
+        .hint(Advice::set("protocol", "rtmp"))
 }
 
 fn no_rtmp(target: &Target) -> Failure {
     Failure::new(Kind::Server, format!("{} cannot be read over RTMP", target.key))
         .why("it is published to MediaMTX alone")
-        .hint("--protocol rtsp")
+        .hint(Advice::set("protocol", "rtsp"))
 }
 
 /// The protocols that may be used, best first.
@@ -109,7 +111,10 @@ pub async fn plan(
     waiting: &dyn Fn(&str),
 ) -> Outcome<PlayPlan> {
     let protocols = protocols(&target, settings.protocol)?;
-    let candidates = players::candidates(settings, environment)?;
+    let candidates = {
+        let (settings, environment) = (settings.clone(), environment.clone());
+        blocking("look for players", move || players::candidates(&settings, &environment)).await??
+    };
     let choice = choose(&candidates, &protocols, settings)?;
     if choice.protocol != Protocol::Rtsp {
         return made(target, &choice, extra, None);
@@ -162,14 +167,15 @@ fn choose<'a>(
             failure = failure.hint("run msconv play as an ordinary user");
         }
         if settings.player.is_some() {
-            failure = failure.hint("--player mpv");
+            failure = failure.hint(Advice::set("player", "mpv"));
         } else {
-            failure = failure.hint("--player NAME    (mpv and ffplay run as root and read RTSP)");
+            failure = failure
+                .hint(Advice::set("player", "NAME").behind("mpv and ffplay run as root and read RTSP"));
         }
         if protocols == [Protocol::Rtsp] && !root {
-            failure = failure.hint("--protocol rtmp");
+            failure = failure.hint(Advice::set("protocol", "rtmp"));
         }
-        failure.hint("--print-url")
+        failure.hint(Advice::print_address())
     })
 }
 
@@ -256,11 +262,14 @@ mod tests {
         assert_eq!(protocols(&target(true), Some(Wanted::Rtsp)).unwrap(), [Protocol::Rtsp]);
         let direct = Target { rtmp: None, ..target(true) };
         assert_eq!(protocols(&direct, None).unwrap(), [Protocol::Rtsp]);
-        assert_eq!(protocols(&direct, Some(Wanted::Rtmp)).unwrap_err().hints(), ["--protocol rtsp"]);
+        assert_eq!(
+            protocols(&direct, Some(Wanted::Rtmp)).unwrap_err().hints(),
+            [Advice::set("protocol", "rtsp").into()]
+        );
         for (rtsp, wanted) in [(false, Wanted::Rtsp), (true, Wanted::Hls)] {
             let failure = protocols(&target(rtsp), Some(wanted)).unwrap_err();
             assert_eq!(failure.kind(), Kind::Server);
-            assert!(failure.hints().iter().any(|h| h == "--protocol rtmp"));
+            assert!(failure.hints().iter().any(|h| h.step == Advice::set("protocol", "rtmp")));
         }
     }
 
@@ -293,14 +302,14 @@ mod tests {
         let vlc = [candidate(player::Kind::Vlc, false, false)];
         let failure = choose(&vlc, &[Protocol::Rtsp], &settings(Some("vlc"))).unwrap_err();
         assert_eq!(
-            failure.to_string(),
+            crate::ui::failure_text::text(&failure),
             "vlc cannot play over RTSP\n  why: this VLC has no RTSP module (live555)\n  try: --player mpv\n  \
              try: --protocol rtmp\n  try: --print-url"
         );
         let root = [candidate(player::Kind::Vlc, true, true)];
         let failure = choose(&root, &[Protocol::Rtsp, Protocol::Rtmp], &settings(Some("vlc"))).unwrap_err();
         assert_eq!(
-            failure.to_string(),
+            crate::ui::failure_text::text(&failure),
             "vlc cannot play here\n  why: VLC refuses to run as root\n  try: run msconv play as an ordinary user\n  \
              try: --player mpv\n  try: --print-url"
         );

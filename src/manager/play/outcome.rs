@@ -2,6 +2,7 @@
 
 use super::PlayPlan;
 use crate::base::clock::spoken;
+use crate::base::next::Advice;
 use crate::base::secret::Redactor;
 use crate::base::{Failure, Kind};
 use crate::player::{Kind as Player, words};
@@ -51,7 +52,7 @@ pub fn judge(plan: &PlayPlan, ended: &Ended, redactor: &Redactor) -> Verdict {
     }
     failure = failure.why(format!("it {} after {}", ended.exit, spoken(ended.lasted)));
     let other = if plan.kind == Player::Mpv { "ffplay" } else { "mpv" };
-    Verdict::Failed(failure.hint(format!("--player {other}")).hint("--print-url"))
+    Verdict::Failed(failure.hint(Advice::set("player", other)).hint(Advice::print_address()))
 }
 
 #[cfg(test)]
@@ -117,7 +118,7 @@ mod tests {
         let words = ["rtsp://u:pw@h:8554/a_720p: Server returned 404 Not Found"];
         let Verdict::Failed(failure) = judged(Player::Ffplay, end(0, 12.0, &words)) else { panic!() };
         assert_eq!(
-            failure.to_string(),
+            crate::ui::failure_text::text(&failure),
             "ffplay could not play a 720p\n  why: rtsp://***@h:8554/a_720p: Server returned 404 Not Found\n  \
              why: it ended with exit code 0 after 12 s\n  try: --player mpv\n  try: --print-url"
         );
@@ -131,10 +132,13 @@ mod tests {
             panic!()
         };
         assert_eq!(failure.what(), "thing could not play a 720p");
-        assert!(failure.to_string().contains("why: went wrong\n  why: it ended with exit code 2"));
+        assert!(
+            crate::ui::failure_text::text(&failure)
+                .contains("why: went wrong\n  why: it ended with exit code 2")
+        );
         let mut killed = end(0, 100.0, &[]);
         killed.exit = Exit { code: None, signal: Some(11) };
         let Verdict::Failed(failure) = judged(Player::Mpv, killed) else { panic!() };
-        assert!(failure.to_string().contains("it was ended by SIGSEGV"), "{failure}");
+        assert!(crate::ui::failure_text::text(&failure).contains("it was ended by SIGSEGV"), "{failure}");
     }
 }

@@ -1,10 +1,12 @@
 //! The players of this machine, each looked at before it is needed: VLC refuses to run as root, and the VLC of Debian
 //! and Ubuntu has no RTSP and yet ends with 0.
 
+use crate::base::next::Advice;
 use crate::base::{CommandLine, Failure, Kind, Outcome};
 use crate::config::keys::nearest_of;
 use crate::config::{Environment, Settings};
-use crate::manager::install_line::{self, Wanted};
+use crate::manager::machine::install_line::{self, Wanted};
+use crate::manager::machine::screen::no_display;
 use crate::player::{self, Candidate};
 use crate::process::locate::locate;
 use crate::process::spawn;
@@ -25,8 +27,8 @@ pub fn candidates(settings: &Settings, environment: &Environment) -> Outcome<Vec
     if let Some(why) = no_display(environment) {
         return Err(Failure::new(Kind::Missing, "there is no display to open a window on")
             .why(why)
-            .hint("--print-url    (and open that URL in a player on a machine with a screen)")
-            .hint("--player NAME    (runs it all the same)"));
+            .hint(Advice::print_address().behind("and open that URL in a player on a machine with a screen"))
+            .hint(Advice::set("player", "NAME").behind("runs it all the same")));
     }
     let found: Vec<Candidate> = player::Kind::KNOWN
         .iter()
@@ -37,28 +39,10 @@ pub fn candidates(settings: &Settings, environment: &Environment) -> Outcome<Vec
         return Err(Failure::new(Kind::Missing, "no player is installed")
             .why("vlc, mpv and ffplay are not on the PATH")
             .hint(install_line::line(Wanted::Player, environment.uid))
-            .hint("--player PATH")
-            .hint("--print-url"));
+            .hint(Advice::set("player", "PATH"))
+            .hint(Advice::print_address()));
     }
     Ok(found)
-}
-
-/// Why no window can be opened; `None` if one can, as far as a look tells.
-pub fn no_display(environment: &Environment) -> Option<String> {
-    if !environment.has_display() {
-        return Some("neither DISPLAY nor WAYLAND_DISPLAY is set".into());
-    }
-    let display = environment.get("DISPLAY").filter(|_| environment.get("WAYLAND_DISPLAY").is_none())?;
-    // `:1` and `unix:1.0` are sockets of this machine; anything else is a network address, which only a try can test.
-    let number = display.strip_prefix("unix").unwrap_or(display).strip_prefix(':')?;
-    let number =
-        number.split('.').next().filter(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))?;
-    let socket = format!("/tmp/.X11-unix/X{number}");
-    let listening = Path::new(&socket).exists()
-        || std::fs::read_to_string("/proc/net/unix").is_ok_and(|text| {
-            text.lines().any(|l| l.split_ascii_whitespace().last() == Some(&format!("@{socket}")))
-        });
-    (!listening).then(|| format!("DISPLAY is {display}, and no X server listens there"))
 }
 
 /// The program that `--player` means: a path if it holds a slash, else a name on the PATH.
@@ -69,10 +53,10 @@ fn named(name: &str, environment: &Environment) -> Outcome<PathBuf> {
                 .why("it is not on the PATH");
             let known = player::Kind::KNOWN.map(player::Kind::program);
             let failure = match nearest_of(name, known.into_iter()) {
-                Some(near) if near != name => failure.hint(format!("--player {near}")),
+                Some(near) if near != name => failure.hint(Advice::set("player", near)),
                 _ => failure.hint(install_line::line(Wanted::Player, environment.uid)),
             };
-            failure.hint("--print-url")
+            failure.hint(Advice::print_address())
         });
     }
     let path = environment.cwd.join(name);
@@ -89,8 +73,8 @@ fn named(name: &str, environment: &Environment) -> Outcome<PathBuf> {
             format!("there is no player at {name}")
         },
     )
-    .hint("--player vlc, mpv, ffplay or the path of a program")
-    .hint("--print-url"))
+    .hint(Advice::change("player", "vlc, mpv, ffplay or the path of a program"))
+    .hint(Advice::print_address()))
 }
 
 /// What a look at a player shows.
@@ -140,14 +124,10 @@ mod tests {
     fn no_display_is_said_unless_a_player_was_named() {
         let shown = failure(None, &[]);
         assert_eq!((shown.kind(), shown.what()), (Kind::Missing, "there is no display to open a window on"));
-        assert!(shown.hints().iter().any(|h| h.starts_with("--print-url")));
+        assert!(shown.hints().iter().any(|h| h.step == Advice::print_address()));
         let gone = failure(None, &[("DISPLAY", ":64999")]);
         assert_eq!(gone.reasons(), ["DISPLAY is :64999, and no X server listens there"]);
         let dir = tempfile::tempdir().unwrap();
-        let remote = Environment::made(&[("DISPLAY", "host:0")], dir.path());
-        assert_eq!(no_display(&remote), None, "only a try can tell");
-        let wayland = Environment::made(&[("DISPLAY", ":64999"), ("WAYLAND_DISPLAY", "w")], dir.path());
-        assert_eq!(no_display(&wayland), None);
         let environment = Environment::made(&[], dir.path());
         let found = candidates(&settings(Some("sh"), &environment), &environment).unwrap();
         assert_eq!(found.first().unwrap().kind, player::Kind::Other);
@@ -164,7 +144,7 @@ mod tests {
             let failure = failure(Some(name), &[("DISPLAY", ":0")]);
             assert_eq!((failure.kind(), failure.what()), (Kind::Missing, what));
         }
-        assert_eq!(failure(Some("mpw"), &[]).hints().first().map(String::as_str), Some("--player mpv"));
+        assert_eq!(failure(Some("mpw"), &[]).hints().first(), Some(&Advice::set("player", "mpv").into()));
     }
 
     #[test]

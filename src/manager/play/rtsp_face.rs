@@ -2,9 +2,10 @@
 //! before a window opens.
 
 use super::Target;
+use crate::base::next::Advice;
 use crate::base::{Failure, Kind};
 use crate::config::{Environment, Settings};
-use crate::manager::mediamtx_advice::{Setting, advice};
+use crate::manager::servers::mediamtx_advice::{Setting, advice};
 use crate::status::rtsp_describe::{PATIENCE, Verdict};
 
 /// The failure of a verdict that is not [`Verdict::Plays`]; kind Server.
@@ -38,27 +39,27 @@ pub fn failure(
         }
         Verdict::Unauthorized => fail(format!("the RTSP server at {server} lets nobody read {name} without a password"))
             .why("it answers 401 Unauthorized")
-            .hint(format!("--rtsp-url rtsp://USER:PASSWORD@{}:{}", settings.rtsp_url.host(), settings.rtsp_url.port()))
+            .hint(Advice::set("rtsp_url", format!("rtsp://USER:PASSWORD@{}:{}", settings.rtsp_url.host(), settings.rtsp_url.port())))
             .hint(change(Setting::Reading)),
         Verdict::Silent => fail(format!("the RTSP server at {server} says nothing"))
             .why("it takes the connection and does not answer within 3 s")
-            .hint("msconv doctor"),
+            .hint(Advice::Examine { fix: false }),
         Verdict::Held => fail(format!("the RTSP server at {server} does not get {name}"))
             .why(format!("it took the question and did not answer within {} s", PATIENCE.as_secs()))
             .hint(change(Setting::Paths)),
         Verdict::Foreign(words) => fail(format!("what listens at {server} does not speak RTSP"))
             .why(format!("it answers with {words}"))
-            .hint("--rtsp-url rtsp://HOST:8554"),
+            .hint(Advice::set("rtsp_url", "rtsp://HOST:8554")),
         Verdict::Unreachable(why) => fail(format!("no RTSP server answers at {server}"))
             .why(why.clone())
-            .hint("msconv up"),
+            .hint(Advice::StartServers),
         Verdict::Refused(0, why) => fail(format!("the RTSP server at {server} broke off about {name}")).why(why.clone()),
         Verdict::Refused(status, reason) => {
             fail(format!("the RTSP server at {server} refuses {name}")).why(format!("it answers {status} {reason}"))
         }
         Verdict::Plays => fail(format!("the RTSP server at {server} would play {name}")),
     }
-    .hint("--protocol rtmp")
+    .hint(Advice::set("protocol", "rtmp"))
 }
 
 #[cfg(test)]
@@ -82,8 +83,8 @@ mod tests {
         let say = |verdict| {
             let failure = failure(&verdict, &target, &settings, &environment);
             assert_eq!(failure.kind(), Kind::Server);
-            assert_eq!(failure.hints().last().map(String::as_str), Some("--protocol rtmp"));
-            failure.to_string()
+            assert_eq!(failure.hints().last(), Some(&Advice::set("protocol", "rtmp").into()));
+            crate::ui::failure_text::text(&failure)
         };
         assert!(
             say(Verdict::NoPath(404)).starts_with("the RTSP server at rtsp://localhost:8554 has no path a\n")

@@ -1,5 +1,6 @@
 //! Which stream and which rendition is meant, found in a listing. Pure: a listing goes in, a target comes out.
 
+use crate::base::next::Advice;
 use crate::base::{Failure, Kind, Outcome};
 use crate::config::keys::nearest_of;
 use crate::model::listing::{Listing, RenditionInfo, Stream};
@@ -31,7 +32,7 @@ impl Wish {
             if !known {
                 item.parse::<Rendition>().map_err(|e| {
                     Failure::usage(format!("'{item}' in --variant {list} is no variant: {e}"))
-                        .hint("--variant 720p,480p,best")
+                        .hint(Advice::set("variant", "720p,480p,best"))
                 })?;
             }
             labels.push(if known { "best".into() } else { item.to_string() });
@@ -116,9 +117,12 @@ pub fn stream<'a>(listing: &'a Listing, key: &str, application: &str) -> Outcome
         failure = failure.why(format!("{} at {} was not seen: {why}", server.name, server.url));
     }
     if let Some(near) = nearest_of(key, keys.iter().copied()) {
-        failure = failure.hint(format!("msconv play -s {near}    (did you mean that?)"));
+        failure = failure.hint(Advice::play(near).behind("did you mean that?"));
     }
-    Err(failure.hint(format!("msconv play -s {key} --wait 60s    (waits until it is live)")))
+    Err(failure.hint(
+        Advice::Play { key: key.to_string(), label: None, wait: Some("60s".into()) }
+            .behind("waits until it is live"),
+    ))
 }
 
 /// At most 20 names on one line.
@@ -163,10 +167,12 @@ pub fn rendition<'a>(stream: &'a Stream, wish: &Wish) -> Outcome<&'a RenditionIn
     let failure = failure.why(format!("it has: {}", some(&there)));
     let near = labels.iter().find_map(|label| nearest_of(label, there.iter().copied()));
     let failure = match near.or(there.first().copied()) {
-        Some(label) => failure.hint(format!("msconv play -s {} -v {label}", stream.key)),
+        Some(label) => {
+            failure.hint(Advice::Play { key: stream.key.clone(), label: Some(label.to_string()), wait: None })
+        }
         None => failure,
     };
-    Err(failure.hint(format!("--wait 60s    (waits for {asked} to be live)")))
+    Err(failure.hint(Advice::set("wait", "60s").behind(format!("waits for {asked} to be live"))))
 }
 
 /// How good a rendition looks: pixels, then bits, then what its label promises. Of a picture that the server does not
@@ -223,7 +229,7 @@ pub fn target(stream: &Stream, rendition: &RenditionInfo, servers: Servers<'_>) 
                 Kind::NotFound,
                 format!("{} is in the application {application} of the server", stream.key),
             )
-            .hint(format!("--nginx-rtmp-url {server}")));
+            .hint(Advice::set("nginx_rtmp_url", server.to_string())));
         }
         (Some(Address { url: rendition.rtmp_url.clone(), shown: rendition.rtmp_url.clone() }), None)
     };
@@ -342,7 +348,7 @@ pub(super) mod tests {
     fn an_absent_label_names_those_that_exist() {
         let failure = pick("700p").unwrap_err();
         assert_eq!(
-            failure.to_string(),
+            crate::ui::failure_text::text(&failure),
             "stream1 has no variant 700p\n  why: it has: original 720p 360p\n  \
              try: msconv play -s stream1 -v 720p\n  try: --wait 60s    (waits for 700p to be live)"
         );
@@ -356,13 +362,16 @@ pub(super) mod tests {
         let listing = listing();
         let failure = stream(&listing, "steam1", "live").unwrap_err();
         assert_eq!(
-            failure.to_string(),
+            crate::ui::failure_text::text(&failure),
             "no stream steam1 is live\n  why: live now: stream1\n  \
              try: msconv play -s stream1    (did you mean that?)\n  \
              try: msconv play -s steam1 --wait 60s    (waits until it is live)"
         );
         let failure = stream(&listing, "dead", "live").unwrap_err();
-        assert!(failure.to_string().starts_with("dead is not live: it is stalled\n  why: no bytes for 20 s"));
+        assert!(
+            crate::ui::failure_text::text(&failure)
+                .starts_with("dead is not live: it is stalled\n  why: no bytes for 20 s")
+        );
         let nothing = Listing::default();
         assert!(stream(&nothing, "x", "live").unwrap_err().to_string().contains("nothing is live"));
     }

@@ -27,6 +27,9 @@ pub struct Job {
     pub outputs: Vec<OutputSpec>,
     /// Restart policy.
     pub when: When,
+    /// What was asked for, as JSON, secrets masked: for the record.
+    #[serde(default)]
+    pub spec: serde_json::Value,
     /// The source in words.
     pub source: String,
     /// The publish endpoint in words, secrets masked.

@@ -117,6 +117,7 @@ impl Bench {
             command,
             outputs: vec![OutputSpec { label: "720p".into(), name: "a_720p".into(), size: (1280, 720) }],
             when: When::OnFailure,
+            spec: serde_json::json!({ "key": "a" }),
             source: "a script".into(),
             endpoint: "nowhere".into(),
             redactor: Redactor::new(),

@@ -16,6 +16,19 @@ pub const FLOORS: &[(u8, &[&str])] = &[
     (8, &["command"]),
 ];
 
+/// The wings of `manager`, lowest first. Wings of one row do not know each other.
+pub const WINGS: &[&[&str]] = &[
+    &["records"],
+    &["machine"],
+    &["servers"],
+    &["play"],
+    &["devices"],
+    &["streams"],
+    &["listing"],
+    &["doctor", "logs"],
+    &["exporter", "export"],
+];
+
 /// Modules without I/O, clock, environment and async.
 pub const PURE: &[&str] = &["model", "ffmpeg", "media", "player"];
 
@@ -147,15 +160,23 @@ pub fn floor(module: &str) -> Option<u8> {
     FLOORS.iter().find(|(_, modules)| modules.contains(&module)).map(|(floor, _)| *floor)
 }
 
+/// The row of a wing of `manager`.
+pub fn wing(module: &str) -> Option<usize> {
+    WINGS.iter().position(|row| row.contains(&module))
+}
+
 /// Every offence of one file.
 pub fn offences(file: &SourceFile) -> Vec<Offence> {
     let mut found = Vec::new();
     found.extend(imports_go_down(file));
+    found.extend(wings_keep_their_order(file));
     found.extend(pure_is_pure(file));
     found.extend(the_hub_names_no_protocol(file));
     found.extend(printing(file));
     found.extend(spawning(file));
     found.extend(environment(file));
+    found.extend(signals(file));
+    found.extend(next_steps(file));
     found.extend(writing(file));
     found.extend(unsafe_code(file));
     found.extend(shape(file));
@@ -195,6 +216,25 @@ fn imports_go_down(file: &SourceFile) -> Vec<Offence> {
             (_, None) => {
                 found.push(file.offence(rule, named.line, format!("`{}` stands on no floor", named.text())));
             }
+        }
+    }
+    found
+}
+
+fn wings_keep_their_order(file: &SourceFile) -> Vec<Offence> {
+    let rule = "wings of manager keep their order";
+    let [top, own, ..] = file.module.as_slice() else { return Vec::new() };
+    if top != "manager" {
+        return Vec::new();
+    }
+    let Some(from) = wing(own) else {
+        return vec![file.offence(rule, 1, format!("manager::{own} is no wing of the plan"))];
+    };
+    let mut found = Vec::new();
+    for named in file.paths.iter().filter(|named| named.under("crate::manager")) {
+        let Some(target) = named.path.get(2).filter(|target| *target != own) else { continue };
+        if wing(target).is_none_or(|to| to >= from) {
+            found.push(file.offence(rule, named.line, format!("{own} does not know `{}`", named.text())));
         }
     }
     found
@@ -271,6 +311,35 @@ fn environment(file: &SourceFile) -> Vec<Offence> {
     file.naming(&["std::env", "nix::unistd::getcwd"])
         .map(|n| file.offence(rule, n.line, format!("`{}`", n.text())))
         .collect()
+}
+
+fn signals(file: &SourceFile) -> Vec<Offence> {
+    if file.top() == Some("command") {
+        return Vec::new();
+    }
+    let rule = "only command listens for signals";
+    file.naming(&["tokio::signal"]).map(|n| file.offence(rule, n.line, format!("`{}`", n.text()))).collect()
+}
+
+/// A next step that stands as a command line where a page or a request may be what asks.
+fn next_steps(file: &SourceFile) -> Vec<Offence> {
+    if matches!(file.top(), Some("ui" | "command" | "cli")) {
+        return Vec::new();
+    }
+    let production = file.text.split("#[cfg(test)]").next().unwrap_or_default();
+    let mut found = Vec::new();
+    for call in [".hint(", ".next("] {
+        for (at, _) in production.match_indices(call) {
+            let argument = production.get(at + call.len()..).unwrap_or_default().trim_start();
+            let argument = argument.strip_prefix("format!(").unwrap_or(argument).trim_start();
+            if ["\"msconv ", "\"sudo msconv ", "\"--"].iter().any(|typed| argument.starts_with(typed)) {
+                let line = production.get(..at).unwrap_or_default().lines().count();
+                let shown = argument.lines().next().unwrap_or_default();
+                found.push(file.offence("next steps are values", line, shown));
+            }
+        }
+    }
+    found
 }
 
 fn writing(file: &SourceFile) -> Vec<Offence> {

@@ -107,6 +107,15 @@ impl Stage {
         stage
     }
 
+    /// Its environment as the library takes it, for use cases that are called in this process.
+    pub fn environment(&self) -> msconv::config::Environment {
+        let vars = self.vars.lock().unwrap();
+        let vars: Vec<(&str, &str)> = vars.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        let mut environment = msconv::config::Environment::made(&vars, &self.home());
+        environment.program = Some(env!("CARGO_BIN_EXE_msconv").into());
+        environment
+    }
+
     /// The test's name.
     pub fn name(&self) -> &str {
         &self.name
