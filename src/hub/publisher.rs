@@ -48,12 +48,14 @@ impl Publisher {
 
     /// The tracks are complete: descriptions that wait are answered.
     pub fn ready(&self, now: Now) {
-        let first = self.state().set_ready(self.generation, now);
-        self.stream.changed.notify_waiters();
-        if first {
-            let ladder = self.state().group().name.clone();
-            self.hub.events().send(Event::Ready { stream: self.stream.name.clone(), ladder });
+        {
+            let mut state = self.state();
+            if state.set_ready(self.generation, now) {
+                let (stream, ladder) = (self.stream.name.clone(), state.group().name.clone());
+                self.hub.events().send(Event::Ready { stream, ladder });
+            }
         }
+        self.stream.changed.notify_waiters();
     }
 
     /// Waits until somebody wants a keyframe. At most once a second.
@@ -75,17 +77,23 @@ impl Publisher {
     /// The stream ends: its readers are told at once, the name is free.
     pub fn end(mut self) {
         self.ended = true;
-        self.state().flush(self.hub.limits(), true, Now::read());
-        self.state().lose(self.generation);
-        self.state().end_readers(Over::Unpublished);
-        self.gone(PublishEnd::Unpublished);
+        let now = Now::read();
+        {
+            let mut state = self.state();
+            state.flush(self.hub.limits(), true, now);
+            self.leave(&mut state, PublishEnd::Unpublished, now);
+            state.end_readers(Over::Unpublished);
+        }
+        self.stream.changed.notify_waiters();
         self.hub.tidy(&self.stream);
     }
 
-    fn gone(&self, end: PublishEnd) {
-        self.stream.changed.notify_waiters();
-        let now = Now::read();
-        let group = self.state().group().clone();
+    /// Frees the name. All of it under one lock: another thread may be about to publish it. `false` if it is another's.
+    fn leave(&self, state: &mut Broadcast, end: PublishEnd, now: Now) -> bool {
+        if !state.lose(self.generation) {
+            return false;
+        }
+        let group = state.group();
         group.leave(&self.stream.name.name, now.mono);
         self.hub.events().send(Event::Ended {
             stream: self.stream.name.clone(),
@@ -94,15 +102,16 @@ impl Publisher {
             end,
             lasted: now.mono.saturating_duration_since(self.since.mono),
         });
+        true
     }
 }
 
 impl Drop for Publisher {
     fn drop(&mut self) {
-        if self.ended || !self.state().lose(self.generation) {
+        if self.ended || !self.leave(&mut self.state(), PublishEnd::Lost, Now::read()) {
             return;
         }
-        self.gone(PublishEnd::Lost);
+        self.stream.changed.notify_waiters();
         self.hub.wait_for_return(&self.stream, self.generation);
     }
 }

@@ -2,6 +2,7 @@
 
 mod ladders;
 mod taps;
+mod threads;
 
 use super::*;
 use crate::media::{AudioCodec, AudioTrack, Coding, Frame, MediaTime, TrackKind, Tracks};

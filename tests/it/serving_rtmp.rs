@@ -444,7 +444,7 @@ fn a_reader_waits_for_the_tracks_and_may_pause() {
 #[test]
 fn a_stall_of_the_control_thread_costs_no_frame() {
     let house = House::new();
-    let beside = msconv::server::control_thread::ControlThread::start().unwrap();
+    let beside = msconv::server::runtime_thread::RuntimeThread::start("control").unwrap();
     let (release, held) = std::sync::mpsc::channel::<()>();
     let (stalls, stalled) = std::sync::mpsc::channel();
     // As a page that takes its time would, or a disk.
