@@ -14,6 +14,8 @@ mod rtmp_peer;
 mod rtsp_peer;
 #[path = "relay/servers.rs"]
 mod servers;
+#[path = "relay/spread.rs"]
+mod spread;
 #[path = "relay/supervised.rs"]
 mod supervised;
 
@@ -21,7 +23,7 @@ use players::Players;
 use servers::{Clip, Servers, cpu, rss_kb};
 use std::io::{Read, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 const READERS: usize = 50;
@@ -100,6 +102,9 @@ fn main() {
     if only.is_empty() || only == "crowd" {
         crowd(&servers, folder.path());
     }
+    if only.is_empty() || only == "spread" {
+        spread::spread(folder.path(), seconds, rounds);
+    }
     if only.is_empty() || only == "supervised" {
         supervised::supervised(&servers, seconds);
     }
@@ -113,16 +118,15 @@ fn median(mut values: Vec<f64>) -> f64 {
 /// Readers that take everything until they are dropped.
 struct Readers {
     stop: Arc<AtomicBool>,
-    bytes: Arc<AtomicU64>,
     threads: Vec<std::thread::JoinHandle<()>>,
 }
 
 impl Readers {
     fn start(servers: &Servers, way: Way, name: &str, count: usize) -> Readers {
-        let (stop, bytes) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let stop = Arc::new(AtomicBool::new(false));
         let mut threads = Vec::new();
         for _ in 0..count {
-            let (stop, bytes) = (stop.clone(), bytes.clone());
+            let stop = stop.clone();
             let mut sockets = Vec::new();
             let (_, port) = way.server(servers);
             let stream = if way.over_rtmp() {
@@ -134,14 +138,12 @@ impl Readers {
             };
             let mut stream = stream;
             for socket in sockets {
-                let (stop, bytes) = (stop.clone(), bytes.clone());
+                let stop = stop.clone();
                 socket.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
                 threads.push(std::thread::spawn(move || {
                     let mut buffer = [0; 65536];
                     while !stop.load(Ordering::Relaxed) {
-                        if let Ok(n) = socket.recv(&mut buffer) {
-                            bytes.fetch_add(n as u64, Ordering::Relaxed);
-                        }
+                        let _ = socket.recv(&mut buffer);
                     }
                 }));
             }
@@ -149,17 +151,13 @@ impl Readers {
             threads.push(std::thread::spawn(move || {
                 let mut buffer = vec![0; 65536];
                 while !stop.load(Ordering::Relaxed) {
-                    match stream.read(&mut buffer) {
-                        Ok(0) => return,
-                        Ok(n) => {
-                            bytes.fetch_add(n as u64, Ordering::Relaxed);
-                        }
-                        Err(_) => {}
+                    if let Ok(0) = stream.read(&mut buffer) {
+                        return;
                     }
                 }
             }));
         }
-        Readers { stop, bytes, threads }
+        Readers { stop, threads }
     }
 }
 
@@ -262,27 +260,9 @@ fn first_keyframe(servers: &Servers) {
 
 /// A publisher of ours sends numbered frames; readers over RTMP and RTSP see when each arrives.
 fn delay(servers: &Servers) {
-    let mut publisher = rtmp_peer::open(servers.now.rtmp, "publish", "delay").unwrap();
-    publisher.write_all(&rtmp_peer::message(2, 1, 0, 0, &65536_u32.to_be_bytes(), 128)).unwrap();
-    let sps: &[u8] = &[
-        0x67, 0x64, 0x00, 0x1f, 0xac, 0xd9, 0x40, 0x50, 0x05, 0xbb, 0x01, 0x10, 0x00, 0x00, 0x03, 0x00, 0x10,
-        0x00, 0x00, 0x03, 0x03, 0xc0, 0xf1, 0x83, 0x19, 0x60,
-    ];
-    let mut config = vec![0x17, 0, 0, 0, 0, 1, 0x64, 0, 0x1f, 0xff, 0xe1, 0, sps.len() as u8];
-    config.extend(sps);
-    config.extend([1, 0, 6, 0x68, 0xeb, 0xe3, 0xcb, 0x22, 0xc0]);
-    publisher.write_all(&rtmp_peer::message(6, 9, 1, 0, &config, 65536)).unwrap();
-    let frame = |number: u32| {
-        let mut body = vec![if number.is_multiple_of(60) { 0x17 } else { 0x27 }, 1, 0, 0, 0];
-        // 10 KB, as a picture of 2.5 Mb/s is; a mark and the number stand at its end.
-        let length = 10_000_u32;
-        body.extend(length.to_be_bytes());
-        body.push(if number.is_multiple_of(60) { 0x65 } else { 0x41 });
-        body.extend(vec![0x55; length as usize - 1 - 12]);
-        body.extend(b"MARKMARK");
-        body.extend((number | 0x8080_8080).to_be_bytes());
-        body
-    };
+    let mut publisher = rtmp_peer::publish_video(servers.now.rtmp, "delay").unwrap();
+    // 10 KB, as a picture of 2.5 Mb/s is.
+    let frame = |number: u32| rtmp_peer::video(number, number.is_multiple_of(60), 10_000);
     let mut frames = 0_u32;
     let mut send = |publisher: &mut std::net::TcpStream| {
         let bytes = rtmp_peer::message(6, 9, 1, frames * 33, &frame(frames), 65536);
@@ -295,7 +275,9 @@ fn delay(servers: &Servers) {
         send(&mut publisher);
         std::thread::sleep(Duration::from_millis(33));
     }
-    for way in [Way::Rtmp, Way::RtspTcp] {
+    for (way, beside) in [(Way::Rtmp, 0), (Way::RtspTcp, 0), (Way::Rtmp, 12), (Way::RtspTcp, 12)] {
+        // Where many read frames wait for each other.
+        let _beside = Readers::start(servers, way, "delay", beside);
         let mut reader = match way {
             Way::Rtmp => rtmp_peer::open(servers.now.rtmp, "play", "delay").unwrap(),
             _ => rtsp_peer::play(servers.now.rtsp, "delay", false).unwrap().stream,
@@ -343,7 +325,7 @@ fn delay(servers: &Servers) {
             .collect();
         let worst = delays.iter().copied().fold(0.0, f64::max);
         println!(
-            "added delay {way:?}: median {:.2} ms, worst {worst:.2} ms, {} of {} frames",
+            "added delay {way:?}, {beside} others: median {:.2} ms, worst {worst:.2} ms, {} of {} frames",
             median(delays.clone()),
             delays.len(),
             sent.len()

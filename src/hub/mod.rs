@@ -2,12 +2,14 @@
 //! brings a [`Format`] (how frames become bytes) and an [`Outlet`] (where they go).
 //!
 //! Frames go out from the publisher's own task: it writes to every reader's socket itself, one write for each reader,
-//! and wakes a reader's task only when that reader's socket is full. A frame thus costs no task switch per reader.
+//! and wakes a reader's task only when that reader's socket is full. A frame thus costs no task switch per reader. Where many
+//! read, audio waits some milliseconds for the video that follows it.
 
 mod broadcast;
 mod cursor;
 pub mod event;
 pub mod format;
+mod gathering;
 pub mod group;
 mod lane;
 mod limits;

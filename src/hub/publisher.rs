@@ -10,6 +10,7 @@ use super::stream::Stream;
 use crate::base::clock::Now;
 use crate::media::{Frame, Tracks};
 use std::sync::{Arc, MutexGuard};
+use std::time::Instant;
 
 /// See the module.
 pub struct Publisher {
@@ -69,7 +70,13 @@ impl Publisher {
         self.state().push(self.generation, frame, now, self.hub.limits());
     }
 
-    /// Sends everybody what came since the last time: once for each read of the publisher's socket.
+    /// When [`Publisher::flush`] is to be called, whatever comes before; none if nothing waits.
+    pub fn due(&self) -> Option<Instant> {
+        self.state().due()
+    }
+
+    /// Sends everybody what came since the last time: once for each read of the publisher's socket. Where many read, audio
+    /// waits a moment for video, until [`Publisher::due`].
     pub fn flush(&self, now: Now) {
         self.state().flush(self.hub.limits(), false, now);
     }
@@ -80,7 +87,6 @@ impl Publisher {
         let now = Now::read();
         {
             let mut state = self.state();
-            state.flush(self.hub.limits(), true, now);
             self.leave(&mut state, PublishEnd::Unpublished, now);
             state.end_readers(Over::Unpublished);
         }
@@ -90,6 +96,7 @@ impl Publisher {
 
     /// Frees the name. All of it under one lock: another thread may be about to publish it. `false` if it is another's.
     fn leave(&self, state: &mut Broadcast, end: PublishEnd, now: Now) -> bool {
+        state.flush(self.hub.limits(), true, now);
         if !state.lose(self.generation) {
             return false;
         }

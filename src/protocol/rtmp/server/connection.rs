@@ -188,19 +188,25 @@ impl Connection {
 
     /// When something is due if nothing comes before.
     fn deadline(&self) -> Option<Duration> {
-        let of_picture = match &self.part {
-            Part::Publishes(publishing) => publishing.ingest.due(),
-            _ => None,
+        let of_frames = match &self.part {
+            Part::Publishes(publishing) => [publishing.ingest.due(), self.flush_due(publishing)],
+            _ => [None, None],
         };
-        of_picture.into_iter().chain(self.session.deadline()).min()
+        of_frames.into_iter().flatten().chain(self.session.deadline()).min()
+    }
+
+    /// When audio has waited for video long enough.
+    fn flush_due(&self, publishing: &Publishing) -> Option<Duration> {
+        Some(publishing.publisher.due()?.saturating_duration_since(self.began.into_std()))
     }
 
     fn tick(&mut self) -> Result<(), End> {
         let age = self.age();
-        if let Part::Publishes(publishing) = &mut self.part
-            && publishing.ingest.due().is_some_and(|due| age >= due)
-        {
-            publishing.finish(&self.shared.log, self.client.remote);
+        if let Part::Publishes(publishing) = &mut self.part {
+            if publishing.ingest.due().is_some_and(|due| age >= due) {
+                publishing.finish(&self.shared.log, self.client.remote);
+            }
+            // Nothing happens if it is something else that is due.
             publishing.publisher.flush(Now::read());
         }
         self.session.tick(age).map_err(End::Broken)
