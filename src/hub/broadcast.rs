@@ -249,7 +249,10 @@ impl Broadcast {
         let Broadcast { lanes, ring, headers, gathering, taps, .. } = self;
         let head = ring.head();
         let readers = lanes.iter().map(|lane| lane.cursors.len()).sum();
-        let is_audio = |number| matches!(ring.get(number), Some(Entry::Frame(frame, _)) if frame.track == TrackKind::Audio);
+        let is_audio = |number| match ring.get(number) {
+            Some(Entry::Frame(frame, _)) => frame.track == TrackKind::Audio,
+            _ => false,
+        };
         let audio_alone = headers.tracks.video.is_some() && (self.flushed..head).all(is_audio);
         if head != self.flushed && (last || !gathering.waits(audio_alone, readers, now.mono)) {
             gathering.end();
