@@ -6,19 +6,24 @@
 //! the publisher alone costs is measured in every round and taken off.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a measurement that cannot go on says so by panicking")]
 
+#[path = "relay/players.rs"]
+mod players;
 #[path = "relay/rtmp_peer.rs"]
 mod rtmp_peer;
 #[path = "relay/rtsp_peer.rs"]
 mod rtsp_peer;
 #[path = "relay/servers.rs"]
 mod servers;
+#[path = "relay/spread.rs"]
+mod spread;
 #[path = "relay/supervised.rs"]
 mod supervised;
 
+use players::Players;
 use servers::{Clip, Servers, cpu, rss_kb};
 use std::io::{Read, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 const READERS: usize = 50;
@@ -31,17 +36,46 @@ fn setting(name: &str, default: u64) -> u64 {
 enum Way {
     NginxRtmp,
     Rtmp,
+    RtmpBefore,
     RtspTcp,
+    RtspTcpBefore,
     RtspUdp,
+    RtspUdpBefore,
 }
 
-/// `MSCONV_BENCH_WAYS=NginxRtmp,Rtmp` measures only these; nginx-rtmp comes first, since it is the measure.
-fn ways() -> Vec<Way> {
-    let asked = std::env::var("MSCONV_BENCH_WAYS").unwrap_or_default();
-    [Way::NginxRtmp, Way::Rtmp, Way::RtspTcp, Way::RtspUdp]
-        .into_iter()
-        .filter(|way| asked.is_empty() || asked.split(',').any(|w| w == format!("{way:?}")))
-        .collect()
+impl Way {
+    /// `MSCONV_BENCH_WAYS=NginxRtmp,Rtmp` measures only these; nginx-rtmp comes first, since it is the measure.
+    fn asked(servers: &Servers) -> Vec<Way> {
+        let asked = std::env::var("MSCONV_BENCH_WAYS").unwrap_or_default();
+        use Way::{NginxRtmp, Rtmp, RtmpBefore, RtspTcp, RtspTcpBefore, RtspUdp, RtspUdpBefore};
+        [NginxRtmp, Rtmp, RtmpBefore, RtspTcp, RtspTcpBefore, RtspUdp, RtspUdpBefore]
+            .into_iter()
+            .filter(|way| asked.is_empty() || asked.split(',').any(|w| w == format!("{way:?}")))
+            .filter(|way| servers.before.is_some() || !way.is_before())
+            .collect()
+    }
+
+    fn is_before(self) -> bool {
+        matches!(self, Way::RtmpBefore | Way::RtspTcpBefore | Way::RtspUdpBefore)
+    }
+
+    /// The process, and the port to read from.
+    fn server(self, servers: &Servers) -> (i32, u16) {
+        let of = if self.is_before() { servers.before.as_ref().unwrap() } else { &servers.now };
+        match self {
+            Way::NginxRtmp => (servers.nginx_worker, servers.nginx_rtmp),
+            Way::Rtmp | Way::RtmpBefore => (of.pid, of.rtmp),
+            _ => (of.pid, of.rtsp),
+        }
+    }
+
+    fn over_rtmp(self) -> bool {
+        matches!(self, Way::NginxRtmp | Way::Rtmp | Way::RtmpBefore)
+    }
+
+    fn over_udp(self) -> bool {
+        matches!(self, Way::RtspUdp | Way::RtspUdpBefore)
+    }
 }
 
 fn main() {
@@ -53,7 +87,10 @@ fn main() {
     let servers = Servers::start(folder.path());
     let _publishers = servers.publish(&clip, "s");
     if only.is_empty() || only == "cpu" {
-        cost(&servers, seconds, rounds);
+        cost::<Readers>(&servers, seconds, rounds);
+    }
+    if only.is_empty() || only == "players" {
+        cost::<Players>(&servers, seconds, rounds);
     }
     if only.is_empty() || only == "first" {
         first_keyframe(&servers);
@@ -64,6 +101,9 @@ fn main() {
     drop(_publishers);
     if only.is_empty() || only == "crowd" {
         crowd(&servers, folder.path());
+    }
+    if only.is_empty() || only == "spread" {
+        spread::spread(folder.path(), seconds, rounds);
     }
     if only.is_empty() || only == "supervised" {
         supervised::supervised(&servers, seconds);
@@ -78,36 +118,32 @@ fn median(mut values: Vec<f64>) -> f64 {
 /// Readers that take everything until they are dropped.
 struct Readers {
     stop: Arc<AtomicBool>,
-    bytes: Arc<AtomicU64>,
     threads: Vec<std::thread::JoinHandle<()>>,
 }
 
 impl Readers {
     fn start(servers: &Servers, way: Way, name: &str, count: usize) -> Readers {
-        let (stop, bytes) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let stop = Arc::new(AtomicBool::new(false));
         let mut threads = Vec::new();
         for _ in 0..count {
-            let (stop, bytes) = (stop.clone(), bytes.clone());
+            let stop = stop.clone();
             let mut sockets = Vec::new();
-            let stream = match way {
-                Way::NginxRtmp => rtmp_peer::open(servers.nginx_rtmp, "play", name).unwrap(),
-                Way::Rtmp => rtmp_peer::open(servers.rtmp, "play", name).unwrap(),
-                Way::RtspTcp | Way::RtspUdp => {
-                    let playing = rtsp_peer::play(servers.rtsp, name, way == Way::RtspUdp).unwrap();
-                    sockets = playing.sockets;
-                    playing.stream
-                }
+            let (_, port) = way.server(servers);
+            let stream = if way.over_rtmp() {
+                rtmp_peer::open(port, "play", name).unwrap()
+            } else {
+                let playing = rtsp_peer::play(port, name, way.over_udp()).unwrap();
+                sockets = playing.sockets;
+                playing.stream
             };
             let mut stream = stream;
             for socket in sockets {
-                let (stop, bytes) = (stop.clone(), bytes.clone());
+                let stop = stop.clone();
                 socket.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
                 threads.push(std::thread::spawn(move || {
                     let mut buffer = [0; 65536];
                     while !stop.load(Ordering::Relaxed) {
-                        if let Ok(n) = socket.recv(&mut buffer) {
-                            bytes.fetch_add(n as u64, Ordering::Relaxed);
-                        }
+                        let _ = socket.recv(&mut buffer);
                     }
                 }));
             }
@@ -115,17 +151,13 @@ impl Readers {
             threads.push(std::thread::spawn(move || {
                 let mut buffer = vec![0; 65536];
                 while !stop.load(Ordering::Relaxed) {
-                    match stream.read(&mut buffer) {
-                        Ok(0) => return,
-                        Ok(n) => {
-                            bytes.fetch_add(n as u64, Ordering::Relaxed);
-                        }
-                        Err(_) => {}
+                    if let Ok(0) = stream.read(&mut buffer) {
+                        return;
                     }
                 }
             }));
         }
-        Readers { stop, bytes, threads }
+        Readers { stop, threads }
     }
 }
 
@@ -138,24 +170,38 @@ impl Drop for Readers {
     }
 }
 
-fn cost(servers: &Servers, seconds: Duration, rounds: u64) {
-    let ways = ways();
+/// What reads.
+trait Reading {
+    const WHO: &'static str;
+    /// So many readers of the stream, in full swing.
+    fn begin(servers: &Servers, way: Way, count: usize) -> Self;
+}
+
+/// Bare sockets.
+impl Reading for Readers {
+    const WHO: &'static str = "readers, bare sockets";
+
+    fn begin(servers: &Servers, way: Way, count: usize) -> Readers {
+        let readers = Readers::start(servers, way, "s", count);
+        std::thread::sleep(Duration::from_secs(3));
+        readers
+    }
+}
+
+fn cost<R: Reading>(servers: &Servers, seconds: Duration, rounds: u64) {
+    let ways = Way::asked(servers);
     let mut whole: Vec<Vec<f64>> = vec![Vec::new(); ways.len()];
     let mut alone: Vec<Vec<f64>> = vec![Vec::new(); ways.len()];
     let mut memory = vec![0_u64; ways.len()];
     for round in 0..rounds {
         for (i, way) in ways.iter().copied().enumerate() {
-            let pid = if way == Way::NginxRtmp { servers.nginx_worker } else { servers.msconv };
+            let (pid, _) = way.server(servers);
             let idle = used(pid, seconds / 3);
-            let readers = Readers::start(servers, way, "s", READERS);
-            std::thread::sleep(Duration::from_secs(3));
-            let before = readers.bytes.load(Ordering::Relaxed);
+            let _readers = R::begin(servers, way, READERS);
             let busy = used(pid, seconds);
-            let bytes = readers.bytes.load(Ordering::Relaxed) - before;
             memory[i] = memory[i].max(rss_kb(pid));
-            let rate = bytes as f64 * 8.0 / seconds.as_secs_f64() / READERS as f64 / 1e6;
             eprintln!(
-                "round {round} {way:?}: {:.2} % of a core with {READERS} readers, {:.2} % with none, {rate:.2} Mb/s each",
+                "round {round} {way:?}: {:.2} % of a core with {READERS} readers, {:.2} % with none",
                 busy * 100.0,
                 idle * 100.0
             );
@@ -164,7 +210,8 @@ fn cost(servers: &Servers, seconds: Duration, rounds: u64) {
         }
     }
     println!(
-        "\n| {READERS} readers | server CPU, % of a core | without the publisher | of nginx-rtmp, per reader | memory |"
+        "\n| {READERS} {} | server CPU, % of a core | without the publisher | of nginx-rtmp, per reader | memory |",
+        R::WHO
     );
     println!("|---|---|---|---|---|");
     let base = median(whole[0].clone());
@@ -194,7 +241,7 @@ fn first_keyframe(servers: &Servers) {
     for i in 0..30_u64 {
         // Moments spread over the group of pictures.
         std::thread::sleep(Duration::from_millis(130 + i * 37 % 400));
-        let mut playing = rtsp_peer::play(servers.rtsp, "s", false).unwrap();
+        let mut playing = rtsp_peer::play(servers.now.rtsp, "s", false).unwrap();
         let mut counts = rtsp_peer::Interleaved::default();
         counts.feed(&playing.rest);
         let mut buffer = vec![0; 65536];
@@ -213,27 +260,9 @@ fn first_keyframe(servers: &Servers) {
 
 /// A publisher of ours sends numbered frames; readers over RTMP and RTSP see when each arrives.
 fn delay(servers: &Servers) {
-    let mut publisher = rtmp_peer::open(servers.rtmp, "publish", "delay").unwrap();
-    publisher.write_all(&rtmp_peer::message(2, 1, 0, 0, &65536_u32.to_be_bytes(), 128)).unwrap();
-    let sps: &[u8] = &[
-        0x67, 0x64, 0x00, 0x1f, 0xac, 0xd9, 0x40, 0x50, 0x05, 0xbb, 0x01, 0x10, 0x00, 0x00, 0x03, 0x00, 0x10,
-        0x00, 0x00, 0x03, 0x03, 0xc0, 0xf1, 0x83, 0x19, 0x60,
-    ];
-    let mut config = vec![0x17, 0, 0, 0, 0, 1, 0x64, 0, 0x1f, 0xff, 0xe1, 0, sps.len() as u8];
-    config.extend(sps);
-    config.extend([1, 0, 6, 0x68, 0xeb, 0xe3, 0xcb, 0x22, 0xc0]);
-    publisher.write_all(&rtmp_peer::message(6, 9, 1, 0, &config, 65536)).unwrap();
-    let frame = |number: u32| {
-        let mut body = vec![if number.is_multiple_of(60) { 0x17 } else { 0x27 }, 1, 0, 0, 0];
-        // 10 KB, as a picture of 2.5 Mb/s is; a mark and the number stand at its end.
-        let length = 10_000_u32;
-        body.extend(length.to_be_bytes());
-        body.push(if number.is_multiple_of(60) { 0x65 } else { 0x41 });
-        body.extend(vec![0x55; length as usize - 1 - 12]);
-        body.extend(b"MARKMARK");
-        body.extend((number | 0x8080_8080).to_be_bytes());
-        body
-    };
+    let mut publisher = rtmp_peer::publish_video(servers.now.rtmp, "delay").unwrap();
+    // 10 KB, as a picture of 2.5 Mb/s is.
+    let frame = |number: u32| rtmp_peer::video(number, number.is_multiple_of(60), 10_000);
     let mut frames = 0_u32;
     let mut send = |publisher: &mut std::net::TcpStream| {
         let bytes = rtmp_peer::message(6, 9, 1, frames * 33, &frame(frames), 65536);
@@ -246,10 +275,12 @@ fn delay(servers: &Servers) {
         send(&mut publisher);
         std::thread::sleep(Duration::from_millis(33));
     }
-    for way in [Way::Rtmp, Way::RtspTcp] {
+    for (way, beside) in [(Way::Rtmp, 0), (Way::RtspTcp, 0), (Way::Rtmp, 12), (Way::RtspTcp, 12)] {
+        // Where many read frames wait for each other.
+        let _beside = Readers::start(servers, way, "delay", beside);
         let mut reader = match way {
-            Way::Rtmp => rtmp_peer::open(servers.rtmp, "play", "delay").unwrap(),
-            _ => rtsp_peer::play(servers.rtsp, "delay", false).unwrap().stream,
+            Way::Rtmp => rtmp_peer::open(servers.now.rtmp, "play", "delay").unwrap(),
+            _ => rtsp_peer::play(servers.now.rtsp, "delay", false).unwrap().stream,
         };
         let seen = Arc::new(std::sync::Mutex::new(Vec::<(u32, Instant)>::new()));
         let (into, stop) = (seen.clone(), Arc::new(AtomicBool::new(false)));
@@ -294,7 +325,7 @@ fn delay(servers: &Servers) {
             .collect();
         let worst = delays.iter().copied().fold(0.0, f64::max);
         println!(
-            "added delay {way:?}: median {:.2} ms, worst {worst:.2} ms, {} of {} frames",
+            "added delay {way:?}, {beside} others: median {:.2} ms, worst {worst:.2} ms, {} of {} frames",
             median(delays.clone()),
             delays.len(),
             sent.len()
@@ -307,10 +338,11 @@ fn crowd(servers: &Servers, folder: &std::path::Path) {
     let clip = Clip::make(folder, "small.flv", "900k", 854, 480);
     let _publishers = servers.publish(&clip, "small");
     let stop = Arc::new(AtomicBool::new(false));
-    let before = rss_kb(servers.msconv);
+    let before = rss_kb(servers.now.pid);
     let threads: Vec<_> = (0..500)
         .map(|_| {
-            let (stop, mut playing) = (stop.clone(), rtsp_peer::play(servers.rtsp, "small", false).unwrap());
+            let (stop, mut playing) =
+                (stop.clone(), rtsp_peer::play(servers.now.rtsp, "small", false).unwrap());
             playing.stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
             std::thread::Builder::new()
                 .stack_size(256 << 10)
@@ -335,16 +367,17 @@ fn crowd(servers: &Servers, folder: &std::path::Path) {
         })
         .collect();
     std::thread::sleep(Duration::from_secs(3));
-    let all = rss_kb(servers.msconv);
-    let stopped: Vec<_> = (0..50).map(|_| rtsp_peer::play(servers.rtsp, "small", false).unwrap()).collect();
+    let all = rss_kb(servers.now.pid);
+    let stopped: Vec<_> =
+        (0..50).map(|_| rtsp_peer::play(servers.now.rtsp, "small", false).unwrap()).collect();
     let mut most = 0;
     let began = Instant::now();
-    let share = cpu(servers.msconv);
+    let share = cpu(servers.now.pid);
     while began.elapsed() < Duration::from_secs(setting("MSCONV_BENCH_CROWD", 20)) {
         std::thread::sleep(Duration::from_millis(250));
-        most = most.max(rss_kb(servers.msconv));
+        most = most.max(rss_kb(servers.now.pid));
     }
-    let share = (cpu(servers.msconv) - share).as_secs_f64() / began.elapsed().as_secs_f64();
+    let share = (cpu(servers.now.pid) - share).as_secs_f64() / began.elapsed().as_secs_f64();
     stop.store(true, Ordering::Relaxed);
     let (mut packets, mut lost, mut closed) = (0, 0, 0);
     for thread in threads {

@@ -5,7 +5,8 @@
 #   scripts/bench.sh ladder    cost and quality of the ladder (MSCONV_BENCH_SECONDS, MSCONV_BENCH_ROUNDS,
 #                             MSCONV_BENCH_ONLY=fast,balanced, MSCONV_BENCH_VMAF=an ffmpeg with libvmaf)
 #   scripts/bench.sh relay     the embedded server against nginx-rtmp (MSCONV_BENCH_SECONDS, MSCONV_BENCH_ROUNDS,
-#                             MSCONV_BENCH_ONLY=cpu|first|delay|crowd|supervised, MSCONV_BENCH_CROWD)
+#                             MSCONV_BENCH_ONLY=cpu|players|first|delay|crowd|spread|supervised,
+#                             MSCONV_BENCH_CROWD, MSCONV_BENCH_BEFORE=another msconv to measure beside this one)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,5 +1,6 @@
-//! The two servers under measurement, the clip that they carry and its publishers.
+//! The servers under measurement, the clip that they carry and its publishers.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Ends its process when dropped.
-pub struct Ends(Child);
+pub struct Ends(pub Child);
 
 impl Drop for Ends {
     fn drop(&mut self) {
@@ -54,25 +55,78 @@ impl Clip {
         assert!(command.status().unwrap().success());
         Clip(path)
     }
+
+    /// Publishes it over RTMP, in real time, without end.
+    pub fn publish(&self, port: u16, name: &str) -> Ends {
+        let child = Command::new("ffmpeg")
+            .args(["-nostdin", "-hide_banner", "-loglevel", "error", "-re", "-stream_loop", "-1", "-i"])
+            .arg(&self.0)
+            .args(["-c", "copy", "-f", "flv", &format!("rtmp://127.0.0.1:{port}/live/{name}")])
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        Ends(child)
+    }
 }
 
-/// Both servers.
+/// The servers under measurement.
 pub struct Servers {
     _nginx: Ends,
-    _msconv: Ends,
     /// nginx's RTMP port.
     pub nginx_rtmp: u16,
     /// nginx's worker process.
     pub nginx_worker: i32,
-    /// The embedded server's RTMP port.
+    /// The embedded server as it is.
+    pub now: Msconv,
+    /// The same from another program, `MSCONV_BENCH_BEFORE`: what a change did shows in one run only.
+    pub before: Option<Msconv>,
+}
+
+/// One embedded server.
+pub struct Msconv {
+    _process: Ends,
+    /// Its process.
+    pub pid: i32,
+    /// Its RTMP port.
     pub rtmp: u16,
-    /// The embedded server's RTSP port.
+    /// Its RTSP port.
     pub rtsp: u16,
-    /// Its status page and its API.
+    /// Its status page.
     pub stat: u16,
+    /// Its API.
     pub api: u16,
-    /// The embedded server's process.
-    pub msconv: i32,
+}
+
+impl Msconv {
+    /// Starts `program` on free ports; returns when it serves.
+    pub fn start(program: &OsStr, home: &Path, more: &[&str]) -> Msconv {
+        std::fs::create_dir_all(home).unwrap();
+        let mut process = Command::new(program)
+            .args(["serve", "--rtmp-port", "0", "--rtsp-port", "0", "--rtp-port", "0", "--stat-port", "0"])
+            .args(["--api-port", "0", "--metrics-port", "0"])
+            .args(more)
+            .arg("--home")
+            .arg(home)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(std::fs::File::create(home.join("serve.log")).unwrap())
+            .spawn()
+            .unwrap();
+        let mut ready = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+        let port = |name: &str| -> u16 {
+            let word = ready.split_whitespace().find_map(|w| w.strip_prefix(name)).expect("an address");
+            word.rsplit_once(':').unwrap().1.parse().unwrap()
+        };
+        Msconv {
+            pid: i32::try_from(process.id()).unwrap(),
+            rtmp: port("rtmp="),
+            rtsp: port("rtsp="),
+            stat: port("stat="),
+            api: port("api="),
+            _process: Ends(process),
+        }
+    }
 }
 
 fn free_port() -> u16 {
@@ -88,7 +142,7 @@ fn wait_for(port: u16) {
 }
 
 impl Servers {
-    /// Starts both on free ports.
+    /// Starts them on free ports.
     pub fn start(folder: &Path) -> Servers {
         let nginx_rtmp = free_port();
         std::fs::create_dir_all(folder.join("nginx/logs")).unwrap();
@@ -113,47 +167,20 @@ impl Servers {
             .next()
             .and_then(|p| p.parse().ok())
             .expect("nginx has a worker");
-        let mut msconv = Command::new(env!("CARGO_BIN_EXE_msconv"))
-            .args(["serve", "--rtmp-port", "0", "--rtsp-port", "0", "--rtp-port", "0", "--stat-port", "0"])
-            .args(["--api-port", "0", "--metrics-port", "0"])
-            .arg("--home")
-            .arg(folder)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(std::fs::File::create(folder.join("serve.log")).unwrap())
-            .spawn()
-            .unwrap();
-        let mut ready = String::new();
-        BufReader::new(msconv.stdout.take().unwrap()).read_line(&mut ready).unwrap();
-        let port = |name: &str| -> u16 {
-            let word = ready.split_whitespace().find_map(|w| w.strip_prefix(name)).expect("an address");
-            word.rsplit_once(':').unwrap().1.parse().unwrap()
-        };
+        let before = std::env::var_os("MSCONV_BENCH_BEFORE");
         Servers {
             nginx_rtmp,
             nginx_worker,
-            rtmp: port("rtmp="),
-            rtsp: port("rtsp="),
-            stat: port("stat="),
-            api: port("api="),
-            msconv: i32::try_from(msconv.id()).unwrap(),
+            now: Msconv::start(OsStr::new(env!("CARGO_BIN_EXE_msconv")), &folder.join("now"), &[]),
+            before: before.map(|program| Msconv::start(&program, &folder.join("before"), &[])),
             _nginx: Ends(nginx),
-            _msconv: Ends(msconv),
         }
     }
 
-    /// Publishes the clip to both, in real time, without end. Returns when both have frames.
-    pub fn publish(&self, clip: &Clip, name: &str) -> [Ends; 2] {
-        let publishers = [self.nginx_rtmp, self.rtmp].map(|port| {
-            let child = Command::new("ffmpeg")
-                .args(["-nostdin", "-hide_banner", "-loglevel", "error", "-re", "-stream_loop", "-1", "-i"])
-                .arg(&clip.0)
-                .args(["-c", "copy", "-f", "flv", &format!("rtmp://127.0.0.1:{port}/live/{name}")])
-                .stdin(Stdio::null())
-                .spawn()
-                .unwrap();
-            Ends(child)
-        });
+    /// Publishes the clip to all of them, in real time, without end. Returns when all have frames.
+    pub fn publish(&self, clip: &Clip, name: &str) -> Vec<Ends> {
+        let ports = [self.nginx_rtmp, self.now.rtmp].into_iter().chain(self.before.as_ref().map(|b| b.rtmp));
+        let publishers = ports.map(|port| clip.publish(port, name)).collect();
         std::thread::sleep(Duration::from_secs(4));
         publishers
     }

@@ -21,7 +21,7 @@ enum Asks {
 
 pub fn supervised(servers: &Servers, seconds: Duration) {
     let mut publishers: Vec<TcpStream> = (0..NAMES)
-        .map(|n| rtmp_peer::open(servers.rtmp, "publish", &format!("cam{}_{}p", n / 4, n % 4)).unwrap())
+        .map(|n| rtmp_peer::open(servers.now.rtmp, "publish", &format!("cam{}_{}p", n / 4, n % 4)).unwrap())
         .collect();
     // AAC of two channels and 48 kHz: its configuration, then a frame of silence now and then.
     let header = rtmp_peer::message(5, 8, 1, 0, &[0xaf, 0, 0x11, 0x90], 128);
@@ -41,7 +41,7 @@ pub fn supervised(servers: &Servers, seconds: Duration) {
 
 fn share(servers: &Servers, publishers: &mut [TcpStream], asks: Asks, seconds: Duration) -> f64 {
     let began = Instant::now();
-    let before = cpu(servers.msconv);
+    let before = cpu(servers.now.pid);
     let mut tick = 0_u32;
     while began.elapsed() < seconds {
         let frame =
@@ -56,15 +56,15 @@ fn share(servers: &Servers, publishers: &mut [TcpStream], asks: Asks, seconds: D
             let names: Vec<String> = (0..4).map(|n| format!("name=live/cam{supervisor}_{n}p")).collect();
             match asks {
                 Asks::Nothing => {}
-                Asks::Page => ask(servers.stat, "/stat"),
-                Asks::Own => ask(servers.api, &format!("/msconv/v1/streams?{}", names.join("&"))),
+                Asks::Page => ask(servers.now.stat, "/stat"),
+                Asks::Own => ask(servers.now.api, &format!("/msconv/v1/streams?{}", names.join("&"))),
             }
         }
         tick += 1;
         let next = EVERY.mul_f64(f64::from(tick) / f64::from(steps));
         std::thread::sleep(next.saturating_sub(began.elapsed()));
     }
-    (cpu(servers.msconv) - before).as_secs_f64() / began.elapsed().as_secs_f64()
+    (cpu(servers.now.pid) - before).as_secs_f64() / began.elapsed().as_secs_f64()
 }
 
 fn ask(port: u16, target: &str) {

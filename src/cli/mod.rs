@@ -483,6 +483,9 @@ pub struct ServeArgs {
     /// Publishers from one address [default: 32]
     #[arg(long, value_name = "NUMBER")]
     pub publishers_per_address: Option<String>,
+    /// Threads that carry media [default: as many as processors]
+    #[arg(long, value_name = "NUMBER")]
+    pub media_workers: Option<String>,
     /// User who may publish [default: publish]
     #[arg(long, value_name = "NAME")]
     pub publish_user: Option<String>,

@@ -25,6 +25,7 @@ pub fn settings(args: &ServeArgs) -> Vec<(&'static str, Option<String>)> {
         ("trusted", args.trusted.clone()),
         ("readers_per_address", args.readers_per_address.clone()),
         ("publishers_per_address", args.publishers_per_address.clone()),
+        ("media_workers", args.media_workers.clone()),
         ("publish_user", args.publish_user.clone()),
         ("publish_password_file", args.publish_password_file.clone()),
         ("read_user", args.read_user.clone()),

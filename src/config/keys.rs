@@ -88,6 +88,7 @@ pub const KEYS: &[Key] = &[
     ),
     key("readers_per_address", "500", "serve: readers from one address, 1 to 4096; an office is one address"),
     key("publishers_per_address", "32", "serve: publishers from one address, 1 to 4096"),
+    key("media_workers", "", "serve: threads that carry media, 1 to 256; as many as processors unless set"),
     key("publish_user", "publish", "serve: user who may publish, where publish_password is set"),
     key("publish_password", "", "serve: asked of every publisher; needed for publishers from outside"),
     key("publish_password_file", "", "serve: file with publish_password in its first line"),

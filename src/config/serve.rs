@@ -14,12 +14,15 @@ use crate::model::service::{PerService, Service, Transport};
 use crate::model::{HttpUrl, Network, RtmpUrl, RtspUrl};
 use std::io::Read;
 use std::net::IpAddr;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 /// Most applications and trusted networks.
 const MOST: usize = 64;
 /// Most readers or publishers of one address: as many as the server has connections.
 const MOST_PER_ADDRESS: usize = 4096;
+/// The most threads that carry media.
+const MOST_WORKERS: usize = 256;
 
 /// Everything about the embedded server.
 #[derive(Clone, Debug)]
@@ -40,6 +43,8 @@ pub struct Serve {
     pub readers_per_address: usize,
     /// Publishers from one address, 1 at least.
     pub publishers_per_address: usize,
+    /// Threads that carry media; as many as processors if none.
+    pub media_workers: Option<NonZeroUsize>,
     /// Who may publish, if not everybody who reaches it.
     pub publish: Login,
     /// Who may read, if not everybody who reaches it.
@@ -223,6 +228,7 @@ impl Resolver {
             trusted,
             readers_per_address: self.need("readers_per_address", number)?,
             publishers_per_address: self.need("publishers_per_address", number)?,
+            media_workers: self.take("media_workers", workers)?,
             publish: self.login(["publish_user", "publish_password", "publish_password_file"], cwd)?,
             read: self.login(["read_user", "read_password", "read_password_file"], cwd)?,
         })
@@ -329,6 +335,13 @@ fn number(text: &str) -> Result<usize, String> {
     match text.parse::<usize>() {
         Ok(number) if (1..=MOST_PER_ADDRESS).contains(&number) => Ok(number),
         _ => Err(format!("'{text}' is no number from 1 to {MOST_PER_ADDRESS}")),
+    }
+}
+
+fn workers(text: &str) -> Result<NonZeroUsize, String> {
+    match text.parse::<NonZeroUsize>() {
+        Ok(number) if number.get() <= MOST_WORKERS => Ok(number),
+        _ => Err(format!("'{text}' is no number from 1 to {MOST_WORKERS}")),
     }
 }
 

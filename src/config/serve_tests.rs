@@ -99,6 +99,7 @@ fn wrong_values_say_what_would_be_right() {
         ("stat_port", "", "'' is no port"),
         ("readers_per_address", "0", "--readers-per-address: '0' is no number from 1 to 4096"),
         ("publishers_per_address", "many", "'many' is no number"),
+        ("media_workers", "0", "--media-workers: '0' is no number from 1 to 256"),
         ("rtp_port", "8001", "--rtp-port: 8001 is odd"),
         ("applications", "live,", "'' is no application"),
         ("applications", "a/../b", "'a/../b' is no application"),

@@ -3,6 +3,7 @@
 use super::client::{Client, get};
 use super::cursor::{Cursor, Over};
 use super::format::{Format, FormatKey, Headers, Metadata, Outlet, Packed};
+use super::gathering::Gathering;
 use super::group::Group;
 use super::lane::Lane;
 use super::limits::Limits;
@@ -66,9 +67,9 @@ pub struct Broadcast {
     taps: Vec<Tap>,
     last_time: Option<(MediaTime, Instant)>,
     fresh: bool,
-    /// The head of the ring at the last flush, and whether a packet of sound has waited since then.
+    /// The head of the ring when readers last got what there was.
     flushed: u64,
-    held: bool,
+    gathering: Gathering,
 }
 
 impl Broadcast {
@@ -93,7 +94,7 @@ impl Broadcast {
             last_time: None,
             fresh: false,
             flushed: 0,
-            held: false,
+            gathering: Gathering::default(),
         }
     }
 
@@ -242,21 +243,23 @@ impl Broadcast {
         self.ring.push(Entry::Frame(frame, stamp), self.headers.tracks.video.is_some(), limits);
     }
 
-    /// Sends everybody what came since the last time.
-    ///
-    /// A packet of sound beside pictures waits for the frame after it before it goes out as a datagram, some 10 ms:
-    /// each datagram wakes its reader, which is most of what it costs, and two at once wake it once. At the end
-    /// (`last`) nothing waits.
+    /// Sends everybody what came since the last time, at the latest when it is [`Broadcast::due`]; at the end (`last`) at
+    /// once.
     pub fn flush(&mut self, limits: &Limits, last: bool, now: Now) {
-        let Broadcast { lanes, ring, headers, held, taps, .. } = self;
+        let Broadcast { lanes, ring, headers, gathering, taps, .. } = self;
         let head = ring.head();
-        let newest = ring.get(head.saturating_sub(1));
-        let sound = matches!(newest, Some(Entry::Frame(frame, _)) if frame.track == TrackKind::Audio);
-        let alone = head == self.flushed.saturating_add(1);
-        *held = !last && sound && alone && !*held && headers.tracks.video.is_some();
-        self.flushed = head;
-        for lane in lanes.iter_mut() {
-            lane.fan_out(ring, headers, limits, *held, now);
+        let readers = lanes.iter().map(|lane| lane.cursors.len()).sum();
+        let is_audio = |number| match ring.get(number) {
+            Some(Entry::Frame(frame, _)) => frame.track == TrackKind::Audio,
+            _ => false,
+        };
+        let audio_alone = headers.tracks.video.is_some() && (self.flushed..head).all(is_audio);
+        if head != self.flushed && (last || !gathering.waits(audio_alone, readers, now.mono)) {
+            gathering.end();
+            self.flushed = head;
+            for lane in lanes.iter_mut() {
+                lane.fan_out(ring, headers, limits, now);
+            }
         }
         let mut needed = lanes.iter().map(Lane::needed).min().unwrap_or(u64::MAX);
         let mut keep = limits.keep();
@@ -269,6 +272,11 @@ impl Broadcast {
             tap.wake.notify_one();
         }
         ring.trim(needed, &keep);
+    }
+
+    /// When what has come must be flushed; none if nothing waits.
+    pub fn due(&self) -> Option<Instant> {
+        self.gathering.due()
     }
 
     /// A reader that has not begun yet; its number.

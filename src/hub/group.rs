@@ -7,6 +7,7 @@ use crate::media::MediaTime;
 use crate::model::ladder_fact::by_looks;
 use crate::model::{LadderFact, LadderName, StreamName};
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -15,11 +16,17 @@ pub const KEPT: Duration = Duration::from_secs(60);
 /// Most ladders that are known at once, twice as many as there may be streams.
 const MOST: usize = 2048;
 
+/// Which of the threads that carry media, from 0 on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Worker(pub usize);
+
 /// A ladder. It is shared by the streams of its renditions.
 #[derive(Debug)]
 pub struct Group {
     /// Its name.
     pub name: LadderName,
+    /// Where its publishers and readers run, as long as there is this ladder.
+    pub worker: Worker,
     state: Mutex<State>,
 }
 
@@ -36,14 +43,21 @@ struct State {
 }
 
 /// All ladders of the server.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Groups {
+    /// Threads that carry media.
+    workers: NonZeroUsize,
     groups: BTreeMap<LadderName, Arc<Group>>,
     /// The ladder of each name that one was told of.
     told: BTreeMap<StreamName, LadderName>,
 }
 
 impl Groups {
+    /// None yet, to be spread over so many threads.
+    pub fn new(workers: NonZeroUsize) -> Groups {
+        Groups { workers, groups: BTreeMap::new(), told: BTreeMap::new() }
+    }
+
     /// The ladder that a name belongs to; made if there is none.
     pub fn of(&mut self, name: &StreamName, now: Instant) -> Arc<Group> {
         let ladder = self.told.get(name).cloned().unwrap_or_else(|| by_looks(name).0);
@@ -87,9 +101,21 @@ impl Groups {
         if self.groups.len() >= MOST {
             self.forget_longest_idle();
         }
-        let group = Arc::new(Group::new(ladder.clone(), now));
+        let group = Arc::new(Group::new(ladder.clone(), self.least_busy(), now));
         self.groups.insert(ladder, group.clone());
         group
+    }
+
+    /// The worker with the fewest renditions. Those that are idle count too, since they may come back.
+    fn least_busy(&self) -> Worker {
+        let mut carried = vec![0_usize; self.workers.get()];
+        for group in self.groups.values() {
+            if let Some(carried) = carried.get_mut(group.worker.0) {
+                *carried = carried.saturating_add(group.renditions());
+            }
+        }
+        let least = carried.iter().enumerate().min_by_key(|(_, carried)| **carried);
+        Worker(least.map_or(0, |(worker, _)| worker))
     }
 
     /// Makes room. There is always one without a publisher: there are fewer streams than ladders that are kept.
@@ -107,7 +133,7 @@ impl Groups {
 
 impl Group {
     /// Without members.
-    pub fn new(name: LadderName, now: Instant) -> Group {
+    pub fn new(name: LadderName, worker: Worker, now: Instant) -> Group {
         let state = State {
             timeline: Timeline::default(),
             fact: None,
@@ -115,7 +141,14 @@ impl Group {
             published: BTreeSet::new(),
             idle: now,
         };
-        Group { name, state: Mutex::new(state) }
+        Group { name, worker, state: Mutex::new(state) }
+    }
+
+    /// How many renditions it has, or will have as far as its supervisor told; one at least.
+    fn renditions(&self) -> usize {
+        let state = locked(&self.state);
+        let told = state.fact.as_ref().map_or(0, |fact| fact.renditions.len());
+        state.published.len().max(told).max(1)
     }
 
     /// What its supervisor told of it.
@@ -180,7 +213,7 @@ mod tests {
 
     #[test]
     fn ladders_that_nobody_publishes_do_not_grow_without_end() {
-        let (mut groups, now) = (Groups::default(), Instant::now());
+        let (mut groups, now) = (Groups::new(NonZeroUsize::MIN), Instant::now());
         let at = |ms: u64| now + Duration::from_millis(ms);
         groups.of(&StreamName::new("live", "cam"), at(0)).publish("cam");
         for n in 0..MOST as u64 + 500 {
@@ -194,8 +227,23 @@ mod tests {
     }
 
     #[test]
+    fn a_new_ladder_goes_to_the_worker_that_carries_least_and_stays_there() {
+        let (mut groups, now) = (Groups::new(NonZeroUsize::new(3).unwrap()), Instant::now());
+        let mut worker = |name: &str| {
+            let group = groups.of(&StreamName::new("live", name), now);
+            group.publish(name);
+            group.worker.0
+        };
+        let ladder = ["a_720p", "a_480p", "a_360p"].map(&mut worker);
+        assert_eq!(ladder, [0, 0, 0], "a ladder is in one place");
+        assert_eq!(["b", "c", "d", "e", "f"].map(&mut worker), [1, 2, 1, 2, 1]);
+        assert_eq!(["a", "c", "f"].map(&mut worker), [0, 2, 1]);
+        assert_eq!(worker("g"), 2);
+    }
+
+    #[test]
     fn who_asks_for_a_ladder_keeps_it() {
-        let (mut groups, now) = (Groups::default(), Instant::now());
+        let (mut groups, now) = (Groups::new(NonZeroUsize::MIN), Instant::now());
         let name = StreamName::new("live", "cam");
         groups.of(&name, now);
         groups.of(&name, now + KEPT);

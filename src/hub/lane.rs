@@ -79,20 +79,14 @@ impl Lane {
         self.slots.iter().skip(skip).map(|slot| slot.packed.clone()).collect()
     }
 
-    /// Sends to all readers what they can take now. `held`: the last entry waits for the next one where it would go
-    /// out as a datagram.
-    pub fn fan_out(&mut self, ring: &Ring, headers: &Headers, limits: &Limits, held: bool, now: Now) {
+    /// Sends to all readers what they can take now.
+    pub fn fan_out(&mut self, ring: &Ring, headers: &Headers, limits: &Limits, now: Now) {
         self.pack(ring, now);
-        if self.cursors.iter().any(|c| matches!(c.outlet, Outlet::Datagrams(..))) && !held {
+        if self.cursors.iter().any(|c| matches!(c.outlet, Outlet::Datagrams(..))) {
             self.fan_out_datagrams(ring);
         }
-        let last = ring.head().saturating_sub(1);
-        let mut i = 0;
-        while let Some(cursor) = self.cursors.get(i) {
-            if !(held && cursor.stands_at(last)) {
-                self.send_to(i, ring, headers, limits, now);
-            }
-            i += 1;
+        for i in 0..self.cursors.len() {
+            self.send_to(i, ring, headers, limits, now);
         }
         if now.mono.saturating_duration_since(self.surveyed) >= SURVEY {
             self.surveyed = now.mono;

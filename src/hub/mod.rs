@@ -2,13 +2,15 @@
 //! brings a [`Format`] (how frames become bytes) and an [`Outlet`] (where they go).
 //!
 //! Frames go out from the publisher's own task: it writes to every reader's socket itself, one write for each reader,
-//! and wakes a reader's task only when that reader's socket is full. A frame thus costs no task switch per reader.
+//! and wakes a reader's task only when that reader's socket is full. A frame thus costs no task switch per reader. Where many
+//! read, audio waits some milliseconds for the video that follows it.
 
 mod broadcast;
 pub mod client;
 mod cursor;
 pub mod event;
 pub mod format;
+mod gathering;
 pub mod group;
 mod lane;
 mod limits;
@@ -31,7 +33,7 @@ pub use event::{Event, Events};
 pub use format::{
     Cut, Datagrams, Format, FormatKey, Headers, Metadata, Misfit, Outlet, Packed, Sink, Targets,
 };
-pub use group::Group;
+pub use group::{Group, Worker};
 pub use limits::Limits;
 pub use publisher::Publisher;
 pub use reader::Reader;
@@ -45,7 +47,9 @@ use crate::model::{LadderFact, StreamName};
 use client::locked;
 use group::Groups;
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 use stream::Stream;
 
 /// Why a name cannot be published now.
@@ -76,9 +80,30 @@ struct Inner {
 pub struct Hub(Arc<Inner>);
 
 impl Hub {
-    /// An empty one.
+    /// An empty one, used by one thread.
     pub fn new(registry: Registry, limits: Limits) -> Hub {
-        Hub(Arc::new(Inner { registry, limits, streams: Mutex::default(), groups: Mutex::default() }))
+        Hub::on(NonZeroUsize::MIN, registry, limits)
+    }
+
+    /// An empty one, used by so many threads that carry media.
+    ///
+    /// Locks are taken in this order and never over a wait: all streams, all ladders or one stream, one ladder, then
+    /// events, clients and their details.
+    pub fn on(workers: NonZeroUsize, registry: Registry, limits: Limits) -> Hub {
+        let groups = Mutex::new(Groups::new(workers));
+        Hub(Arc::new(Inner { registry, limits, streams: Mutex::default(), groups }))
+    }
+
+    /// Where `name` is to be published. Its ladder is there from now on.
+    pub fn publishing_worker(&self, name: &StreamName, now: Instant) -> Worker {
+        locked(&self.0.groups).of(name, now).worker
+    }
+
+    /// Where `name` is, if it is.
+    pub fn reading_worker(&self, name: &StreamName) -> Option<Worker> {
+        let stream = self.stream(name)?;
+        let state = locked(&stream.state);
+        Some(state.group().worker)
     }
 
     /// Who is connected.
@@ -114,16 +139,22 @@ impl Hub {
             .entry(name.clone())
             .or_insert_with(|| Arc::new(Stream::new(name.clone(), group.clone(), now)))
             .clone();
-        let (generation, resumed) = {
+        let generation = {
             let mut state = locked(&stream.state);
             let generation = state.take(client.clone()).ok_or(Refused::Taken)?;
             state.set_group(group.clone());
-            (generation, state.is_awaited())
+            group.publish(&name.name);
+            let (ladder, resumed) = (group.name.clone(), state.is_awaited());
+            // Under the lock, so that it is heard after the end of the publisher before.
+            self.events().send(Event::Published {
+                stream: name.clone(),
+                ladder,
+                client: client.clone(),
+                resumed,
+            });
+            generation
         };
-        group.publish(&name.name);
         drop(streams);
-        let (stream_name, ladder) = (name.clone(), group.name.clone());
-        self.events().send(Event::Published { stream: stream_name, ladder, client: client.clone(), resumed });
         Ok(Publisher::new(self.clone(), stream, client.clone(), generation, now))
     }
 

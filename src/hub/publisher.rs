@@ -10,6 +10,7 @@ use super::stream::Stream;
 use crate::base::clock::Now;
 use crate::media::{Frame, Tracks};
 use std::sync::{Arc, MutexGuard};
+use std::time::Instant;
 
 /// See the module.
 pub struct Publisher {
@@ -48,12 +49,14 @@ impl Publisher {
 
     /// The tracks are complete: descriptions that wait are answered.
     pub fn ready(&self, now: Now) {
-        let first = self.state().set_ready(self.generation, now);
-        self.stream.changed.notify_waiters();
-        if first {
-            let ladder = self.state().group().name.clone();
-            self.hub.events().send(Event::Ready { stream: self.stream.name.clone(), ladder });
+        {
+            let mut state = self.state();
+            if state.set_ready(self.generation, now) {
+                let (stream, ladder) = (self.stream.name.clone(), state.group().name.clone());
+                self.hub.events().send(Event::Ready { stream, ladder });
+            }
         }
+        self.stream.changed.notify_waiters();
     }
 
     /// Waits until somebody wants a keyframe. At most once a second.
@@ -67,7 +70,13 @@ impl Publisher {
         self.state().push(self.generation, frame, now, self.hub.limits());
     }
 
-    /// Sends everybody what came since the last time: once for each read of the publisher's socket.
+    /// When [`Publisher::flush`] is to be called, whatever comes before; none if nothing waits.
+    pub fn due(&self) -> Option<Instant> {
+        self.state().due()
+    }
+
+    /// Sends everybody what came since the last time: once for each read of the publisher's socket. Where many read, audio
+    /// waits a moment for video, until [`Publisher::due`].
     pub fn flush(&self, now: Now) {
         self.state().flush(self.hub.limits(), false, now);
     }
@@ -75,17 +84,23 @@ impl Publisher {
     /// The stream ends: its readers are told at once, the name is free.
     pub fn end(mut self) {
         self.ended = true;
-        self.state().flush(self.hub.limits(), true, Now::read());
-        self.state().lose(self.generation);
-        self.state().end_readers(Over::Unpublished);
-        self.gone(PublishEnd::Unpublished);
+        let now = Now::read();
+        {
+            let mut state = self.state();
+            self.leave(&mut state, PublishEnd::Unpublished, now);
+            state.end_readers(Over::Unpublished);
+        }
+        self.stream.changed.notify_waiters();
         self.hub.tidy(&self.stream);
     }
 
-    fn gone(&self, end: PublishEnd) {
-        self.stream.changed.notify_waiters();
-        let now = Now::read();
-        let group = self.state().group().clone();
+    /// Frees the name. All of it under one lock: another thread may be about to publish it. `false` if it is another's.
+    fn leave(&self, state: &mut Broadcast, end: PublishEnd, now: Now) -> bool {
+        state.flush(self.hub.limits(), true, now);
+        if !state.lose(self.generation) {
+            return false;
+        }
+        let group = state.group();
         group.leave(&self.stream.name.name, now.mono);
         self.hub.events().send(Event::Ended {
             stream: self.stream.name.clone(),
@@ -94,15 +109,16 @@ impl Publisher {
             end,
             lasted: now.mono.saturating_duration_since(self.since.mono),
         });
+        true
     }
 }
 
 impl Drop for Publisher {
     fn drop(&mut self) {
-        if self.ended || !self.state().lose(self.generation) {
+        if self.ended || !self.leave(&mut self.state(), PublishEnd::Lost, Now::read()) {
             return;
         }
-        self.gone(PublishEnd::Lost);
+        self.stream.changed.notify_waiters();
         self.hub.wait_for_return(&self.stream, self.generation);
     }
 }

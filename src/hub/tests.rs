@@ -2,6 +2,7 @@
 
 mod ladders;
 mod taps;
+mod threads;
 
 use super::*;
 use crate::media::{AudioCodec, AudioTrack, Coding, Frame, MediaTime, TrackKind, Tracks};
@@ -422,25 +423,65 @@ async fn datagrams_go_out_together_and_late_readers_catch_up() {
     assert_eq!(taken(), [("v40 a40".into(), 2)]);
     publisher.frame(audio(60), now);
     publisher.flush(now);
-    assert_eq!(taken(), [], "sound alone waits for the next frame");
-    publisher.frame(video(80, false), now);
+    assert_eq!(taken(), [("a60".into(), 2)], "where few read nothing waits");
+    assert_eq!(publisher.due(), None);
+    for frame in [video(80, false), audio(80), audio(100)] {
+        publisher.frame(frame, now);
+    }
     publisher.flush(now);
-    assert_eq!(taken(), [("a60 v80".into(), 2)]);
-    publisher.frame(audio(80), now);
-    publisher.flush(now);
-    publisher.frame(audio(100), now);
-    publisher.flush(now);
-    assert_eq!(taken(), [("a80 a100".into(), 2)]);
+    assert_eq!(taken(), [("v80 a80 a100".into(), 2)]);
     let _c = read();
     let caught_up: Vec<String> = taken().into_iter().map(|(w, _)| w).collect();
     assert_eq!(caught_up, ["<1@0>", "V0", "v40", "a40", "a60", "v80", "a80", "a100"]);
     publisher.frame(video(120, false), now);
     publisher.flush(now);
     assert_eq!(taken(), [("v120".into(), 3)]);
-    publisher.frame(audio(120), now);
-    publisher.flush(now);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_many_read_audio_waits_for_video() {
+    let hub = hub(Limits::default());
+    let began = Now::read();
+    let at = |ms: u64| began.after(Duration::from_millis(ms));
+    let publisher = hub.publish(&live("s"), &client(&hub), began).unwrap();
+    publisher.headers(pictures());
+    publisher.frame(video(0, true), began);
+    publisher.flush(began);
+    let readers: Vec<_> = (0..gathering::MANY - 1).map(|_| read(&hub, began)).collect();
+    let post = Arc::new(Post::default());
+    let datagrams = Outlet::Datagrams(post.clone(), Targets::default());
+    let key = FormatKey("p".into());
+    let last =
+        hub.subscribe(&live("s"), &client(&hub), key, |_| Box::new(Packets), datagrams, began).unwrap();
+    last.play(began);
+    let all = || {
+        let texts: Vec<String> = readers.iter().map(|(_, paper, _)| paper.read()).collect();
+        assert!(texts.iter().all(|text| *text == texts[0]), "{texts:?}");
+        (texts[0].clone(), std::mem::take(&mut *locked(&post.0)))
+    };
+    assert_eq!(all().0, "<1@0> V0 ");
+    let wait = gathering::WAIT.as_millis() as u64;
+    let send = |frame: Frame, at: Now| {
+        publisher.frame(frame, at);
+        publisher.flush(at);
+    };
+    send(audio(20), at(20));
+    assert_eq!(publisher.due(), Some(at(20 + wait).mono));
+    assert_eq!(all(), (String::new(), Vec::new()));
+    send(video(30, false), at(30));
+    assert_eq!(all(), ("a20 v30 ".into(), vec![("a20 v30".into(), 1)]));
+    // Audio alone does not wait for video that does not come.
+    send(audio(60), at(60));
+    publisher.flush(at(60 + wait));
+    assert_eq!(all(), ("a60 ".into(), vec![("a60".into(), 1)]));
+    assert_eq!(publisher.due(), None);
+    publisher.flush(at(90));
+    assert_eq!((publisher.due(), all()), (None, (String::new(), Vec::new())), "nothing came, nothing waits");
+    // Nor does anything wait for a publisher that goes.
+    send(audio(100), at(100));
     publisher.end();
-    assert_eq!(taken(), [("a120".into(), 3)]);
+    assert_eq!(all(), ("a100 ".into(), vec![("a100".into(), 1)]));
+    drop(last);
 }
 
 #[tokio::test(start_paused = true)]

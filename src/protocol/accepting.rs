@@ -1,9 +1,10 @@
 //! What RTMP's and RTSP's servers do alike: accept connections, admit or refuse them, arrange their sockets, give each
-//! a task, and end them all.
+//! a task, move it to where its stream is carried, and end them all.
 
 use super::admission::{Door, Place};
+use super::workers::Workers;
 use crate::base::clock::Now;
-use crate::hub::{Client, Hub, Kind};
+use crate::hub::{Client, Hub, Kind, Worker};
 use crate::telemetry::Log;
 use socket2::{SockRef, TcpKeepalive};
 use std::future::Future;
@@ -31,32 +32,61 @@ pub struct Entrance<'a> {
     pub log: &'a Log,
     /// What comes in.
     pub kind: Kind,
+    /// Where connections run.
+    pub workers: &'a Workers,
+}
+
+/// A connection of one protocol.
+pub trait Connection: Sized + Send + 'static {
+    /// Serves it to its end, or until it turns out that another worker carries what it publishes or reads; then it goes
+    /// on there.
+    fn run(self, shutdown: watch::Receiver<bool>) -> impl Future<Output = Option<(Worker, Self)>> + Send;
+
+    /// The runtime that is entered watches its socket from now on.
+    ///
+    /// # Errors
+    /// As [`super::workers::taken_over`].
+    fn take_over(&mut self) -> io::Result<()>;
 }
 
 /// Gives each connection the task that `begin` makes of it, until `shutdown` says so. Then publishers' streams end,
 /// readers are told, and what is not gone after a few seconds is dropped.
-pub async fn serve<T>(
+pub async fn serve<C: Connection>(
     listener: TcpListener,
     entrance: Entrance<'_>,
     mut shutdown: watch::Receiver<bool>,
-    begin: impl Fn(TcpStream, Arc<Client>, Place) -> io::Result<T>,
-) where
-    T: Future<Output = ()> + Send + 'static,
-{
+    begin: impl Fn(TcpStream, Arc<Client>, Place) -> io::Result<C>,
+) {
+    let ends = shutdown.clone();
     let name = entrance.kind.name;
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            Some(_) = connections.join_next() => continue,
+            Some(ended) = connections.join_next() => {
+                if let Ok(Some((worker, mut connection))) = ended {
+                    let runtime = entrance.workers.runtime(worker);
+                    let taken_over = {
+                        let _there = runtime.enter();
+                        C::take_over(&mut connection)
+                    };
+                    match taken_over {
+                        Ok(()) => {
+                            connections.spawn_on(connection.run(ends.clone()), runtime);
+                        }
+                        Err(error) => entrance.log.warn(format_args!("{name}: cannot move a connection: {error}")),
+                    }
+                }
+                continue;
+            }
             _ = shutdown.wait_for(|down| *down) => break,
         };
         match accepted {
             Ok((socket, remote)) => {
                 if let Some((client, place)) = entrance.admit(remote) {
                     match arrange(&socket).and_then(|()| begin(socket, client, place)) {
-                        Ok(task) => {
-                            connections.spawn(task);
+                        Ok(connection) => {
+                            connections.spawn(connection.run(ends.clone()));
                         }
                         Err(error) => entrance.log.debug(format_args!("{name}: {remote}: {error}")),
                     }

@@ -15,3 +15,4 @@ pub mod connection_sink;
 pub mod parting;
 pub mod rtmp;
 pub mod rtsp;
+pub mod workers;

@@ -31,6 +31,11 @@ impl Parting {
         Parting { socket, patient: false }
     }
 
+    /// It is seen to by this handle from now on.
+    pub fn follow(&mut self, socket: Arc<TcpStream>) {
+        self.socket = socket;
+    }
+
     /// The peer takes nothing, or stands inside a frame: it learns so by a reset.
     pub fn reset(&self) {
         let _ = socket2::SockRef::from(&*self.socket).set_linger(Some(Duration::ZERO));

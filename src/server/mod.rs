@@ -1,16 +1,16 @@
 //! The embedded server: listeners, the hub, the protocols and the control faces, put together.
 //!
-//! Frames move on one thread, everything else on another. Whoever starts it gives a future that tells it to end; then listeners close first, readers
+//! Frames move on some threads, each of which carries whole ladders; everything else on another one. Whoever starts it gives a future that tells it to end; then listeners close first, readers
 //! are told, and what has not ended a few seconds later is dropped.
 
 pub mod control;
-pub mod control_thread;
 pub mod events;
 pub mod face;
 pub mod listeners;
 pub mod look;
 pub mod options;
 pub mod rates;
+pub mod runtime_thread;
 pub mod view;
 
 use crate::auth::{Authorizer, Ledger};
@@ -20,18 +20,21 @@ use crate::hub::{self, Hub, Registry};
 use crate::model::service::{Audience, PerService, Service};
 use crate::process::load::open_files_allowed;
 use crate::protocol::admission::{self, Door};
+use crate::protocol::workers::Workers;
 use crate::protocol::{rtmp, rtsp};
 use crate::telemetry::Log;
 use control::{Control, Parts};
-use control_thread::ControlThread;
 use face::http;
 use listeners::{Addresses, Listeners};
 use look::Looker;
 pub use options::Options;
+use runtime_thread::RuntimeThread;
 use std::future::Future;
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -76,7 +79,10 @@ impl Server {
         let Server { options, mut listeners, log, .. } = self;
         let (down, downs) = watch::channel(false);
         let mut work = Work { tasks: JoinSet::new(), parts: Arc::default() };
-        let hub = Hub::new(Registry::default(), hub::Limits::default());
+        // They live until everything that runs on them has ended.
+        let threads = media_threads(options.media_workers)?;
+        let workers = Workers::new(Handle::current(), threads.iter().map(RuntimeThread::handle).collect());
+        let hub = Hub::on(workers.count(), Registry::default(), hub::Limits::default());
         let ledger = Arc::new(Mutex::new(Ledger::default()));
         let (readers_per_address, publishers_per_address) = options.per_address;
         let limits = admission::Limits {
@@ -99,7 +105,12 @@ impl Server {
         );
         work.add(
             "rtmp",
-            rtmp::server::serve(listening(&mut listeners, Service::Rtmp)?, Arc::new(rtmp), downs.clone()),
+            rtmp::server::serve(
+                listening(&mut listeners, Service::Rtmp)?,
+                Arc::new(rtmp),
+                workers.clone(),
+                downs.clone(),
+            ),
         );
 
         let (rtp, rtcp) = listeners.take_datagrams()?;
@@ -117,14 +128,19 @@ impl Server {
         );
         work.add(
             "rtsp",
-            rtsp::server::serve(listening(&mut listeners, Service::Rtsp)?, Arc::new(rtsp), downs.clone()),
+            rtsp::server::serve(
+                listening(&mut listeners, Service::Rtsp)?,
+                Arc::new(rtsp),
+                workers,
+                downs.clone(),
+            ),
         );
         work.add("rtp", udp.serve(downs.clone()));
 
         let control = Control::new(&options, authorizer, hub, work.parts.clone(), ledger, log.clone());
         let listener = control.looker.hub().events().listen();
         let counts = control.looker.events().clone();
-        let beside = ControlThread::start()?;
+        let beside = RuntimeThread::start("control")?;
         work.add("events", beside.run(events::listen(listener, counts, log.clone(), downs.clone())));
         work.add("ticks", beside.run(ticks(control.looker.clone(), downs.clone())));
         for service in Service::ALL.into_iter().filter(|s| s.row().audience == Audience::Operators) {
@@ -148,6 +164,7 @@ impl Server {
         if !work.ends_within(POLITE).await {
             log.warn(format_args!("some connections did not end in time and were dropped"));
         }
+        drop(threads);
         log.info(format_args!("ended"));
         failure.map_or(Ok(()), Err)
     }
@@ -182,6 +199,11 @@ impl Work {
         self.tasks.shutdown().await;
         all
     }
+}
+
+/// The threads that carry media beside the one that the server was started on.
+fn media_threads(workers: NonZeroUsize) -> Outcome<Vec<RuntimeThread>> {
+    (1..workers.get()).map(|number| RuntimeThread::start(&format!("media-{number}"))).collect()
 }
 
 fn listening(listeners: &mut Listeners, service: Service) -> Outcome<TcpListener> {

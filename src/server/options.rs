@@ -9,6 +9,7 @@ use crate::model::Network;
 use crate::model::network::is_loopback;
 use std::io::Read;
 use std::net::IpAddr;
+use std::num::NonZeroUsize;
 
 /// Everything that the server is told.
 #[derive(Clone, Debug)]
@@ -27,6 +28,8 @@ pub struct Options {
     pub trusted: Vec<Network>,
     /// Readers and publishers from one address.
     pub per_address: (usize, usize),
+    /// Threads that carry media.
+    pub media_workers: NonZeroUsize,
     /// Who may publish and read.
     pub access: Access,
 }
@@ -58,6 +61,10 @@ impl Options {
             stat_path: told.stat_path.clone(),
             trusted: told.trusted.clone(),
             per_address: (told.readers_per_address, told.publishers_per_address),
+            media_workers: told
+                .media_workers
+                .or_else(|| std::thread::available_parallelism().ok())
+                .unwrap_or(NonZeroUsize::MIN),
             access: Access {
                 publish,
                 read,

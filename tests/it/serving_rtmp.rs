@@ -444,7 +444,7 @@ fn a_reader_waits_for_the_tracks_and_may_pause() {
 #[test]
 fn a_stall_of_the_control_thread_costs_no_frame() {
     let house = House::new();
-    let beside = msconv::server::control_thread::ControlThread::start().unwrap();
+    let beside = msconv::server::runtime_thread::RuntimeThread::start("control").unwrap();
     let (release, held) = std::sync::mpsc::channel::<()>();
     let (stalls, stalled) = std::sync::mpsc::channel();
     // As a page that takes its time would, or a disk.
@@ -468,4 +468,23 @@ fn a_stall_of_the_control_thread_costs_no_frame() {
     drop(release);
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(stall);
+}
+
+#[test]
+fn audio_that_waits_for_video_goes_out_though_none_follows() {
+    let house = House::new();
+    let mut publisher = house.publisher("cam");
+    publisher.headers(0);
+    publisher.picture(0, 1, true, 10);
+    let mut readers: Vec<_> = (0..12).map(|_| house.reader("cam")).collect();
+    for reader in &mut readers {
+        assert_eq!(reader.number().0, 1);
+    }
+    for number in 1..=5 {
+        publisher.send(kind::AUDIO, u32::from(number) * 20, &[0xaf, 1, number, 0]);
+        for reader in &mut readers {
+            let mut audio = || reader.media().payload.get(2).copied();
+            while audio() != Some(number) {}
+        }
+    }
 }

@@ -486,3 +486,27 @@ fn what_comes_by_rtmp_is_read_by_rtsp() {
     let of_sound = since(sounds[0], sound.timestamp) / 48_000.0;
     assert!((of_picture - of_sound).abs() < 0.001, "{of_picture} {of_sound}");
 }
+
+#[test]
+fn audio_that_waits_for_video_goes_out_though_none_follows() {
+    let house = House::new();
+    for (name, by_datagram) in [("tcp", false), ("udp", true)] {
+        let mut publisher = Peer::publisher(&house, name, &both(), by_datagram);
+        publisher.picture(0, 1, true, 100).unwrap();
+        let mut readers: Vec<_> = (0..12).map(|n| Peer::reader(&house, name, n % 2 == 0)).collect();
+        for (n, reader) in readers.iter_mut().enumerate() {
+            let unit = if n % 2 == 0 { reader.unit_by_datagram() } else { reader.unit().unwrap() };
+            assert_eq!(number(&unit), 1);
+        }
+        for ms in [20, 40, 60, 80, 100] {
+            publisher.send(&sound(ms)).unwrap();
+            for (n, reader) in readers.iter_mut().enumerate() {
+                if n % 2 == 0 {
+                    reader.datagram(1);
+                } else {
+                    while !matches!(reader.next(), Came::Packet(1, false, _)) {}
+                }
+            }
+        }
+    }
+}

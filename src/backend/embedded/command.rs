@@ -32,6 +32,9 @@ pub fn line(settings: &Settings, environment: &Environment, log: &Path) -> Outco
     ] {
         line.arg(flag).arg(value);
     }
+    if let Some(workers) = told.media_workers {
+        line.arg("--media-workers").arg(workers.to_string());
+    }
     for (service, port) in told.ports.each() {
         line.arg(format!("--{}", service.row().flag)).arg(port.to_string());
     }

@@ -8,6 +8,7 @@ use crate::hub::Hub;
 use crate::protocol::RTMP;
 use crate::protocol::accepting::{self, Entrance};
 use crate::protocol::admission::Door;
+use crate::protocol::workers::Workers;
 use crate::telemetry::Log;
 use connection::Connection;
 use ring::rand::{SecureRandom, SystemRandom};
@@ -123,13 +124,18 @@ fn seed(random: &SystemRandom) -> [u8; 32] {
     seed
 }
 
-/// Serves RTMP until `shutdown` says so. Then publishers' streams end, readers are told, and what is not gone after a
+/// Serves RTMP with these workers until `shutdown` says so. Then publishers' streams end, readers are told, and what is not gone after a
 /// few seconds is dropped.
-pub async fn serve(listener: TcpListener, shared: Arc<Shared>, shutdown: watch::Receiver<bool>) {
-    let ends = shutdown.clone();
-    let entrance = Entrance { hub: &shared.hub, door: &shared.door, log: &shared.log, kind: RTMP };
+pub async fn serve(
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    workers: Workers,
+    shutdown: watch::Receiver<bool>,
+) {
+    let entrance =
+        Entrance { hub: &shared.hub, door: &shared.door, log: &shared.log, kind: RTMP, workers: &workers };
     accepting::serve(listener, entrance, shutdown, |socket, client, place| {
-        Ok(Connection::new(shared.clone(), socket, client, place).run(ends.clone()))
+        Ok(Connection::new(shared.clone(), socket, client, place))
     })
     .await;
 }

@@ -13,6 +13,7 @@ use crate::model::StreamName;
 use crate::protocol::RTSP_CONNECTION;
 use crate::protocol::accepting::{self, Entrance};
 use crate::protocol::admission::Door;
+use crate::protocol::workers::Workers;
 use crate::telemetry::Log;
 use connection::Connection;
 use std::collections::HashMap;
@@ -137,13 +138,23 @@ impl Shared {
     }
 }
 
-/// Serves RTSP until `shutdown` says so. Then readers are told, and what is not gone after a few seconds is dropped.
+/// Serves RTSP with these workers until `shutdown` says so. Then readers are told, and what is not gone after a few seconds is dropped.
 /// What comes by datagram is read by [`Udp::serve`], which is a task of its own.
-pub async fn serve(listener: TcpListener, shared: Arc<Shared>, shutdown: watch::Receiver<bool>) {
-    let ends = shutdown.clone();
-    let entrance = Entrance { hub: &shared.hub, door: &shared.door, log: &shared.log, kind: RTSP_CONNECTION };
+pub async fn serve(
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    workers: Workers,
+    shutdown: watch::Receiver<bool>,
+) {
+    let entrance = Entrance {
+        hub: &shared.hub,
+        door: &shared.door,
+        log: &shared.log,
+        kind: RTSP_CONNECTION,
+        workers: &workers,
+    };
     accepting::serve(listener, entrance, shutdown, |socket, client, place| {
-        Ok(Connection::new(shared.clone(), socket, client, place)?.run(ends.clone()))
+        Connection::new(shared.clone(), socket, client, place)
     })
     .await;
 }

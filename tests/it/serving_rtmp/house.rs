@@ -4,26 +4,42 @@
 use crate::stage::wait_for;
 use bytes::Bytes;
 use msconv::auth::{Access, Authorizer};
-use msconv::hub::{Hub, Limits, Registry};
+use msconv::hub::{Hub, Limits, Registry, Worker};
 use msconv::media::flv::header;
 use msconv::media::{AudioTrack, VideoCodec, VideoTrack};
+use msconv::model::StreamName;
 use msconv::protocol::admission::{self, Door};
 use msconv::protocol::rtmp::server::{Shared, serve};
 use msconv::protocol::rtmp::session::client::{Aim, ClientSession, Event, Target};
 use msconv::protocol::rtmp::session::server::Rules;
 use msconv::protocol::rtmp::wire::message::{Message, kind};
+use msconv::protocol::workers::Workers;
+use msconv::server::runtime_thread::RuntimeThread;
 use msconv::telemetry::Log;
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 /// Longer than anything here may take on a busy machine.
 pub const SOON: Duration = Duration::from_secs(30);
+
+/// A hub and the threads beside the first one that carry its streams. A ladder is on the first one already, so that what a
+/// test publishes has to go from where its connections begin to another thread.
+pub fn several_workers(limits: Limits) -> (Hub, Vec<RuntimeThread>) {
+    let threads: Vec<_> =
+        ["media-1", "media-2"].into_iter().map(|name| RuntimeThread::start(name).unwrap()).collect();
+    let workers = NonZeroUsize::MIN.saturating_add(threads.len());
+    let hub = Hub::on(workers, Registry::default(), limits);
+    assert_eq!(hub.publishing_worker(&StreamName::new("live", "elsewhere"), Instant::now()), Worker(0));
+    (hub, threads)
+}
 
 /// A server that listens on a port of its own.
 pub struct House {
@@ -53,7 +69,7 @@ impl House {
         admission: admission::Limits,
         authorizer: Arc<dyn Authorizer>,
     ) -> House {
-        let hub = Hub::new(Registry::default(), limits);
+        let (hub, threads) = several_workers(limits);
         let door = Door::new(admission, Vec::new());
         let shared =
             Arc::new(Shared::new(hub.clone(), rules, authorizer, door, Arc::default(), Log::silent()));
@@ -62,9 +78,11 @@ impl House {
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async move {
+                let workers =
+                    Workers::new(Handle::current(), threads.iter().map(RuntimeThread::handle).collect());
                 let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
                 tell.send(listener.local_addr().unwrap()).unwrap();
-                serve(listener, shared, downs).await;
+                serve(listener, shared, workers, downs).await;
             });
         });
         House { address: told.recv().unwrap(), hub, down, thread: Some(thread) }

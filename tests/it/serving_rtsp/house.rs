@@ -1,11 +1,12 @@
 //! An RTSP and an RTMP server inside the test, on one hub, with limits of the test's own; and peers that speak through
 //! our client's dialog over blocking sockets.
 
+use crate::serving_rtmp::house::several_workers;
 use crate::stage::wait_for;
 use bytes::Bytes;
 use msconv::auth::{Access, Authorizer, Credentials, Ledger};
 use msconv::base::secret::Redactor;
-use msconv::hub::{self, Client, Hub, Kind, Registry};
+use msconv::hub::{self, Client, Hub, Kind};
 use msconv::media::codec::aac;
 use msconv::media::rtp::unpack::Unit;
 use msconv::media::rtp::{Header, Packer, Packets, Unpacker};
@@ -17,6 +18,8 @@ use msconv::protocol::rtsp::session::client::{Caller, Event, Way, Wish};
 use msconv::protocol::rtsp::udp::Udp;
 use msconv::protocol::rtsp::wire::Status;
 use msconv::protocol::rtsp::wire::play_head::Start;
+use msconv::protocol::workers::Workers;
+use msconv::server::runtime_thread::RuntimeThread;
 use msconv::telemetry::{Level, Log};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
@@ -24,6 +27,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 /// Longer than anything here may take on a busy machine.
@@ -85,7 +89,7 @@ impl House {
     }
 
     pub fn with(plan: Plan) -> House {
-        let hub = Hub::new(Registry::default(), plan.hub);
+        let (hub, threads) = several_workers(plan.hub);
         let (down, downs) = watch::channel(false);
         let (tell, told) = std::sync::mpsc::channel();
         let of_house = hub.clone();
@@ -106,6 +110,8 @@ impl House {
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async move {
+                let workers =
+                    Workers::new(Handle::current(), threads.iter().map(RuntimeThread::handle).collect());
                 let door = Door::new(admission::Limits::default(), Vec::new());
                 let ledger: Arc<Mutex<Ledger>> = Arc::default();
                 let (rtp, rtcp) = pair();
@@ -127,8 +133,8 @@ impl House {
                 let authorizer = plan.authorizer;
                 let other = rtmp::server::Shared::new(hub, plan.rules, authorizer, door, ledger, of_rtmp);
                 tokio::join!(
-                    serve(rtsp, Arc::new(shared), downs.clone()),
-                    rtmp::server::serve(rtmp, Arc::new(other), downs.clone()),
+                    serve(rtsp, Arc::new(shared), workers.clone(), downs.clone()),
+                    rtmp::server::serve(rtmp, Arc::new(other), workers, downs.clone()),
                     udp.serve(downs),
                 );
             });

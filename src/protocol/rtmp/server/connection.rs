@@ -4,23 +4,27 @@
 //! peer says, and helps when the socket is full.
 
 use super::Shared;
-use crate::auth::{self, Denied, Grant, Request, pause};
+use crate::auth::{self, Action, Denied, Grant, Request, pause};
 use crate::base::clock::Now;
 use crate::hub::client::add;
-use crate::hub::{self, Client, Headers, Outlet, Over, Publisher, Reader, Role};
+use crate::hub::{self, Client, Headers, Outlet, Over, Publisher, Reader, Role, Worker};
 use crate::media::Tracks;
+use crate::model::StreamName;
+use crate::protocol::accepting;
 use crate::protocol::admission::Place;
 use crate::protocol::connection_sink::ConnectionSink;
 use crate::protocol::parting::{self, Parting};
 use crate::protocol::rtmp::egress::{self, Egress};
 use crate::protocol::rtmp::ingest::{Ingest, Step};
 use crate::protocol::rtmp::session::SessionError;
+use crate::protocol::rtmp::session::name;
 use crate::protocol::rtmp::session::server::{Event, Peer, ServerSession, Wish};
 use crate::protocol::rtmp::wire::message::Message;
+use crate::protocol::workers::taken_over;
 use crate::telemetry::Log;
 use bytes::Bytes;
-use std::future::{Future, pending};
-use std::io::ErrorKind;
+use std::future::{Future, pending, ready};
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -43,8 +47,8 @@ const FAREWELL: Duration = Duration::from_secs(5);
 enum Part {
     /// Nothing yet.
     None,
-    /// It waits to be allowed what it asked for. Until then nothing is read.
-    Asks(auth::Answer),
+    /// It waits to be allowed what it asked for, in this application. Until then nothing is read.
+    Asks(Action, String, auth::Answer),
     /// It publishes.
     Publishes(Box<Publishing>),
     /// It waits for the tracks of what it wants to play.
@@ -100,6 +104,8 @@ enum End {
     Sent(&'static str),
     /// A reader's stream is over.
     Over(Over),
+    /// It goes on with another worker.
+    Elsewhere(Worker),
 }
 
 /// See the module.
@@ -109,6 +115,8 @@ pub struct Connection {
     parting: Parting,
     client: Arc<Client>,
     place: Place,
+    /// Where it runs.
+    worker: Worker,
     session: ServerSession,
     began: Instant,
     out: Vec<u8>,
@@ -136,17 +144,12 @@ impl Connection {
             socket,
             client,
             place,
+            worker: Worker::default(),
             began: Instant::now(),
             out: Vec::new(),
             part: Part::None,
             blocked: false,
         }
-    }
-
-    /// Serves it to its end.
-    pub async fn run(mut self, mut shutdown: watch::Receiver<bool>) {
-        let end = self.converse(&mut shutdown).await;
-        self.leave(end, &mut shutdown).await;
     }
 
     fn age(&self) -> Duration {
@@ -161,7 +164,7 @@ impl Connection {
             }
             self.wind(timer.as_mut());
             let armed = self.deadline().is_some();
-            let reads = !matches!(self.part, Part::Asks(_));
+            let reads = !matches!(self.part, Part::Asks(..));
             let full = self.blocked || !self.out.is_empty();
             let step = tokio::select! {
                 ready = self.socket.readable(), if reads => match ready {
@@ -185,19 +188,25 @@ impl Connection {
 
     /// When something is due if nothing comes before.
     fn deadline(&self) -> Option<Duration> {
-        let of_picture = match &self.part {
-            Part::Publishes(publishing) => publishing.ingest.due(),
-            _ => None,
+        let of_frames = match &self.part {
+            Part::Publishes(publishing) => [publishing.ingest.due(), self.flush_due(publishing)],
+            _ => [None, None],
         };
-        of_picture.into_iter().chain(self.session.deadline()).min()
+        of_frames.into_iter().flatten().chain(self.session.deadline()).min()
+    }
+
+    /// When audio has waited for video long enough.
+    fn flush_due(&self, publishing: &Publishing) -> Option<Duration> {
+        Some(publishing.publisher.due()?.saturating_duration_since(self.began.into_std()))
     }
 
     fn tick(&mut self) -> Result<(), End> {
         let age = self.age();
-        if let Part::Publishes(publishing) = &mut self.part
-            && publishing.ingest.due().is_some_and(|due| age >= due)
-        {
-            publishing.finish(&self.shared.log, self.client.remote);
+        if let Part::Publishes(publishing) = &mut self.part {
+            if publishing.ingest.due().is_some_and(|due| age >= due) {
+                publishing.finish(&self.shared.log, self.client.remote);
+            }
+            // Nothing happens if it is something else that is due.
             publishing.publisher.flush(Now::read());
         }
         self.session.tick(age).map_err(End::Broken)
@@ -262,7 +271,13 @@ impl Connection {
                 Ok(())
             }
             News::Authorized(answer) => {
-                self.part = Part::None;
+                let asked = std::mem::replace(&mut self.part, Part::None);
+                if let (Part::Asks(action, application, _), Ok(grant)) = (asked, &answer)
+                    && let Some(worker) = self.elsewhere(action, &application, grant)
+                {
+                    self.part = Part::Asks(action, application, Box::pin(ready(answer)));
+                    return Err(End::Elsewhere(worker));
+                }
                 let outcome = self.session.authorized(answer, self.age());
                 self.events(outcome)?;
                 if let Part::Publishes(publishing) = &self.part {
@@ -271,6 +286,18 @@ impl Connection {
                 Ok(())
             }
         }
+    }
+
+    /// The worker that carries what may be published or read, if it is another one.
+    fn elsewhere(&self, action: Action, application: &str, grant: &Grant) -> Option<Worker> {
+        name::check(&grant.name).ok()?;
+        let name = StreamName::new(application, grant.name.clone());
+        let hub = &self.shared.hub;
+        let worker = match action {
+            Action::Publish => hub.publishing_worker(&name, Now::read().mono),
+            Action::Read | Action::Control => hub.reading_worker(&name)?,
+        };
+        (worker != self.worker).then_some(worker)
     }
 
     fn read(&mut self) -> Result<(), End> {
@@ -363,7 +390,9 @@ impl Connection {
 
     fn authorize(&mut self, request: Request) {
         let (authorizer, patience) = (self.shared.authorizer.clone(), self.shared.rules.authorization);
-        self.part = Part::Asks(Box::pin(async move { auth::ask(&*authorizer, request, patience).await }));
+        let (action, application) = (request.action, request.application.clone());
+        let answer = Box::pin(async move { auth::ask(&*authorizer, request, patience).await });
+        self.part = Part::Asks(action, application, answer);
     }
 
     fn refused(&self, denied: Denied) -> End {
@@ -507,7 +536,7 @@ impl Connection {
                 }
                 self.shared.log.info(format_args!("rtmp: {remote} no longer reads {}", wish.name));
             }
-            Part::None | Part::Asks(_) | Part::Waits(..) => {}
+            Part::None | Part::Asks(..) | Part::Waits(..) => {}
         }
         let sent = matches!(end, End::Sent(_));
         match end {
@@ -540,7 +569,7 @@ impl Connection {
                 let wait = pause(u32::from_be_bytes([a, b, c, d]));
                 let _ = timeout(wait, shutdown.wait_for(|down| *down)).await;
             }
-            End::Goodbye | End::Over(_) => {}
+            End::Goodbye | End::Over(_) | End::Elsewhere(_) => {}
         }
         let mut words = std::mem::take(&mut self.out);
         words.extend_from_slice(&self.session.output());
@@ -549,6 +578,25 @@ impl Connection {
             () = parting::say(&self.socket, &words) => {}
             () = self.client.kicked(), if !sent => {}
         }
+    }
+}
+
+impl accepting::Connection for Connection {
+    async fn run(mut self, mut shutdown: watch::Receiver<bool>) -> Option<(Worker, Connection)> {
+        match self.converse(&mut shutdown).await {
+            End::Elsewhere(worker) => {
+                self.worker = worker;
+                return Some((worker, self));
+            }
+            end => self.leave(end, &mut shutdown).await,
+        }
+        None
+    }
+
+    fn take_over(&mut self) -> io::Result<()> {
+        self.socket = Arc::new(taken_over(&self.socket)?);
+        self.parting.follow(self.socket.clone());
+        Ok(())
     }
 }
 
@@ -563,7 +611,7 @@ async fn news(part: &mut Part) -> News {
     match part {
         Part::Reads(reader, _) => News::Reader(reader.event().await),
         Part::Waits(_, headers) => News::Headers(headers.await),
-        Part::Asks(answer) => News::Authorized(answer.await),
+        Part::Asks(_, _, answer) => News::Authorized(answer.await),
         Part::None | Part::Publishes(_) => pending().await,
     }
 }

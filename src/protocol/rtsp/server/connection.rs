@@ -15,13 +15,15 @@ use super::tunnels::Lower;
 use crate::auth::{Denied, Grant};
 use crate::base::clock::Now;
 use crate::hub::client::add;
-use crate::hub::{self, Client, Over};
+use crate::hub::{self, Client, Over, Worker};
+use crate::protocol::accepting;
 use crate::protocol::admission::Place as Seat;
 use crate::protocol::parting::Parting;
 use crate::protocol::rtsp::session::server::{Answer, Dialog, Step, Surroundings};
 use crate::protocol::rtsp::udp::{Datagram, ReaderLink, Side};
 use crate::protocol::rtsp::wire::Place;
 use crate::protocol::rtsp::wire::sdp_read::Described;
+use crate::protocol::workers::taken_over;
 use bytes::{Bytes, BytesMut};
 use std::future::{Future, pending};
 use std::io::{self, ErrorKind};
@@ -70,6 +72,8 @@ enum End {
     Idle,
     /// It carries what another connection's client says, by this cookie.
     Up(String),
+    /// It goes on with another worker.
+    Elsewhere(Worker),
 }
 
 type Pending = Pin<Box<dyn Future<Output = Settled> + Send>>;
@@ -92,6 +96,8 @@ pub struct Connection {
     client: Arc<Client>,
     session: Option<Arc<Client>>,
     seat: Seat,
+    /// Where it runs.
+    worker: Worker,
     dialog: Dialog,
     /// What the client says comes through a tunnel, not by this socket.
     lower: Option<Lower>,
@@ -145,6 +151,7 @@ impl Connection {
             client,
             session: None,
             seat,
+            worker: Worker::default(),
             dialog: Dialog::new(around),
             lower: None,
             nonce,
@@ -165,14 +172,6 @@ impl Connection {
             reported: now,
             carried: (0, 0),
         })
-    }
-
-    /// Serves it to its end.
-    pub async fn run(mut self, mut shutdown: watch::Receiver<bool>) {
-        match self.converse(&mut shutdown).await {
-            End::Up(cookie) => self.carry(cookie, shutdown).await,
-            end => self.leave(end).await,
-        }
     }
 
     async fn converse(&mut self, shutdown: &mut watch::Receiver<bool>) -> End {
@@ -388,6 +387,26 @@ impl Connection {
         }
         self.alive = now.mono;
         publishes.hand_over(now);
+        Ok(())
+    }
+}
+
+impl accepting::Connection for Connection {
+    async fn run(mut self, mut shutdown: watch::Receiver<bool>) -> Option<(Worker, Connection)> {
+        match self.converse(&mut shutdown).await {
+            End::Elsewhere(worker) => {
+                self.worker = worker;
+                return Some((worker, self));
+            }
+            End::Up(cookie) => self.carry(cookie, shutdown).await,
+            end => self.leave(end).await,
+        }
+        None
+    }
+
+    fn take_over(&mut self) -> io::Result<()> {
+        self.socket = Arc::new(taken_over(&self.socket)?);
+        self.parting.follow(self.socket.clone());
         Ok(())
     }
 }

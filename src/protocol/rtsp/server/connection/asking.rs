@@ -4,7 +4,7 @@ use super::{Connection, End, Part, Settled};
 use crate::auth::{self, Action, Demand, Denied, Grant, Protocol, pause};
 use crate::base::clock::Now;
 use crate::base::secret::{MASK, Secret};
-use crate::hub::{self, Role};
+use crate::hub::{self, Role, Worker};
 use crate::model::StreamName;
 use crate::protocol::RTSP_SESSION;
 use crate::protocol::rtsp::egress::{Channels, Codings};
@@ -14,7 +14,7 @@ use crate::protocol::rtsp::session::Tracked;
 use crate::protocol::rtsp::session::server::{Answer, Ask, Login, Reading};
 use crate::protocol::rtsp::wire::sdp_read::{self, Described};
 use crate::protocol::rtsp::wire::{Place, Status};
-use std::future::Future;
+use std::future::{Future, ready};
 use std::task::{Context, Poll, Waker};
 use uuid::Uuid;
 
@@ -81,6 +81,10 @@ impl Connection {
 
     /// Does what was waited for.
     pub(super) fn settled(&mut self, settled: Settled) -> Result<(), End> {
+        if let Some(worker) = self.elsewhere(&settled) {
+            self.pending = Some(Box::pin(ready(settled)));
+            return Err(End::Elsewhere(worker));
+        }
         self.pending = None;
         match settled {
             Settled::Answer(answer) => self.dialog.answer(answer),
@@ -99,6 +103,27 @@ impl Connection {
             }
         }
         Ok(())
+    }
+
+    /// The worker that carries what may be published or read, if it is another one.
+    fn elsewhere(&self, settled: &Settled) -> Option<Worker> {
+        if !matches!(self.part, Part::None) {
+            return None;
+        }
+        let hub = &self.shared.hub;
+        let public = |place: &Place, grant: &Grant| {
+            let mut place = place.clone();
+            place.rename(grant.name.clone()).ok()?;
+            Some(place.stream)
+        };
+        let worker = match settled {
+            Settled::Read(place, Ok(grant)) => hub.reading_worker(&public(place, grant)?)?,
+            Settled::Publish(place, _, Ok(grant)) => {
+                hub.publishing_worker(&public(place, grant)?, Now::read().mono)
+            }
+            Settled::Answer(_) | Settled::Read(_, Err(_)) | Settled::Publish(_, _, Err(_)) => return None,
+        };
+        (worker != self.worker).then_some(worker)
     }
 
     /// The place has its public name from now on; false if that breaks the rule, which is answered.

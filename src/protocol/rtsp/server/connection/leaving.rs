@@ -41,7 +41,13 @@ impl Connection {
             End::Gone if reads => {}
             End::Gone => self.parting.be_patient(),
             End::Unread | End::Over(Over::TooSlow | Over::Broken) => self.parting.reset(),
-            End::Goodbye | End::Up(_) | End::Sent(_) | End::Over(_) | End::Silent | End::Idle => {
+            End::Goodbye
+            | End::Up(_)
+            | End::Elsewhere(_)
+            | End::Sent(_)
+            | End::Over(_)
+            | End::Silent
+            | End::Idle => {
                 parting::say(&self.socket, &self.out).await;
             }
         }
@@ -58,7 +64,9 @@ impl Connection {
         };
         let log = &self.shared.log;
         match end {
-            End::Gone | End::Goodbye | End::Up(_) => log.debug(format_args!("rtsp: {who} has gone")),
+            End::Gone | End::Goodbye | End::Up(_) | End::Elsewhere(_) => {
+                log.debug(format_args!("rtsp: {who} has gone"))
+            }
             End::Unread => log.warn(format_args!("rtsp: {who} is ended: it does not read the answers")),
             End::Sent(why) => log.info(format_args!("rtsp: {who} leaves: {why}")),
             End::Over(why @ Over::TooSlow) => {

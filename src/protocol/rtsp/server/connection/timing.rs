@@ -19,7 +19,8 @@ impl Connection {
         }
         if let Part::Publishes(publishes) = &self.part {
             due = due.min(after(publishes.heard, limits.silence)).min(after(self.reported, limits.reports));
-            due = publishes.due().map_or(due, |at| due.min(at));
+            let of_frames = [publishes.due(), publishes.publisher.due()];
+            due = of_frames.into_iter().flatten().fold(due, Instant::min);
         }
         if let Some(later) = self.later {
             due = due.min(later);
@@ -65,6 +66,7 @@ impl Connection {
             if publishes.due().is_some_and(|due| now.mono >= due) {
                 publishes.finish(now);
             }
+            publishes.publisher.flush(now);
             if passed(publishes.heard, limits.silence) {
                 self.shared.hub.registry().broke("publish_silence");
                 return Err(End::Silent);

@@ -1,6 +1,6 @@
-//! The thread of what is asked about the server and is no part of its media: the operators' endpoints, events, rates. It has
-//! a runtime of its own, so that nothing slow there (a page of a thousand streams, later disks and databases) stands in
-//! the way of frames.
+//! A thread with a runtime of its own: one for what is asked about the server and is no part of its media (the operators'
+//! endpoints, events, rates), so that nothing slow there stands in the way of frames, and one for each further worker
+//! that carries media.
 
 use crate::base::{Failure, Outcome, failure::io_words};
 use std::future::Future;
@@ -8,17 +8,17 @@ use tokio::runtime::{Builder, EnterGuard, Handle};
 use tokio::sync::oneshot;
 
 /// See the module. Dropping it ends the thread and what runs on it.
-pub struct ControlThread {
+pub struct RuntimeThread {
     runtime: Handle,
     _alive: oneshot::Sender<()>,
 }
 
-impl ControlThread {
-    /// Starts it.
+impl RuntimeThread {
+    /// Starts it under this name, of at most 15 bytes.
     ///
     /// # Errors
     /// Internal, if the system gives no thread.
-    pub fn start() -> Outcome<ControlThread> {
+    pub fn start(name: &str) -> Outcome<RuntimeThread> {
         let failed = |e: std::io::Error| Failure::internal("cannot start a thread").why(io_words(&e));
         let runtime = Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let handle = runtime.handle().clone();
@@ -27,8 +27,13 @@ impl ControlThread {
             // The other end is never used: it is dropped.
             let _ = runtime.block_on(gone);
         };
-        std::thread::Builder::new().name("control".into()).spawn(work).map_err(failed)?;
-        Ok(ControlThread { runtime: handle, _alive: alive })
+        std::thread::Builder::new().name(name.to_string()).spawn(work).map_err(failed)?;
+        Ok(RuntimeThread { runtime: handle, _alive: alive })
+    }
+
+    /// What runs things there.
+    pub fn handle(&self) -> Handle {
+        self.runtime.clone()
     }
 
     /// Sockets that are made while this lives belong to the thread.
