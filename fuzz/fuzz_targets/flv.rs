@@ -7,7 +7,7 @@ use libfuzzer_sys::fuzz_target;
 use msconv::media::access_units::Found;
 use msconv::media::flv::{Coded, Packets, Prefix, Tag, TagReader, VideoInput, header};
 use msconv::media::joining::{LONGEST_PICTURE, Picture};
-use msconv::media::{AudioTrack, Frame, MediaTime, TrackKind, VideoCodec, VideoTrack};
+use msconv::media::{AudioTrack, Frame, MediaTime, TrackId, VideoCodec, VideoTrack};
 
 /// What may stand in front of a frame beside its own units: sets, and units that came alone.
 const AROUND: usize = 256 << 10;
@@ -81,7 +81,8 @@ fn check(video: Option<&VideoInput<()>>, found: &mut Vec<Found<()>>) {
         match one {
             Found::Track(track) => {
                 assert_eq!(track.codec, video.codec());
-                let again = VideoTrack::from_config(track.codec, track.config.clone()).expect("a record of ours");
+                let again =
+                    VideoTrack::from_config(track.codec, track.config.clone()).expect("a record of ours");
                 assert_eq!(again.parameter_sets(), track.parameter_sets());
                 let written = TagReader::default().video(&header::video(&track).into());
                 assert_eq!(written, Ok(Tag::Configuration(track.codec, track.config)));
@@ -92,7 +93,7 @@ fn check(video: Option<&VideoInput<()>>, found: &mut Vec<Found<()>>) {
                 assert!(!picture.payload.is_empty() && picture.payload.len() <= LONGEST_PICTURE + AROUND);
                 let (keyframe, payload) = (picture.keyframe, picture.payload);
                 let frame = Frame {
-                    track: TrackKind::Video,
+                    track: TrackId::VIDEO,
                     dts: MediaTime::ZERO,
                     pts: MediaTime::ZERO,
                     keyframe,
@@ -103,7 +104,8 @@ fn check(video: Option<&VideoInput<()>>, found: &mut Vec<Found<()>>) {
                     assert!(whole > 0 && (payload.len() - whole).is_multiple_of(4), "no unit is cut");
                 }
                 let tag = [Prefix::of_video(codec, &frame).bytes(), &payload].concat();
-                let wanted = Coded { keyframe, composition: MediaTime::ZERO, offset: MediaTime::ZERO, payload };
+                let wanted =
+                    Coded { keyframe, composition: MediaTime::ZERO, offset: MediaTime::ZERO, payload };
                 assert_eq!(TagReader::default().video(&tag.into()), Ok(Tag::Video(codec, wanted)));
             }
         }

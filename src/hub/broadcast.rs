@@ -154,6 +154,7 @@ impl Broadcast {
         if !self.is_of(generation) || self.headers.tracks == tracks {
             return;
         }
+        self.ring.set_lead(tracks.first_video());
         let before = std::mem::replace(&mut self.headers.tracks, tracks);
         if before.is_empty() {
             // Readers that came early get them in their preamble.
@@ -164,8 +165,8 @@ impl Broadcast {
             lane.change(after);
         }
         // What came before is for late readers as long as they can decode it by what they are told now.
-        let same_audio = before.audio.is_none() || before.audio == after.audio;
-        if before.video != after.video || !same_audio {
+        let same_video = before.videos().eq(after.videos());
+        if !same_video || !before.audios().all(|(id, track)| after.audio_of(id) == Some(track)) {
             ring.forget();
         }
         self.announce();
@@ -219,7 +220,7 @@ impl Broadcast {
         frame.pts = frame.pts + entered.shift;
         self.group.note(frame.dts, now.mono);
         let size = frame.payload.len() as u64;
-        match frame.track {
+        match frame.track.kind() {
             TrackKind::Video => {
                 self.totals.video_bytes = self.totals.video_bytes.saturating_add(size);
                 self.totals.video_frames = self.totals.video_frames.saturating_add(1);
@@ -232,14 +233,14 @@ impl Broadcast {
             TrackKind::Data => {}
         }
         let later = self.last_time.is_none_or(|(last, _)| frame.dts > last);
-        if later || frame.track != TrackKind::Data {
+        if later || frame.track.kind() != TrackKind::Data {
             let dts = self.last_time.map_or(frame.dts, |(last, _)| last.max(frame.dts));
             self.last_time = Some((dts, now.mono));
         }
         self.last_frame = Some(now.mono);
         self.fresh = true;
         let stamp = Stamp { at: now.mono, wall_ms: now.wall_ms, run: entered.run };
-        self.ring.push(Entry::Frame(frame, stamp), self.headers.tracks.video.is_some(), limits);
+        self.ring.push(Entry::Frame(frame, stamp), limits);
     }
 
     /// Sends everybody what came since the last time.
@@ -251,9 +252,9 @@ impl Broadcast {
         let Broadcast { lanes, ring, headers, held, taps, .. } = self;
         let head = ring.head();
         let newest = ring.get(head.saturating_sub(1));
-        let sound = matches!(newest, Some(Entry::Frame(frame, _)) if frame.track == TrackKind::Audio);
+        let sound = matches!(newest, Some(Entry::Frame(frame, _)) if frame.track.kind() == TrackKind::Audio);
         let alone = head == self.flushed.saturating_add(1);
-        *held = !last && sound && alone && !*held && headers.tracks.video.is_some();
+        *held = !last && sound && alone && !*held && ring.lead().is_some();
         self.flushed = head;
         for lane in lanes.iter_mut() {
             lane.fan_out(ring, headers, limits, *held, now);

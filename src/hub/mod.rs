@@ -27,7 +27,8 @@ pub use broadcast::Totals;
 pub use cursor::{Over, Wake};
 pub use event::{Event, Events};
 pub use format::{
-    Cut, Datagrams, Format, FormatKey, Headers, Metadata, Misfit, Outlet, Packed, Sink, Targets,
+    Cut, Datagrams, Format, FormatKey, Headers, MOST_CHANNELS, Metadata, Misfit, Outlet, Packed, Sink,
+    Targets,
 };
 pub use group::Group;
 pub use limits::Limits;

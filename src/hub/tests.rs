@@ -4,7 +4,7 @@ mod ladders;
 mod taps;
 
 use super::*;
-use crate::media::{AudioCodec, AudioTrack, Coding, Frame, MediaTime, TrackKind, Tracks};
+use crate::media::{AudioCodec, AudioTrack, Coding, Frame, MediaTime, TrackId, TrackKind, Tracks};
 use bytes::Bytes;
 use std::io::{self, IoSlice};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -15,12 +15,12 @@ struct Words;
 
 impl Format for Words {
     fn preamble(&mut self, headers: &Headers, at: MediaTime, _: i64) -> Packed {
-        let tracks = u8::from(headers.tracks.video.is_some()) + u8::from(headers.tracks.audio.is_some());
+        let tracks = u8::from(headers.tracks.video().is_some()) + u8::from(headers.tracks.audio().is_some());
         Packed { bytes: format!("<{tracks}@{}> ", at.millis()).into(), cuts: Vec::new() }
     }
 
     fn pack(&mut self, frame: &Frame, _: i64) -> Packed {
-        let letter = match (frame.track, frame.keyframe) {
+        let letter = match (frame.track.kind(), frame.keyframe) {
             (TrackKind::Video, true) => 'V',
             (TrackKind::Video, false) => 'v',
             (TrackKind::Audio, _) => 'a',
@@ -36,8 +36,8 @@ impl Format for Words {
     fn fits(&self, tracks: &Tracks) -> Result<(), Misfit> {
         // As if Opus had been described to them.
         let (was, mp3) = (Coding::Audio(AudioCodec::Opus), Coding::Audio(AudioCodec::Mp3));
-        match tracks.audio.as_ref().map(AudioTrack::coding) {
-            Some(now) if now == mp3 => Err(Misfit { track: TrackKind::Audio, was, now }),
+        match tracks.audio().map(AudioTrack::coding) {
+            Some(now) if now == mp3 => Err(Misfit { track: TrackId::AUDIO, was, now }),
             _ => Ok(()),
         }
     }
@@ -95,11 +95,11 @@ fn client(hub: &Hub) -> Arc<Client> {
 
 fn video(ms: i64, keyframe: bool) -> Frame {
     let at = MediaTime::from_millis(ms);
-    Frame { track: TrackKind::Video, dts: at, pts: at, keyframe, payload: Bytes::from_static(b"0123456789") }
+    Frame { track: TrackId::VIDEO, dts: at, pts: at, keyframe, payload: Bytes::from_static(b"0123456789") }
 }
 
 fn audio(ms: i64) -> Frame {
-    Frame { track: TrackKind::Audio, keyframe: true, ..video(ms, true) }
+    Frame { track: TrackId::AUDIO, keyframe: true, ..video(ms, true) }
 }
 
 fn pictures() -> Tracks {
@@ -108,7 +108,7 @@ fn pictures() -> Tracks {
         0x00, 0x00, 0x03, 0x03, 0xc0, 0xf1, 0x83, 0x19, 0x60,
     ];
     let video = crate::media::codec::h264::track_of_sets(&sps, &[0x68, 0xeb]).unwrap();
-    Tracks { video: Some(video), audio: None }
+    Tracks::of(video, None)
 }
 
 fn read(hub: &Hub, now: Now) -> (Reader, Arc<Paper>, Arc<Client>) {
@@ -237,16 +237,15 @@ async fn other_tracks_end_only_those_who_cannot_go_on() {
     let (reader, paper, _) = read(&hub, now);
     publisher.frame(video(0, true), now);
     let mut other = pictures();
-    other.video.as_mut().unwrap().config = Bytes::from_static(b"other");
+    other.video_mut().unwrap().config = Bytes::from_static(b"other");
     publisher.headers(other.clone());
     publisher.frame(video(40, true), now);
     publisher.flush(now);
     assert_eq!(paper.read(), "<1@0> V0 !0 V40 ");
     // Readers of this format cannot go on with MP3.
     let audio = AudioTrack::plain(AudioCodec::Mp3, 48_000, 2);
-    let misfit =
-        Misfit { track: TrackKind::Audio, was: Coding::Audio(AudioCodec::Opus), now: audio.coding() };
-    other.audio = Some(audio);
+    let misfit = Misfit { track: TrackId::AUDIO, was: Coding::Audio(AudioCodec::Opus), now: audio.coding() };
+    other.set_audio(TrackId::AUDIO, audio);
     publisher.headers(other);
     assert_eq!(reader.event().await, Wake::Over(Over::Reconfigured(misfit)));
     // Nor can one that comes with a description of before.
@@ -274,14 +273,14 @@ async fn a_track_that_joins_leaves_late_readers_the_group_of_pictures() {
     let (_early, early) = read("early");
     publisher.frame(video(0, true), now);
     publisher.frame(video(40, false), now);
-    publisher.headers(Tracks { audio: Some(AudioTrack::plain(AudioCodec::Mp3, 48_000, 2)), ..pictures() });
+    publisher.headers(Tracks::of(pictures().video().cloned(), AudioTrack::plain(AudioCodec::Mp3, 48_000, 2)));
     publisher.frame(audio(60), now);
     publisher.flush(now);
     let (_late, late) = read("late");
     assert_eq!((early.read(), late.read()), ("<2@0> V0 v40 a60 ".into(), "<2@0> V0 v40 a60 ".into()));
     // Another size: nobody begins with pictures of before.
     let mut other = pictures();
-    other.video.as_mut().unwrap().config = Bytes::from_static(b"other");
+    other.video_mut().unwrap().config = Bytes::from_static(b"other");
     publisher.headers(other);
     publisher.frame(video(80, false), now);
     publisher.frame(video(120, true), now);
@@ -303,7 +302,7 @@ async fn a_reader_that_missed_a_change_is_told_the_headers_anew() {
     assert_eq!(paper.read(), "<1@0> V0 ");
     paper.closed.store(true, Ordering::Relaxed);
     let mut other = pictures();
-    other.video.as_mut().unwrap().config = Bytes::from_static(b"other");
+    other.video_mut().unwrap().config = Bytes::from_static(b"other");
     for i in 1..40 {
         if i == 10 {
             publisher.headers(other.clone());
@@ -350,7 +349,7 @@ async fn descriptions_wait_for_tracks() {
     tokio::task::yield_now().await;
     publisher.headers(pictures());
     publisher.ready(now);
-    assert!(waiting.await.unwrap().unwrap().tracks.video.is_some());
+    assert!(waiting.await.unwrap().unwrap().tracks.video().is_some());
     drop(publisher);
     assert!(hub.headers(&live("s")).await.is_none());
     let _silent = hub.publish(&live("s"), &client(&hub), now).unwrap();
@@ -402,7 +401,7 @@ async fn datagrams_go_out_together_and_late_readers_catch_up() {
     publisher.headers(pictures());
     let post = Arc::new(Post::default());
     let read = || {
-        let outlet = Outlet::Datagrams(post.clone(), Targets::default());
+        let outlet = Outlet::Datagrams(post.clone(), Targets::new(std::net::Ipv4Addr::LOCALHOST.into()));
         let key = FormatKey("p".into());
         let reader =
             hub.subscribe(&live("s"), &client(&hub), key, |_| Box::new(Packets), outlet, now).unwrap();
@@ -450,18 +449,19 @@ async fn byte_streams_and_datagrams_share_a_packing() {
     let publisher = hub.publish(&live("s"), &client(&hub), now).unwrap();
     publisher.headers(pictures());
     let (post, paper) = (Arc::new(Post::default()), Arc::new(Paper::default()));
-    let _readers: Vec<Reader> =
-        [Outlet::Datagrams(post.clone(), Targets::default()), Outlet::Stream(paper.clone())]
-            .into_iter()
-            .map(|outlet| {
-                let key = FormatKey("p".into());
-                let reader = hub
-                    .subscribe(&live("s"), &client(&hub), key, |_| Box::new(Packets), outlet, now)
-                    .unwrap();
-                reader.play(now);
-                reader
-            })
-            .collect();
+    let _readers: Vec<Reader> = [
+        Outlet::Datagrams(post.clone(), Targets::new(std::net::Ipv4Addr::LOCALHOST.into())),
+        Outlet::Stream(paper.clone()),
+    ]
+    .into_iter()
+    .map(|outlet| {
+        let key = FormatKey("p".into());
+        let reader =
+            hub.subscribe(&live("s"), &client(&hub), key, |_| Box::new(Packets), outlet, now).unwrap();
+        reader.play(now);
+        reader
+    })
+    .collect();
     for i in 0..4 {
         publisher.frame(video(i * 40, i == 0), now);
         publisher.flush(now);
@@ -480,10 +480,7 @@ async fn sound_alone_begins_anywhere() {
     let hub = hub(Limits::default());
     let now = Now::read();
     let publisher = hub.publish(&live("s"), &client(&hub), now).unwrap();
-    publisher.headers(Tracks {
-        audio: Some(crate::media::AudioTrack::plain(crate::media::AudioCodec::G711A, 8000, 1)),
-        video: None,
-    });
+    publisher.headers(Tracks::of(None, AudioTrack::plain(AudioCodec::G711A, 8000, 1)));
     for i in 0..10 {
         publisher.frame(audio(i * 20), now);
         publisher.flush(now);

@@ -12,9 +12,9 @@ pub use video::{Oddity, VideoInput};
 pub use writing::{Prefix, header};
 
 use super::codec::ConfigError;
-use super::frame::TrackKind;
 use super::time::MediaTime;
 use super::track::{AudioTrack, VideoCodec};
+use super::tracks::TrackKind;
 use bytes::Bytes;
 
 /// What a tag holds.

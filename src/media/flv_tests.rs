@@ -4,6 +4,7 @@ use super::*;
 use crate::media::codec::{h264, opus};
 use crate::media::frame::Frame;
 use crate::media::track::{AudioCodec, VideoTrack};
+use crate::media::tracks::TrackId;
 use proptest::prelude::*;
 
 /// x264, 1280x720, High, with B-frames.
@@ -188,7 +189,7 @@ fn the_old_dialect_of_h265_is_understood() {
     assert_eq!(video(&[&[0x1c, 0, 0, 0, 0], &[1, 2]]), record);
 }
 
-fn frame(track: TrackKind, dts: i64, composition: i64, keyframe: bool, payload: &[u8]) -> Frame {
+fn frame(track: TrackId, dts: i64, composition: i64, keyframe: bool, payload: &[u8]) -> Frame {
     let dts = MediaTime::from_millis(dts);
     Frame {
         track,
@@ -209,7 +210,7 @@ proptest! {
     ) {
         let reorders = matches!(codec, VideoCodec::H264 | VideoCodec::H265);
         let composition = if reorders { composition } else { 0 };
-        let frame = frame(TrackKind::Video, 5000, composition, keyframe, &payload);
+        let frame = frame(TrackId::VIDEO, 5000, composition, keyframe, &payload);
         let tag = bytes(&[Prefix::of_video(codec, &frame).bytes(), &payload]);
         let Ok(Tag::Video(of, read)) = TagReader::default().video(&tag) else { panic!("no frame") };
         prop_assert_eq!(of, codec);

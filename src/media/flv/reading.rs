@@ -2,10 +2,10 @@
 
 use super::{Coded, LONGEST_CONFIG, Packets, Tag, TagError, four_cc, packet};
 use crate::media::codec::{aac, opus};
-use crate::media::frame::TrackKind;
 use crate::media::rtp::mpeg_audio;
 use crate::media::time::MediaTime;
 use crate::media::track::{AudioCodec, AudioTrack, VideoCodec};
+use crate::media::tracks::TrackKind;
 use bytes::Bytes;
 
 /// The most ModEx parts before one packet; the specification knows one kind.

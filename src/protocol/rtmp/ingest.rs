@@ -13,7 +13,7 @@ use crate::hub::Metadata;
 use crate::media::access_units::Found;
 use crate::media::flv::{Coded, Packets, Tag, TagError, TagReader, VideoInput};
 use crate::media::joining::Picture;
-use crate::media::{AudioTrack, Frame, MediaTime, TrackKind, Tracks, VideoCodec};
+use crate::media::{AudioTrack, Frame, MediaTime, TrackId, TrackKind, Tracks, VideoCodec};
 use bytes::Bytes;
 use clock::Clock;
 use data::{Announced, Data};
@@ -59,7 +59,7 @@ pub enum IngestError {
     #[error(transparent)]
     Tag(#[from] TagError),
     /// Nothing of it can be decoded.
-    #[error("its {} cannot be decoded: {}", note::word(*.0), .1)]
+    #[error("its {0} cannot be decoded: {1}")]
     Undecodable(TrackKind, &'static str),
 }
 
@@ -179,15 +179,15 @@ impl Ingest {
         for one in found.drain(..) {
             match one {
                 Found::Track(track) => {
-                    let late = self.ready && self.tracks.video.is_none();
-                    self.tracks.video = Some(track);
+                    let late = self.ready && self.tracks.video().is_none();
+                    self.tracks.set_video(TrackId::VIDEO, track);
                     self.changed(late.then_some(TrackKind::Video), steps);
                 }
                 Found::Picture(picture) => {
                     let Picture { timestamp, keyframe, payload, about: Shown { composition, offset, .. } } =
                         picture;
                     self.frame(
-                        TrackKind::Video,
+                        TrackId::VIDEO,
                         timestamp,
                         Coded { keyframe, composition, offset, payload },
                         steps,
@@ -199,9 +199,9 @@ impl Ingest {
     }
 
     fn audio_track(&mut self, track: AudioTrack, steps: &mut Vec<Step>) {
-        if self.tracks.audio.as_ref() != Some(&track) {
-            let late = self.ready && self.tracks.audio.is_none();
-            self.tracks.audio = Some(track);
+        if self.tracks.audio() != Some(&track) {
+            let late = self.ready && self.tracks.audio().is_none();
+            self.tracks.set_audio(TrackId::AUDIO, track);
             self.changed(late.then_some(TrackKind::Audio), steps);
         }
     }
@@ -214,9 +214,9 @@ impl Ingest {
         if let Some(track) = track {
             self.audio_track(track, steps);
         }
-        self.frame(TrackKind::Audio, timestamp, first, steps);
+        self.frame(TrackId::AUDIO, timestamp, first, steps);
         for coded in more {
-            self.frame(TrackKind::Audio, timestamp, coded, steps);
+            self.frame(TrackId::AUDIO, timestamp, coded, steps);
         }
     }
 
@@ -229,14 +229,14 @@ impl Ingest {
                 self.look(steps);
             }
             Ok(Data::Message(payload)) => {
-                let dts = self.clock.place(TrackKind::Data, message.timestamp);
-                self.give(Frame { track: TrackKind::Data, dts, pts: dts, keyframe: true, payload }, steps);
+                let dts = self.clock.place(TrackId::DATA, message.timestamp);
+                self.give(Frame { track: TrackId::DATA, dts, pts: dts, keyframe: true, payload }, steps);
             }
             Err(why) => self.note(Note::Data(why), steps),
         }
     }
 
-    fn frame(&mut self, track: TrackKind, timestamp: u32, coded: Coded, steps: &mut Vec<Step>) {
+    fn frame(&mut self, track: TrackId, timestamp: u32, coded: Coded, steps: &mut Vec<Step>) {
         let Coded { keyframe, composition, offset, payload } = coded;
         let dts = self.clock.place(track, timestamp) + offset;
         self.give(Frame { track, dts, pts: dts + composition, keyframe, payload }, steps);
@@ -271,8 +271,7 @@ impl Ingest {
     /// Lets the stream begin if its tracks are complete. Frames wait for that: a track that came later would be a
     /// change of the stream.
     fn look(&mut self, steps: &mut Vec<Step>) {
-        let Tracks { video, audio } = &self.tracks;
-        let complete = match (video, audio) {
+        let complete = match (self.tracks.video(), self.tracks.audio()) {
             (Some(_), Some(_)) => true,
             (Some(_), None) => self.announced == Announced { video: true, audio: false },
             (None, Some(_)) => self.announced == Announced { video: false, audio: true },
@@ -290,7 +289,7 @@ impl Ingest {
     }
 
     fn waited_enough(&self) -> bool {
-        let times = || self.held.iter().filter(|f| f.track != TrackKind::Data).map(|f| f.dts);
+        let times = || self.held.iter().filter(|f| f.track != TrackId::DATA).map(|f| f.dts);
         let span = times().max().zip(times().min()).map_or(Duration::ZERO, |(last, first)| last.since(first));
         let patience = if self.undecodable().is_some() { WAIT_FOR_THE_SETS } else { WAIT_FOR_THE_OTHER };
         span >= patience || self.held.len() >= MOST_HELD || self.held_bytes >= MOST_HELD_BYTES
@@ -301,7 +300,7 @@ impl Ingest {
         if let Some((frames, why)) = self.video.as_ref().and_then(VideoInput::trouble) {
             return Some((TrackKind::Video, frames, why));
         }
-        let audio = self.early_audio > 0 && self.tracks.audio.is_none();
+        let audio = self.early_audio > 0 && self.tracks.audio().is_none();
         audio.then_some((TrackKind::Audio, self.early_audio, "its AAC comes without a sequence header"))
     }
 
@@ -311,8 +310,8 @@ impl Ingest {
             self.note(Note::Undecodable(track, why), steps);
         }
         for (announced, there, track) in [
-            (self.announced.video, self.tracks.video.is_some(), TrackKind::Video),
-            (self.announced.audio, self.tracks.audio.is_some(), TrackKind::Audio),
+            (self.announced.video, self.tracks.video().is_some(), TrackKind::Video),
+            (self.announced.audio, self.tracks.audio().is_some(), TrackKind::Audio),
         ] {
             if announced && !there && undecodable.is_none_or(|(other, ..)| other != track) {
                 self.note(Note::Missing(track), steps);

@@ -308,13 +308,24 @@ fn runs<'a>(packed: &[&'a Packed], segments: bool) -> Vec<Run<'a>> {
 impl Datagrams for Udp {
     fn send(&self, packed: &[&Packed], to: &[(&Targets, &Counters)]) {
         let runs = runs(packed, self.segments.load(Ordering::Relaxed));
-        let addresses: Vec<[Option<SockAddr>; 4]> =
-            to.iter().map(|(targets, _)| targets.channels.map(|to| to.map(|to| self.address(to)))).collect();
+        // A frame has packets of one track, and at times a report beside them.
+        let mut channels: Vec<u8> = Vec::with_capacity(2);
+        for run in &runs {
+            if !channels.contains(&run.channel) {
+                channels.push(run.channel);
+            }
+        }
+        let address = |targets: &Targets, channel| targets.to(channel).map(|to| self.address(to));
+        let addresses: Vec<Option<SockAddr>> = to
+            .iter()
+            .flat_map(|(targets, _)| channels.iter().map(|channel| address(targets, *channel)))
+            .collect();
         for side in [Side::Rtp, Side::Rtcp] {
             let mut letters = Vec::new();
-            for ((_, counters), addresses) in to.iter().zip(&addresses) {
+            for ((_, counters), addresses) in to.iter().zip(addresses.chunks(channels.len().max(1))) {
                 for (index, run) in runs.iter().enumerate().filter(|(_, run)| side_of(run.channel) == side) {
-                    if let Some(Some(to)) = addresses.get(usize::from(run.channel)) {
+                    let own = channels.iter().zip(addresses).find(|(channel, _)| **channel == run.channel);
+                    if let Some((_, Some(to))) = own {
                         letters.push(Letter { run: index, to, counters });
                     }
                 }

@@ -15,7 +15,7 @@ pub enum Note {
     #[error("{0}: it is left out")]
     Data(Unreadable),
     /// A configuration that cannot be used.
-    #[error("a configuration of its {} cannot be used ({})", word(*.0), .1)]
+    #[error("a configuration of its {0} cannot be used ({1})")]
     Configuration(TrackKind, ConfigError),
     /// Its video is odd.
     #[error(transparent)]
@@ -24,13 +24,13 @@ pub enum Note {
     #[error("its AAC has ADTS headers: they are taken off")]
     Adts,
     /// The metadata announced a track of which nothing has come.
-    #[error("its metadata announce {} that does not come: it begins without", word(*.0))]
+    #[error("its metadata announce {0} that does not come: it begins without")]
     Missing(TrackKind),
     /// A track comes and nobody can decode it.
-    #[error("its {} cannot be decoded: {}; it begins without", word(*.0), .1)]
+    #[error("its {0} cannot be decoded: {1}; it begins without")]
     Undecodable(TrackKind, &'static str),
     /// A track came when the stream had begun without it.
-    #[error("its {} comes late: the stream goes on with it", word(*.0))]
+    #[error("its {0} comes late: the stream goes on with it")]
     Late(TrackKind),
 }
 
@@ -42,15 +42,6 @@ impl Note {
             Note::Video(oddity) => *oddity == Oddity::NoUnits,
             Note::Adts | Note::Late(_) => false,
         }
-    }
-}
-
-/// A track as people call it.
-pub fn word(track: TrackKind) -> &'static str {
-    match track {
-        TrackKind::Video => "video",
-        TrackKind::Audio => "audio",
-        TrackKind::Data => "data",
     }
 }
 

@@ -63,11 +63,17 @@ fn words(messages: Vec<Message>) -> Vec<String> {
     ingest.finish(&mut steps);
     let word = |step: &Step| match step {
         Step::Headers(tracks) => {
-            format!("headers {} {}", tracks.video.is_some(), tracks.audio.is_some())
+            format!("headers {} {}", tracks.video().is_some(), tracks.audio().is_some())
         }
         Step::Metadata(_) => "metadata".into(),
         Step::Ready => "ready".into(),
-        Step::Frame(frame) => format!("{:?} {}", frame.track, frame.dts.millis()),
+        Step::Frame(frame) => {
+            let number = match frame.track.index() {
+                0 => String::new(),
+                index => index.to_string(),
+            };
+            format!("{:?}{number} {}", frame.track.kind(), frame.dts.millis())
+        }
         Step::Note(note) => note.to_string(),
     };
     steps.iter().map(word).collect()
@@ -352,7 +358,7 @@ proptest! {
          prop::collection::vec(any::<u8>(), 0..40)), 0..40,
     )) {
         let (mut ingest, mut steps) = (Ingest::default(), Vec::new());
-        let mut last = [None, None, None];
+        let mut last = std::collections::HashMap::new();
         for (kind, time, first, packet, rest) in all {
             let body = match first {
                 0x90 | 0x91 => [&[first][..], b"av01", &rest].concat(),
@@ -363,9 +369,8 @@ proptest! {
         ingest.finish(&mut steps);
         for step in steps {
             if let Step::Frame(frame) = step {
-                let slot = &mut last[frame.track as usize];
-                prop_assert!(slot.is_none_or(|before| before <= frame.dts.millis()));
-                *slot = Some(frame.dts.millis());
+                let before = last.insert(frame.track, frame.dts);
+                prop_assert!(before.is_none_or(|before| before <= frame.dts));
                 prop_assert!(!frame.payload.is_empty());
             }
         }

@@ -25,19 +25,15 @@ fn tracks() -> Tracks {
         0xf1, 0x83, 0x19, 0x60,
     ];
     let pps = [0x68, 0xeb, 0xe3, 0xcb, 0x22, 0xc0];
-    Tracks {
-        video: Some(h264::track_of_sets(&sps, &pps).unwrap()),
-        audio: Some(AudioTrack::aac(aac::lc(48_000, 2).unwrap()).unwrap()),
-    }
+    let audio = AudioTrack::aac(aac::lc(48_000, 2).unwrap()).unwrap();
+    Tracks::of(h264::track_of_sets(&sps, &pps).unwrap(), audio)
 }
 
 /// What a lenient server answers.
 fn lenient(ask: &Ask) -> Answer {
     match ask {
         Ask::Read(..) => Answer::Tracks(tracks(), "cam".into()),
-        Ask::Play(..) => {
-            Answer::Playing(vec![(TrackKind::Video, 65_535, 7), (TrackKind::Audio, 9, u32::MAX)])
-        }
+        Ask::Play(..) => Answer::Playing(vec![(TrackId::VIDEO, 65_535, 7), (TrackId::AUDIO, 9, u32::MAX)]),
         _ => Answer::Done,
     }
 }
