@@ -4,6 +4,7 @@
 mod hostile;
 pub mod house;
 mod programs;
+mod several_tracks;
 
 use crate::stage::stream;
 use crate::stage::wait_for;
