@@ -154,6 +154,56 @@ async fn late_readers_begin_with_the_keyframe_and_share() {
     assert!(hub.snapshot().is_empty());
 }
 
+/// The second video and the second audio, as the first ones are.
+fn second(frame: Frame) -> Frame {
+    Frame { track: TrackId::new(frame.track.kind(), 1).unwrap(), ..frame }
+}
+
+#[tokio::test(start_paused = true)]
+async fn readers_begin_with_keyframes_of_the_first_video_and_get_all_tracks() {
+    let hub = hub(Limits::default());
+    let now = Now::read();
+    let publisher = hub.publish(&live("s"), &client(&hub), now).unwrap();
+    let mut tracks = pictures();
+    tracks.set_video(TrackId::new(TrackKind::Video, 1).unwrap(), pictures().video().cloned().unwrap());
+    for index in 0..2 {
+        let audio = AudioTrack::plain(AudioCodec::G711A, 8000, 1);
+        tracks.set_audio(TrackId::new(TrackKind::Audio, index).unwrap(), audio);
+    }
+    publisher.headers(tracks.clone());
+    let mut tap = hub.subscribe_frames(&live("s"), &client(&hub), tap::Policy::Live).unwrap();
+    for i in 0..4 {
+        publisher.frame(video(i * 40, i == 1), now);
+        publisher.frame(second(video(i * 40 + 1, i == 2)), now);
+        publisher.frame(audio(i * 40 + 2), now);
+        publisher.frame(second(audio(i * 40 + 3)), now);
+        publisher.flush(now);
+    }
+    let (_late, late, _) = read(&hub, now);
+    let all = "V40 v41 a42 a43 v80 V81 a82 a83 v120 v121 a122 a123";
+    assert_eq!(late.read(), format!("<2@40> {all} "));
+    let mut items = Vec::new();
+    tap.next(&mut items).await.unwrap();
+    assert!(matches!(&items[0], tap::Item::Tracks(headers) if headers.tracks == tracks));
+    let ids: Vec<String> = items[1..]
+        .iter()
+        .map(|item| if let tap::Item::Frame(frame, _) = item { frame.track.to_string() } else { panic!() })
+        .collect();
+    assert_eq!(ids[..4], ["video", "video 2", "audio", "audio 2"]);
+    assert_eq!(ids.len(), 12);
+    // A further audio spoils nothing, another coding of one does.
+    tracks
+        .set_audio(TrackId::new(TrackKind::Audio, 2).unwrap(), AudioTrack::plain(AudioCodec::G711A, 8000, 1));
+    publisher.headers(tracks.clone());
+    let (_later, later, _) = read(&hub, now);
+    assert!(later.read().starts_with("<2@40> V40 "));
+    tracks
+        .set_audio(TrackId::new(TrackKind::Audio, 1).unwrap(), AudioTrack::plain(AudioCodec::G711U, 8000, 1));
+    publisher.headers(tracks);
+    let (_last, last, _) = read(&hub, now);
+    assert_eq!(last.read(), "");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_slow_reader_skips_to_a_keyframe_and_others_lose_nothing() {
     let limits = Limits { lag_frames: 20, ..Limits::default() };

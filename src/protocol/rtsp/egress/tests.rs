@@ -146,6 +146,70 @@ fn only_what_was_set_up_is_sent() {
     assert_eq!(rtcp::read(&interleaved(&bye.bytes)[0].1), Some(vec![Packet::Goodbye(vec![22])]));
 }
 
+/// The tracks of [`tracks`], and a second audio of G.711.
+fn two_languages() -> Tracks {
+    let mut tracks = tracks();
+    tracks.set_audio(TrackId::at(3).unwrap(), AudioTrack::plain(AudioCodec::G711A, 8_000, 1));
+    tracks
+}
+
+#[test]
+fn a_reader_gets_those_tracks_that_it_set_up() {
+    let second = TrackId::at(3).unwrap();
+    let all = two_languages();
+    for (channels, channel) in [
+        (Channels::by_place(&[(0, (0, 1)), (1, (2, 3)), (3, (10, 11))]), 10),
+        (Channels::by_place(&[(3, (0, 1))]), 0),
+    ] {
+        let codings = Codings::of(&all, &channels);
+        let mut format = RtpFormat::new(channels, codings, &all, numbers());
+        let packed = format.pack(&frame(second, 0, true, 100), 0);
+        let [(on, packet)] = &interleaved(&packed.bytes)[..] else { panic!("{packed:?}") };
+        let (header, _) = Header::read(packet).unwrap();
+        assert_eq!((*on, header.ssrc, header.payload_type), (channel, 44, 8));
+        assert_eq!((packed.cuts[0].channel, packed.cuts[0].control), (6, false));
+        let first = format.pack(&frame(TrackId::AUDIO, 0, true, 100), 0);
+        assert_eq!(first.bytes.is_empty(), channel == 0, "the first audio only for who set it up");
+        // A report and a beginning for each.
+        let starts = format.progress().starts(&[packed]);
+        assert_eq!(starts.len(), if channel == 0 { 1 } else { 3 });
+        assert!(starts.contains(&(second, u16::MAX, u32::MAX)));
+        let preamble = format.preamble(&Headers::default(), MediaTime::ZERO, 0);
+        assert_eq!(interleaved(&preamble.bytes).len(), starts.len());
+        // Another coding of the first audio ends only those who read it.
+        let mut other = two_languages();
+        other.set_audio(TrackId::AUDIO, AudioTrack::opus(opus::head(2)).unwrap());
+        assert_eq!(format.fits(&other).is_ok(), channel == 0);
+        other.set_audio(second, AudioTrack::opus(opus::head(2)).unwrap());
+        other.set_audio(TrackId::AUDIO, tracks().audio().cloned().unwrap());
+        let misfit = format.fits(&other).unwrap_err().to_string();
+        assert_eq!(misfit, "audio 2 is Opus now and was described as G711A of 8000 Hz, mono");
+    }
+}
+
+#[test]
+fn dynamic_payload_types_are_different_for_each_track() {
+    let mut all = Tracks::default();
+    let mut channels = Vec::new();
+    for place in 0..MOST_TRACKS {
+        let id = TrackId::at(place).unwrap();
+        tracks().video().into_iter().for_each(|video| all.set_video(id, video.clone()));
+        tracks().audio().into_iter().for_each(|audio| all.set_audio(id, audio.clone()));
+        channels.push((place, (2 * place as u8, 2 * place as u8 + 1)));
+    }
+    let channels = Channels::by_place(&channels);
+    let mut format = RtpFormat::new(channels, Codings::of(&all, &channels), &all, numbers());
+    let mut seen = std::collections::BTreeSet::new();
+    for id in all.ids() {
+        let packed = format.pack(&frame(id, 0, true, 100), 0);
+        let (channel, packet) = interleaved(&packed.bytes).remove(0);
+        let (header, _) = Header::read(&packet).unwrap();
+        assert_eq!(Some(usize::from(channel)), id.place().map(|place| place * 2));
+        assert!(header.payload_type >= 96 && seen.insert(header.payload_type));
+    }
+    assert_eq!(seen.len(), MOST_TRACKS);
+}
+
 /// Each packet's channel, number, and the types of its NAL units if it is a picture.
 fn units(packed: &Packed) -> Vec<(u8, u16, Vec<u8>)> {
     let unit = |(channel, packet): (u8, Bytes)| {

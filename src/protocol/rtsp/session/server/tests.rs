@@ -180,6 +180,25 @@ fn wrong_requests_get_the_fitting_answer() {
 }
 
 #[test]
+fn each_track_may_be_set_up_and_given_up_by_itself() {
+    let mut d = Dialog::new(around(true));
+    let mut two = tracks();
+    let second = TrackId::new(crate::media::TrackKind::Audio, 1).unwrap();
+    two.set_audio(second, AudioTrack::opus(crate::media::codec::opus::head(2)).unwrap());
+    d.described = Some((Place::of("rtsp://h/cam", &["live".to_string()]).unwrap().0, two));
+    assert_eq!(one(&mut d, "SETUP rtsp://h/cam", TCP), 459, "which of them?");
+    assert_eq!(one(&mut d, "SETUP rtsp://h/cam/trackID=2", TCP), 404, "there is no second video");
+    assert_eq!(one(&mut d, "SETUP rtsp://h/cam/trackID=3", TCP), 200);
+    let more = "Transport: RTP/AVP/TCP;unicast;interleaved=2-3\r\nSession: s1\r\n";
+    assert_eq!(one(&mut d, "SETUP rtsp://h/cam/trackID=0", more), 200);
+    assert_eq!(one(&mut d, "TEARDOWN rtsp://h/cam/trackID=1", SESSION), 200, "it was not set up");
+    assert_eq!(one(&mut d, "TEARDOWN rtsp://h/cam/trackID=0", SESSION), 200);
+    let (_, asks, _) = talk_text(&mut d, b"PLAY rtsp://h/cam RTSP/1.0\r\nCSeq: 5\r\nSession: s1\r\n\r\n");
+    let Ask::Play(_, reading) = &asks[0] else { panic!("{asks:?}") };
+    assert_eq!(reading.ways.places().collect::<Vec<_>>(), [second.place().unwrap()]);
+}
+
+#[test]
 fn the_state_decides() {
     let mut d = Dialog::new(around(true));
     assert_eq!(one(&mut d, "SETUP rtsp://h/cam/trackID=0", TCP), 200);
