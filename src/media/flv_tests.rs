@@ -72,7 +72,6 @@ fn enhanced_video() {
     // libaom's first one is empty. A command frame has no FourCC.
     assert_eq!(video(&[&[0x90], b"av01"]), Ok(Tag::Nothing));
     assert_eq!(video(&[&[0xd1, 0]]), Ok(Tag::Nothing));
-    assert_eq!(video(&[&[0x96], b"avc1"]), Err(TagError::Multitrack));
     assert_eq!(video(&[&[0x91], b"vp08", &[0]]), Err(TagError::FourCc("vp08".into())));
     assert_eq!(video(&[&[0x91], &[0x1b, 1, 2, 3]]), Err(TagError::FourCc("????".into())));
     assert_eq!(video(&[&[0x91], b"av"]), Err(TagError::Short));
@@ -113,7 +112,6 @@ fn audio() {
     assert_eq!(&coded(reader.audio(&bytes(&[&[0x91], b"Opus", &[0xfc, 5]]))).payload[..], [0xfc, 5]);
     assert_eq!(reader.audio(&bytes(&[&[0x92], b"Opus"])), Ok(Tag::End(TrackKind::Audio)));
     assert_eq!(reader.audio(&bytes(&[&[0x94], b"Opus", &[1, 2]])), Ok(Tag::Nothing));
-    assert_eq!(reader.audio(&bytes(&[&[0x95], b"Opus", &[1, 2]])), Err(TagError::Multitrack));
     assert_eq!(reader.audio(&bytes(&[&[0x91], b"fLaC", &[1]])), Err(TagError::FourCc("fLaC".into())));
 }
 

@@ -41,11 +41,16 @@ pub struct TrackId {
 
 impl TrackId {
     /// The first video.
-    pub const VIDEO: TrackId = TrackId { kind: TrackKind::Video, index: 0 };
+    pub const VIDEO: TrackId = TrackId::first(TrackKind::Video);
     /// The first audio.
-    pub const AUDIO: TrackId = TrackId { kind: TrackKind::Audio, index: 0 };
+    pub const AUDIO: TrackId = TrackId::first(TrackKind::Audio);
     /// Messages beside the tracks, of which a stream has one sequence.
-    pub const DATA: TrackId = TrackId { kind: TrackKind::Data, index: 0 };
+    pub const DATA: TrackId = TrackId::first(TrackKind::Data);
+
+    /// The first track of this kind.
+    pub const fn first(kind: TrackKind) -> TrackId {
+        TrackId { kind, index: 0 }
+    }
 
     /// The track of this kind with this number, from 0. `None` from [`MOST_OF_A_KIND`] on.
     pub fn new(kind: TrackKind, index: usize) -> Option<TrackId> {

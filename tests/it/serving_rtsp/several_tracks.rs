@@ -2,7 +2,7 @@
 //! they want, RTMP carries the first of each.
 
 use super::house::House;
-use crate::stage::{Run, Running, Stage, needs, wait_for};
+use crate::stage::{Run, Running, Stage, enhanced, needs, wait_for};
 use msconv::hub::registry::get;
 use msconv::protocol::RTSP_SESSION;
 use retina::client::{
@@ -25,16 +25,28 @@ fn publish(
     sources: &[&str],
     codecs: &[&str],
 ) -> Running {
+    let url = house.url(name);
+    let output = ["-strict", "-2", "-f", "rtsp", "-rtsp_transport", transport, &url];
+    publish_by("ffmpeg", stage, house, name, sources, &[codecs, &output].concat())
+}
+
+/// The same by this ffmpeg, to this output.
+fn publish_by(
+    ffmpeg: &str,
+    stage: &Stage,
+    house: &House,
+    name: &str,
+    sources: &[&str],
+    output: &[&str],
+) -> Running {
     let mut args = vec!["-nostdin", "-v", "error"];
     sources.iter().for_each(|source| args.extend(["-re", "-f", "lavfi", "-i", source]));
     let places: Vec<String> = (0..sources.len()).map(|place| place.to_string()).collect();
     places.iter().for_each(|place| args.extend(["-map", place]));
     args.extend(["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "10"]);
     args.extend(["-pix_fmt", "yuv420p"]);
-    args.extend(codecs);
-    let url = house.url(name);
-    args.extend(["-strict", "-2", "-f", "rtsp", "-rtsp_transport", transport, &url]);
-    let publisher = stage.spawn("ffmpeg", &args);
+    args.extend(output);
+    let publisher = stage.spawn(ffmpeg, &args);
     wait_for("all tracks", PATIENCE, || {
         let view = house.hub.snapshot().into_iter().find(|view| view.name.name == name);
         let tracks = view.filter(|v| v.last_frame.is_some()).map(|view| view.headers.tracks);
@@ -151,6 +163,29 @@ fn two_cameras_in_one_stream() {
     }
     let rtmp = format!("rtmp://{}/live/cameras", house.rtmp);
     assert_eq!(probed(&stage, &rtmp, &[]), ["h264 320", "aac 44100"]);
+}
+
+#[test]
+fn two_languages_and_two_cameras_published_over_enhanced_rtmp() {
+    let Some(ffmpeg) = enhanced().filter(|_| needs("ffmpeg")) else { return };
+    let stage = Stage::new("rtmp-multitrack");
+    let house = House::new();
+    let sources = [TWO_LANGUAGES[0], "testsrc2=size=160x120:rate=25", TWO_LANGUAGES[1], TWO_LANGUAGES[2]];
+    let rtmp = format!("rtmp://{}/live/multitrack", house.rtmp);
+    let output = ["-c:a", "aac", "-f", "flv", &rtmp];
+    let _publisher = publish_by(&ffmpeg, &stage, &house, "multitrack", &sources, &output);
+    let url = house.url("multitrack");
+    for way in ["tcp", "udp"] {
+        let way = ["-rtsp_transport", way];
+        let found = ["h264 320", "h264 160", "aac 44100", "aac 48000"];
+        assert_eq!(probed(&stage, &url, &way), found, "{way:?}");
+        let (_, all) = decoded(&stage, &url, &way, &["0:v:1", "0:a:0", "0:a:1"]);
+        assert!(all[0].len() > 25 * 256, "a second of video over {way:?}: {}", all[0].len());
+        is_tone(&all[1], 440);
+        is_tone(&all[2], 1320);
+    }
+    assert_eq!(probed(&stage, &rtmp, &[]), ["h264 320", "aac 44100"]);
+    assert_eq!(house.said(&["comes late"]), [""; 0], "all tracks at once");
 }
 
 /// Reads the second audio alone with retina, which shares no code with us; some seconds of G.711 µ-law.
