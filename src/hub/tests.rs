@@ -192,13 +192,15 @@ async fn readers_begin_with_keyframes_of_the_first_video_and_get_all_tracks() {
     assert_eq!(ids[..4], ["video", "video 2", "audio", "audio 2"]);
     assert_eq!(ids.len(), 12);
     // A further audio spoils nothing, another coding of one does.
-    tracks
-        .set_audio(TrackId::new(TrackKind::Audio, 2).unwrap(), AudioTrack::plain(AudioCodec::G711A, 8000, 1));
+    let set = |tracks: &mut Tracks, index, codec| {
+        let id = TrackId::new(TrackKind::Audio, index).unwrap();
+        tracks.set_audio(id, AudioTrack::plain(codec, 8000, 1));
+    };
+    set(&mut tracks, 2, AudioCodec::G711A);
     publisher.headers(tracks.clone());
     let (_later, later, _) = read(&hub, now);
     assert!(later.read().starts_with("<2@40> V40 "));
-    tracks
-        .set_audio(TrackId::new(TrackKind::Audio, 1).unwrap(), AudioTrack::plain(AudioCodec::G711U, 8000, 1));
+    set(&mut tracks, 1, AudioCodec::G711U);
     publisher.headers(tracks);
     let (_last, last, _) = read(&hub, now);
     assert_eq!(last.read(), "");

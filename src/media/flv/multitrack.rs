@@ -96,7 +96,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn of(kind: TrackKind, parts: &[&[u8]]) -> Result<Option<Vec<(u8, Vec<u8>)>>, TagError> {
+    /// Numbers of tracks and their tags.
+    type Tags = Vec<(u8, Vec<u8>)>;
+
+    fn of(kind: TrackKind, parts: &[&[u8]]) -> Result<Option<Tags>, TagError> {
         let all = super::parts(kind, &parts.concat().into())?;
         Ok(all.map(|all| all.into_iter().map(|part| (part.track, part.tag.to_vec())).collect()))
     }

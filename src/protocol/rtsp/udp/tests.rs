@@ -57,6 +57,13 @@ fn equal_packets_go_as_one_message() {
     assert_eq!(runs(&[&lying], true).len(), 1);
 }
 
+#[test]
+fn channels_are_counted_by_their_bits() {
+    let used = [6, 0, 31, 6, 200].iter().fold(0, |used, channel| used | bit(*channel));
+    assert_eq!(channels(used).collect::<Vec<_>>(), [0, 6, 31]);
+    assert_eq!(channels(0).next(), None);
+}
+
 /// A peer's ports for the first track.
 fn targets(rtp: SocketAddr, rtcp: Option<SocketAddr>) -> Targets {
     let mut targets = Targets::new(rtp.ip());
