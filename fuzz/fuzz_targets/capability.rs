@@ -6,6 +6,7 @@ use msconv::ffmpeg::capability::{Capability, Need, parse_version};
 
 fuzz_target!(|text: &str| {
     let _ = parse_version(text);
-    let capability = Capability::read(["ffmpeg version 5.1.9", text, text, text, text]).expect("a version is enough");
+    let capability =
+        Capability::read(["ffmpeg version 5.1.9", text, text, text, text]).expect("a version is enough");
     assert!(capability.lacks(Need::Encode).len() >= capability.lacks(Need::Copy).len());
 });

@@ -28,7 +28,11 @@ fuzz_target!(|input: (u8, Vec<u8>, Vec<u8>, Vec<u8>)| {
         7 => av1::track_of(&a).ok(),
         8 => {
             let _ = (av1::is_loose(&a), av1::sequence_header(&a));
-            vp9::keyframe(&a).map(|keyframe| VideoTrack { width: 0, height: 0, ..vp9::track_of(&keyframe, None) })
+            vp9::keyframe(&a).map(|keyframe| VideoTrack {
+                width: 0,
+                height: 0,
+                ..vp9::track_of(&keyframe, None)
+            })
         }
         9 => {
             if let Some(adts) = aac::adts(&bytes) {

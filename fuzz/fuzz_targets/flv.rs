@@ -5,9 +5,10 @@
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use msconv::media::access_units::Found;
+use msconv::media::flv::multitrack::parts;
 use msconv::media::flv::{Coded, Packets, Prefix, Tag, TagReader, VideoInput, header};
 use msconv::media::joining::{LONGEST_PICTURE, Picture};
-use msconv::media::{AudioTrack, Frame, MediaTime, TrackKind, VideoCodec, VideoTrack};
+use msconv::media::{AudioTrack, Frame, MediaTime, TrackId, TrackKind, VideoCodec, VideoTrack};
 
 /// What may stand in front of a frame beside its own units: sets, and units that came alone.
 const AROUND: usize = 256 << 10;
@@ -20,19 +21,27 @@ fuzz_target!(|tags: Vec<(bool, u8, Vec<u8>)>| {
     let mut found = Vec::new();
     for (picture, time, body) in tags {
         let body = Bytes::from(body);
-        let tag = if picture { reader.video(&body) } else { reader.audio(&body) };
-        match tag {
-            Ok(Tag::Configuration(codec, record)) => {
-                let _ = input(&mut video, codec).configure(&record, &mut found);
+        let kind = if picture { TrackKind::Video } else { TrackKind::Audio };
+        let bodies: Vec<Bytes> = match parts(kind, &body) {
+            Ok(None) => vec![body],
+            Ok(Some(parts)) => parts.into_iter().map(|part| part.tag).collect(),
+            Err(_) => Vec::new(),
+        };
+        for body in bodies {
+            let tag = if picture { reader.video(&body) } else { reader.audio(&body) };
+            match tag {
+                Ok(Tag::Configuration(codec, record)) => {
+                    let _ = input(&mut video, codec).configure(&record, &mut found);
+                }
+                Ok(Tag::Video(codec, coded)) => {
+                    let Coded { keyframe, payload, .. } = coded;
+                    let picture = Picture { timestamp: time.into(), keyframe, payload, about: () };
+                    let _ = input(&mut video, codec).take(picture, &mut found);
+                }
+                Ok(Tag::Audio(other)) => audio_track(&mut copy, &mut track, other),
+                Ok(Tag::Packets(packets)) => audio(&mut copy, &mut track, packets),
+                Ok(Tag::Early | Tag::End(_) | Tag::Nothing) | Err(_) => {}
             }
-            Ok(Tag::Video(codec, coded)) => {
-                let Coded { keyframe, payload, .. } = coded;
-                let picture = Picture { timestamp: time.into(), keyframe, payload, about: () };
-                let _ = input(&mut video, codec).take(picture, &mut found);
-            }
-            Ok(Tag::Audio(other)) => audio_track(&mut copy, &mut track, other),
-            Ok(Tag::Packets(packets)) => audio(&mut copy, &mut track, packets),
-            Ok(Tag::Early | Tag::End(_) | Tag::Nothing) | Err(_) => {}
         }
         check(video.as_ref(), &mut found);
     }
@@ -81,7 +90,8 @@ fn check(video: Option<&VideoInput<()>>, found: &mut Vec<Found<()>>) {
         match one {
             Found::Track(track) => {
                 assert_eq!(track.codec, video.codec());
-                let again = VideoTrack::from_config(track.codec, track.config.clone()).expect("a record of ours");
+                let again =
+                    VideoTrack::from_config(track.codec, track.config.clone()).expect("a record of ours");
                 assert_eq!(again.parameter_sets(), track.parameter_sets());
                 let written = TagReader::default().video(&header::video(&track).into());
                 assert_eq!(written, Ok(Tag::Configuration(track.codec, track.config)));
@@ -92,7 +102,7 @@ fn check(video: Option<&VideoInput<()>>, found: &mut Vec<Found<()>>) {
                 assert!(!picture.payload.is_empty() && picture.payload.len() <= LONGEST_PICTURE + AROUND);
                 let (keyframe, payload) = (picture.keyframe, picture.payload);
                 let frame = Frame {
-                    track: TrackKind::Video,
+                    track: TrackId::VIDEO,
                     dts: MediaTime::ZERO,
                     pts: MediaTime::ZERO,
                     keyframe,
@@ -103,7 +113,8 @@ fn check(video: Option<&VideoInput<()>>, found: &mut Vec<Found<()>>) {
                     assert!(whole > 0 && (payload.len() - whole).is_multiple_of(4), "no unit is cut");
                 }
                 let tag = [Prefix::of_video(codec, &frame).bytes(), &payload].concat();
-                let wanted = Coded { keyframe, composition: MediaTime::ZERO, offset: MediaTime::ZERO, payload };
+                let wanted =
+                    Coded { keyframe, composition: MediaTime::ZERO, offset: MediaTime::ZERO, payload };
                 assert_eq!(TagReader::default().video(&tag.into()), Ok(Tag::Video(codec, wanted)));
             }
         }

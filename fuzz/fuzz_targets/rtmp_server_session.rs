@@ -6,8 +6,8 @@ use libfuzzer_sys::fuzz_target;
 use msconv::auth::{Access, Action, Credentials, Demand, Denied, Grant};
 use msconv::protocol::rtmp::ingest::{Ingest, Step};
 use msconv::protocol::rtmp::session::client::{Aim, ClientSession, Target};
-use msconv::protocol::rtmp::session::{SessionError, name};
 use msconv::protocol::rtmp::session::server::{Demands, Event, Peer, Rules, ServerSession};
+use msconv::protocol::rtmp::session::{SessionError, name};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,7 +46,7 @@ fn grant(
     server: &mut ServerSession,
     access: &Access,
     ingest: &mut Ingest,
-    last: &mut HashMap<msconv::media::TrackKind, i64>,
+    last: &mut HashMap<msconv::media::TrackId, i64>,
     now: Duration,
 ) -> Result<(), SessionError> {
     let mut steps = Vec::new();
@@ -66,11 +66,19 @@ fn grant(
             }
             Event::Publish(wish) => {
                 assert!(name::check(&wish.name).is_ok());
-                if wish.name.len() % 7 == 3 { server.refuse_publish(&wish, "no") } else { server.published(&wish, now) }
+                if wish.name.len() % 7 == 3 {
+                    server.refuse_publish(&wish, "no")
+                } else {
+                    server.published(&wish, now)
+                }
             }
             Event::Play(wish) => {
                 assert!(name::check(&wish.name).is_ok());
-                if wish.name.len() % 7 == 3 { server.not_found(&wish, "no", now) } else { server.playing(&wish) }
+                if wish.name.len() % 7 == 3 {
+                    server.not_found(&wish, "no", now)
+                } else {
+                    server.playing(&wish)
+                }
             }
             Event::Media(message) => {
                 if let Err(error) = ingest.take(message, now, &mut steps) {

@@ -15,7 +15,8 @@ use msconv::protocol::rtsp::wire::sdp_read::{Described, Format};
 use std::time::Duration;
 
 fn described(which: u8) -> Vec<Described> {
-    let track = |payload_type, clock, format| Described { control: String::new(), payload_type, clock, format };
+    let track =
+        |payload_type, clock, format| Described { control: String::new(), payload_type, clock, format };
     let video = if which & 1 == 0 { VideoCodec::H264 } else { VideoCodec::H265 };
     let aac = AudioTrack::aac(aac::lc(48_000, 2).expect("AAC")).expect("AAC");
     let mux = || StreamMux::read(&mut Bits::new(&[0x40, 0, 0x26, 0x20, 0x3f, 0xc0])).ok();
@@ -52,13 +53,13 @@ fuzz_target!(|input: (u8, bool, Vec<(u8, u16, u16, Vec<u8>)>)| {
         }
         for step in steps.drain(..) {
             let Step::Frame(frame) = step else { continue };
-            let of = usize::from(frame.track == TrackKind::Audio);
+            let of = usize::from(frame.track.kind() == TrackKind::Audio);
             assert!(last[of].is_none_or(|last| last <= frame.dts), "time goes back");
             assert!(frame.dts <= frame.pts);
             last[of] = Some(frame.dts);
             // Parameter sets that came alone stand in front of a keyframe.
             assert!(!frame.payload.is_empty() && frame.payload.len() <= (8 << 20) + (256 << 10));
-            if frame.track == TrackKind::Video {
+            if frame.track.kind() == TrackKind::Video {
                 let whole: usize = Nals::of(&frame.payload).map(|nal| nal.len() + 4).sum();
                 assert_eq!(whole, frame.payload.len());
             }

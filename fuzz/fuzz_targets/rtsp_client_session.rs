@@ -2,15 +2,15 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use msconv::auth::Credentials;
 use msconv::media::codec::aac;
 use msconv::media::{AudioTrack, Tracks};
-use msconv::auth::Credentials;
 use msconv::protocol::rtsp::session::client::{Caller, Event, Way, Wish};
 
 fuzz_target!(|input: (u8, bool, bool, bool, &[u8])| {
     let (piece, publish, datagrams, login, bytes) = input;
     let audio = AudioTrack::aac(aac::lc(48_000, 2).expect("AAC")).ok();
-    let wish = if publish { Wish::Publish(Box::new(Tracks { video: None, audio })) } else { Wish::Read };
+    let wish = if publish { Wish::Publish(Box::new(Tracks::of(None, audio))) } else { Wish::Read };
     let way = if datagrams { Way::Datagrams(vec![(5000, 5001), (5002, 5003)]) } else { Way::Interleaved };
     let credentials = login.then(|| Credentials::new("u", "p"));
     let mut caller = Caller::new("rtsp://h/live/x", credentials, wish, way);
@@ -21,7 +21,10 @@ fuzz_target!(|input: (u8, bool, bool, bool, &[u8])| {
             match event {
                 Event::Say(_) => {
                     said += 1;
-                    assert!(said <= 2 * (2 + 16), "each request twice at most, with a password the second time");
+                    assert!(
+                        said <= 2 * (2 + 16),
+                        "each request twice at most, with a password the second time"
+                    );
                 }
                 Event::Refused(..) | Event::Unreadable(_) => {
                     assert!(caller.event().is_none());

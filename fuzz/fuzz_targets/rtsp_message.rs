@@ -53,9 +53,12 @@ fuzz_target!(|input: (u8, &[u8])| {
                 assert_eq!(transport::offers(&answer).len(), 1);
             }
         }
-        let written = Draft::request(&request.method, &request.uri, request.cseq).body("a/b", request.body.clone());
+        let written =
+            Draft::request(&request.method, &request.uri, request.cseq).body("a/b", request.body.clone());
         let (again, broken) = all(&written.bytes(), usize::MAX);
         assert!(!broken);
-        assert!(matches!(&again[..], [Incoming::Request(r)] if r.uri == request.uri && r.body == request.body));
+        assert!(
+            matches!(&again[..], [Incoming::Request(r)] if r.uri == request.uri && r.body == request.body)
+        );
     }
 });

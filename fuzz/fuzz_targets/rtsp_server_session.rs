@@ -3,18 +3,21 @@
 
 use libfuzzer_sys::fuzz_target;
 use msconv::media::codec::{aac, opus};
-use msconv::media::{AudioTrack, TrackKind, Tracks};
+use msconv::media::{AudioTrack, TrackId, TrackKind, Tracks};
 use msconv::protocol::rtsp::session::server::{Answer, Ask, Dialog, Step, Surroundings};
 use msconv::protocol::rtsp::wire::Status;
 use msconv::protocol::rtsp::wire::tunnel::Tunnel;
 
 fn tracks(which: u8) -> Tracks {
-    let audio = match which % 3 {
+    let audio = |which| match which % 3 {
         0 => AudioTrack::aac(aac::lc(48_000, 2).expect("AAC")).ok(),
         1 => AudioTrack::opus(opus::head(2)).ok(),
         _ => None,
     };
-    Tracks { video: None, audio }
+    let mut tracks = Tracks::of(None, audio(which));
+    let second = TrackId::new(TrackKind::Audio, 1).expect("a second one");
+    audio(which / 3).into_iter().for_each(|audio| tracks.set_audio(second, audio));
+    tracks
 }
 
 fuzz_target!(|input: (u8, bool, &[u8], &[u8])| {
@@ -40,7 +43,7 @@ fuzz_target!(|input: (u8, bool, &[u8], &[u8])| {
                         (221..=240, _) => Answer::Refused(Status::NOT_FOUND, "no".into()),
                         (241.., _) => Answer::Dismissed(Status::FORBIDDEN, "no".into()),
                         (_, Ask::Read(..)) => Answer::Tracks(tracks(which), "public".into()),
-                        (_, Ask::Play(..)) => Answer::Playing(vec![(TrackKind::Audio, 1, 2)]),
+                        (_, Ask::Play(..)) => Answer::Playing(vec![(TrackId::AUDIO, 1, 2)]),
                         _ => Answer::Done,
                     });
                 }

@@ -155,6 +155,7 @@ impl Broadcast {
         if !self.is_of(generation) || self.headers.tracks == tracks {
             return;
         }
+        self.ring.set_lead(tracks.first_video());
         let before = std::mem::replace(&mut self.headers.tracks, tracks);
         if before.is_empty() {
             // Readers that came early get them in their preamble.
@@ -165,8 +166,8 @@ impl Broadcast {
             lane.change(after);
         }
         // What came before is for late readers as long as they can decode it by what they are told now.
-        let same_audio = before.audio.is_none() || before.audio == after.audio;
-        if before.video != after.video || !same_audio {
+        let same_video = before.videos().eq(after.videos());
+        if !same_video || !before.audios().all(|(id, track)| after.audio_of(id) == Some(track)) {
             ring.forget();
         }
         self.announce();
@@ -220,7 +221,7 @@ impl Broadcast {
         frame.pts = frame.pts + entered.shift;
         self.group.note(frame.dts, now.mono);
         let size = frame.payload.len() as u64;
-        match frame.track {
+        match frame.track.kind() {
             TrackKind::Video => {
                 self.totals.video_bytes = self.totals.video_bytes.saturating_add(size);
                 self.totals.video_frames = self.totals.video_frames.saturating_add(1);
@@ -233,14 +234,14 @@ impl Broadcast {
             TrackKind::Data => {}
         }
         let later = self.last_time.is_none_or(|(last, _)| frame.dts > last);
-        if later || frame.track != TrackKind::Data {
+        if later || frame.track.kind() != TrackKind::Data {
             let dts = self.last_time.map_or(frame.dts, |(last, _)| last.max(frame.dts));
             self.last_time = Some((dts, now.mono));
         }
         self.last_frame = Some(now.mono);
         self.fresh = true;
         let stamp = Stamp { at: now.mono, wall_ms: now.wall_ms, run: entered.run };
-        self.ring.push(Entry::Frame(frame, stamp), self.headers.tracks.video.is_some(), limits);
+        self.ring.push(Entry::Frame(frame, stamp), limits);
     }
 
     /// Sends everybody what came since the last time, at the latest when it is [`Broadcast::due`]; at the end (`last`) at
@@ -250,10 +251,10 @@ impl Broadcast {
         let head = ring.head();
         let readers = lanes.iter().map(|lane| lane.cursors.len()).sum();
         let is_audio = |number| match ring.get(number) {
-            Some(Entry::Frame(frame, _)) => frame.track == TrackKind::Audio,
+            Some(Entry::Frame(frame, _)) => frame.track.kind() == TrackKind::Audio,
             _ => false,
         };
-        let audio_alone = headers.tracks.video.is_some() && (self.flushed..head).all(is_audio);
+        let audio_alone = ring.lead().is_some() && (self.flushed..head).all(is_audio);
         if head != self.flushed && (last || !gathering.waits(audio_alone, readers, now.mono)) {
             gathering.end();
             self.flushed = head;

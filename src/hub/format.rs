@@ -1,11 +1,12 @@
 //! The seam between the hub and a protocol: a frame is packed once for each format and shared by all its readers.
 
 use super::client::Counters;
-use crate::media::{Coding, Frame, MediaTime, TrackKind, Tracks};
+use crate::media::{Coding, Frame, MOST_TRACKS, MediaTime, TrackId, Tracks};
 use bytes::Bytes;
 use std::fmt;
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU16;
 use std::sync::Arc;
 
 /// What stands before the first frame, for tracks as they are now.
@@ -58,7 +59,7 @@ pub struct Packed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Misfit {
     /// Which track.
-    pub track: TrackKind,
+    pub track: TrackId,
     /// As it was described.
     pub was: Coding,
     /// As it is.
@@ -67,12 +68,9 @@ pub struct Misfit {
 
 impl fmt::Display for Misfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let track = match self.track {
-            TrackKind::Video => "video",
-            TrackKind::Audio => "audio",
-            TrackKind::Data => "data",
-        };
-        write!(f, "the {track} is {} now and was described as {}", self.now, self.was)
+        // "the audio", but "audio 2".
+        let article = if self.track.index() == 0 { "the " } else { "" };
+        write!(f, "{article}{} is {} now and was described as {}", self.track, self.now, self.was)
     }
 }
 
@@ -108,11 +106,29 @@ pub trait Sink: Send + Sync {
     fn unsent(&self) -> u64;
 }
 
+/// The most channels of a reader: two for each track that there may be.
+pub const MOST_CHANNELS: usize = 2 * MOST_TRACKS;
+
 /// Where the datagrams of one reader go, by [`Cut::channel`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Targets {
-    /// Addresses by channel; none where the reader did not ask for the track.
-    pub channels: [Option<SocketAddr>; 4],
+    /// The reader's address.
+    pub ip: IpAddr,
+    /// Its ports by channel, below [`MOST_CHANNELS`]; none where it did not ask for the track.
+    pub ports: [Option<NonZeroU16>; MOST_CHANNELS],
+}
+
+impl Targets {
+    /// Nowhere yet, at this address.
+    pub fn new(ip: IpAddr) -> Targets {
+        Targets { ip, ports: [None; MOST_CHANNELS] }
+    }
+
+    /// Where the packets of this channel go.
+    pub fn to(&self, channel: u8) -> Option<SocketAddr> {
+        let port = self.ports.get(usize::from(channel)).copied().flatten()?;
+        Some(SocketAddr::new(self.ip, port.get()))
+    }
 }
 
 /// Sends datagrams to many readers at once and never waits.

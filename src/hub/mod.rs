@@ -31,7 +31,8 @@ pub use client::{Client, Counters, Kind, Role};
 pub use cursor::{Over, Wake};
 pub use event::{Event, Events};
 pub use format::{
-    Cut, Datagrams, Format, FormatKey, Headers, Metadata, Misfit, Outlet, Packed, Sink, Targets,
+    Cut, Datagrams, Format, FormatKey, Headers, MOST_CHANNELS, Metadata, Misfit, Outlet, Packed, Sink,
+    Targets,
 };
 pub use group::{Group, Worker};
 pub use limits::Limits;

@@ -14,7 +14,7 @@ enum Skip {
     No,
     /// All until a keyframe: decoding has not begun.
     All,
-    /// Video until the next keyframe.
+    /// Video until the next keyframe of the first one.
     Video,
     /// Video before this number, which is a keyframe.
     VideoBefore(u64),
@@ -99,12 +99,12 @@ impl Position {
             let entry = ring.get(number)?;
             self.next = number.saturating_add(1);
             let Entry::Frame(frame, _) = entry else { return Some(number) };
-            let video = frame.track == TrackKind::Video;
-            let begins = video && frame.keyframe;
+            let video = frame.track.kind() == TrackKind::Video;
+            let begins = frame.keyframe && ring.lead() == Some(frame.track);
             let left_out = match self.skip {
                 Skip::No => false,
                 Skip::All => !(begins || ring.begin() == Some(number)),
-                Skip::Video => video && !frame.keyframe,
+                Skip::Video => video && !begins,
                 Skip::VideoBefore(k) => video && number < k,
             };
             if left_out {

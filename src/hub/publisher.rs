@@ -37,7 +37,7 @@ impl Publisher {
         locked(&self.stream.state)
     }
 
-    /// The tracks, first or changed. Call it again with both when the second one shows.
+    /// The tracks, first or changed. Call it again with all of them when another one shows.
     pub fn headers(&self, tracks: Tracks) {
         self.state().set_tracks(self.generation, tracks);
     }

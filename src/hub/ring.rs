@@ -4,7 +4,7 @@
 use super::format::Headers;
 use super::limits::{Keep, Limits};
 use super::tap::Stamp;
-use crate::media::{Frame, MediaTime, TrackKind};
+use crate::media::{Frame, MediaTime, TrackId, TrackKind};
 use std::collections::VecDeque;
 
 /// One step of a stream.
@@ -45,6 +45,8 @@ pub struct Ring {
     changed: Option<u64>,
     /// Payload bytes from `begin` on.
     gop_bytes: u64,
+    /// The track of video whose keyframes readers begin with; none for audio alone.
+    lead: Option<TrackId>,
 }
 
 impl Ring {
@@ -79,17 +81,27 @@ impl Ring {
         self.bytes
     }
 
-    /// Adds one. `pictures`: whether the stream has a track of pictures.
-    pub fn push(&mut self, entry: Entry, pictures: bool, limits: &Limits) {
+    /// The track of video whose keyframes readers begin with; none for audio alone.
+    pub fn lead(&self) -> Option<TrackId> {
+        self.lead
+    }
+
+    /// Readers begin with keyframes of this track from now on.
+    pub fn set_lead(&mut self, lead: Option<TrackId>) {
+        self.lead = lead;
+    }
+
+    /// Adds one.
+    pub fn push(&mut self, entry: Entry, limits: &Limits) {
         let number = self.head();
         let size = entry.size();
         let time = entry.time();
         match &entry {
-            Entry::Frame(frame, _) if frame.keyframe && frame.track == TrackKind::Video => {
+            Entry::Frame(frame, _) if frame.keyframe && self.lead == Some(frame.track) => {
                 self.begin = Some(number);
                 self.gop_bytes = 0;
             }
-            Entry::Frame(frame, _) if !pictures && frame.track == TrackKind::Audio => {
+            Entry::Frame(frame, _) if self.lead.is_none() && frame.track.kind() == TrackKind::Audio => {
                 self.begin = Some(number);
                 self.gop_bytes = 0;
             }
@@ -149,7 +161,7 @@ mod tests {
     use bytes::Bytes;
     use std::time::Duration;
 
-    fn frame(track: TrackKind, ms: i64, keyframe: bool) -> Entry {
+    fn frame(track: TrackId, ms: i64, keyframe: bool) -> Entry {
         let at = MediaTime::from_millis(ms);
         let stamp = Stamp { at: std::time::Instant::now(), wall_ms: 0, run: 1 };
         Entry::Frame(
@@ -161,12 +173,12 @@ mod tests {
     #[test]
     fn late_readers_begin_with_the_last_keyframe() {
         let limits = Limits::default();
-        let mut ring = Ring::default();
-        ring.push(frame(TrackKind::Video, 0, false), true, &limits);
+        let mut ring = Ring { lead: Some(TrackId::VIDEO), ..Ring::default() };
+        ring.push(frame(TrackId::VIDEO, 0, false), &limits);
         assert_eq!(ring.begin(), None);
         for i in 1..10 {
-            ring.push(frame(TrackKind::Video, i * 40, i % 4 == 0), true, &limits);
-            ring.push(frame(TrackKind::Audio, i * 40, true), true, &limits);
+            ring.push(frame(TrackId::VIDEO, i * 40, i % 4 == 0), &limits);
+            ring.push(frame(TrackId::AUDIO, i * 40, true), &limits);
             ring.trim(u64::MAX, &limits.keep());
         }
         let begin = ring.begin().unwrap();
@@ -179,9 +191,9 @@ mod tests {
     #[test]
     fn slow_readers_keep_frames_for_a_while() {
         let limits = Limits { lag_time: Duration::from_millis(200), ..Limits::default() };
-        let mut ring = Ring::default();
+        let mut ring = Ring { lead: Some(TrackId::VIDEO), ..Ring::default() };
         for i in 0..100 {
-            ring.push(frame(TrackKind::Video, i * 40, i % 2 == 0), true, &limits);
+            ring.push(frame(TrackId::VIDEO, i * 40, i % 2 == 0), &limits);
             ring.trim(3, &limits.keep());
         }
         assert_eq!(ring.first(), 94);
@@ -190,15 +202,16 @@ mod tests {
     #[test]
     fn endless_groups_are_not_kept() {
         let limits = Limits { gop_time: Duration::from_secs(1), ..Limits::default() };
-        let mut ring = Ring::default();
+        let mut ring = Ring { lead: Some(TrackId::VIDEO), ..Ring::default() };
         for i in 0..40 {
-            ring.push(frame(TrackKind::Video, i * 40, i == 0), true, &limits);
+            ring.push(frame(TrackId::VIDEO, i * 40, i == 0), &limits);
             ring.trim(u64::MAX, &limits.keep());
         }
         assert_eq!(ring.begin(), None);
         assert_eq!(ring.first(), ring.head());
         // Sound alone begins anywhere.
-        ring.push(frame(TrackKind::Audio, 9000, true), false, &limits);
+        ring.set_lead(None);
+        ring.push(frame(TrackId::AUDIO, 9000, true), &limits);
         assert_eq!(ring.begin(), Some(40));
     }
 }

@@ -178,9 +178,9 @@ impl Tap {
 }
 
 fn begins(frame: &Frame, headers: &Headers) -> bool {
-    match frame.track {
-        TrackKind::Video => frame.keyframe,
-        TrackKind::Audio => headers.tracks.video.is_none(),
+    match frame.track.kind() {
+        TrackKind::Video => frame.keyframe && headers.tracks.first_video() == Some(frame.track),
+        TrackKind::Audio => headers.tracks.video().is_none(),
         TrackKind::Data => false,
     }
 }

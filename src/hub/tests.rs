@@ -5,7 +5,7 @@ mod taps;
 mod threads;
 
 use super::*;
-use crate::media::{AudioCodec, AudioTrack, Coding, Frame, MediaTime, TrackKind, Tracks};
+use crate::media::{AudioCodec, AudioTrack, Coding, Frame, MediaTime, TrackId, TrackKind, Tracks};
 use bytes::Bytes;
 use std::io::{self, IoSlice};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,12 +16,12 @@ struct Words;
 
 impl Format for Words {
     fn preamble(&mut self, headers: &Headers, at: MediaTime, _: i64) -> Packed {
-        let tracks = u8::from(headers.tracks.video.is_some()) + u8::from(headers.tracks.audio.is_some());
+        let tracks = u8::from(headers.tracks.video().is_some()) + u8::from(headers.tracks.audio().is_some());
         Packed { bytes: format!("<{tracks}@{}> ", at.millis()).into(), cuts: Vec::new() }
     }
 
     fn pack(&mut self, frame: &Frame, _: i64) -> Packed {
-        let letter = match (frame.track, frame.keyframe) {
+        let letter = match (frame.track.kind(), frame.keyframe) {
             (TrackKind::Video, true) => 'V',
             (TrackKind::Video, false) => 'v',
             (TrackKind::Audio, _) => 'a',
@@ -37,8 +37,8 @@ impl Format for Words {
     fn fits(&self, tracks: &Tracks) -> Result<(), Misfit> {
         // As if Opus had been described to them.
         let (was, mp3) = (Coding::Audio(AudioCodec::Opus), Coding::Audio(AudioCodec::Mp3));
-        match tracks.audio.as_ref().map(AudioTrack::coding) {
-            Some(now) if now == mp3 => Err(Misfit { track: TrackKind::Audio, was, now }),
+        match tracks.audio().map(AudioTrack::coding) {
+            Some(now) if now == mp3 => Err(Misfit { track: TrackId::AUDIO, was, now }),
             _ => Ok(()),
         }
     }
@@ -96,11 +96,11 @@ fn client(hub: &Hub) -> Arc<Client> {
 
 fn video(ms: i64, keyframe: bool) -> Frame {
     let at = MediaTime::from_millis(ms);
-    Frame { track: TrackKind::Video, dts: at, pts: at, keyframe, payload: Bytes::from_static(b"0123456789") }
+    Frame { track: TrackId::VIDEO, dts: at, pts: at, keyframe, payload: Bytes::from_static(b"0123456789") }
 }
 
 fn audio(ms: i64) -> Frame {
-    Frame { track: TrackKind::Audio, keyframe: true, ..video(ms, true) }
+    Frame { track: TrackId::AUDIO, keyframe: true, ..video(ms, true) }
 }
 
 fn pictures() -> Tracks {
@@ -109,7 +109,7 @@ fn pictures() -> Tracks {
         0x00, 0x00, 0x03, 0x03, 0xc0, 0xf1, 0x83, 0x19, 0x60,
     ];
     let video = crate::media::codec::h264::track_of_sets(&sps, &[0x68, 0xeb]).unwrap();
-    Tracks { video: Some(video), audio: None }
+    Tracks::of(video, None)
 }
 
 fn read(hub: &Hub, now: Now) -> (Reader, Arc<Paper>, Arc<Client>) {
@@ -153,6 +153,58 @@ async fn late_readers_begin_with_the_keyframe_and_share() {
     assert_eq!(_late.event().await, Wake::Over(Over::Unpublished));
     drop((_late, _early));
     assert!(hub.snapshot().is_empty());
+}
+
+/// The second video and the second audio, as the first ones are.
+fn second(frame: Frame) -> Frame {
+    Frame { track: TrackId::new(frame.track.kind(), 1).unwrap(), ..frame }
+}
+
+#[tokio::test(start_paused = true)]
+async fn readers_begin_with_keyframes_of_the_first_video_and_get_all_tracks() {
+    let hub = hub(Limits::default());
+    let now = Now::read();
+    let publisher = hub.publish(&live("s"), &client(&hub), now).unwrap();
+    let mut tracks = pictures();
+    tracks.set_video(TrackId::new(TrackKind::Video, 1).unwrap(), pictures().video().cloned().unwrap());
+    for index in 0..2 {
+        let audio = AudioTrack::plain(AudioCodec::G711A, 8000, 1);
+        tracks.set_audio(TrackId::new(TrackKind::Audio, index).unwrap(), audio);
+    }
+    publisher.headers(tracks.clone());
+    let mut tap = hub.subscribe_frames(&live("s"), &client(&hub), tap::Policy::Live).unwrap();
+    for i in 0..4 {
+        publisher.frame(video(i * 40, i == 1), now);
+        publisher.frame(second(video(i * 40 + 1, i == 2)), now);
+        publisher.frame(audio(i * 40 + 2), now);
+        publisher.frame(second(audio(i * 40 + 3)), now);
+        publisher.flush(now);
+    }
+    let (_late, late, _) = read(&hub, now);
+    let all = "V40 v41 a42 a43 v80 V81 a82 a83 v120 v121 a122 a123";
+    assert_eq!(late.read(), format!("<2@40> {all} "));
+    let mut items = Vec::new();
+    tap.next(&mut items).await.unwrap();
+    assert!(matches!(&items[0], tap::Item::Tracks(headers) if headers.tracks == tracks));
+    let ids: Vec<String> = items[1..]
+        .iter()
+        .map(|item| if let tap::Item::Frame(frame, _) = item { frame.track.to_string() } else { panic!() })
+        .collect();
+    assert_eq!(ids[..4], ["video", "video 2", "audio", "audio 2"]);
+    assert_eq!(ids.len(), 12);
+    // A further audio spoils nothing, another coding of one does.
+    let set = |tracks: &mut Tracks, index, codec| {
+        let id = TrackId::new(TrackKind::Audio, index).unwrap();
+        tracks.set_audio(id, AudioTrack::plain(codec, 8000, 1));
+    };
+    set(&mut tracks, 2, AudioCodec::G711A);
+    publisher.headers(tracks.clone());
+    let (_later, later, _) = read(&hub, now);
+    assert!(later.read().starts_with("<2@40> V40 "));
+    set(&mut tracks, 1, AudioCodec::G711U);
+    publisher.headers(tracks);
+    let (_last, last, _) = read(&hub, now);
+    assert_eq!(last.read(), "");
 }
 
 #[tokio::test(start_paused = true)]
@@ -238,16 +290,15 @@ async fn other_tracks_end_only_those_who_cannot_go_on() {
     let (reader, paper, _) = read(&hub, now);
     publisher.frame(video(0, true), now);
     let mut other = pictures();
-    other.video.as_mut().unwrap().config = Bytes::from_static(b"other");
+    other.video_mut().unwrap().config = Bytes::from_static(b"other");
     publisher.headers(other.clone());
     publisher.frame(video(40, true), now);
     publisher.flush(now);
     assert_eq!(paper.read(), "<1@0> V0 !0 V40 ");
     // Readers of this format cannot go on with MP3.
     let audio = AudioTrack::plain(AudioCodec::Mp3, 48_000, 2);
-    let misfit =
-        Misfit { track: TrackKind::Audio, was: Coding::Audio(AudioCodec::Opus), now: audio.coding() };
-    other.audio = Some(audio);
+    let misfit = Misfit { track: TrackId::AUDIO, was: Coding::Audio(AudioCodec::Opus), now: audio.coding() };
+    other.set_audio(TrackId::AUDIO, audio);
     publisher.headers(other);
     assert_eq!(reader.event().await, Wake::Over(Over::Reconfigured(misfit)));
     // Nor can one that comes with a description of before.
@@ -275,14 +326,14 @@ async fn a_track_that_joins_leaves_late_readers_the_group_of_pictures() {
     let (_early, early) = read("early");
     publisher.frame(video(0, true), now);
     publisher.frame(video(40, false), now);
-    publisher.headers(Tracks { audio: Some(AudioTrack::plain(AudioCodec::Mp3, 48_000, 2)), ..pictures() });
+    publisher.headers(Tracks::of(pictures().video().cloned(), AudioTrack::plain(AudioCodec::Mp3, 48_000, 2)));
     publisher.frame(audio(60), now);
     publisher.flush(now);
     let (_late, late) = read("late");
     assert_eq!((early.read(), late.read()), ("<2@0> V0 v40 a60 ".into(), "<2@0> V0 v40 a60 ".into()));
     // Another size: nobody begins with pictures of before.
     let mut other = pictures();
-    other.video.as_mut().unwrap().config = Bytes::from_static(b"other");
+    other.video_mut().unwrap().config = Bytes::from_static(b"other");
     publisher.headers(other);
     publisher.frame(video(80, false), now);
     publisher.frame(video(120, true), now);
@@ -304,7 +355,7 @@ async fn a_reader_that_missed_a_change_is_told_the_headers_anew() {
     assert_eq!(paper.read(), "<1@0> V0 ");
     paper.closed.store(true, Ordering::Relaxed);
     let mut other = pictures();
-    other.video.as_mut().unwrap().config = Bytes::from_static(b"other");
+    other.video_mut().unwrap().config = Bytes::from_static(b"other");
     for i in 1..40 {
         if i == 10 {
             publisher.headers(other.clone());
@@ -351,7 +402,7 @@ async fn descriptions_wait_for_tracks() {
     tokio::task::yield_now().await;
     publisher.headers(pictures());
     publisher.ready(now);
-    assert!(waiting.await.unwrap().unwrap().tracks.video.is_some());
+    assert!(waiting.await.unwrap().unwrap().tracks.video().is_some());
     drop(publisher);
     assert!(hub.headers(&live("s")).await.is_none());
     let _silent = hub.publish(&live("s"), &client(&hub), now).unwrap();
@@ -403,7 +454,7 @@ async fn datagrams_go_out_together_and_late_readers_catch_up() {
     publisher.headers(pictures());
     let post = Arc::new(Post::default());
     let read = || {
-        let outlet = Outlet::Datagrams(post.clone(), Targets::default());
+        let outlet = Outlet::Datagrams(post.clone(), Targets::new(std::net::Ipv4Addr::LOCALHOST.into()));
         let key = FormatKey("p".into());
         let reader =
             hub.subscribe(&live("s"), &client(&hub), key, |_| Box::new(Packets), outlet, now).unwrap();
@@ -449,7 +500,7 @@ async fn where_many_read_audio_waits_for_video() {
     publisher.flush(began);
     let readers: Vec<_> = (0..gathering::MANY - 1).map(|_| read(&hub, began)).collect();
     let post = Arc::new(Post::default());
-    let datagrams = Outlet::Datagrams(post.clone(), Targets::default());
+    let datagrams = Outlet::Datagrams(post.clone(), Targets::new("127.0.0.1".parse().unwrap()));
     let key = FormatKey("p".into());
     let last =
         hub.subscribe(&live("s"), &client(&hub), key, |_| Box::new(Packets), datagrams, began).unwrap();
@@ -491,18 +542,19 @@ async fn byte_streams_and_datagrams_share_a_packing() {
     let publisher = hub.publish(&live("s"), &client(&hub), now).unwrap();
     publisher.headers(pictures());
     let (post, paper) = (Arc::new(Post::default()), Arc::new(Paper::default()));
-    let _readers: Vec<Reader> =
-        [Outlet::Datagrams(post.clone(), Targets::default()), Outlet::Stream(paper.clone())]
-            .into_iter()
-            .map(|outlet| {
-                let key = FormatKey("p".into());
-                let reader = hub
-                    .subscribe(&live("s"), &client(&hub), key, |_| Box::new(Packets), outlet, now)
-                    .unwrap();
-                reader.play(now);
-                reader
-            })
-            .collect();
+    let _readers: Vec<Reader> = [
+        Outlet::Datagrams(post.clone(), Targets::new(std::net::Ipv4Addr::LOCALHOST.into())),
+        Outlet::Stream(paper.clone()),
+    ]
+    .into_iter()
+    .map(|outlet| {
+        let key = FormatKey("p".into());
+        let reader =
+            hub.subscribe(&live("s"), &client(&hub), key, |_| Box::new(Packets), outlet, now).unwrap();
+        reader.play(now);
+        reader
+    })
+    .collect();
     for i in 0..4 {
         publisher.frame(video(i * 40, i == 0), now);
         publisher.flush(now);
@@ -521,10 +573,7 @@ async fn sound_alone_begins_anywhere() {
     let hub = hub(Limits::default());
     let now = Now::read();
     let publisher = hub.publish(&live("s"), &client(&hub), now).unwrap();
-    publisher.headers(Tracks {
-        audio: Some(crate::media::AudioTrack::plain(crate::media::AudioCodec::G711A, 8000, 1)),
-        video: None,
-    });
+    publisher.headers(Tracks::of(None, AudioTrack::plain(AudioCodec::G711A, 8000, 1)));
     for i in 0..10 {
         publisher.frame(audio(i * 20), now);
         publisher.flush(now);

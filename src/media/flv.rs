@@ -1,8 +1,9 @@
 //! FLV tags: the bodies of RTMP's messages of audio and video, plain (Adobe's FLV 10.1, annex E) and enhanced
-//! (Enhanced RTMP v2: codecs by FourCC). Tags are read ([`TagReader`]), video is made of them ([`VideoInput`]), and
+//! (Enhanced RTMP v2: codecs by FourCC). Messages of several tracks are taken apart ([`multitrack`]), tags are read ([`TagReader`]), video is made of them ([`VideoInput`]), and
 //! frames are written as tags ([`Prefix`], [`header`]).
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
+pub mod multitrack;
 mod reading;
 mod video;
 mod writing;
@@ -12,9 +13,9 @@ pub use video::{Oddity, VideoInput};
 pub use writing::{Prefix, header};
 
 use super::codec::ConfigError;
-use super::frame::TrackKind;
 use super::time::MediaTime;
 use super::track::{AudioTrack, VideoCodec};
+use super::tracks::TrackKind;
 use bytes::Bytes;
 
 /// What a tag holds.
@@ -74,9 +75,6 @@ pub enum TagError {
     /// An unknown FourCC.
     #[error("the codec with the FourCC '{0}' is not carried")]
     FourCc(String),
-    /// Several tracks of a kind in one stream.
-    #[error("enhanced RTMP's multitrack is not carried; send one track of video and one of audio")]
-    Multitrack,
     /// A decoder configuration that cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),

@@ -1,24 +1,14 @@
 //! One coded picture, one packet of sound, or one message of data.
 
 use super::time::MediaTime;
+use super::tracks::TrackId;
 use bytes::Bytes;
-
-/// Which track of a stream something belongs to. A stream has at most one of each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum TrackKind {
-    /// Pictures.
-    Video,
-    /// Sound.
-    Audio,
-    /// Messages beside them (RTMP's script data).
-    Data,
-}
 
 /// One access unit of one track. Cloning shares the payload.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Frame {
     /// Its track.
-    pub track: TrackKind,
+    pub track: TrackId,
     /// When it is to be decoded. Does not go back within a track.
     pub dts: MediaTime,
     /// When it is to be shown or heard; differs from `dts` only where pictures are reordered (B-frames).

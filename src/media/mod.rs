@@ -10,7 +10,9 @@ pub mod nut;
 pub mod rtp;
 pub mod time;
 pub mod track;
+pub mod tracks;
 
-pub use frame::{Frame, TrackKind};
+pub use frame::Frame;
 pub use time::MediaTime;
-pub use track::{AudioCodec, AudioTrack, Coding, Tracks, VideoCodec, VideoTrack};
+pub use track::{AudioCodec, AudioTrack, Coding, VideoCodec, VideoTrack};
+pub use tracks::{MOST_OF_A_KIND, MOST_TRACKS, TrackId, TrackKind, Tracks};

@@ -1,4 +1,4 @@
-//! What a stream consists of: at most one track of pictures and one of sound, each with what its decoder needs first.
+//! One track of a stream, of video or of audio, with what its decoder needs first.
 
 use super::codec::{self, ConfigError};
 use bytes::Bytes;
@@ -228,21 +228,5 @@ impl AudioTrack {
             AudioCodec::Mp3 => Some(if self.sample_rate < 32_000 { 576 } else { 1152 }),
             AudioCodec::Opus | AudioCodec::G711A | AudioCodec::G711U => None,
         }
-    }
-}
-
-/// The tracks of a stream.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Tracks {
-    /// Pictures.
-    pub video: Option<VideoTrack>,
-    /// Sound.
-    pub audio: Option<AudioTrack>,
-}
-
-impl Tracks {
-    /// Whether there is nothing.
-    pub fn is_empty(&self) -> bool {
-        self.video.is_none() && self.audio.is_none()
     }
 }

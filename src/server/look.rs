@@ -108,10 +108,10 @@ fn stream(seen: &hub::View, about: &About, rates: &Rates<Option<StreamName>>, no
     let (size, frame_rate) =
         seen.headers.metadata.as_ref().map_or((None, None), |said| (said.size, said.frame_rate));
     let mut tracks = seen.headers.tracks.clone();
-    if let Some(video) = tracks.video.as_mut().filter(|v| v.width == 0 || v.height == 0) {
+    if let Some(video) = tracks.video_mut().filter(|v| v.width == 0 || v.height == 0) {
         (video.width, video.height) = size.unwrap_or((video.width, video.height));
     }
-    let both = tracks.video.is_some() && tracks.audio.is_some();
+    let both = tracks.video().is_some() && tracks.audio().is_some();
     let ahead = seen.totals.audio_time.millis().saturating_sub(seen.totals.video_time.millis());
     Stream {
         name: seen.name.name.clone(),
@@ -120,7 +120,7 @@ fn stream(seen: &hub::View, about: &About, rates: &Rates<Option<StreamName>>, no
         age: now.mono.saturating_duration_since(seen.created),
         created_ms: seen.created_ms,
         ready_ms: seen.ready_ms,
-        frame_rate: frame_rate.or(tracks.video.as_ref().and_then(|v| v.frame_rate)),
+        frame_rate: frame_rate.or(tracks.video().and_then(|v| v.frame_rate)),
         tracks,
         publisher: seen.publisher.as_ref().map(|c| c.id),
         readers: seen.readers.iter().map(|c| c.id).collect(),

@@ -434,6 +434,10 @@ fn a_reader_waits_for_the_tracks_and_may_pause() {
     wait_for("the pause to be heard", SOON, || heard(before));
     publisher.picture(40, 1, false, 10);
     publisher.picture(80, 2, true, 10);
+    // The two connections are read in any order.
+    wait_for("the keyframe to arrive", SOON, || {
+        house.hub.snapshot().iter().any(|view| view.totals.video_frames == 3)
+    });
     let before = bytes(&house);
     say(&mut reader, false);
     wait_for("its end to be heard", SOON, || heard(before));

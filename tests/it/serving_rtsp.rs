@@ -4,10 +4,11 @@
 mod hostile;
 pub mod house;
 mod programs;
+mod several_tracks;
 
 use crate::stage::stream;
 use crate::stage::wait_for;
-use house::{Came, House, Peer, Plan, SOON, both, number, pictures, sound};
+use house::{Came, House, Peer, Plan, SOON, both, number, pictures, sound, video};
 use msconv::auth::{Access, Credentials};
 use msconv::hub::client::get;
 use msconv::hub::{self, Role};
@@ -311,7 +312,7 @@ fn what_was_described_long_ago_is_described_again() {
     drop(publisher);
     wait_for("the name to be free", SOON, || !house.hub.is_published(&stream("cam")));
     let opus = AudioTrack::opus(opus::head(2)).ok();
-    let _other = Peer::publisher(&house, "cam", &Tracks { audio: opus, ..both() }, false);
+    let _other = Peer::publisher(&house, "cam", &Tracks::of(video(), opus), false);
     let answer = say(format!("PLAY rtsp://h/cam RTSP/1.0\r\nCSeq: 2\r\nSession: {session}\r\n\r\n"));
     assert!(answer.starts_with("RTSP/1.0 455 "), "{answer}");
 }
@@ -450,7 +451,7 @@ fn what_comes_by_rtmp_is_read_by_rtsp() {
     let now = msconv::base::clock::Now::read();
     let client = house.hub.registry().enter(msconv::protocol::RTMP, here, now.mono, now.wall_ms);
     let publisher = house.hub.publish(&stream("cam"), &client, now).unwrap();
-    publisher.headers(Tracks { ..both() });
+    publisher.headers(both());
     publisher.ready(now);
     for i in 0..200_i64 {
         // As RTMP gives them: whole milliseconds.

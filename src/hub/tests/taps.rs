@@ -10,7 +10,7 @@ fn written(items: &[Item]) -> String {
         Item::Gap(frames) => format!("[{frames}]"),
         Item::Interrupted => "|".to_string(),
         Item::Frame(frame, _) => {
-            let letter = match (frame.track, frame.keyframe) {
+            let letter = match (frame.track.kind(), frame.keyframe) {
                 (TrackKind::Video, true) => 'V',
                 (TrackKind::Video, false) => 'v',
                 _ => 'a',
@@ -50,7 +50,7 @@ async fn a_reader_begins_with_the_last_keyframe_and_gets_all_that_follows() {
     push(&publisher, [video(120, false)], now);
     assert_eq!(all(&mut reader).await, "v120");
     let mut other = pictures();
-    other.video.as_mut().unwrap().width = 640;
+    other.video_mut().unwrap().width = 640;
     publisher.headers(other);
     push(&publisher, [video(160, false), video(200, true)], now);
     assert_eq!(all(&mut reader).await, "T v160 V200");

@@ -2,16 +2,16 @@
 
 use super::{Coded, LONGEST_CONFIG, Packets, Tag, TagError, four_cc, packet};
 use crate::media::codec::{aac, opus};
-use crate::media::frame::TrackKind;
 use crate::media::rtp::mpeg_audio;
 use crate::media::time::MediaTime;
 use crate::media::track::{AudioCodec, AudioTrack, VideoCodec};
+use crate::media::tracks::TrackKind;
 use bytes::Bytes;
 
 /// The most ModEx parts before one packet; the specification knows one kind.
 const MOST_MOD_EX: usize = 8;
 
-/// Reads the tags of one stream in order. Of audio it remembers the configuration; video it leaves to
+/// Reads the tags of one track in order; messages of several are taken apart before ([`super::multitrack`]). Of audio it remembers the configuration; video it leaves to
 /// [`super::VideoInput`].
 #[derive(Clone, Debug, Default)]
 pub struct TagReader {
@@ -87,9 +87,6 @@ impl TagReader {
 
     fn enhanced_audio(&mut self, body: &Bytes, first: u8) -> Result<Tag, TagError> {
         let Extended { packet, offset, rest } = mod_ex(body, first & 0x0f)?;
-        if packet == packet::MULTITRACK_AUDIO {
-            return Err(TagError::Multitrack);
-        }
         let (codec, rest) = four_cc(&rest)?;
         let codec = match codec {
             four_cc::AAC => AudioCodec::Aac,
@@ -199,9 +196,6 @@ fn packet(offset: MediaTime, payload: Bytes) -> Coded {
 fn enhanced_video(body: &Bytes, first: u8) -> Result<Tag, TagError> {
     let frame_type = (first >> 4) & 7;
     let Extended { packet, offset, rest } = mod_ex(body, first & 0x0f)?;
-    if packet == packet::MULTITRACK_VIDEO {
-        return Err(TagError::Multitrack);
-    }
     // A command frame (seek hints of Flash) has no FourCC.
     if frame_type == 5 && packet != packet::METADATA {
         return Ok(Tag::Nothing);
@@ -245,14 +239,14 @@ fn picture(codec: VideoCodec, frame_type: u8, millis: i32, offset: MediaTime, pa
 }
 
 /// An enhanced tag's packet type, behind any ModEx in front of it.
-struct Extended {
-    packet: u8,
-    offset: MediaTime,
-    rest: Bytes,
+pub(super) struct Extended {
+    pub packet: u8,
+    pub offset: MediaTime,
+    pub rest: Bytes,
 }
 
 /// Passes over the ModEx parts of a tag. One kind is known: nanoseconds to add to the tag's time.
-fn mod_ex(body: &Bytes, packet: u8) -> Result<Extended, TagError> {
+pub(super) fn mod_ex(body: &Bytes, packet: u8) -> Result<Extended, TagError> {
     let (mut packet, mut offset, mut at) = (packet, MediaTime::ZERO, 1_usize);
     for _ in 0..=MOST_MOD_EX {
         if packet != packet::MOD_EX {
@@ -279,7 +273,7 @@ fn mod_ex(body: &Bytes, packet: u8) -> Result<Extended, TagError> {
     Err(TagError::Short)
 }
 
-fn four_cc(bytes: &Bytes) -> Result<([u8; 4], Bytes), TagError> {
+pub(super) fn four_cc(bytes: &Bytes) -> Result<([u8; 4], Bytes), TagError> {
     let code = *bytes.first_chunk::<4>().ok_or(TagError::Short)?;
     Ok((code, bytes.slice(4..)))
 }

@@ -58,6 +58,8 @@ proptest! {
 
     #[test]
     fn times_keep_their_length(ticks in -1_000_000_000_000i64..1_000_000_000_000, den in 1u32..100_000) {
+        // Nanoseconds reach no further than 292 years.
+        prop_assume!(ticks.abs() / i64::from(den) < 9_000_000_000);
         let clock = TimeBase { num: 1, den };
         prop_assert_eq!(clock.ticks(clock.nanoseconds(ticks)), ticks);
     }

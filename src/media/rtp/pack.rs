@@ -7,6 +7,7 @@ use crate::media::MediaTime;
 use crate::media::codec::opus;
 use crate::media::frame::Frame;
 use crate::media::track::{AudioCodec, AudioTrack, VideoCodec, VideoTrack};
+use crate::media::tracks::TrackId;
 use bytes::Bytes;
 
 /// Payload bytes of one packet.
@@ -14,7 +15,7 @@ const ROOM: usize = LONGEST - header::LENGTH;
 /// A packet of Opus cannot be cut (RFC 7587, 4.2); a longer one than a datagram holds is left out.
 const LONGEST_UNCUT: usize = 60_000;
 
-/// The payload types that msconv sends, in order of its tracks (RFC 3551, 6: dynamic ones).
+/// The payload types that msconv sends for the first tracks (RFC 3551, 6: dynamic ones).
 const DYNAMIC_VIDEO: u8 = 96;
 const DYNAMIC_AUDIO: u8 = 97;
 
@@ -33,6 +34,13 @@ pub fn audio_format(track: &AudioTrack) -> (u8, u32) {
         AudioCodec::Opus => (DYNAMIC_AUDIO, 48_000),
         AudioCodec::Aac | AudioCodec::G711A | AudioCodec::G711U => (DYNAMIC_AUDIO, track.sample_rate.max(1)),
     }
+}
+
+/// The payload type of this track, where `first` is that of the first one of its kind: dynamic ones are different for
+/// each track, since some readers tell tracks apart by them.
+pub fn payload_type(first: u8, id: TrackId) -> u8 {
+    let further = u8::try_from(id.index().saturating_mul(2)).unwrap_or(0);
+    if first >= DYNAMIC_VIDEO { first.saturating_add(further) } else { first }
 }
 
 /// Ticks a second in which the samples of a track are counted: MPEG audio counts its samples and shows them in another
@@ -202,13 +210,12 @@ fn wrapped(ticks: i64) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media::TrackKind;
     use crate::media::codec::aac;
     use crate::media::rtp::Header;
 
     fn sound(ms: i64, payload: Vec<u8>) -> Frame {
         let time = MediaTime::from_millis(ms);
-        Frame { track: TrackKind::Audio, dts: time, pts: time, keyframe: true, payload: payload.into() }
+        Frame { track: TrackId::AUDIO, dts: time, pts: time, keyframe: true, payload: payload.into() }
     }
 
     fn packed(packer: &mut Packer, frame: &Frame) -> Vec<(Header, Vec<u8>)> {

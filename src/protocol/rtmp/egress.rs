@@ -1,11 +1,12 @@
-//! Frames as RTMP carries them: one message of whole chunks for each, packed once and shared by all readers.
+//! Frames as RTMP carries them: one message of whole chunks for each, packed once and shared by all readers. Of several
+//! tracks of a kind the first one is sent: players take one of each.
 
 use super::wire::amf0::{self, Value};
 use super::wire::chunk_writer::{self, CHUNK_SIZE};
 use super::wire::message::kind;
 use crate::hub::{Format, FormatKey, Headers, Misfit, Packed};
 use crate::media::flv::{Prefix, header};
-use crate::media::{AudioCodec, AudioTrack, Frame, MediaTime, TrackKind, Tracks, VideoCodec, VideoTrack};
+use crate::media::{AudioCodec, AudioTrack, Frame, MediaTime, TrackId, Tracks, VideoCodec, VideoTrack};
 use bytes::Bytes;
 
 /// The format of readers whose message stream has this number (nearly always 1).
@@ -19,14 +20,18 @@ pub struct Egress {
     stream: u32,
     /// The tracks as readers have been told of them so far.
     tracks: Tracks,
-    /// What stands before every packet of sound.
-    audio: Option<Prefix>,
+    /// The video that is sent, and its codec.
+    video: Option<(TrackId, VideoCodec)>,
+    /// The audio that is sent, and what stands before every packet of it.
+    audio: Option<(TrackId, Prefix)>,
 }
 
 impl Egress {
     /// For readers on this message stream, with the tracks as they are now.
     pub fn new(stream: u32, tracks: &Tracks) -> Egress {
-        Egress { stream, tracks: tracks.clone(), audio: tracks.audio.as_ref().map(Prefix::of_audio) }
+        let video = tracks.videos().next().map(|(id, track)| (id, track.codec));
+        let audio = tracks.audios().next().map(|(id, track)| (id, Prefix::of_audio(track)));
+        Egress { stream, tracks: tracks.clone(), video, audio }
     }
 
     fn message(&self, out: &mut Vec<u8>, kind: u8, at: MediaTime, head: &[u8], body: &[u8]) {
@@ -46,10 +51,10 @@ impl Egress {
         };
         // At time 0, as from nginx-rtmp: ffmpeg takes metadata with a time for a track of subtitles.
         self.message(&mut out, kind::DATA, MediaTime::ZERO, &[], about);
-        if let Some(track) = headers.tracks.video.as_ref().filter(|_| video) {
+        if let Some(track) = headers.tracks.video().filter(|_| video) {
             self.message(&mut out, kind::VIDEO, at, &header::video(track), &[]);
         }
-        if let Some(track) = headers.tracks.audio.as_ref().filter(|_| audio) {
+        if let Some(track) = headers.tracks.audio().filter(|_| audio) {
             let tag = header::audio(track);
             if !tag.is_empty() {
                 self.message(&mut out, kind::AUDIO, at, &tag, &[]);
@@ -66,16 +71,16 @@ impl Format for Egress {
 
     fn pack(&mut self, frame: &Frame, _: i64) -> Packed {
         let mut out = Vec::new();
-        match (frame.track, &self.tracks.video, &self.audio) {
-            (TrackKind::Video, Some(track), _) => {
-                let prefix = Prefix::of_video(track.codec, frame);
+        match (frame.track, &self.video, &self.audio) {
+            (track, Some((video, codec)), _) if track == *video => {
+                let prefix = Prefix::of_video(*codec, frame);
                 self.message(&mut out, kind::VIDEO, frame.dts, prefix.bytes(), &frame.payload);
             }
-            (TrackKind::Audio, _, Some(prefix)) => {
+            (track, _, Some((audio, prefix))) if track == *audio => {
                 self.message(&mut out, kind::AUDIO, frame.dts, prefix.bytes(), &frame.payload);
             }
-            (TrackKind::Data, ..) => self.message(&mut out, kind::DATA, frame.dts, &[], &frame.payload),
-            (TrackKind::Video | TrackKind::Audio, ..) => {}
+            (TrackId::DATA, ..) => self.message(&mut out, kind::DATA, frame.dts, &[], &frame.payload),
+            _ => {}
         }
         Packed { bytes: out.into(), cuts: Vec::new() }
     }
@@ -83,8 +88,8 @@ impl Format for Egress {
     fn changed(&mut self, headers: &Headers, at: MediaTime, _: i64) -> Packed {
         // A header of a track that goes on as it was would make players set up its decoder anew.
         let before = std::mem::replace(self, Egress::new(self.stream, &headers.tracks)).tracks;
-        let Tracks { video, audio } = &headers.tracks;
-        self.headers(headers, before.video != *video, before.audio != *audio, at)
+        let now = &headers.tracks;
+        self.headers(headers, before.video() != now.video(), before.audio() != now.audio(), at)
     }
 
     fn fits(&self, _: &Tracks) -> Result<(), Misfit> {
@@ -102,10 +107,10 @@ fn timestamp(at: MediaTime) -> u32 {
 fn metadata(tracks: &Tracks) -> Bytes {
     let mut properties = Vec::new();
     let mut add = |key: &str, value: Value| properties.push((key.to_string(), value));
-    if let Some(track) = &tracks.video {
+    if let Some(track) = tracks.video() {
         video_metadata(track, &mut add);
     }
-    if let Some(track) = &tracks.audio {
+    if let Some(track) = tracks.audio() {
         audio_metadata(track, &mut add);
     }
     amf0::encode(&[Value::text("onMetaData"), Value::EcmaArray(properties)]).into()
@@ -159,7 +164,7 @@ mod tests {
         ];
         let video = h264::track_of_sets(&sps, &[0x68, 0xeb, 0xe3, 0xcb, 0x22, 0xc0]).unwrap();
         let audio = AudioTrack::aac(Bytes::from_static(&[0x12, 0x10])).unwrap();
-        Tracks { video: Some(video), audio: Some(audio) }
+        Tracks::of(video, audio)
     }
 
     fn read(packed: &[Packed]) -> Vec<Message> {
@@ -171,7 +176,7 @@ mod tests {
         messages[1..].to_vec()
     }
 
-    fn frame(track: TrackKind, millis: i64, payload: Vec<u8>) -> Frame {
+    fn frame(track: TrackId, millis: i64, payload: Vec<u8>) -> Frame {
         let dts = MediaTime::from_millis(millis);
         Frame { track, dts, pts: dts + MediaTime::from_millis(80), keyframe: true, payload: payload.into() }
     }
@@ -189,13 +194,9 @@ mod tests {
         };
         for start in [0, (1 << 24) - 10, (1 << 32) - 10, 7 << 32, -5] {
             let frames = [
-                frame(
-                    TrackKind::Video,
-                    start,
-                    [&[0, 2, 0x11, 0x70, 0x65][..], &vec![3; 200_000 - 5]].concat(),
-                ),
-                frame(TrackKind::Audio, start + 20, vec![4; 300]),
-                frame(TrackKind::Data, start + 21, b"\x02\x00\x01a".to_vec()),
+                frame(TrackId::VIDEO, start, [&[0, 2, 0x11, 0x70, 0x65][..], &vec![3; 200_000 - 5]].concat()),
+                frame(TrackId::AUDIO, start + 20, vec![4; 300]),
+                frame(TrackId::DATA, start + 21, b"\x02\x00\x01a".to_vec()),
             ];
             let mut packed = vec![egress.preamble(&headers, MediaTime::from_millis(start), 0)];
             packed.extend(frames.iter().map(|f| egress.pack(f, 0)));
@@ -208,9 +209,9 @@ mod tests {
             assert_eq!(times, [low(start), low(start), low(start + 20), low(start + 21)]);
             assert_eq!(&messages[0].payload[..], b"\x02\x00\x0aonMetaData\x05");
             let mut tags = TagReader::default();
-            let config = tracks.video.clone().unwrap().config;
+            let config = tracks.video().cloned().unwrap().config;
             assert_eq!(tags.video(&messages[1].payload), Ok(Tag::Configuration(VideoCodec::H264, config)));
-            assert_eq!(tags.audio(&messages[2].payload), Ok(Tag::Audio(tracks.audio.clone().unwrap())));
+            assert_eq!(tags.audio(&messages[2].payload), Ok(Tag::Audio(tracks.audio().cloned().unwrap())));
             let Ok(Tag::Video(_, picture)) = tags.video(&messages[3].payload) else { panic!("no frame") };
             assert_eq!((&picture.payload, picture.composition.millis()), (&frames[0].payload, 80));
             let Ok(Tag::Packets(sound)) = tags.audio(&messages[4].payload) else { panic!("no packets") };
@@ -221,22 +222,22 @@ mod tests {
     #[test]
     fn tracks_may_change_or_be_missing() {
         let both = tracks();
-        let sound = Tracks { video: None, audio: Some(AudioTrack::opus(opus::head(2)).unwrap()) };
+        let sound = Tracks::of(None, AudioTrack::opus(opus::head(2)).unwrap());
         let mut egress = Egress::new(3, &both);
         let packed = egress.changed(&Headers { tracks: sound, metadata: None }, MediaTime::ZERO, 0);
         let messages = read(&[packed]);
         assert_eq!(messages.iter().map(|m| m.kind).collect::<Vec<_>>(), [18, 8]);
         let values = amf0::decode(&messages[0].payload).unwrap();
         assert_eq!(values[1].get("audiosamplerate").and_then(Value::as_number), Some(48_000.0));
-        assert!(egress.pack(&frame(TrackKind::Video, 0, vec![1]), 0).bytes.is_empty());
-        let opus = read(&[egress.pack(&frame(TrackKind::Audio, 0, vec![1]), 0)]);
+        assert!(egress.pack(&frame(TrackId::VIDEO, 0, vec![1]), 0).bytes.is_empty());
+        let opus = read(&[egress.pack(&frame(TrackId::AUDIO, 0, vec![1]), 0)]);
         assert_eq!(&opus[0].payload[..], b"\x91Opus\x01");
         assert_eq!(opus[0].stream, 3);
     }
 
     #[test]
     fn only_what_changed_is_told_again() {
-        let video = Tracks { audio: None, ..tracks() };
+        let video = Tracks::of(tracks().video().cloned(), None);
         let mut egress = Egress::new(1, &video);
         let mut told = |tracks: &Tracks| {
             let headers = Headers { tracks: tracks.clone(), metadata: None };
@@ -246,7 +247,7 @@ mod tests {
         assert_eq!(told(&tracks()), [18, 8], "audio that comes late");
         assert_eq!(told(&tracks()), [18], "metadata alone");
         let mut other = tracks();
-        other.video.as_mut().unwrap().config = Bytes::from_static(b"other");
+        other.video_mut().unwrap().config = Bytes::from_static(b"other");
         assert_eq!(told(&other), [18, 9]);
     }
 }

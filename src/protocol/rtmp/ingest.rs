@@ -11,13 +11,15 @@ pub use note::Note;
 use super::wire::message::{Message, kind};
 use crate::hub::Metadata;
 use crate::media::access_units::Found;
+use crate::media::flv::multitrack::{self, Part};
 use crate::media::flv::{Coded, Packets, Tag, TagError, TagReader, VideoInput};
 use crate::media::joining::Picture;
-use crate::media::{AudioTrack, Frame, MediaTime, TrackKind, Tracks, VideoCodec};
+use crate::media::{AudioTrack, Frame, MediaTime, TrackId, TrackKind, Tracks, VideoCodec};
 use bytes::Bytes;
 use clock::Clock;
 use data::{Announced, Data};
 use note::Said;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How much of one track has to come without the other before the other is no longer waited for.
@@ -59,8 +61,8 @@ pub enum IngestError {
     #[error(transparent)]
     Tag(#[from] TagError),
     /// Nothing of it can be decoded.
-    #[error("its {} cannot be decoded: {}", note::word(*.0), .1)]
-    Undecodable(TrackKind, &'static str),
+    #[error("its {0} cannot be decoded: {1}")]
+    Undecodable(TrackId, &'static str),
 }
 
 /// When a picture is shown, as its tag says, and when it came.
@@ -71,11 +73,19 @@ struct Shown {
     came: Duration,
 }
 
+/// What the tags of one track go through.
+#[derive(Debug, Default)]
+struct Input {
+    reader: TagReader,
+    video: Option<VideoInput<Shown>>,
+    /// Packets of audio that came before their configuration.
+    early: u64,
+}
+
 /// One publisher's stream.
 #[derive(Debug, Default)]
 pub struct Ingest {
-    reader: TagReader,
-    video: Option<VideoInput<Shown>>,
+    inputs: BTreeMap<TrackId, Input>,
     found: Vec<Found<Shown>>,
     tracks: Tracks,
     announced: Announced,
@@ -83,8 +93,6 @@ pub struct Ingest {
     held: Vec<Frame>,
     held_bytes: usize,
     clock: Clock,
-    /// Packets of audio that came before their configuration.
-    early_audio: u64,
     /// The time of the first message that could not be decoded.
     undecodable_since: Option<u32>,
     said: Said,
@@ -102,61 +110,98 @@ impl Ingest {
         now: Duration,
         steps: &mut Vec<Step>,
     ) -> Result<(), IngestError> {
-        let tag = match message.kind {
-            kind::VIDEO => self.reader.video(&message.payload),
-            kind::AUDIO => self.reader.audio(&message.payload),
+        let kind = match message.kind {
+            kind::VIDEO => TrackKind::Video,
+            kind::AUDIO => TrackKind::Audio,
             _ => {
                 self.data(&message, steps);
                 return Ok(());
             }
         };
-        match tag {
-            // One broken tag is no reason to end a stream.
-            Err(TagError::Short) | Ok(Tag::Nothing | Tag::End(_)) => {}
-            Err(TagError::Config(error)) => self.note(Note::Configuration(TrackKind::Audio, error), steps),
-            Err(error) => return Err(error.into()),
-            Ok(Tag::Configuration(codec, record)) => self.configuration(codec, &record, steps),
-            Ok(Tag::Video(codec, coded)) => self.video(codec, message.timestamp, coded, now, steps),
-            Ok(Tag::Audio(track)) => self.audio_track(track, steps),
-            Ok(Tag::Packets(packets)) => self.packets(message.timestamp, packets, steps),
-            Ok(Tag::Early) => self.early_audio = self.early_audio.saturating_add(1),
+        match multitrack::parts(kind, &message.payload) {
+            Ok(None) => self.tag(TrackId::first(kind), message.timestamp, &message.payload, now, steps)?,
+            Ok(Some(parts)) => {
+                for Part { track, tag } in parts {
+                    match TrackId::new(kind, track.into()) {
+                        Some(id) => self.tag(id, message.timestamp, &tag, now, steps)?,
+                        None => self.note(Note::TooMany(kind), steps),
+                    }
+                }
+            }
+            // One broken message is no reason to end a stream.
+            Err(_) => {}
         }
         self.despair(message.timestamp)
     }
 
+    /// Takes one tag of one track.
+    fn tag(
+        &mut self,
+        id: TrackId,
+        timestamp: u32,
+        body: &Bytes,
+        now: Duration,
+        steps: &mut Vec<Step>,
+    ) -> Result<(), IngestError> {
+        let input = self.inputs.entry(id).or_default();
+        let tag = match id.kind() {
+            TrackKind::Video => input.reader.video(body),
+            _ => input.reader.audio(body),
+        };
+        match tag {
+            // Nor is one broken tag.
+            Err(TagError::Short) | Ok(Tag::Nothing | Tag::End(_)) => {}
+            Err(TagError::Config(error)) => self.note(Note::Configuration(id, error), steps),
+            Err(error) if id.index() == 0 => return Err(error.into()),
+            Err(error) => self.note(Note::LeftOut(id, error), steps),
+            Ok(Tag::Configuration(codec, record)) => self.configuration(id, codec, &record, steps),
+            Ok(Tag::Video(codec, coded)) => self.video(id, codec, timestamp, coded, now, steps),
+            Ok(Tag::Audio(track)) => self.audio_track(id, track, steps),
+            Ok(Tag::Packets(packets)) => self.packets(id, timestamp, packets, steps),
+            Ok(Tag::Early) => input.early = input.early.saturating_add(1),
+        }
+        Ok(())
+    }
+
     /// When a picture has waited long enough for its next slice or the next picture.
     pub fn due(&self) -> Option<Duration> {
-        let waiting = self.video.as_ref()?.waiting()?;
-        Some(waiting.about.came.saturating_add(WAIT_FOR_SLICES))
+        let waiting = |input: &Input| Some(input.video.as_ref()?.waiting()?.about.came);
+        let since = self.inputs.values().filter_map(waiting).min()?;
+        Some(since.saturating_add(WAIT_FOR_SLICES))
     }
 
     /// Nothing more comes, or it is [`Ingest::due`]: what waits goes out.
     pub fn finish(&mut self, steps: &mut Vec<Step>) {
-        if let Some(video) = &mut self.video {
-            video.finish(&mut self.found);
+        let ids: Vec<TrackId> = self.inputs.keys().copied().collect();
+        for id in ids {
+            if let Some(Input { video: Some(video), .. }) = self.inputs.get_mut(&id) {
+                video.finish(&mut self.found);
+            }
+            self.found(id, steps);
         }
-        self.found(steps);
     }
 
     /// Where video of this codec goes in, and comes out.
-    fn input(&mut self, codec: VideoCodec) -> (&mut VideoInput<Shown>, &mut Vec<Found<Shown>>) {
-        if self.video.as_ref().is_some_and(|video| video.codec() != codec) {
-            self.video = None;
+    fn input(&mut self, id: TrackId, codec: VideoCodec) -> (&mut VideoInput<Shown>, &mut Vec<Found<Shown>>) {
+        let video = &mut self.inputs.entry(id).or_default().video;
+        if video.as_ref().is_some_and(|video| video.codec() != codec) {
+            *video = None;
         }
-        (self.video.get_or_insert_with(|| VideoInput::new(codec)), &mut self.found)
+        (video.get_or_insert_with(|| VideoInput::new(codec)), &mut self.found)
     }
 
-    fn configuration(&mut self, codec: VideoCodec, record: &Bytes, steps: &mut Vec<Step>) {
-        let (input, found) = self.input(codec);
+    fn configuration(&mut self, id: TrackId, codec: VideoCodec, record: &Bytes, steps: &mut Vec<Step>) {
+        let (input, found) = self.input(id, codec);
         let outcome = input.configure(record, found);
-        self.found(steps);
+        self.found(id, steps);
         if let Err(error) = outcome {
-            self.note(Note::Configuration(TrackKind::Video, error), steps);
+            self.note(Note::Configuration(id, error), steps);
         }
     }
 
     fn video(
         &mut self,
+        id: TrackId,
         codec: VideoCodec,
         timestamp: u32,
         coded: Coded,
@@ -165,58 +210,53 @@ impl Ingest {
     ) {
         let Coded { keyframe, composition, offset, payload } = coded;
         let picture = Picture { timestamp, keyframe, payload, about: Shown { composition, offset, came } };
-        let (input, found) = self.input(codec);
+        let (input, found) = self.input(id, codec);
         let odd = input.take(picture, found);
-        self.found(steps);
+        self.found(id, steps);
         if let Some(odd) = odd {
             self.note(odd.into(), steps);
         }
     }
 
     /// What video has come out.
-    fn found(&mut self, steps: &mut Vec<Step>) {
+    fn found(&mut self, id: TrackId, steps: &mut Vec<Step>) {
         let mut found = std::mem::take(&mut self.found);
         for one in found.drain(..) {
             match one {
                 Found::Track(track) => {
-                    let late = self.ready && self.tracks.video.is_none();
-                    self.tracks.video = Some(track);
-                    self.changed(late.then_some(TrackKind::Video), steps);
+                    let late = self.ready && !self.tracks.has(id);
+                    self.tracks.set_video(id, track);
+                    self.changed(late.then_some(id), steps);
                 }
                 Found::Picture(picture) => {
                     let Picture { timestamp, keyframe, payload, about: Shown { composition, offset, .. } } =
                         picture;
-                    self.frame(
-                        TrackKind::Video,
-                        timestamp,
-                        Coded { keyframe, composition, offset, payload },
-                        steps,
-                    );
+                    self.frame(id, timestamp, Coded { keyframe, composition, offset, payload }, steps);
                 }
             }
         }
         self.found = found;
     }
 
-    fn audio_track(&mut self, track: AudioTrack, steps: &mut Vec<Step>) {
-        if self.tracks.audio.as_ref() != Some(&track) {
-            let late = self.ready && self.tracks.audio.is_none();
-            self.tracks.audio = Some(track);
-            self.changed(late.then_some(TrackKind::Audio), steps);
+    fn audio_track(&mut self, id: TrackId, track: AudioTrack, steps: &mut Vec<Step>) {
+        if self.tracks.audio_of(id) != Some(&track) {
+            let late = self.ready && !self.tracks.has(id);
+            self.tracks.set_audio(id, track);
+            self.changed(late.then_some(id), steps);
         }
     }
 
-    fn packets(&mut self, timestamp: u32, packets: Packets, steps: &mut Vec<Step>) {
+    fn packets(&mut self, id: TrackId, timestamp: u32, packets: Packets, steps: &mut Vec<Step>) {
         let Packets { track, first, more, adts } = packets;
         if adts {
             self.note(Note::Adts, steps);
         }
         if let Some(track) = track {
-            self.audio_track(track, steps);
+            self.audio_track(id, track, steps);
         }
-        self.frame(TrackKind::Audio, timestamp, first, steps);
+        self.frame(id, timestamp, first, steps);
         for coded in more {
-            self.frame(TrackKind::Audio, timestamp, coded, steps);
+            self.frame(id, timestamp, coded, steps);
         }
     }
 
@@ -229,14 +269,14 @@ impl Ingest {
                 self.look(steps);
             }
             Ok(Data::Message(payload)) => {
-                let dts = self.clock.place(TrackKind::Data, message.timestamp);
-                self.give(Frame { track: TrackKind::Data, dts, pts: dts, keyframe: true, payload }, steps);
+                let dts = self.clock.place(TrackId::DATA, message.timestamp);
+                self.give(Frame { track: TrackId::DATA, dts, pts: dts, keyframe: true, payload }, steps);
             }
             Err(why) => self.note(Note::Data(why), steps),
         }
     }
 
-    fn frame(&mut self, track: TrackKind, timestamp: u32, coded: Coded, steps: &mut Vec<Step>) {
+    fn frame(&mut self, track: TrackId, timestamp: u32, coded: Coded, steps: &mut Vec<Step>) {
         let Coded { keyframe, composition, offset, payload } = coded;
         let dts = self.clock.place(track, timestamp) + offset;
         self.give(Frame { track, dts, pts: dts + composition, keyframe, payload }, steps);
@@ -258,7 +298,7 @@ impl Ingest {
     }
 
     /// The tracks are others now; one of them may have come late.
-    fn changed(&mut self, late: Option<TrackKind>, steps: &mut Vec<Step>) {
+    fn changed(&mut self, late: Option<TrackId>, steps: &mut Vec<Step>) {
         if !self.ready {
             return self.look(steps);
         }
@@ -269,15 +309,16 @@ impl Ingest {
     }
 
     /// Lets the stream begin if its tracks are complete. Frames wait for that: a track that came later would be a
-    /// change of the stream.
+    /// change of the stream. How many tracks of a kind there will be nobody says, but they are described in front of the
+    /// first frame.
     fn look(&mut self, steps: &mut Vec<Step>) {
-        let Tracks { video, audio } = &self.tracks;
-        let complete = match (video, audio) {
+        let complete = match (self.tracks.video(), self.tracks.audio()) {
             (Some(_), Some(_)) => true,
             (Some(_), None) => self.announced == Announced { video: true, audio: false },
             (None, Some(_)) => self.announced == Announced { video: false, audio: true },
             (None, None) => false,
         };
+        let complete = complete && self.held.iter().any(|frame| frame.track != TrackId::DATA);
         if self.ready || !(complete || (!self.tracks.is_empty() && self.waited_enough())) {
             return;
         }
@@ -290,19 +331,21 @@ impl Ingest {
     }
 
     fn waited_enough(&self) -> bool {
-        let times = || self.held.iter().filter(|f| f.track != TrackKind::Data).map(|f| f.dts);
+        let times = || self.held.iter().filter(|f| f.track != TrackId::DATA).map(|f| f.dts);
         let span = times().max().zip(times().min()).map_or(Duration::ZERO, |(last, first)| last.since(first));
         let patience = if self.undecodable().is_some() { WAIT_FOR_THE_SETS } else { WAIT_FOR_THE_OTHER };
         span >= patience || self.held.len() >= MOST_HELD || self.held_bytes >= MOST_HELD_BYTES
     }
 
     /// A track that comes though nobody can decode it: how many frames, and why.
-    fn undecodable(&self) -> Option<(TrackKind, u64, &'static str)> {
-        if let Some((frames, why)) = self.video.as_ref().and_then(VideoInput::trouble) {
-            return Some((TrackKind::Video, frames, why));
-        }
-        let audio = self.early_audio > 0 && self.tracks.audio.is_none();
-        audio.then_some((TrackKind::Audio, self.early_audio, "its AAC comes without a sequence header"))
+    fn undecodable(&self) -> Option<(TrackId, u64, &'static str)> {
+        self.inputs.iter().find_map(|(id, input)| {
+            if let Some((frames, why)) = input.video.as_ref().and_then(VideoInput::trouble) {
+                return Some((*id, frames, why));
+            }
+            let audio = input.early > 0 && !self.tracks.has(*id);
+            audio.then_some((*id, input.early, "its AAC comes without a sequence header"))
+        })
     }
 
     fn say_what_is_missing(&mut self, steps: &mut Vec<Step>) {
@@ -311,10 +354,10 @@ impl Ingest {
             self.note(Note::Undecodable(track, why), steps);
         }
         for (announced, there, track) in [
-            (self.announced.video, self.tracks.video.is_some(), TrackKind::Video),
-            (self.announced.audio, self.tracks.audio.is_some(), TrackKind::Audio),
+            (self.announced.video, self.tracks.video().is_some(), TrackKind::Video),
+            (self.announced.audio, self.tracks.audio().is_some(), TrackKind::Audio),
         ] {
-            if announced && !there && undecodable.is_none_or(|(other, ..)| other != track) {
+            if announced && !there && undecodable.is_none_or(|(other, ..)| other.kind() != track) {
                 self.note(Note::Missing(track), steps);
             }
         }

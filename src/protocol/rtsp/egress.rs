@@ -9,8 +9,8 @@ pub use described::{Channels, Codings};
 use crate::hub::{Format, Headers, Misfit, Packed};
 use crate::media::rtp::line::ntp_of;
 use crate::media::rtp::rtcp::{self, SenderReport};
-use crate::media::rtp::{Packer, Packets};
-use crate::media::{Coding, Frame, MediaTime, TrackKind, Tracks};
+use crate::media::rtp::{Packer, Packets, pack};
+use crate::media::{Frame, MOST_TRACKS, MediaTime, TrackId, Tracks};
 use bytes::BytesMut;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -21,21 +21,29 @@ const REPORTS: Duration = Duration::from_secs(5);
 const FAR_MS: u64 = 1000;
 /// Bytes before each packet: dollar, channel, length.
 const LEAD: usize = 4;
-/// The sender's name in its reports (CNAME), the same for both tracks, which is what binds them together.
+/// The sender's name in its reports (CNAME), the same for all tracks, which is what binds them together.
 const NAME: &str = "msconv";
 
-/// Where the numbers of a packing begin.
-#[derive(Clone, Copy, Debug)]
-pub struct Numbers {
-    /// Sources of pictures and sound.
-    pub ssrc: [u32; 2],
-    /// Random bits for first sequence numbers and times (RFC 3550, 5.1).
-    pub random: u128,
+/// Where the numbers of a track begin: random ones (RFC 3550, 5.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Begin {
+    /// Its source.
+    pub ssrc: u32,
+    /// The number of its first packet.
+    pub sequence: u16,
+    /// The RTP time of the line's zero.
+    pub timestamp: u32,
 }
+
+/// Where the numbers of a packing begin, by [`TrackId::place`].
+pub type Numbers = [Begin; MOST_TRACKS];
 
 /// How far a packing has come, for those who have to say where a track will begin before its first packet is there.
 #[derive(Clone, Debug, Default)]
-pub struct Progress(Arc<Mutex<[Option<Position>; 2]>>);
+pub struct Progress(Arc<Mutex<Positions>>);
+
+/// How far each track has come, by [`TrackId::place`].
+type Positions = [Option<Position>; MOST_TRACKS];
 
 /// How far one track has come.
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +57,7 @@ struct Position {
 }
 
 impl Progress {
-    fn inside(&self) -> MutexGuard<'_, [Option<Position>; 2]> {
+    fn inside(&self) -> MutexGuard<'_, Positions> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -58,23 +66,29 @@ impl Progress {
         Arc::strong_count(&self.0) > 1
     }
 
-    /// Where pictures and sound begin for a reader that gets these frames first: number and RTP time. A track that is
-    /// not among them begins with its next packet, and at the moment at which the other one does.
-    pub fn starts(&self, frames: &[Packed]) -> [Option<(u16, u32)>; 2] {
-        let found = [first_packet(frames, 0), first_packet(frames, 2)];
+    /// Where each track begins for a reader that gets these frames first: number and RTP time. A track that is not among
+    /// them begins with its next packet, and at the moment at which the first one that is does.
+    pub fn starts(&self, frames: &[Packed]) -> Vec<(TrackId, u16, u32)> {
         let inside = *self.inside();
-        let begin = |other: usize| {
-            let ((_, timestamp), position) = ((*found.get(other)?)?, (*inside.get(other)?)?);
-            let (time, last) = position.last?;
-            let back = i64::from(last.wrapping_sub(timestamp).cast_signed());
-            Some(time - MediaTime::from_clock(back, position.clock))
+        let mut known = Vec::new();
+        let mut begin = None;
+        for (place, position) in inside.iter().enumerate() {
+            let (Some(id), Some(position)) = (TrackId::at(place), position) else { continue };
+            let found = first_packet(frames, described::usual(place).0);
+            if let (None, Some((_, timestamp)), Some((time, last))) = (begin, found, position.last) {
+                let back = i64::from(last.wrapping_sub(timestamp).cast_signed());
+                begin = Some(time - MediaTime::from_clock(back, position.clock));
+            }
+            known.push((id, *position, found));
+        }
+        let start = |(id, position, found): (TrackId, Position, Option<(u16, u32)>)| {
+            let (sequence, timestamp) = found.or_else(|| {
+                let ticks = begin?.in_clock(position.clock);
+                Some((position.next, position.zero.wrapping_add((ticks & i64::from(u32::MAX)) as u32)))
+            })?;
+            Some((id, sequence, timestamp))
         };
-        let missing = |track: usize, other: usize| {
-            let position = (*inside.get(track)?)?;
-            let ticks = begin(other)?.in_clock(position.clock);
-            Some((position.next, position.zero.wrapping_add((ticks & i64::from(u32::MAX)) as u32)))
-        };
-        [found[0].or_else(|| missing(0, 1)), found[1].or_else(|| missing(1, 0))]
+        known.into_iter().filter_map(start).collect()
     }
 }
 
@@ -84,8 +98,8 @@ pub struct RtpFormat {
     codings: Codings,
     numbers: Numbers,
     progress: Progress,
-    video: Option<Packer>,
-    audio: Option<Packer>,
+    /// By [`TrackId::place`].
+    packers: [Option<Packer>; MOST_TRACKS],
     /// A point of the stream's line and the wall's time that belongs to it, milliseconds since 1970.
     anchor: Option<(MediaTime, i64)>,
     /// Whether readers have been told the anchor: then it stays.
@@ -101,8 +115,7 @@ impl RtpFormat {
             codings,
             numbers,
             progress: Progress::default(),
-            video: None,
-            audio: None,
+            packers: Default::default(),
             anchor: None,
             told: false,
             reported: MediaTime::ZERO,
@@ -114,25 +127,44 @@ impl RtpFormat {
     /// Packs these tracks from now on, as far as readers were described them. What has been counted goes on, also for a
     /// track that is away for a while.
     fn follow(&mut self, tracks: &Tracks) {
-        let bits = |shift: u32| self.numbers.random.checked_shr(shift).unwrap_or(0);
-        let [video_ssrc, audio_ssrc] = self.numbers.ssrc;
-        let described = |was: Option<Coding>, now: Coding| was.is_some_and(|was| was.goes_on_as(&now));
-        if let Some(track) = tracks.video.as_ref().filter(|t| described(self.codings.video, t.coding())) {
-            match &mut self.video {
-                Some(packer) => packer.follow_video(track),
-                none => {
-                    *none = Packer::video(track, 0, video_ssrc, bits(0) as u16, bits(32) as u32);
-                    self.note(0, None);
-                }
+        for (id, track) in tracks.videos() {
+            if self.codings.carries(id, &track.coding()) {
+                let follow = |packer: &mut Packer| packer.follow_video(track);
+                let make = |tag, Begin { ssrc, sequence, timestamp }| {
+                    Packer::video(track, tag, ssrc, sequence, timestamp)
+                };
+                self.follow_one(id, follow, make);
             }
         }
-        if let Some(track) = tracks.audio.as_ref().filter(|t| described(self.codings.audio, t.coding())) {
-            match &mut self.audio {
-                Some(packer) => packer.follow_audio(track),
-                none => {
-                    *none = Some(Packer::audio(track, 2, audio_ssrc, bits(16) as u16, bits(64) as u32));
-                    self.note(1, None);
+        for (id, track) in tracks.audios() {
+            if self.codings.carries(id, &track.coding()) {
+                let follow = |packer: &mut Packer| packer.follow_audio(track);
+                let make = |tag, Begin { ssrc, sequence, timestamp }| {
+                    Some(Packer::audio(track, tag, ssrc, sequence, timestamp))
+                };
+                self.follow_one(id, follow, make);
+            }
+        }
+    }
+
+    fn follow_one(
+        &mut self,
+        id: TrackId,
+        follow: impl FnOnce(&mut Packer),
+        make: impl FnOnce(u8, Begin) -> Option<Packer>,
+    ) {
+        let Some(place) = id.place() else { return };
+        let (Some(slot), Some(begin)) = (self.packers.get_mut(place), self.numbers.get(place)) else {
+            return;
+        };
+        match slot {
+            Some(packer) => follow(packer),
+            none => {
+                *none = make(described::usual(place).0, *begin);
+                if let Some(packer) = none {
+                    packer.lane.payload_type = pack::payload_type(packer.lane.payload_type, id);
                 }
+                self.note(place, None);
             }
         }
     }
@@ -142,22 +174,18 @@ impl RtpFormat {
         self.progress.clone()
     }
 
-    /// Writes down how far a track has come.
-    fn note(&self, track: usize, last: Option<MediaTime>) {
-        let packer = if track == 0 { &self.video } else { &self.audio };
-        let position = packer.as_ref().map(|packer| Position {
+    /// Writes down how far the track at this place has come.
+    fn note(&self, place: usize, last: Option<MediaTime>) {
+        let packer = self.packers.get(place).and_then(Option::as_ref);
+        let position = packer.map(|packer| Position {
             next: packer.lane.sequence,
             clock: packer.clock_rate(),
             zero: packer.timestamp(MediaTime::ZERO),
             last: last.map(|time| (time, packer.timestamp(time))),
         });
-        if let Some(slot) = self.progress.inside().get_mut(track) {
+        if let Some(slot) = self.progress.inside().get_mut(place) {
             *slot = position;
         }
-    }
-
-    fn packers(&self) -> impl Iterator<Item = &Packer> {
-        self.video.iter().chain(&self.audio)
     }
 
     /// Sender reports of all tracks for this point of the line.
@@ -166,8 +194,7 @@ impl RtpFormat {
         self.told = true;
         let ntp = ntp_of(wall, (at - media).nanos());
         let mut packet = BytesMut::with_capacity(64);
-        let packers: Vec<&Packer> = self.packers().collect();
-        for packer in packers {
+        for packer in self.packers.iter().flatten() {
             packet.clear();
             let report = SenderReport {
                 ssrc: packer.lane.ssrc,
@@ -190,15 +217,11 @@ impl Format for RtpFormat {
     }
 
     fn pack(&mut self, frame: &Frame, wall_ms: i64) -> Packed {
-        let packer = match frame.track {
-            TrackKind::Video => self.video.as_mut(),
-            TrackKind::Audio => self.audio.as_mut(),
-            TrackKind::Data => None,
-        };
-        let Some(packer) = packer else { return Packed::default() };
+        let Some(place) = frame.track.place() else { return Packed::default() };
+        let Some(Some(packer)) = self.packers.get_mut(place) else { return Packed::default() };
         let mut out = Packets::new(LEAD, frame.payload.len());
         packer.pack(frame, &mut out);
-        self.note(usize::from(frame.track == TrackKind::Audio), Some(frame.pts));
+        self.note(place, Some(frame.pts));
         // The frames that a packing begins with are packed together, late: the last of them belongs to this moment.
         let same_moment = self.anchor.is_some_and(|(_, wall)| wall == wall_ms);
         if self.anchor.is_none() || (same_moment && !self.told) {
@@ -229,20 +252,20 @@ impl Format for RtpFormat {
 }
 
 /// The goodbye to readers of these tracks.
-pub fn goodbye(channels: Channels, ssrc: [u32; 2]) -> Packed {
+pub fn goodbye(channels: Channels, numbers: &Numbers) -> Packed {
     let mut out = Packets::new(LEAD, 64);
     let mut packet = BytesMut::with_capacity(16);
-    for (tag, pair, ssrc) in [(1, channels.video, ssrc[0]), (3, channels.audio, ssrc[1])] {
-        if pair.is_some() {
+    for (place, Begin { ssrc, .. }) in numbers.iter().enumerate() {
+        if channels.has(place) {
             packet.clear();
-            rtcp::write_goodbye(ssrc, &mut packet);
-            out.whole(tag, &packet);
+            rtcp::write_goodbye(*ssrc, &mut packet);
+            out.whole(described::usual(place).1, &packet);
         }
     }
     channels.packed(out)
 }
 
-/// The first packet of a track (0 pictures, 2 sound) in packed frames: its number and RTP time.
+/// The first packet on a channel in packed frames: its number and RTP time.
 fn first_packet(frames: &[Packed], tag: u8) -> Option<(u16, u32)> {
     let of = |packed: &Packed| {
         let cut = packed.cuts.iter().find(|cut| cut.channel == tag)?;

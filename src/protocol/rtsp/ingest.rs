@@ -1,7 +1,7 @@
-//! What an RTSP publisher sends, as the hub wants it: its packets become frames with both times, on one line for both
+//! What an RTSP publisher sends, as the hub wants it: its packets become frames with both times, on one line for all
 //! tracks. Does no I/O: packets and their arrival go in, steps for the hub come out.
 
-use super::wire::sdp_read::{Described, Format};
+use super::wire::sdp_read::{self, Described, Format};
 use crate::hub::Counters;
 use crate::hub::client::add;
 use crate::media::access_units::{AccessUnits, Found};
@@ -14,7 +14,7 @@ use crate::media::rtp::mpeg_audio;
 use crate::media::rtp::reception::{Reception, Unwrapped};
 use crate::media::rtp::rtcp::{self, Block, Packet};
 use crate::media::rtp::{Header, Unit, Unpacker};
-use crate::media::{AudioCodec, AudioTrack, Frame, MediaTime, TrackKind, Tracks};
+use crate::media::{AudioCodec, AudioTrack, Frame, MediaTime, TrackId, TrackKind, Tracks};
 use bytes::{Bytes, BytesMut};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -50,7 +50,7 @@ pub enum Step {
 
 /// One track.
 struct Track {
-    kind: TrackKind,
+    id: TrackId,
     payload_type: u8,
     /// Whether it has been told that packets are dropped.
     told: bool,
@@ -89,17 +89,18 @@ impl Ingest {
     /// For the tracks of a description that were set up. `datagrams`: packets may overtake each other.
     pub fn new(described: &[Described], set_up: impl Fn(usize) -> bool, datagrams: bool) -> Ingest {
         let mut known = Tracks::default();
-        let track = |(at, one): (usize, &Described)| {
-            let track = if set_up(at) { Track::new(one, datagrams)? } else { return None };
+        let track = |((at, one), id): ((usize, &Described), Option<TrackId>)| {
+            let id = id.filter(|_| set_up(at))?;
+            let track = Track::new(id, one, datagrams)?;
             match &one.format {
-                Format::Video(_, video) => known.video = video.clone(),
-                Format::Aac(audio, _) | Format::Plain(audio) => known.audio = Some(audio.clone()),
-                Format::Latm(latm) => known.audio = latm.track(),
-                Format::Mpeg | Format::LeftOut(_) => {}
+                Format::Video(_, Some(video)) => known.set_video(id, video.clone()),
+                Format::Aac(audio, _) | Format::Plain(audio) => known.set_audio(id, audio.clone()),
+                Format::Latm(latm) => latm.track().into_iter().for_each(|audio| known.set_audio(id, audio)),
+                Format::Video(_, None) | Format::Mpeg | Format::LeftOut(_) => {}
             }
             Some(track)
         };
-        let tracks: Vec<_> = described.iter().enumerate().map(track).collect();
+        let tracks: Vec<_> = described.iter().enumerate().zip(sdp_read::ids(described)).map(track).collect();
         let rates: Vec<u32> = described.iter().map(|d| d.clock).collect();
         Ingest {
             tracks,
@@ -120,10 +121,7 @@ impl Ingest {
     }
 
     fn complete(&self) -> bool {
-        self.tracks.iter().flatten().all(|track| match track.kind {
-            TrackKind::Video => self.known.video.is_some(),
-            _ => self.known.audio.is_some(),
-        })
+        self.tracks.iter().flatten().all(|track| self.known.has(track.id))
     }
 
     fn set_ready(&mut self, steps: &mut Vec<Step>) {
@@ -175,7 +173,8 @@ impl Ingest {
             }
         }
         track.take(header, packet.slice(payload), arrival, &mut self.ordered);
-        if track.kind == TrackKind::Video || self.known.video.is_none() {
+        // One number for all: that of the video, or of the audio if there is none.
+        if self.known.first_video().or_else(|| self.known.first_audio()) == Some(track.id) {
             counters.jitter.store(track.reception.jitter().to_bits(), Ordering::Relaxed);
         }
         let mut ordered = std::mem::take(&mut self.ordered);
@@ -210,10 +209,10 @@ impl Ingest {
         if track.unpacker.push(&header, payload, hole, &mut self.units).is_err() {
             add(&counters.packets_in_error, 1);
         }
-        if let Some(audio) =
-            track.unpacker.fresh_audio().filter(|audio| self.known.audio.as_ref() != Some(audio))
-        {
-            self.known.audio = Some(audio);
+        let id = track.id;
+        let fresh = track.unpacker.fresh_audio();
+        if let Some(audio) = fresh.filter(|audio| self.known.audio_of(id) != Some(audio)) {
+            self.known.set_audio(id, audio);
             self.changed(steps);
         }
         let mut units = std::mem::take(&mut self.units);
@@ -232,10 +231,12 @@ impl Ingest {
             video.take(picture, after_loss, &mut found);
             return self.found(place, found, steps);
         }
-        if self.known.audio.is_none() {
+        let id = track.id;
+        if !self.known.has(id) {
             // MPEG audio says itself what it is.
             let Some(head) = mpeg_audio::head(&unit.payload) else { return };
-            self.known.audio = Some(AudioTrack::plain(AudioCodec::Mp3, head.sample_rate, head.channels));
+            let audio = AudioTrack::plain(AudioCodec::Mp3, head.sample_rate, head.channels);
+            self.known.set_audio(id, audio);
             self.changed(steps);
         }
         self.frame(place, unit, arrival, steps);
@@ -248,9 +249,9 @@ impl Ingest {
                 Found::Track(video) => {
                     if let Some(Some(track)) = self.tracks.get_mut(place) {
                         track.decoding = DecodeTimes::new(video.reorder, video.frame_rate);
+                        self.known.set_video(track.id, video);
+                        self.changed(steps);
                     }
-                    self.known.video = Some(video);
-                    self.changed(steps);
                 }
                 Found::Picture(Picture { timestamp, keyframe, payload, about }) => {
                     let unit = Unit { timestamp, samples_before: 0, keyframe, after_loss: false, payload };
@@ -280,25 +281,23 @@ impl Ingest {
 
     fn frame(&mut self, place: usize, unit: Unit, arrival: Duration, steps: &mut Vec<Step>) {
         let Some(Some(track)) = self.tracks.get_mut(place) else { return };
-        if let (TrackKind::Audio, Some(audio)) = (track.kind, &self.known.audio) {
+        let audio = self.known.audio_of(track.id);
+        if let Some(audio) = audio {
             track.rate = audio.sample_rate.max(1);
         }
         let begin = self.line.place(place, unit.timestamp, arrival);
         let pts = begin + MediaTime::from_clock(i64::from(unit.samples_before), track.rate);
-        let (dts, pts) = match track.kind {
+        let (dts, pts) = match track.id.kind() {
             TrackKind::Video => track.decoding.next(pts),
             _ => (pts, pts),
         };
         // The line may be set a little back when the first report comes.
         let dts = track.last.map_or(dts, |last| last.max(dts));
         track.last = Some(dts);
-        let known = match track.kind {
-            TrackKind::Video => self.known.video.is_some(),
-            _ => self.known.audio.is_some(),
-        };
+        let known = audio.is_some() || self.known.video_of(track.id).is_some();
         // Nobody can decode what comes before the parameter sets, and nobody reads before the stream is ready.
         if self.ready && known {
-            let (track, pts) = (track.kind, pts.max(dts));
+            let (track, pts) = (track.id, pts.max(dts));
             let Unit { keyframe, payload, .. } = unit;
             steps.push(Step::Frame(Frame { track, dts, pts, keyframe, payload }));
         }
@@ -343,7 +342,7 @@ impl Ingest {
     /// Requests for a keyframe, by track.
     pub fn keyframe_requests(&self) -> Vec<(usize, Bytes)> {
         let video = |(place, track): (usize, &Option<Track>)| {
-            let ssrc = track.as_ref().filter(|track| track.kind == TrackKind::Video)?.ssrc?;
+            let ssrc = track.as_ref().filter(|track| track.id.kind() == TrackKind::Video)?.ssrc?;
             let mut packet = BytesMut::with_capacity(32);
             rtcp::write_picture_loss(OWN_SSRC, ssrc, &mut packet);
             Some((place, packet.freeze()))
@@ -354,8 +353,8 @@ impl Ingest {
 
 impl Track {
     /// None for what is thrown away.
-    fn new(described: &Described, datagrams: bool) -> Option<Track> {
-        let (kind, unpacker, video, decoding) = match &described.format {
+    fn new(id: TrackId, described: &Described, datagrams: bool) -> Option<Track> {
+        let (unpacker, video, decoding) = match &described.format {
             Format::Video(codec, track) => {
                 let (depth, rate) = track.as_ref().map_or((0, None), |t| (t.reorder, t.frame_rate));
                 let unpacker = Unpacker::video(*codec)?;
@@ -363,22 +362,22 @@ impl Track {
                 if let Some(track) = track {
                     video.describe(track.clone(), &mut Vec::new());
                 }
-                (TrackKind::Video, unpacker, Some(video), DecodeTimes::new(depth, rate))
+                (unpacker, Some(video), DecodeTimes::new(depth, rate))
             }
             Format::Aac(track, headers) => {
                 let unpacker = Unpacker::aac(*headers, track.samples_per_packet().unwrap_or(1024));
-                (TrackKind::Audio, unpacker, None, DecodeTimes::new(0, None))
+                (unpacker, None, DecodeTimes::new(0, None))
             }
-            Format::Latm(latm) => (TrackKind::Audio, Unpacker::latm(latm), None, DecodeTimes::new(0, None)),
+            Format::Latm(latm) => (Unpacker::latm(latm), None, DecodeTimes::new(0, None)),
             Format::Mpeg => {
                 let unpacker = Unpacker::Mpeg(Default::default());
-                (TrackKind::Audio, unpacker, None, DecodeTimes::new(0, None))
+                (unpacker, None, DecodeTimes::new(0, None))
             }
-            Format::Plain(_) => (TrackKind::Audio, Unpacker::Plain, None, DecodeTimes::new(0, None)),
+            Format::Plain(_) => (Unpacker::Plain, None, DecodeTimes::new(0, None)),
             Format::LeftOut(_) => return None,
         };
         Some(Track {
-            kind,
+            id,
             payload_type: described.payload_type,
             told: false,
             hole: false,

@@ -5,7 +5,7 @@ mod publishing;
 mod reading;
 mod tunnels;
 
-use super::egress::Progress;
+use super::egress::{Begin, Numbers, Progress};
 use super::udp::Udp;
 use crate::auth::{Authorizer, Ledger, PATIENCE};
 use crate::hub::Hub;
@@ -24,6 +24,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tunnels::Tunnels;
+use uuid::Uuid;
 
 /// The server's bounds in time and number. Values, so that tests can shorten them.
 #[derive(Clone, Copy, Debug)]
@@ -120,10 +121,17 @@ impl Shared {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The sources of a stream's tracks in one packing: random, and always the same while the server runs.
-    fn ssrc(&self, name: &StreamName, key: &str) -> [u32; 2] {
-        let of = |track: u8| (self.sources.hash_one((name, key, track)) & u64::from(u32::MAX)) as u32;
-        [of(0), of(1)]
+    /// Where the tracks of a stream begin in one packing: random, but for the sources, which are always the same while
+    /// the server runs.
+    fn numbers(&self, name: &StreamName, key: &str) -> Numbers {
+        std::array::from_fn(|track| {
+            let random = Uuid::new_v4().as_u128();
+            Begin {
+                ssrc: (self.sources.hash_one((name, key, track)) & u64::from(u32::MAX)) as u32,
+                sequence: random as u16,
+                timestamp: (random >> 16) as u32,
+            }
+        })
     }
 
     /// How far a packing has come: one that has just been made, or the one that there is.

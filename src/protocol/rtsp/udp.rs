@@ -6,7 +6,7 @@ mod routes;
 mod unreachable;
 
 use crate::hub::client::add;
-use crate::hub::{Counters, Datagrams, Packed, Registry, Targets};
+use crate::hub::{Counters, Datagrams, MOST_CHANNELS, Packed, Registry, Targets};
 use crate::process::sys;
 use bytes::Bytes;
 use nix::libc;
@@ -305,16 +305,38 @@ fn runs<'a>(packed: &[&'a Packed], segments: bool) -> Vec<Run<'a>> {
     runs
 }
 
+/// A channel as one bit of all; none from [`MOST_CHANNELS`] on.
+fn bit(channel: u8) -> u32 {
+    const { assert!(MOST_CHANNELS <= 32) };
+    1_u32.checked_shl(channel.into()).unwrap_or(0)
+}
+
+/// The channels whose bits are set, in order.
+fn channels(mut bits: u32) -> impl Iterator<Item = u8> {
+    std::iter::from_fn(move || {
+        let channel = u8::try_from(bits.trailing_zeros()).ok().filter(|_| bits != 0)?;
+        bits &= bits.wrapping_sub(1);
+        Some(channel)
+    })
+}
+
 impl Datagrams for Udp {
     fn send(&self, packed: &[&Packed], to: &[(&Targets, &Counters)]) {
         let runs = runs(packed, self.segments.load(Ordering::Relaxed));
-        let addresses: Vec<[Option<SockAddr>; 4]> =
-            to.iter().map(|(targets, _)| targets.channels.map(|to| to.map(|to| self.address(to)))).collect();
+        // A frame has packets of one track, and at times reports beside them.
+        let used = runs.iter().fold(0, |used, run| used | bit(run.channel));
+        let each = used.count_ones().max(1) as usize;
+        let address = |targets: &Targets, channel| targets.to(channel).map(|to| self.address(to));
+        let mut addresses: Vec<Option<SockAddr>> = Vec::with_capacity(to.len().saturating_mul(each));
+        for (targets, _) in to {
+            addresses.extend(channels(used).map(|channel| address(targets, channel)));
+        }
         for side in [Side::Rtp, Side::Rtcp] {
             let mut letters = Vec::new();
-            for ((_, counters), addresses) in to.iter().zip(&addresses) {
+            for ((_, counters), own) in to.iter().zip(addresses.chunks(each)) {
                 for (index, run) in runs.iter().enumerate().filter(|(_, run)| side_of(run.channel) == side) {
-                    if let Some(Some(to)) = addresses.get(usize::from(run.channel)) {
+                    let before = used & bit(run.channel).wrapping_sub(1);
+                    if let Some(Some(to)) = own.get(before.count_ones() as usize) {
                         letters.push(Letter { run: index, to, counters });
                     }
                 }

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::hub::Role;
-use crate::media::Tracks;
 use crate::media::track::{AudioCodec, AudioTrack, VideoCodec, VideoTrack};
+use crate::media::{TrackId, Tracks};
 use crate::protocol;
 use crate::server::view::Client;
 use crate::server::view::{About, Counts, Stream, Traffic};
@@ -51,8 +51,8 @@ fn view() -> View {
         client(protocol::RTSP_SESSION, 5, Role::Publish, "cam2"),
         client(protocol::RTSP_CONNECTION, 6, Role::Idle, ""),
     ];
-    let tracks = Tracks {
-        video: Some(VideoTrack {
+    let tracks = Tracks::of(
+        VideoTrack {
             codec: VideoCodec::H264,
             config: Bytes::new(),
             width: 1280,
@@ -61,15 +61,15 @@ fn view() -> View {
             level: "3.1".into(),
             frame_rate: None,
             reorder: 2,
-        }),
-        audio: Some(AudioTrack {
+        },
+        AudioTrack {
             codec: AudioCodec::Aac,
             config: Bytes::new(),
             sample_rate: 44_100,
             channels: 1,
             profile: "LC",
-        }),
-    };
+        },
+    );
     let stream = |name: &str, publisher: u128, readers: &[u128]| Stream {
         name: name.into(),
         path: name.into(),
@@ -217,8 +217,8 @@ fn newer_codecs_have_the_properties_of_their_configurations() {
         (VideoCodec::Av1, &[0x81], r#""profile":0,"level":0,"tier":0}}"#),
     ] {
         let mut newer = view();
-        newer.streams[0].tracks.video =
-            Some(VideoTrack::from_config(codec, Bytes::copy_from_slice(config)).unwrap());
+        let track = VideoTrack::from_config(codec, Bytes::copy_from_slice(config)).unwrap();
+        newer.streams[0].tracks.set_video(TrackId::VIDEO, track);
         let said = answer(&newer, &Question::new("GET", "/v3/paths/get/cam1"), &mut |_, _| false).body;
         assert!(said.contains(shown), "{said}");
     }

@@ -96,9 +96,9 @@ fn word(client: &Client) -> &'static str {
 }
 
 fn tracks(stream: &Stream) -> Vec<Track> {
-    let video = stream.tracks.video.as_ref().map(picture);
-    let audio = stream.tracks.audio.as_ref().map(sound);
-    video.into_iter().chain(audio).collect()
+    let video = stream.tracks.videos().map(|(_, video)| picture(video));
+    let audio = stream.tracks.audios().map(|(_, audio)| sound(audio));
+    video.chain(audio).collect()
 }
 
 fn picture(video: &VideoTrack) -> Track {

@@ -34,13 +34,13 @@ fn listed(view: &View, stream: &Stream) -> ListedStream {
         bytes_out: stream.traffic.bytes_out,
         bw_in_bps: stream.traffic.bw_in,
         silent_ms: stream.silent.map(millis),
-        video: stream.tracks.video.as_ref().filter(|_| told).map(|video| ListedVideo {
+        video: stream.tracks.video().filter(|_| told).map(|video| ListedVideo {
             codec: video.codec.name().to_string(),
             width: video.width,
             height: video.height,
             frame_rate: stream.frame_rate,
         }),
-        audio: stream.tracks.audio.as_ref().filter(|_| told).map(|audio| ListedAudio {
+        audio: stream.tracks.audio().filter(|_| told).map(|audio| ListedAudio {
             codec: audio.codec.name().to_string(),
             sample_rate: audio.sample_rate,
             channels: u32::from(audio.channels),

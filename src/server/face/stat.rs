@@ -118,7 +118,7 @@ impl Page {
 
     fn meta(&mut self, stream: &Stream) {
         self.raw("<meta><video>");
-        let video = stream.tracks.video.as_ref();
+        let video = stream.tracks.video();
         self.element("width", video.map_or(0, |v| v.width));
         self.element("height", video.map_or(0, |v| v.height));
         // The page has always had whole numbers here.
@@ -136,7 +136,7 @@ impl Page {
             }
         }
         self.raw("</video><audio>");
-        if let Some(audio) = &stream.tracks.audio {
+        if let Some(audio) = stream.tracks.audio() {
             self.element("codec", audio.codec.name());
             if audio.codec == AudioCodec::Aac {
                 self.element("profile", audio.profile);

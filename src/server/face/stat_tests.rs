@@ -90,7 +90,7 @@ fn two_players() -> View {
         age: Duration::from_millis(8094),
         ready_ms: Some(1),
         frame_rate: Some(25.0),
-        tracks: Tracks { video: Some(video(640, 360, 0, "High", "3.0", 25.0)), audio: Some(aac()) },
+        tracks: Tracks::of(video(640, 360, 0, "High", "3.0", 25.0), aac()),
         traffic: Traffic { bytes_in: 650_935, bytes_out: 294_818, ..Traffic::default() },
         avsync_ms: -6,
         ..Stream::default()
@@ -150,7 +150,7 @@ fn sound_only_and_waiting_readers_as_recorded() {
     let stream = Stream {
         name: "radio_only".into(),
         age: Duration::from_millis(3742),
-        tracks: Tracks { video: None, audio: Some(aac()) },
+        tracks: Tracks::of(None, aac()),
         traffic: Traffic { bytes_in: 32_554, ..Traffic::default() },
         avsync_ms: 3692,
         ..Stream::default()
@@ -169,10 +169,7 @@ fn pictures_only_and_constrained_profiles_as_recorded() {
         name: "a&b".into(),
         age: Duration::from_millis(3411),
         frame_rate: Some(10.9),
-        tracks: Tracks {
-            video: Some(video(160, 120, 192, "Constrained Baseline", "1.0", 10.9)),
-            audio: None,
-        },
+        tracks: Tracks::of(video(160, 120, 192, "Constrained Baseline", "1.0", 10.9), None),
         traffic: Traffic { bytes_in: 28_943, ..Traffic::default() },
         avsync_ms: -3000,
         ..Stream::default()

@@ -40,7 +40,8 @@ impl Pair {
         self.addresses(face).map(|address| ask(address, method, target, "Content-Length: 0\r\n"))
     }
 
-    /// Three streams, by RTMP and by RTSP over TCP and UDP, and three readers of the first on both.
+    /// Four streams, by RTMP and by RTSP over TCP and UDP, the last one of two languages, and three readers of the first
+    /// on both.
     fn populate(&mut self, stage: &Stage) {
         let clip = film(8, 426, 240);
         let modern = made(
@@ -79,12 +80,20 @@ impl Pair {
                     .collect::<Vec<_>>()
             };
             let flv = ["-f".to_string(), "flv".into(), format!("rtmp://{rtmp}/{folder}cam1")].to_vec();
-            for (film, more) in [(&clip, flv), (&clip, over("tcp", "cam2")), (&modern, over("udp", "cam3"))] {
+            let languages = ["-map", "0:v", "-map", "0:a", "-map", "0:a"].map(str::to_string).into_iter();
+            let languages = languages.chain(over("tcp", "cam4")).collect();
+            let all = [
+                (&clip, flv),
+                (&clip, over("tcp", "cam2")),
+                (&modern, over("udp", "cam3")),
+                (&clip, languages),
+            ];
+            for (film, more) in all {
                 let more: Vec<&str> = more.iter().map(String::as_str).collect();
                 self._clients.push(publisher(stage, film, &more));
             }
         }
-        for name in ["cam1", "cam2", "cam3"] {
+        for name in ["cam1", "cam2", "cam3", "cam4"] {
             ready(&self.real, name);
             wait_for(&format!("{name} here"), SOON, || {
                 let answer = self.ours.get("api", &format!("/v3/paths/get/{name}"));
@@ -258,6 +267,7 @@ fn our_faces_say_what_mediamtx_says() {
         "paths/get/cam1",
         "paths/get/cam2",
         "paths/get/cam3",
+        "paths/get/cam4",
         "paths/list?itemsPerPage=2",
         "paths/list?itemsPerPage=2&page=1",
     ] {

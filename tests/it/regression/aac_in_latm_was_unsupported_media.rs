@@ -13,7 +13,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 fn audio(house: &House, name: &str, publisher: &Running) -> AudioTrack {
     wait_for("audio", PATIENCE, || {
         let view = house.hub.snapshot().into_iter().find(|v| v.name.name == name);
-        let audio = view.filter(|v| v.totals.audio_bytes > 2000).and_then(|v| v.headers.tracks.audio);
+        let audio =
+            view.filter(|v| v.totals.audio_bytes > 2000).and_then(|v| v.headers.tracks.audio().cloned());
         audio.ok_or_else(|| format!("{}\n{:?}", publisher.stderr(), house.said(&[])))
     })
 }
@@ -129,7 +130,10 @@ fn cameras_send_several_frames_in_parts_or_the_configuration_among_them() {
             number += 1;
         }
     }
-    assert_eq!(views("two", 20).headers.tracks.audio.map(|t| (t.sample_rate, t.channels)), Some((48_000, 2)));
+    assert_eq!(
+        views("two", 20).headers.tracks.audio().map(|t| (t.sample_rate, t.channels)),
+        Some((48_000, 2))
+    );
     let mut reader = Peer::reader(&house, "two", false);
     two.packet(0, 96, number, 38_400, true, &[framed(20), framed(21)].concat());
     // AAC-hbr for readers: four bytes of headers before each frame, 1024 samples apart.
@@ -155,6 +159,6 @@ fn cameras_send_several_frames_in_parts_or_the_configuration_among_them() {
         in_band.packet(0, 96, n.into(), u32::from(n) * 2090, true, &element);
     }
     let view = views("in-band", 11);
-    assert_eq!(view.headers.tracks.audio.map(|t| (t.sample_rate, t.channels)), Some((44_100, 2)));
+    assert_eq!(view.headers.tracks.audio().map(|t| (t.sample_rate, t.channels)), Some((44_100, 2)));
     assert_eq!(view.totals.audio_bytes, 11 * 300, "what came before the first configuration says nothing");
 }

@@ -1,7 +1,9 @@
 //! RTSP readers were thrown out, without a word, whenever a track changed: another size, audio that came late although it
 //! was announced, audio before video.
 
-use crate::serving_rtsp::house::{Came, House, Peer, SOON, both, number, picture, pictures, sound, video};
+use crate::serving_rtsp::house::{
+    Came, House, Peer, SOON, audio, both, number, picture, pictures, sound, video,
+};
 use crate::stage::{Running, Stage, needs, stream, wait_for};
 use bytes::Bytes;
 use msconv::base::clock::Now;
@@ -68,7 +70,7 @@ fn another_size_goes_on_with_its_sets_before_the_keyframe() {
         while number(&next_unit(&mut reader, datagrams)) < 9 {}
         // Also a change that comes before its keyframe, and one back to what the description said.
         for (track, from) in [(larger(), 20), (video(), 40)] {
-            publisher.headers(Tracks { video: Some(track.clone()), ..both() });
+            publisher.headers(Tracks::of(track.clone(), audio()));
             send(&publisher, [picture(from * 40 - 40, from as u32 - 1, false, 10)]);
             send(&publisher, group(from as u32..from as u32 + 10, true));
             assert_eq!(number(&next_unit(&mut reader, datagrams)), from as u32 - 1);
@@ -100,13 +102,13 @@ fn described(house: &House) -> (usize, Peer) {
 #[test]
 fn a_track_that_comes_late_disturbs_nobody_who_reads() {
     let house = House::new();
-    let audio_alone = Tracks { video: None, ..both() };
+    let audio_alone = Tracks::of(None, audio());
     for (first, audio_first) in [(pictures(), false), (audio_alone, true)] {
         let publisher = publisher(&house, first);
         let frames = |range| {
             group(range, true)
                 .into_iter()
-                .filter(move |f| (f.track != msconv::media::TrackKind::Video) == audio_first)
+                .filter(move |f| (f.track != msconv::media::TrackId::VIDEO) == audio_first)
         };
         send(&publisher, frames(0..10));
         let (tracks, mut early) = described(&house);
@@ -155,10 +157,10 @@ fn another_codec_ends_a_reader_and_the_log_says_which_and_why() {
         ];
         h265::track_of_sets(&vps, &sps, &[0x44, 1, 0xc1, 0x72, 0xb4, 0x62, 0x40]).expect("a track")
     };
-    let with = |audio: AudioTrack| Tracks { audio: Some(audio), ..both() };
+    let with = |audio: AudioTrack| Tracks::of(video(), audio);
     let aac = |rate, channels| AudioTrack::aac(aac::lc(rate, channels).unwrap()).unwrap();
     for (change, words) in [
-        (Tracks { video: Some(hevc), ..both() }, "the video is H265 now and was described as H264"),
+        (Tracks::of(hevc, audio()), "the video is H265 now and was described as H264"),
         (
             with(AudioTrack::opus(opus::head(2)).unwrap()),
             "the audio is Opus now and was described as AAC LC of 48000 Hz, stereo",

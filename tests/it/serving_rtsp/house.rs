@@ -10,7 +10,7 @@ use msconv::hub::{self, Client, Hub, Kind};
 use msconv::media::codec::aac;
 use msconv::media::rtp::unpack::Unit;
 use msconv::media::rtp::{Header, Packer, Packets, Unpacker};
-use msconv::media::{AudioTrack, Frame, MediaTime, TrackKind, Tracks, VideoCodec, VideoTrack};
+use msconv::media::{AudioTrack, Frame, MediaTime, TrackId, TrackKind, Tracks, VideoCodec, VideoTrack};
 use msconv::protocol::admission::{self, Door};
 use msconv::protocol::rtmp;
 use msconv::protocol::rtsp::server::{Limits, Shared, serve};
@@ -269,10 +269,10 @@ impl Peer {
     pub fn publisher(house: &House, name: &str, tracks: &Tracks, udp: bool) -> Peer {
         let mut peer = Peer::new(house, name, None, Wish::Publish(Box::new(tracks.clone())), udp);
         peer.until_granted();
-        let place = usize::from(tracks.video.is_some());
+        let place = usize::from(tracks.video().is_some());
         peer.packers = [
-            tracks.video.as_ref().and_then(|v| Packer::video(v, 0, 11, 65_500, 7)),
-            tracks.audio.as_ref().map(|a| Packer::audio(a, place as u8, 22, 9, 99)),
+            tracks.video().and_then(|v| Packer::video(v, 0, 11, 65_500, 7)),
+            tracks.audio().map(|a| Packer::audio(a, place as u8, 22, 9, 99)),
         ];
         peer
     }
@@ -327,7 +327,7 @@ impl Peer {
 
     /// Sends the packets of a frame.
     pub fn send(&mut self, frame: &Frame) -> std::io::Result<()> {
-        let track = usize::from(frame.track == TrackKind::Audio);
+        let track = usize::from(frame.track.kind() == TrackKind::Audio);
         let Some(packer) = &mut self.packers[track] else { return Ok(()) };
         let place = usize::from(packer.lane.tag);
         let mut out = Packets::new(4, frame.payload.len());
@@ -405,12 +405,12 @@ pub fn picture(ms: i64, number: u32, keyframe: bool, more: usize) -> Frame {
     payload.extend_from_slice(&number.to_be_bytes());
     payload.resize(payload.len() + more, 0x55);
     let time = MediaTime::from_millis(ms);
-    Frame { track: TrackKind::Video, dts: time, pts: time, keyframe, payload: payload.into() }
+    Frame { track: TrackId::VIDEO, dts: time, pts: time, keyframe, payload: payload.into() }
 }
 
 pub fn sound(ms: i64) -> Frame {
     let time = MediaTime::from_millis(ms);
-    Frame { track: TrackKind::Audio, dts: time, pts: time, keyframe: true, payload: vec![7; 200].into() }
+    Frame { track: TrackId::AUDIO, dts: time, pts: time, keyframe: true, payload: vec![7; 200].into() }
 }
 
 pub fn video() -> VideoTrack {
@@ -427,11 +427,11 @@ pub fn audio() -> AudioTrack {
 }
 
 pub fn pictures() -> Tracks {
-    Tracks { video: Some(video()), audio: None }
+    Tracks::of(video(), None)
 }
 
 pub fn both() -> Tracks {
-    Tracks { video: Some(video()), audio: Some(audio()) }
+    Tracks::of(video(), audio())
 }
 
 /// A stream beside a test: numbered pictures, one every 4 ms, and a reader that misses none of them.

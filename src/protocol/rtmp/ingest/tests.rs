@@ -63,11 +63,17 @@ fn words(messages: Vec<Message>) -> Vec<String> {
     ingest.finish(&mut steps);
     let word = |step: &Step| match step {
         Step::Headers(tracks) => {
-            format!("headers {} {}", tracks.video.is_some(), tracks.audio.is_some())
+            format!("headers {} {}", tracks.video().is_some(), tracks.audio().is_some())
         }
         Step::Metadata(_) => "metadata".into(),
         Step::Ready => "ready".into(),
-        Step::Frame(frame) => format!("{:?} {}", frame.track, frame.dts.millis()),
+        Step::Frame(frame) => {
+            let number = match frame.track.index() {
+                0 => String::new(),
+                index => index.to_string(),
+            };
+            format!("{:?}{number} {}", frame.track.kind(), frame.dts.millis())
+        }
         Step::Note(note) => note.to_string(),
     };
     steps.iter().map(word).collect()
@@ -88,6 +94,79 @@ fn both_headers_make_it_ready() {
     // The second header comes behind frames: they wait for it.
     let sent = vec![video_header(), picture(0), picture(40), audio_header(), sound(20)];
     assert_eq!(words(sent), ["headers true true", "ready", "Video 0", "Video 40", "Audio 20"]);
+}
+
+/// This tag of one track as a message of [`multitrack`], as this track's.
+fn of_track(track: u8, tag: Message) -> Message {
+    let kind = if tag.kind == kind::VIDEO { 0x96 } else { 0x95 };
+    let first = tag.payload[0];
+    let head = [(first & 0xf0) | (kind & 0x0f), first & 0x0f];
+    Message { payload: [&head[..], &tag.payload[1..5], &[track], &tag.payload[5..]].concat().into(), ..tag }
+}
+
+/// Tags of enhanced RTMP.
+fn enhanced(kind: u8, timestamp: u32, packet: u8, codec: &[u8; 4], data: &[u8]) -> Message {
+    message(kind, timestamp, [&[packet][..], codec, data].concat())
+}
+
+#[test]
+fn several_tracks_begin_together_and_each_has_a_line_of_its_own() {
+    let config = video_track().config;
+    let sets = |track| of_track(track, enhanced(kind::VIDEO, 0, 0x90, b"avc1", &config));
+    let frame = |track, ms| of_track(track, enhanced(kind::VIDEO, ms, 0x93, b"avc1", &[0, 0, 0, 1, 0x65]));
+    let opus = |track, ms| of_track(track, enhanced(kind::AUDIO, ms, 0x91, b"Opus", &[0xfc, 5]));
+    let mut ingest = Ingest::default();
+    let mut steps = Vec::new();
+    let sent = vec![
+        meta(true, true),
+        video_header(),
+        audio_header(),
+        // As ffmpeg and OBS do: the further tracks are described before the first frame.
+        sets(1),
+        of_track(1, enhanced(kind::AUDIO, 0, 0x90, b"mp4a", &[0x11, 0x90])),
+        picture(40),
+        frame(1, 40),
+        sound(30),
+        of_track(1, enhanced(kind::AUDIO, 20, 0x91, b"mp4a", &[9])),
+        opus(2, 60),
+    ];
+    for message in sent {
+        ingest.take(message, Duration::ZERO, &mut steps).unwrap();
+    }
+    let [Step::Metadata(_), Step::Headers(tracks), Step::Ready, frames @ ..] = &steps[..] else {
+        panic!("{steps:?}")
+    };
+    let ids: Vec<String> = tracks.ids().map(|id| id.to_string()).collect();
+    assert_eq!(ids, ["video", "video 2", "audio", "audio 2"]);
+    assert_eq!(tracks.audios().map(|(_, audio)| audio.sample_rate).collect::<Vec<_>>(), [44_100, 48_000]);
+    let told: Vec<String> = frames
+        .iter()
+        .map(|step| match step {
+            Step::Frame(frame) => format!("{} {}", frame.track, frame.dts.millis()),
+            Step::Headers(tracks) => format!("{} tracks", tracks.ids().count()),
+            Step::Note(note) => note.to_string(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let late = "its audio 3 comes late: the stream goes on with it";
+    assert_eq!(told, ["video 40", "video 2 40", "audio 30", "audio 2 20", "5 tracks", late, "audio 3 60"]);
+}
+
+#[test]
+fn further_tracks_that_cannot_be_carried_are_left_out_by_name() {
+    let sent = vec![
+        video_header(),
+        audio_header(),
+        of_track(1, enhanced(kind::AUDIO, 0, 0x91, b"ac-3", &[9])),
+        of_track(9, enhanced(kind::AUDIO, 0, 0x91, b"Opus", &[0xfc, 5])),
+        message(kind::AUDIO, 0, &[0x95, 0x31, 1, 2, 3][..]),
+        picture(0),
+    ];
+    let left_out = "its audio 2 is left out: the codec with the FourCC 'ac-3' is not carried";
+    let many = "it has more tracks of audio than 8: the others are left out";
+    assert_eq!(words(sent), [left_out, many, "headers true true", "ready", "Video 0"]);
+    let first = of_track(0, enhanced(kind::AUDIO, 0, 0x91, b"ac-3", &[9]));
+    assert!(Ingest::default().take(first, Duration::ZERO, &mut Vec::new()).is_err(), "as without a number");
 }
 
 #[test]
@@ -140,8 +219,9 @@ fn data_travels_and_orders_do_not() {
         data("onCuePoint"),
         data("@clearDataFrame"),
         message(kind::DATA, 7, &[][..]),
+        picture(8),
     ];
-    assert_eq!(words(sent), ["headers true true", "ready", "Data 7"]);
+    assert_eq!(words(sent), ["headers true true", "ready", "Data 7", "Video 8"]);
 }
 
 #[test]
@@ -348,14 +428,15 @@ proptest! {
     #[test]
     fn any_messages_are_borne(all in prop::collection::vec(
         (prop_oneof![Just(kind::VIDEO), Just(kind::AUDIO), Just(kind::DATA)], 0..100_u32,
-         prop_oneof![Just(0x17_u8), Just(0x27), Just(0x1c), Just(0x90), Just(0x91), Just(0xaf)], 0..3_u8,
+         prop_oneof![Just(0x17_u8), Just(0x27), Just(0x1c), Just(0x90), Just(0x91), Just(0xaf), Just(0x95), Just(0x96)], 0..3_u8,
          prop::collection::vec(any::<u8>(), 0..40)), 0..40,
     )) {
         let (mut ingest, mut steps) = (Ingest::default(), Vec::new());
-        let mut last = [None, None, None];
+        let mut last = std::collections::HashMap::new();
         for (kind, time, first, packet, rest) in all {
             let body = match first {
                 0x90 | 0x91 => [&[first][..], b"av01", &rest].concat(),
+                0x95 | 0x96 => [&[first, packet & 1][..], b"av01", &[packet], &rest].concat(),
                 _ => [&[first, packet, 0, 0, 0][..], &rest].concat(),
             };
             let _ = ingest.take(message(kind, time, body), Duration::ZERO, &mut steps);
@@ -363,9 +444,8 @@ proptest! {
         ingest.finish(&mut steps);
         for step in steps {
             if let Step::Frame(frame) = step {
-                let slot = &mut last[frame.track as usize];
-                prop_assert!(slot.is_none_or(|before| before <= frame.dts.millis()));
-                *slot = Some(frame.dts.millis());
+                let before = last.insert(frame.track, frame.dts);
+                prop_assert!(before.is_none_or(|before| before <= frame.dts));
                 prop_assert!(!frame.payload.is_empty());
             }
         }

@@ -39,16 +39,16 @@ fn described(sets: bool) -> Vec<Described> {
 
 use crate::media::VideoCodec;
 
-fn frame(kind: TrackKind, ms: i64, keyframe: bool) -> Frame {
+fn frame(id: TrackId, ms: i64, keyframe: bool) -> Frame {
     let time = MediaTime::from_millis(ms);
-    let payload = match kind {
+    let payload = match id.kind() {
         TrackKind::Video => {
             let unit = [if keyframe { 0x65 } else { 0x41 }, 1, 2, 3];
             [&4_u32.to_be_bytes()[..], &unit].concat()
         }
         _ => vec![7; 100],
     };
-    Frame { track: kind, dts: time, pts: time, keyframe, payload: payload.into() }
+    Frame { track: id, dts: time, pts: time, keyframe, payload: payload.into() }
 }
 
 fn packets(packer: &mut Packer, frame: &Frame) -> Vec<Bytes> {
@@ -75,7 +75,7 @@ fn both_tracks_stand_on_one_line() {
     let counters = Counters::default();
     let (mut ingest, mut steps) = (Ingest::new(&described(true), |_| true, false), Vec::new());
     ingest.begin(&mut steps);
-    let tracks = Tracks { video: Some(video()), audio: Some(sound()) };
+    let tracks = Tracks::of(video(), sound());
     assert_eq!(steps, [Step::Headers(tracks), Step::Ready]);
     steps.clear();
     let mut pictures = Packer::video(&video(), 0, 5, 65_530, 1_000_000).unwrap();
@@ -88,11 +88,11 @@ fn both_tracks_stand_on_one_line() {
         ingest.rtcp(place, &out, ms(0), &counters);
     }
     for n in 0..10_u64 {
-        for packet in packets(&mut pictures, &frame(TrackKind::Video, n as i64 * 40, n == 0)) {
+        for packet in packets(&mut pictures, &frame(TrackId::VIDEO, n as i64 * 40, n == 0)) {
             ingest.rtp(0, &packet, ms(n * 40), &counters, &mut steps);
         }
     }
-    for packet in packets(&mut audio, &frame(TrackKind::Audio, 320, true)) {
+    for packet in packets(&mut audio, &frame(TrackId::AUDIO, 320, true)) {
         ingest.rtp(1, &packet, ms(620), &counters, &mut steps);
     }
     let all = frames(&steps);
@@ -119,17 +119,17 @@ fn cameras_show_their_sets_in_mid_stream() {
             ingest.rtp(0, &packet, ms(n * 10), &counters, steps);
         }
     };
-    send(&frame(TrackKind::Video, 0, false), &mut steps);
+    send(&frame(TrackId::VIDEO, 0, false), &mut steps);
     assert_eq!(steps, [], "nobody could decode it");
     // Our packer puts the sets before a keyframe, as cameras do.
-    send(&frame(TrackKind::Video, 40, true), &mut steps);
+    send(&frame(TrackId::VIDEO, 40, true), &mut steps);
     assert!(
         matches!(&steps[..], [Step::Headers(t), Step::Ready, Step::Frame(f)]
-        if t.video.as_ref() == Some(&video()) && f.keyframe),
+        if t.video() == Some(&video()) && f.keyframe),
         "{steps:?}"
     );
     steps.clear();
-    send(&frame(TrackKind::Video, 80, true), &mut steps);
+    send(&frame(TrackId::VIDEO, 80, true), &mut steps);
     assert!(matches!(&steps[..], [Step::Frame(_)]), "the same sets again are no change");
 }
 
@@ -139,10 +139,10 @@ fn what_does_not_come_is_not_waited_for_long() {
     let (mut ingest, mut steps) = (Ingest::new(&described(false), |_| true, false), Vec::new());
     let mut audio = Packer::audio(&sound(), 0, 6, 9, 77);
     for n in 0..300_u64 {
-        let packet = &packets(&mut audio, &frame(TrackKind::Audio, n as i64 * 21, true))[0];
+        let packet = &packets(&mut audio, &frame(TrackId::AUDIO, n as i64 * 21, true))[0];
         ingest.rtp(1, packet, ms(n * 21), &counters, &mut steps);
     }
-    assert!(matches!(&steps[..2], [Step::Headers(t), Step::Ready] if t.video.is_none()));
+    assert!(matches!(&steps[..2], [Step::Headers(t), Step::Ready] if t.video().is_none()));
     assert!(frames(&steps).len() > 50);
 }
 
@@ -154,7 +154,7 @@ fn losses_are_counted_and_strangers_too() {
     let mut audio = Packer::audio(&sound(), 0, 6, 65_500, 77);
     audio.lane.payload_type = 97;
     for n in 0..200_u64 {
-        let packet = &packets(&mut audio, &frame(TrackKind::Audio, n as i64 * 21, true))[0];
+        let packet = &packets(&mut audio, &frame(TrackId::AUDIO, n as i64 * 21, true))[0];
         if n % 20 != 7 {
             ingest.rtp(0, packet, ms(n * 21), &counters, &mut steps);
         }
@@ -182,7 +182,7 @@ fn packets_that_were_not_announced_are_told_once_and_are_no_loss() {
     for n in 0..60_u64 {
         // Telephone events among the audio; they count on in its numbers.
         audio.lane.payload_type = if n % 3 == 1 { 101 } else { 97 };
-        let packet = &packets(&mut audio, &frame(TrackKind::Audio, n as i64 * 21, true))[0];
+        let packet = &packets(&mut audio, &frame(TrackId::AUDIO, n as i64 * 21, true))[0];
         ingest.rtp(0, packet, ms(n), &counters, &mut steps);
     }
     let told = |step: &&Step| !matches!(step, Step::Frame(_));
@@ -211,7 +211,7 @@ fn a_source_that_changes_goes_on() {
     for (ssrc, sequence, from) in [(6, 30_000, 0), (7, 5, 100)] {
         let mut audio = Packer::audio(&sound(), 0, ssrc, sequence, ssrc * 100_000_000);
         for n in from..from + 100_u64 {
-            let packet = &packets(&mut audio, &frame(TrackKind::Audio, n as i64 * 21, true))[0];
+            let packet = &packets(&mut audio, &frame(TrackId::AUDIO, n as i64 * 21, true))[0];
             ingest.rtp(0, packet, ms(n * 21), &counters, &mut steps);
         }
     }

@@ -3,16 +3,16 @@
 use super::Shared;
 use crate::base::clock::Now;
 use crate::hub::{Client, Datagrams, Outlet, Packed, Reader, Targets};
-use crate::media::{TrackKind, Tracks};
+use crate::media::{TrackId, Tracks};
 use crate::protocol::connection_sink::ConnectionSink;
 use crate::protocol::rtsp::egress::{self, Channels, Codings, Numbers, Progress, RtpFormat};
 use crate::protocol::rtsp::session::server::{Answer, Reading};
 use crate::protocol::rtsp::udp::{ReaderLink, Registration, Side};
 use crate::protocol::rtsp::wire::{Place, Status, Transport};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
+use std::num::NonZeroU16;
 use std::sync::Arc;
 use tokio::net::TcpStream;
-use uuid::Uuid;
 
 /// A reader that has been set up and plays or pauses.
 pub struct Reads {
@@ -20,7 +20,7 @@ pub struct Reads {
     pub reader: Reader,
     /// What it plays.
     channels: Channels,
-    ssrc: [u32; 2],
+    numbers: Numbers,
     progress: Progress,
     /// Where its datagrams go, and what the sockets know of it; none if its packets go through the connection.
     datagrams: Option<(Targets, Arc<ReaderLink>, Registration)>,
@@ -40,26 +40,21 @@ impl Reads {
         let channels = Channels::of(&reading.ways);
         let codings = Codings::of(&reading.tracks, &channels);
         let key = channels.key(&codings);
-        let ssrc = shared.ssrc(&place.stream, &key.0);
+        let numbers = shared.numbers(&place.stream, &key.0);
         let (outlet, datagrams) = match reading.ways.interleaved() {
             Some(true) => (Outlet::Stream(Arc::new(ConnectionSink(socket.clone()))), None),
             Some(false) => {
                 let Some(udp) = &shared.udp else { return Err(gone()) };
                 let targets = targets(client.remote.ip(), reading);
                 let link = ReaderLink::new(client.clone());
-                let side = |channel: usize| if channel.is_multiple_of(2) { Side::Rtp } else { Side::Rtcp };
-                let from: Vec<_> = targets
-                    .channels
-                    .iter()
-                    .enumerate()
-                    .filter_map(|(c, to)| Some((side(c), (*to)?)))
-                    .collect();
+                let side = |channel: u8| if channel.is_multiple_of(2) { Side::Rtp } else { Side::Rtcp };
+                let all = 0..u8::try_from(targets.ports.len()).unwrap_or(u8::MAX);
+                let from: Vec<_> = all.filter_map(|c| Some((side(c), targets.to(c)?))).collect();
                 let registration = udp.routes().reader(&link, &from);
                 (Outlet::Datagrams(udp.clone(), targets), Some((targets, link, registration)))
             }
             None => return Err(gone()),
         };
-        let numbers = Numbers { ssrc, random: Uuid::new_v4().as_u128() };
         let mut made = None;
         let make = |tracks: &Tracks| {
             let format = RtpFormat::new(channels, codings, tracks, numbers);
@@ -70,16 +65,12 @@ impl Reads {
         let reader =
             shared.hub.subscribe(&place.stream, client, key, make, outlet, now).map_err(|_| gone())?;
         let progress = shared.progress(packing, made);
-        Ok(Reads { reader, channels, ssrc, progress, datagrams })
+        Ok(Reads { reader, channels, numbers, progress, datagrams })
     }
 
     /// Where its tracks will begin if it plays now, as far as that is known.
-    pub fn starts(&self, now: Now) -> Vec<(TrackKind, u16, u32)> {
-        let starts = self.progress.starts(&self.reader.upcoming(now));
-        let named = [TrackKind::Video, TrackKind::Audio].into_iter().zip(starts);
-        named
-            .filter_map(|(kind, start)| start.map(|(sequence, timestamp)| (kind, sequence, timestamp)))
-            .collect()
+    pub fn starts(&self, now: Now) -> Vec<(TrackId, u16, u32)> {
+        self.progress.starts(&self.reader.upcoming(now))
     }
 
     /// Whether its packets go through the connection.
@@ -94,7 +85,7 @@ impl Reads {
 
     /// Tells it that the stream is over.
     pub fn say_goodbye(&self, shared: &Shared, client: &Client, now: Now) {
-        let goodbye: Packed = egress::goodbye(self.channels, self.ssrc);
+        let goodbye: Packed = egress::goodbye(self.channels, &self.numbers);
         match (&self.datagrams, &shared.udp) {
             (Some((targets, ..)), Some(udp)) => udp.send(&[&goodbye], &[(targets, &client.counters)]),
             _ => self.reader.say(goodbye.bytes, now),
@@ -104,15 +95,12 @@ impl Reads {
 
 /// The ports that the client named, at the address that it has.
 fn targets(ip: IpAddr, reading: &Reading) -> Targets {
-    let mut targets = Targets::default();
-    let ip = ip.to_canonical();
-    let ports = |track| match reading.ways.way(track) {
-        Some(Transport::Datagrams { rtp, rtcp }) => [Some(rtp), Some(rtcp)],
-        _ => [None, None],
-    };
-    let all = [ports(0), ports(1)];
-    for (target, port) in targets.channels.iter_mut().zip(all.iter().flatten()) {
-        *target = port.map(|port| SocketAddr::new(ip, port));
+    let mut targets = Targets::new(ip.to_canonical());
+    for (track, pair) in targets.ports.chunks_mut(2).enumerate() {
+        if let (Some(Transport::Datagrams { rtp, rtcp }), [to_rtp, to_rtcp]) = (reading.ways.way(track), pair)
+        {
+            (*to_rtp, *to_rtcp) = (NonZeroU16::new(rtp), NonZeroU16::new(rtcp));
+        }
     }
     targets
 }

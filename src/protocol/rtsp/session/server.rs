@@ -5,7 +5,7 @@ mod setup;
 
 use super::tracks::{Channel, Tracked};
 use crate::auth;
-use crate::media::{TrackKind, Tracks};
+use crate::media::{MOST_TRACKS, TrackId, Tracks};
 use crate::protocol::rtsp::wire::Broken;
 use crate::protocol::rtsp::wire::authorization::{Shown, challenges};
 use crate::protocol::rtsp::wire::message::Draft;
@@ -118,7 +118,7 @@ impl Login {
 pub struct Reading {
     /// The tracks as they were described.
     pub tracks: Tracks,
-    /// The ways of pictures (0) and sound (1).
+    /// Their ways, by [`TrackId::place`].
     pub ways: Tracked,
 }
 
@@ -130,7 +130,7 @@ pub enum Answer {
     /// The tracks of the stream, and its public name, which is what later questions are about.
     Tracks(Tracks, String),
     /// Frames follow; where each track begins, in the order of the tracks, as far as it is known.
-    Playing(Vec<(TrackKind, u16, u32)>),
+    Playing(Vec<(TrackId, u16, u32)>),
     /// No, with the reason in one lowercase sentence.
     Refused(Status, String),
     /// No, and the connection ends.
@@ -511,8 +511,11 @@ impl Dialog {
                 if reading.ways.places().count() > 1
                     && place.inside(&request.uri).is_some_and(|t| !t.is_empty()) =>
             {
-                let pictures = place.inside(&request.uri) == Some(sdp_write::control(TrackKind::Video));
-                reading.ways.tear_down(usize::from(!pictures));
+                let named =
+                    place.inside(&request.uri).and_then(|track| setup::place_of(&reading.tracks, track));
+                if let Some(track) = named {
+                    reading.ways.tear_down(track);
+                }
                 let draft = self.reply(Status::OK, &request);
                 self.say(draft);
             }
@@ -547,8 +550,8 @@ impl Dialog {
     fn tracks(&mut self, request: Request, tracks: Tracks, name: String) {
         let Ok((mut place, _)) = Place::of(&request.uri, &self.around.applications) else { return };
         place.stream.name = name;
-        if !sdp_write::carries_video(&tracks) && tracks.audio.is_none() {
-            let name = tracks.video.map_or("nothing", |v| v.codec.name());
+        if sdp_write::carried(&tracks).next().is_none() {
+            let name = tracks.video().map_or("nothing", |v| v.codec.name());
             let reason = format!("{name} has no way over RTSP here");
             return self.refuse(&request, Status::UNSUPPORTED_MEDIA, &reason);
         }
@@ -567,11 +570,11 @@ impl Dialog {
         }
     }
 
-    fn playing(&mut self, request: &Request, starts: &[(TrackKind, u16, u32)]) {
+    fn playing(&mut self, request: &Request, starts: &[(TrackId, u16, u32)]) {
         let State::Reading { place, stage, .. } = &mut self.state else { return };
         *stage = Stage::Playing;
-        let start = |(kind, sequence, timestamp): &(TrackKind, u16, u32)| Start {
-            url: format!("{}/{}", place.base, sdp_write::control(*kind)),
+        let start = |(id, sequence, timestamp): &(TrackId, u16, u32)| Start {
+            url: format!("{}/{}", place.base, sdp_write::control(*id)),
             sequence: *sequence,
             timestamp: *timestamp,
         };
@@ -587,7 +590,7 @@ impl Dialog {
         match request.method {
             Method::Setup => {
                 let Some((place, tracks)) = self.described.clone() else { return };
-                let reading = Reading { tracks, ways: Tracked::new(2) };
+                let reading = Reading { tracks, ways: Tracked::new(MOST_TRACKS) };
                 self.state = State::Reading { place, reading, stage: Stage::SettingUp };
                 let ways = request.headers.get("transport").map(offers).unwrap_or_default();
                 return self.setup_reading(&request, &ways);

@@ -57,11 +57,26 @@ fn equal_packets_go_as_one_message() {
     assert_eq!(runs(&[&lying], true).len(), 1);
 }
 
+#[test]
+fn channels_are_counted_by_their_bits() {
+    let used = [6, 0, 31, 6, 200].iter().fold(0, |used, channel| used | bit(*channel));
+    assert_eq!(channels(used).collect::<Vec<_>>(), [0, 6, 31]);
+    assert_eq!(channels(0).next(), None);
+}
+
+/// A peer's ports for the first track.
+fn targets(rtp: SocketAddr, rtcp: Option<SocketAddr>) -> Targets {
+    let mut targets = Targets::new(rtp.ip());
+    targets.ports[0] = std::num::NonZeroU16::new(rtp.port());
+    targets.ports[1] = rtcp.and_then(|rtcp| std::num::NonZeroU16::new(rtcp.port()));
+    targets
+}
+
 /// Sends these packets to two peers, one of which listens; what it got.
 async fn sent(udp: &Udp, packets: &[(u8, usize)]) -> Vec<Vec<u8>> {
     let ((rtp, rtp_at), (rtcp, rtcp_at), (_, nobody)) = (peer(), peer(), peer());
-    let there = Targets { channels: [Some(rtp_at), Some(rtcp_at), None, None] };
-    let gone = Targets { channels: [Some(nobody), None, None, None] };
+    let there = targets(rtp_at, Some(rtcp_at));
+    let gone = targets(nobody, None);
     let (counters, lost) = (Counters::default(), Counters::default());
     let packed = packed(packets);
     udp.rtp.writable().await.unwrap();
@@ -127,7 +142,7 @@ async fn reports_and_closed_ports_find_their_reader() {
     // Its port for reports may be closed; its port for packets may not.
     drop(rtcp);
     let counters = Counters::default();
-    let targets = Targets { channels: [Some(rtp_at), Some(rtcp_at), None, None] };
+    let targets = targets(rtp_at, Some(rtcp_at));
     udp.send(&[&packed(&[(1, 48)])], &[(&targets, &counters)]);
     drop(rtp);
     udp.send(&[&packed(&[(0, 48)])], &[(&targets, &counters)]);

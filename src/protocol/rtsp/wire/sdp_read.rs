@@ -1,6 +1,6 @@
 //! The description that a publisher announces (or a server gives our client): which tracks come, in which payload
-//! formats. One track of video and one of audio are carried; the others are left out, each with its reason. What is not
-//! needed is passed over ([`super::sdp_lines`]).
+//! formats. What cannot be carried is left out, each track with its reason. What is not needed is passed over
+//! ([`super::sdp_lines`]).
 
 mod formats;
 
@@ -9,7 +9,7 @@ use crate::base::printable::bounded;
 use crate::media::rtp::CLOCK_90K;
 use crate::media::rtp::unpack::latm;
 use crate::media::rtp::unpack::sound::AuHeaders;
-use crate::media::{AudioTrack, VideoCodec, VideoTrack};
+use crate::media::{AudioTrack, MOST_OF_A_KIND, TrackId, TrackKind, VideoCodec, VideoTrack};
 
 /// One `m=` line.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +41,17 @@ pub enum Format {
     LeftOut(LeftOut),
 }
 
+impl Format {
+    /// Of which kind; `None` for what is not carried.
+    pub fn kind(&self) -> Option<TrackKind> {
+        match self {
+            Format::Video(..) => Some(TrackKind::Video),
+            Format::Aac(..) | Format::Latm(_) | Format::Mpeg | Format::Plain(_) => Some(TrackKind::Audio),
+            Format::LeftOut(_) => None,
+        }
+    }
+}
+
 /// Why a track is left out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
@@ -56,9 +67,9 @@ pub enum Reason {
     /// Something about a codec that is carried.
     #[error("{0}")]
     Parameters(String),
-    /// Another of its kind is carried.
-    #[error("a stream has one track of {0}, and another one is carried")]
-    Second(String),
+    /// Too many of its kind are carried.
+    #[error("a stream has at most {MOST_OF_A_KIND} tracks of {0}")]
+    TooMany(String),
     /// It leads to whoever announces it, as cameras with a loudspeaker describe it (ONVIF Streaming, 5.3).
     #[error("it is a way back to the device")]
     WayBack,
@@ -124,7 +135,19 @@ pub fn left_out(tracks: &[Described]) -> Vec<LeftOut> {
     tracks.iter().filter_map(one).collect()
 }
 
-/// Reads a description: all of its tracks in their order, of which at most one of video and one of audio is carried.
+/// Which track of the stream each one is: of each kind they are counted in their order. `None` for those that are left out.
+pub fn ids(tracks: &[Described]) -> Vec<Option<TrackId>> {
+    let (mut videos, mut audios) = (0.., 0..);
+    let id = |one: &Described| {
+        let kind = one.format.kind()?;
+        let index = if kind == TrackKind::Video { videos.next() } else { audios.next() };
+        TrackId::new(kind, index?)
+    };
+    tracks.iter().map(id).collect()
+}
+
+/// Reads a description: all of its tracks in their order, of which at most [`MOST_OF_A_KIND`] of video and as many of
+/// audio are carried.
 ///
 /// # Errors
 /// Why it is refused.
@@ -144,8 +167,8 @@ pub fn read(body: &[u8]) -> Result<Vec<Described>, Refused> {
             Err(Reason::WayBack)
         } else if direction == Some(Direction::Inactive) {
             Err(Reason::Inactive)
-        } else if carried.contains(&media.kind.as_str()) {
-            Err(Reason::Second(kind.clone()))
+        } else if carried.iter().filter(|carried| **carried == media.kind).count() >= MOST_OF_A_KIND {
+            Err(Reason::TooMany(kind.clone()))
         } else {
             formats::read(media, &description.media)
         };

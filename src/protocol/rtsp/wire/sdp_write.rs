@@ -2,24 +2,23 @@
 
 use crate::media::codec::h265;
 use crate::media::rtp::pack;
-use crate::media::{AudioCodec, AudioTrack, TrackKind, Tracks, VideoCodec, VideoTrack};
+use crate::media::{AudioCodec, AudioTrack, TrackId, TrackKind, Tracks, VideoCodec, VideoTrack};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The control URL of a track, relative to the stream's.
-pub const fn control(kind: TrackKind) -> &'static str {
-    match kind {
-        TrackKind::Audio => "trackID=1",
-        TrackKind::Video | TrackKind::Data => "trackID=0",
-    }
+/// The control URL of a track, relative to the stream's: `trackID=0` is the first video, `trackID=1` the first audio,
+/// 2 and 3 are the second ones, and so on, whatever else there is.
+pub fn control(id: TrackId) -> String {
+    format!("trackID={}", id.place().unwrap_or(0))
 }
 
-/// Whether a stream's pictures have a payload format.
-pub fn carries_video(tracks: &Tracks) -> bool {
-    tracks.video.as_ref().is_some_and(|video| pack::video_format(video).is_some())
+/// The tracks of a stream that have a payload format, in the order of the description.
+pub fn carried(tracks: &Tracks) -> impl Iterator<Item = TrackId> {
+    let videos = tracks.videos().filter(|(_, video)| pack::video_format(video).is_some());
+    videos.map(|(id, _)| id).chain(tracks.audios().map(|(id, _)| id))
 }
 
 /// The description of a stream as the server at `local` offers it; `number` names this state of it. Tracks without a
@@ -33,29 +32,29 @@ pub fn describe(name: &str, tracks: &Tracks, local: IpAddr, number: u64) -> Byte
         "v=0\r\no=- {number} 1 IN {family} {local}\r\ns={name}\r\nc=IN {family} {anywhere}\r\nt=0 0\r\n\
          a=tool:msconv\r\na=control:*\r\n"
     );
-    if let Some((video, (payload_type, clock))) =
-        tracks.video.as_ref().and_then(|video| Some((video, pack::video_format(video)?)))
-    {
+    for (id, video) in tracks.videos() {
+        let Some((payload_type, clock)) = pack::video_format(video) else { continue };
         let name = if video.codec == VideoCodec::H265 { "H265" } else { "H264" };
         let map = format!("{name}/{clock}");
-        media(&mut out, TrackKind::Video, payload_type, &map, Some(&video_parameters(video)));
+        media(&mut out, id, payload_type, &map, Some(&video_parameters(video)));
     }
-    if let Some(audio) = &tracks.audio {
+    for (id, audio) in tracks.audios() {
         let (payload_type, clock) = pack::audio_format(audio);
         let map = audio_map(audio, clock);
-        media(&mut out, TrackKind::Audio, payload_type, &map, audio_parameters(audio).as_deref());
+        media(&mut out, id, payload_type, &map, audio_parameters(audio).as_deref());
     }
     out.into()
 }
 
-fn media(out: &mut String, kind: TrackKind, payload_type: u8, map: &str, parameters: Option<&str>) {
-    let word = if kind == TrackKind::Audio { "audio" } else { "video" };
+fn media(out: &mut String, id: TrackId, first: u8, map: &str, parameters: Option<&str>) {
+    let word = if id.kind() == TrackKind::Audio { "audio" } else { "video" };
+    let payload_type = pack::payload_type(first, id);
     // Writing into memory does not fail.
     let _ = write!(out, "m={word} 0 RTP/AVP {payload_type}\r\na=rtpmap:{payload_type} {map}\r\n");
     if let Some(parameters) = parameters {
         let _ = write!(out, "a=fmtp:{payload_type} {parameters}\r\n");
     }
-    let _ = write!(out, "a=control:{}\r\n", control(kind));
+    let _ = write!(out, "a=control:{}\r\n", control(id));
 }
 
 fn video_parameters(video: &VideoTrack) -> String {

@@ -11,6 +11,9 @@ use crate::protocol::rtmp::wire::chunk_writer::{self, CHUNK_SIZE};
 use crate::protocol::rtmp::wire::message::{Message, kind};
 use std::time::Duration;
 
+/// Enhanced RTMP's `capsEx`: several tracks (2), ModEx (4) and nanoseconds in it (8) are understood.
+const CAPABILITIES: f64 = 14.0;
+
 impl ServerSession {
     pub(super) fn command(&mut self, command: Command, now: Duration) -> Result<(), SessionError> {
         if !self.connected && command.name != "connect" {
@@ -144,6 +147,9 @@ impl ServerSession {
         if asks("fourCcList") || asks("videoFourCcInfoMap") || asks("audioFourCcInfoMap") {
             let codecs = four_cc::ALL.map(|code| Value::text(String::from_utf8_lossy(&code)));
             server.push(("fourCcList".to_string(), Value::Array(codecs.to_vec())));
+        }
+        if asks("capsEx") {
+            server.push(("capsEx".to_string(), Value::Number(CAPABILITIES)));
         }
         let values = [Value::Object(server), Value::Object(info)];
         command::write(out, 0, "_result", command.transaction, &values);

@@ -1,7 +1,7 @@
 //! SETUP: which track is meant, and which of the offered ways it takes.
 
 use super::{Ask, Dialog, Stage, State, login};
-use crate::media::TrackKind;
+use crate::media::{TrackId, Tracks};
 use crate::protocol::rtsp::session::Tracked;
 use crate::protocol::rtsp::wire::sdp_read::Described;
 use crate::protocol::rtsp::wire::sdp_write;
@@ -56,23 +56,23 @@ impl Dialog {
     pub(super) fn setup_reading(&mut self, request: &Request, ways: &[Offer]) {
         let datagrams = self.around.ports.is_some();
         let State::Reading { place, reading, .. } = &mut self.state else { return };
-        let video = sdp_write::carries_video(&reading.tracks);
-        let audio = reading.tracks.audio.is_some();
+        let only = only_place(&reading.tracks);
         let track = match place.inside(&request.uri) {
             None => {
                 let reason = "this session reads another stream";
                 return self.refuse(request, Status::BAD_REQUEST, reason);
             }
-            Some("") if video && audio => {
-                let reason = "SETUP names one of the tracks";
-                return self.refuse(request, Status::AGGREGATE_NOT_ALLOWED, reason);
-            }
-            Some("") => usize::from(audio),
-            Some(track) if video && track == sdp_write::control(TrackKind::Video) => 0,
-            Some(track) if audio && track == sdp_write::control(TrackKind::Audio) => 1,
-            Some(_) => {
-                return self.refuse(request, Status::NOT_FOUND, "the stream has no such track");
-            }
+            Some("") => match only {
+                Some(only) => only,
+                None => {
+                    let reason = "SETUP names one of the tracks";
+                    return self.refuse(request, Status::AGGREGATE_NOT_ALLOWED, reason);
+                }
+            },
+            Some(track) => match place_of(&reading.tracks, track) {
+                Some(track) => track,
+                None => return self.refuse(request, Status::NOT_FOUND, "the stream has no such track"),
+            },
         };
         match reading.ways.set_up(track, ways.iter().map(|o| o.transport), datagrams) {
             Some(way) => self.set_up(request, way, ways, false),
@@ -113,6 +113,17 @@ impl Dialog {
         let draft = self.reply(Status::OK, request);
         self.say(draft.header("Transport", answer(way, self.around.ports, record, feedback)));
     }
+}
+
+/// The place of a track that is the only one, which may be named by the whole stream.
+fn only_place(tracks: &Tracks) -> Option<usize> {
+    let mut carried = sdp_write::carried(tracks).filter_map(TrackId::place);
+    carried.next().filter(|_| carried.next().is_none())
+}
+
+/// The place of the track that this control URL, relative to the stream's, names.
+pub(super) fn place_of(tracks: &Tracks, control: &str) -> Option<usize> {
+    sdp_write::carried(tracks).find(|id| sdp_write::control(*id) == control)?.place()
 }
 
 /// Which of the announced tracks a SETUP means: the one whose control URL its own ends with, since what stands before that

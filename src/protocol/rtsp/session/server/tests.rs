@@ -25,19 +25,15 @@ fn tracks() -> Tracks {
         0xf1, 0x83, 0x19, 0x60,
     ];
     let pps = [0x68, 0xeb, 0xe3, 0xcb, 0x22, 0xc0];
-    Tracks {
-        video: Some(h264::track_of_sets(&sps, &pps).unwrap()),
-        audio: Some(AudioTrack::aac(aac::lc(48_000, 2).unwrap()).unwrap()),
-    }
+    let audio = AudioTrack::aac(aac::lc(48_000, 2).unwrap()).unwrap();
+    Tracks::of(h264::track_of_sets(&sps, &pps).unwrap(), audio)
 }
 
 /// What a lenient server answers.
 fn lenient(ask: &Ask) -> Answer {
     match ask {
         Ask::Read(..) => Answer::Tracks(tracks(), "cam".into()),
-        Ask::Play(..) => {
-            Answer::Playing(vec![(TrackKind::Video, 65_535, 7), (TrackKind::Audio, 9, u32::MAX)])
-        }
+        Ask::Play(..) => Answer::Playing(vec![(TrackId::VIDEO, 65_535, 7), (TrackId::AUDIO, 9, u32::MAX)]),
         _ => Answer::Done,
     }
 }
@@ -181,6 +177,25 @@ fn wrong_requests_get_the_fitting_answer() {
     assert_eq!(announce(&mut fresh(), "rtsp://h/cam", l16), 415);
     let html = b"ANNOUNCE rtsp://h/cam RTSP/1.0\r\nCSeq: 1\r\nContent-Type: text/html\r\n\r\n";
     assert_eq!(talk(&mut fresh(), html).0, [415]);
+}
+
+#[test]
+fn each_track_may_be_set_up_and_given_up_by_itself() {
+    let mut d = Dialog::new(around(true));
+    let mut two = tracks();
+    let second = TrackId::new(crate::media::TrackKind::Audio, 1).unwrap();
+    two.set_audio(second, AudioTrack::opus(crate::media::codec::opus::head(2)).unwrap());
+    d.described = Some((Place::of("rtsp://h/cam", &["live".to_string()]).unwrap().0, two));
+    assert_eq!(one(&mut d, "SETUP rtsp://h/cam", TCP), 459, "which of them?");
+    assert_eq!(one(&mut d, "SETUP rtsp://h/cam/trackID=2", TCP), 404, "there is no second video");
+    assert_eq!(one(&mut d, "SETUP rtsp://h/cam/trackID=3", TCP), 200);
+    let more = "Transport: RTP/AVP/TCP;unicast;interleaved=2-3\r\nSession: s1\r\n";
+    assert_eq!(one(&mut d, "SETUP rtsp://h/cam/trackID=0", more), 200);
+    assert_eq!(one(&mut d, "TEARDOWN rtsp://h/cam/trackID=1", SESSION), 200, "it was not set up");
+    assert_eq!(one(&mut d, "TEARDOWN rtsp://h/cam/trackID=0", SESSION), 200);
+    let (_, asks, _) = talk_text(&mut d, b"PLAY rtsp://h/cam RTSP/1.0\r\nCSeq: 5\r\nSession: s1\r\n\r\n");
+    let Ask::Play(_, reading) = &asks[0] else { panic!("{asks:?}") };
+    assert_eq!(reading.ways.places().collect::<Vec<_>>(), [second.place().unwrap()]);
 }
 
 #[test]

@@ -20,14 +20,18 @@ fn of(media: &str) -> Result<Vec<Described>, Refused> {
 
 fn tracks(all: &[Described]) -> Tracks {
     let mut tracks = Tracks::default();
-    for one in all {
-        match &one.format {
-            Format::Video(_, track) => tracks.video = track.clone(),
-            Format::Aac(track, _) | Format::Plain(track) => tracks.audio = Some(track.clone()),
-            Format::Mpeg => tracks.audio = Some(AudioTrack::plain(AudioCodec::Mp3, 44_100, 2)),
-            Format::Latm(latm) => tracks.audio = latm.track(),
-            Format::LeftOut(_) => {}
-        }
+    for (one, id) in all.iter().zip(ids(all)) {
+        let audio = match &one.format {
+            Format::Video(_, track) => {
+                track.iter().for_each(|track| tracks.set_video(id.unwrap(), track.clone()));
+                None
+            }
+            Format::Aac(track, _) | Format::Plain(track) => Some(track.clone()),
+            Format::Mpeg => Some(AudioTrack::plain(AudioCodec::Mp3, 44_100, 2)),
+            Format::Latm(latm) => latm.track(),
+            Format::LeftOut(_) => None,
+        };
+        audio.into_iter().for_each(|audio| tracks.set_audio(id.unwrap(), audio));
     }
     tracks
 }
@@ -47,7 +51,7 @@ fn what_ffmpeg_announces() {
 fn what_is_described_is_read() {
     let ffmpeg = tracks(&of(FFMPEG).unwrap());
     let sounds = [
-        ffmpeg.audio.clone(),
+        ffmpeg.audio().cloned(),
         Some(AudioTrack::opus(opus::head(1)).unwrap()),
         Some(AudioTrack::opus(opus::head(2)).unwrap()),
         Some(AudioTrack::plain(AudioCodec::Mp3, 44_100, 2)),
@@ -56,8 +60,8 @@ fn what_is_described_is_read() {
         None,
     ];
     for audio in sounds {
-        for video in [ffmpeg.video.clone(), None] {
-            let all = Tracks { video, audio: audio.clone() };
+        for video in [ffmpeg.video().cloned(), None] {
+            let all = Tracks::of(video, audio.clone());
             if all.is_empty() {
                 continue;
             }
@@ -339,8 +343,9 @@ fn the_rest_is_published_and_what_is_left_out_is_named() {
     let onvif = "m=application 0 RTP/AVP 107\r\na=rtpmap:107 vnd.onvif.metadata/90000\r\n";
     assert_eq!(reasons(&format!("{H264}{l16}")), ["track 2 (audio): PCM is not carried"]);
     assert_eq!(reasons(&format!("{l16}{opus}{H264}")), ["track 1 (audio): PCM is not carried"]);
-    let second = "track 3 (audio): a stream has one track of audio, and another one is carried";
-    assert_eq!(reasons(&format!("{H264}{pcma}{opus}")), [second]);
+    assert!(reasons(&format!("{H264}{pcma}{opus}{H264}")).is_empty());
+    let ninth = "track 10 (audio): a stream has at most 8 tracks of audio";
+    assert_eq!(reasons(&format!("{H264}{}{opus}", pcma.repeat(8))), [ninth]);
     let data = "track 2 (application): vnd.onvif.metadata is not carried, only video and audio";
     assert_eq!(reasons(&format!("{H264}{onvif}")), [data]);
     assert_eq!(reasons(&format!("{opus}m=text 0 RTP/AVP 103\r\nm=video 0 RTP/AVP 26\r\n")).len(), 2);
@@ -358,7 +363,8 @@ fn ways_back_to_the_device_are_known() {
     };
     let pcma = "m=audio 0 RTP/AVP 8\r\na=control:pcma\r\n";
     let pcmu = "m=audio 0 RTP/AVP 0\r\na=control:pcmu\r\n";
-    // The direction of the session, of the video and of two tracks of audio; which audio is carried.
+    // The direction of the session, of the video and of two tracks of audio; which audio is
+    // carried.
     for (session, video, first, second, carried) in [
         ("", "recvonly", "recvonly", "sendonly", "pcma"),
         ("", "recvonly", "sendonly", "recvonly", "pcmu"),
@@ -366,19 +372,19 @@ fn ways_back_to_the_device_are_known() {
         ("", "", "recvonly", "sendonly", "pcma"),
         ("", "", "sendonly", "recvonly", "pcmu"),
         // Nothing to compare with: what is called sendonly comes.
-        ("", "sendonly", "sendonly", "sendonly", "pcma"),
-        ("", "", "sendonly", "", "pcma"),
-        ("", "", "", "sendonly", "pcma"),
+        ("", "sendonly", "sendonly", "sendonly", "pcma pcmu"),
+        ("", "", "sendonly", "", "pcma pcmu"),
+        ("", "", "", "sendonly", "pcma pcmu"),
         ("recvonly", "", "", "sendonly", "pcma"),
         ("recvonly", "", "sendonly", "", "pcmu"),
-        ("", "sendrecv", "sendrecv", "sendonly", "pcma"),
+        ("", "sendrecv", "sendrecv", "sendonly", "pcma pcmu"),
     ] {
         let text =
             section("", session) + &section(H264, video) + &section(pcma, first) + &section(pcmu, second);
         let all = of(&text).unwrap();
         let audio: Vec<_> =
             all.iter().filter(|d| matches!(d.format, Format::Plain(_))).map(|d| d.control.as_str()).collect();
-        assert_eq!(audio, [carried], "{session} {video} {first} {second}");
+        assert_eq!(audio.join(" "), carried, "{session} {video} {first} {second}");
         assert!(matches!(all[0].format, Format::Video(..)));
     }
     let alone = of(&format!("{H264}a=recvonly\r\n{pcmu}a=sendonly\r\n")).unwrap();
