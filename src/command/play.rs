@@ -6,7 +6,7 @@ use crate::base::printable::printable;
 use crate::base::secret::Redactor;
 use crate::base::{Failure, Kind, Outcome};
 use crate::cli::PlayArgs;
-use crate::config::resolved::parse_key;
+use crate::config::from_file::parse_key;
 use crate::manager::listing::list::Lister;
 use crate::manager::play::outcome::{Verdict, judge};
 use crate::manager::play::{self, PlayPlan, Target, Wish, wish};

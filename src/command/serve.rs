@@ -4,7 +4,7 @@ use super::Context;
 use super::ends::{self, Ends};
 use crate::base::{Failure, Outcome, clock, failure::io_words};
 use crate::cli::ServeArgs;
-use crate::config::resolved::LogLevel;
+use crate::config::choices::LogLevel;
 use crate::process::child_log::LogFile;
 use crate::server::listeners::Addresses;
 use crate::server::options::exposed;

@@ -3,7 +3,7 @@
 use super::Context;
 use crate::base::{Failure, Kind, Outcome, clock};
 use crate::cli::StopArgs;
-use crate::config::resolved::parse_key;
+use crate::config::from_file::parse_key;
 use crate::manager::records::ours;
 use crate::manager::streams::stop::{self, End, Stopped};
 use crate::model::StreamKey;

@@ -5,7 +5,7 @@ use crate::base::printable::bounded;
 use crate::base::{Failure, Outcome, clock};
 use crate::cli::UpArgs;
 use crate::config::Paths;
-use crate::config::resolved::Backend;
+use crate::config::choices::Backend;
 use crate::manager::servers::{self, Asked, Server, Up};
 use crate::model::network::is_loopback;
 use crate::process::child_log;

@@ -1,13 +1,18 @@
 //! Floor 2: what was asked for, from every layer: flag > `MSCONV_*` environment > `./msconv.toml` > the user's file >
 //! `/etc/msconv/config.toml` > default. The only module that reads the environment.
 
+pub mod choices;
 pub mod environment;
+pub mod from_file;
 pub mod keys;
 pub mod layers;
 pub mod paths;
 pub mod resolved;
+mod resolver;
+mod resolving;
 pub mod serve;
 pub mod template;
+mod values;
 
 pub use environment::Environment;
 pub use layers::{Layer, Origin};

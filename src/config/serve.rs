@@ -4,7 +4,7 @@
 //! set decides, so that one setting moves the server and everybody who talks to it.
 
 use super::layers::Origin;
-use super::resolved::{Resolver, Shown, blame};
+use super::resolver::{Resolver, Shown, blame};
 use crate::base::next::Advice;
 use crate::base::secret::{MASK, Secret};
 use crate::base::{Failure, Outcome, failure::io_words};

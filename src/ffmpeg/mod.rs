@@ -40,3 +40,4 @@ pub mod source_notes;
 pub mod taking_over;
 pub mod tee;
 pub mod test_source;
+pub mod wanted;

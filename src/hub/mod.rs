@@ -10,6 +10,7 @@ pub mod client;
 mod cursor;
 pub mod event;
 pub mod format;
+mod frame_reader;
 mod gathering;
 pub mod group;
 mod lane;
@@ -19,6 +20,7 @@ mod publisher;
 mod reader;
 pub mod registry;
 mod ring;
+mod stamp;
 mod stream;
 mod stream_writer;
 pub mod tap;
@@ -34,13 +36,15 @@ pub use format::{
     Cut, Datagrams, Format, FormatKey, Headers, MOST_CHANNELS, Metadata, Misfit, Outlet, Packed, Sink,
     Targets,
 };
+pub use frame_reader::FrameReader;
 pub use group::{Group, Worker};
 pub use limits::Limits;
 pub use publisher::Publisher;
 pub use reader::Reader;
 pub use registry::Registry;
+pub use stamp::Stamp;
 pub use stream::View;
-pub use tap::{FrameReader, Policy};
+pub use tap::Policy;
 
 use crate::base::clock::Now;
 use crate::media::Tracks;

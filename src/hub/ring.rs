@@ -3,7 +3,7 @@
 
 use super::format::Headers;
 use super::limits::{Keep, Limits};
-use super::tap::Stamp;
+use super::stamp::Stamp;
 use crate::media::{Frame, MediaTime, TrackId, TrackKind};
 use std::collections::VecDeque;
 

@@ -1,30 +1,18 @@
 //! Readers of frames: the segmenter, a recorder, WebRTC, a destination. They take frames in batches out of the stream's
 //! ring; the publisher's task only wakes them, once for each of its own reads.
 
-use super::Hub;
-use super::client::{Client, add, locked};
+use super::client::{Client, add};
 use super::format::Headers;
 use super::limits::Limits;
 use super::ring::{Entry, Ring};
-use super::stream::Stream;
+use super::stamp::Stamp;
 use crate::media::{Frame, TrackKind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::Notify;
 
 /// The most frames of one batch.
 const BATCH: usize = 256;
-
-/// When a frame came, and in which run of its publisher.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stamp {
-    /// On the clock that never goes back.
-    pub at: Instant,
-    /// Unix milliseconds.
-    pub wall_ms: i64,
-    /// Which run of the ladder's publisher; another number is another line of the publisher's time.
-    pub run: u64,
-}
 
 /// What happens when a reader of frames is too slow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +60,7 @@ pub struct Tap {
     missed: u64,
     /// Where the publisher was lost.
     interrupted: Option<u64>,
-    over: bool,
+    pub(super) over: bool,
 }
 
 impl Tap {
@@ -115,7 +103,7 @@ impl Tap {
     }
 
     /// Takes what is there.
-    fn take(&mut self, ring: &Ring, headers: &Headers, limits: &Limits, items: &mut Vec<Item>) {
+    pub(super) fn take(&mut self, ring: &Ring, headers: &Headers, limits: &Limits, items: &mut Vec<Item>) {
         if self.policy == Policy::Live && self.is_late(ring, limits) {
             let next = ring.begin().unwrap_or(ring.head());
             self.missed = self.missed.saturating_add(next.saturating_sub(self.next));
@@ -182,53 +170,5 @@ fn begins(frame: &Frame, headers: &Headers) -> bool {
         TrackKind::Video => frame.keyframe && headers.tracks.first_video() == Some(frame.track),
         TrackKind::Audio => headers.tracks.video().is_none(),
         TrackKind::Data => false,
-    }
-}
-
-/// A reader's handle. Dropping it leaves the stream.
-pub struct FrameReader {
-    hub: Hub,
-    stream: Arc<Stream>,
-    id: u64,
-    wake: Arc<Notify>,
-}
-
-impl FrameReader {
-    pub(super) fn new(hub: Hub, stream: Arc<Stream>, id: u64, wake: Arc<Notify>) -> FrameReader {
-        FrameReader { hub, stream, id, wake }
-    }
-
-    /// Adds what has come, up to a few hundred items; waits if there is nothing.
-    ///
-    /// # Errors
-    /// The stream is over.
-    pub async fn next(&mut self, items: &mut Vec<Item>) -> Result<(), Over> {
-        let before = items.len();
-        loop {
-            {
-                let mut state = locked(&self.stream.state);
-                let (tap, ring, headers) = state.tap(self.id).ok_or(Over)?;
-                tap.take(ring, headers, self.hub.limits(), items);
-                if items.len() > before {
-                    return Ok(());
-                }
-                if tap.over {
-                    return Err(Over);
-                }
-            }
-            self.wake.notified().await;
-        }
-    }
-
-    /// Asks the publisher for a keyframe. Those who can send one do, at most one a second.
-    pub fn request_keyframe(&self, now: Instant) {
-        self.stream.request_keyframe(now);
-    }
-}
-
-impl Drop for FrameReader {
-    fn drop(&mut self) {
-        locked(&self.stream.state).leave_tap(self.id);
-        self.hub.tidy(&self.stream);
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod access_units;
 pub mod codec;
+mod configured;
 pub mod feed;
 pub mod flv;
 pub mod frame;

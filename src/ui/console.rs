@@ -2,7 +2,8 @@
 
 use super::failure_text;
 use crate::base::{Failure, Kind, Outcome, failure::io_words, printable::printable};
-use crate::config::resolved::{Color, Settings};
+use crate::config::Settings;
+use crate::config::choices::Color;
 use crate::config::{Environment, Layer};
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
@@ -49,7 +50,7 @@ impl Console {
                 && err_terminal
                 && !settings.no_input
                 && !environment.in_ci(),
-            debug: settings.log_level >= crate::config::resolved::LogLevel::Debug,
+            debug: settings.log_level >= crate::config::choices::LogLevel::Debug,
         }
     }
 

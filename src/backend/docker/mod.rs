@@ -310,7 +310,7 @@ pub async fn down(
     wait: Duration,
 ) -> Outcome<Vec<Down>> {
     let record = Record::read(settings);
-    let wanted = settings.backend == crate::config::resolved::Backend::Docker;
+    let wanted = settings.backend == crate::config::choices::Backend::Docker;
     if record.is_none() && !wanted {
         return Ok(Vec::new());
     }

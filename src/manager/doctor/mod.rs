@@ -8,7 +8,7 @@ pub mod programs;
 pub mod servers;
 
 use crate::base::{Outcome, clock};
-use crate::config::resolved::Backend;
+use crate::config::choices::Backend;
 use crate::config::{Environment, Settings};
 use crate::process::blocking::blocking;
 pub use check::{Check, Status, exit_code};

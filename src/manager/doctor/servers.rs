@@ -6,7 +6,7 @@ use crate::backend::native::Version;
 use crate::base::next::{Advice, Next};
 use crate::base::printable::printable;
 use crate::base::{Failure, Kind};
-use crate::config::resolved::Backend;
+use crate::config::choices::Backend;
 use crate::config::{Environment, Settings};
 use crate::manager::servers::mediamtx_advice::{Setting, advice};
 use crate::manager::servers::preflight;

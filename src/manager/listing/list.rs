@@ -1,10 +1,11 @@
 //! `list`: one look at every status source at once, joined with our own records.
 
-use super::merge::{self, View};
+use super::merge;
 use super::stream_facts::{Movement, Movements};
+use super::view::View;
 use crate::base::secret::redact_urls;
 use crate::base::{Failure, Kind, Outcome, clock};
-use crate::config::resolved::Backend;
+use crate::config::choices::Backend;
 use crate::config::{Environment, Settings};
 use crate::manager::records::ours::ours;
 use crate::manager::records::samples::{Judgement, Samples};

@@ -1,8 +1,8 @@
 //! Where a listed name can be read. Names of foreign publishers may hold anything, so they are escaped; the secrets of the
 //! settings are masked.
 
-use super::merge::View;
 use super::stream_facts::At;
+use super::view::View;
 
 impl At {
     /// The name on the server that has it; for MediaMTX alone that is the whole path.

@@ -5,38 +5,18 @@
 //! it. A record of ours gives a name on the server its true key and label, before the name is split by its looks.
 
 use super::listed_urls::{escaped, rtmp_url, rtsp_url};
-use super::stream_facts::{self, At, Fact, Movement, Movements};
+use super::stream_facts::{self, At, Fact, Movement};
+use super::view::View;
 use crate::base::printable::printable;
 use crate::manager::records::ours::Ours;
 use crate::manager::records::owners::{Owners, REBOOT, fresh, own_end, running, same_server};
 use crate::model::listing::{Local, RenditionInfo, Stream};
 use crate::model::rendition_name::split;
-use crate::model::{RtmpUrl, RtspUrl, State};
+use crate::model::{RtmpUrl, State};
 use crate::process::run_record::OutputRecord;
-use crate::status::mediamtx::Path;
 use crate::status::nginx_stat::Snapshot;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Everything one look showed.
-pub struct View<'a> {
-    /// The publish endpoint of the settings.
-    pub rtmp: &'a RtmpUrl,
-    /// The RTSP endpoint of the settings.
-    pub rtsp: &'a RtspUrl,
-    /// nginx-rtmp's page, if it answered.
-    pub nginx: Option<&'a Snapshot>,
-    /// Which names were seen moving.
-    pub movements: &'a Movements,
-    /// MediaMTX's paths, if it answered.
-    pub mediamtx: Option<&'a [Path]>,
-    /// Our own streams.
-    pub ours: &'a [Ours],
-    /// Now, milliseconds since 1970.
-    pub now_ms: i64,
-    /// Also what is not on the air.
-    pub all: bool,
-}
 
 /// The joined streams, and what a person should know beside them.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,9 +1,11 @@
 //! The rules of the listing one by one, on recorded pages and made ones, and that order changes nothing.
 
 use super::*;
+use crate::manager::listing::stream_facts::Movements;
 use crate::model::Order;
 use crate::process::identity::Identity;
 use crate::process::run_record::RunRecord;
+use crate::status::mediamtx::Path;
 use crate::status::mediamtx::parse_page;
 use crate::status::nginx_stat::{Application, Client, StreamStat, VideoMeta, parse};
 use proptest::prelude::*;

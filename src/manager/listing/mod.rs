@@ -5,3 +5,4 @@ mod listed_urls;
 pub mod merge;
 pub mod status;
 pub mod stream_facts;
+pub mod view;

@@ -2,8 +2,8 @@
 
 use crate::base::next::Advice;
 use crate::base::{Failure, Kind, Outcome, clock};
+use crate::config::from_file::parse_key;
 use crate::config::keys::nearest_of;
-use crate::config::resolved::parse_key;
 use crate::config::{Environment, Settings};
 use crate::manager::records::ours::{self, Ours};
 use crate::manager::servers::{self, Server};

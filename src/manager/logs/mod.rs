@@ -6,8 +6,8 @@ pub mod read;
 
 use crate::base::next::Advice;
 use crate::base::{Failure, Kind, Outcome, failure::io_words};
+use crate::config::from_file::parse_key;
 use crate::config::keys::nearest_of;
-use crate::config::resolved::parse_key;
 use crate::config::{Environment, Settings};
 use crate::manager::records::ours::ours;
 use crate::manager::servers::preflight;

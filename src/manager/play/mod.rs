@@ -8,7 +8,7 @@ pub mod wish;
 
 use crate::base::next::Advice;
 use crate::base::{CommandLine, Failure, Kind, Outcome};
-use crate::config::resolved;
+use crate::config::choices;
 use crate::config::{Environment, Settings};
 use crate::player::{self, Candidate, Choice, Protocol, Watch};
 use crate::process::blocking::blocking;
@@ -84,11 +84,11 @@ fn no_rtmp(target: &Target) -> Failure {
 ///
 /// # Errors
 /// Server, if the wanted one is not to be had.
-pub fn protocols(target: &Target, wanted: Option<resolved::Protocol>) -> Outcome<Vec<Protocol>> {
+pub fn protocols(target: &Target, wanted: Option<choices::Protocol>) -> Outcome<Vec<Protocol>> {
     let wanted = match wanted {
-        Some(resolved::Protocol::Hls) => return Err(no_hls()),
-        Some(resolved::Protocol::Rtsp) => vec![Protocol::Rtsp],
-        Some(resolved::Protocol::Rtmp) => vec![Protocol::Rtmp],
+        Some(choices::Protocol::Hls) => return Err(no_hls()),
+        Some(choices::Protocol::Rtsp) => vec![Protocol::Rtsp],
+        Some(choices::Protocol::Rtmp) => vec![Protocol::Rtmp],
         None => vec![Protocol::Rtsp, Protocol::Rtmp],
     };
     let there: Vec<Protocol> = wanted.iter().copied().filter(|p| target.address(*p).is_ok()).collect();
@@ -256,7 +256,7 @@ mod tests {
 
     #[test]
     fn protocols_in_order_or_a_reason() {
-        use resolved::Protocol as Wanted;
+        use choices::Protocol as Wanted;
         assert_eq!(protocols(&target(true), None).unwrap(), [Protocol::Rtsp, Protocol::Rtmp]);
         assert_eq!(protocols(&target(false), None).unwrap(), [Protocol::Rtmp]);
         assert_eq!(protocols(&target(true), Some(Wanted::Rtsp)).unwrap(), [Protocol::Rtsp]);

@@ -6,7 +6,7 @@ pub mod preflight;
 use crate::backend::{self, docker, embedded, native};
 use crate::base::next::Advice;
 use crate::base::{Failure, Kind, Outcome};
-use crate::config::{Environment, Settings, resolved::Backend};
+use crate::config::{Environment, Settings, choices::Backend};
 use crate::manager::machine::install_line::{self, Wanted};
 use crate::manager::records::ours;
 use serde::Serialize;

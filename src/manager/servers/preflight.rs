@@ -4,7 +4,7 @@
 use crate::base::next::{Advice, Next};
 use crate::base::{Failure, Kind, Outcome};
 use crate::config::Settings;
-use crate::config::resolved::Backend;
+use crate::config::choices::Backend;
 use crate::model::RtmpUrl;
 use crate::status::hello::{self, HelloError};
 use crate::status::{self, Client, Limits, Snapshot};

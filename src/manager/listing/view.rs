@@ -1,0 +1,27 @@
+//! What one look at the servers and at our own records showed.
+
+use super::stream_facts::Movements;
+use crate::manager::records::ours::Ours;
+use crate::model::{RtmpUrl, RtspUrl};
+use crate::status::mediamtx::Path;
+use crate::status::nginx_stat::Snapshot;
+
+/// Everything one look showed.
+pub struct View<'a> {
+    /// The publish endpoint of the settings.
+    pub rtmp: &'a RtmpUrl,
+    /// The RTSP endpoint of the settings.
+    pub rtsp: &'a RtspUrl,
+    /// nginx-rtmp's page, if it answered.
+    pub nginx: Option<&'a Snapshot>,
+    /// Which names were seen moving.
+    pub movements: &'a Movements,
+    /// MediaMTX's paths, if it answered.
+    pub mediamtx: Option<&'a [Path]>,
+    /// Our own streams.
+    pub ours: &'a [Ours],
+    /// Now, milliseconds since 1970.
+    pub now_ms: i64,
+    /// Also what is not on the air.
+    pub all: bool,
+}
