@@ -36,8 +36,8 @@ fn main() {
     ffmpeg(&["-i", film.to_str().unwrap(), "-t", &length], &copy, &cut);
     let within =
         ["-c:v", "libx264", "-preset", "veryfast", "-b:v", "3300k", "-maxrate", "3600k", "-bufsize", "4000k"];
-    let sound = ["-g", "48", "-c:a", "aac", "-b:a", "128k", "-shortest"];
-    ffmpeg(&["-i", cut.to_str().unwrap()], &[&within[..], &sound[..]].concat(), &fitting);
+    let audio = ["-g", "48", "-c:a", "aac", "-b:a", "128k", "-shortest"];
+    ffmpeg(&["-i", cut.to_str().unwrap()], &[&within[..], &audio[..]].concat(), &fitting);
 
     let mut rows: Vec<Row> = vec![
         Row::new("plain command", |out| plain(&cut, out, &[])),
@@ -200,7 +200,7 @@ fn bits(out: &Path) -> f64 {
 }
 
 /// VMAF of each rendition against the source at the rendition's size, picture by picture: by their times, which FLV
-/// rounds to milliseconds, every other pair would be a picture apart. A rendition may begin with pictures of its own
+/// rounds to milliseconds, every other pair would be a picture apart. A rendition may begin with frames of its own
 /// (a grid of frames begins at zero, a film a little later), so the beginning that fits best is looked for first.
 fn looks(program: &Path, source: &Path, out: &Path) -> String {
     let of = |(label, width, height, ..): &(&str, u32, u32, &str, &str), skip: u32, length: &[&str]| {

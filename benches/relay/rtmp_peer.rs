@@ -75,7 +75,7 @@ pub fn open(port: u16, verb: &str, name: &str) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// Publishes pictures in H.264 from here on, in chunks of 64 KiB.
+/// Publishes frames in H.264 from here on, in chunks of 64 KiB.
 pub fn publish_video(port: u16, name: &str) -> io::Result<TcpStream> {
     let mut publisher = open(port, "publish", name)?;
     publisher.write_all(&message(2, 1, 0, 0, &65536_u32.to_be_bytes(), 128))?;

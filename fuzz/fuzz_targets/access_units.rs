@@ -1,4 +1,4 @@
-//! Parts of pictures, delimited in any way, with losses and configurations between them: each frame has a slice and whole
+//! Parts of frames, delimited in any way, with losses and configurations between them: each frame has a slice and whole
 //! units, what waits is bounded, and in the end nothing waits.
 #![no_main]
 

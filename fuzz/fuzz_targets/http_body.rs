@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use msconv::server::face::http::borders::{Borders, Follows};
+use msconv::server::endpoint::http::borders::{Borders, Follows};
 
 const MOST: u64 = 1000;
 

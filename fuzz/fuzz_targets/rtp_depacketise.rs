@@ -8,9 +8,9 @@ use msconv::media::codec::bits::Bits;
 use msconv::media::codec::latm::StreamMux;
 use msconv::media::frame::Nals;
 use msconv::media::rtp::unpack::latm;
-use msconv::media::rtp::unpack::sound::AuHeaders;
+use msconv::media::rtp::unpack::audio::AuHeaders;
 use msconv::media::{AudioCodec, AudioTrack, TrackKind, VideoCodec};
-use msconv::protocol::rtsp::ingest::{Ingest, Step};
+use msconv::protocol::rtsp::ingest::{Ingest, IngestStep};
 use msconv::protocol::rtsp::wire::sdp_read::{Described, Format};
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn described(which: u8) -> Vec<Described> {
     let video = if which & 1 == 0 { VideoCodec::H264 } else { VideoCodec::H265 };
     let aac = AudioTrack::aac(aac::lc(48_000, 2).expect("AAC")).expect("AAC");
     let mux = || StreamMux::read(&mut Bits::new(&[0x40, 0, 0x26, 0x20, 0x3f, 0xc0])).ok();
-    let sound = match which >> 1 & 7 {
+    let audio = match which >> 1 & 7 {
         0 => track(97, 48_000, Format::Aac(aac, AuHeaders::HIGH_RATE)),
         1 => track(97, 90_000, Format::Mpeg),
         3 => track(97, 24_000, Format::Latm(latm::Described { mux: mux(), in_band: false })),
@@ -28,7 +28,7 @@ fn described(which: u8) -> Vec<Described> {
         2 => track(97, 8_000, Format::Plain(AudioTrack::plain(AudioCodec::G711A, 8_000, 1))),
         _ => track(97, 48_000, Format::Aac(aac, AuHeaders { size: 6, index: 2, index_delta: 2 })),
     };
-    vec![track(96, 90_000, Format::Video(video, None)), sound]
+    vec![track(96, 90_000, Format::Video(video, None)), audio]
 }
 
 fuzz_target!(|input: (u8, bool, Vec<(u8, u16, u16, Vec<u8>)>)| {
@@ -52,7 +52,7 @@ fuzz_target!(|input: (u8, bool, Vec<(u8, u16, u16, Vec<u8>)>)| {
             ingest.rtcp(track, &body, now, &counters);
         }
         for step in steps.drain(..) {
-            let Step::Frame(frame) = step else { continue };
+            let IngestStep::Frame(frame) = step else { continue };
             let of = usize::from(frame.track.kind() == TrackKind::Audio);
             assert!(last[of].is_none_or(|last| last <= frame.dts), "time goes back");
             assert!(frame.dts <= frame.pts);

@@ -5,12 +5,12 @@ use libfuzzer_sys::fuzz_target;
 use msconv::auth::Credentials;
 use msconv::media::codec::aac;
 use msconv::media::{AudioTrack, Tracks};
-use msconv::protocol::rtsp::session::client::{Caller, Event, Way, Wish};
+use msconv::protocol::rtsp::session::client::{Caller, Event, Way, Intent};
 
 fuzz_target!(|input: (u8, bool, bool, bool, &[u8])| {
     let (piece, publish, datagrams, login, bytes) = input;
     let audio = AudioTrack::aac(aac::lc(48_000, 2).expect("AAC")).ok();
-    let wish = if publish { Wish::Publish(Box::new(Tracks::of(None, audio))) } else { Wish::Read };
+    let wish = if publish { Intent::Publish(Box::new(Tracks::of(None, audio))) } else { Intent::Read };
     let way = if datagrams { Way::Datagrams(vec![(5000, 5001), (5002, 5003)]) } else { Way::Interleaved };
     let credentials = login.then(|| Credentials::new("u", "p"));
     let mut caller = Caller::new("rtsp://h/live/x", credentials, wish, way);

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use msconv::status::rtsp_describe::{Exchange, LARGEST, Step};
+use msconv::status::rtsp_describe::{Exchange, LARGEST, DescribeStep};
 
 fuzz_target!(|input: (u8, bool, &[u8])| {
     let (piece, credentials, bytes) = input;
@@ -13,13 +13,13 @@ fuzz_target!(|input: (u8, bool, &[u8])| {
     for chunk in bytes.chunks(usize::from(piece).max(1)) {
         fed += chunk.len();
         match exchange.feed(chunk) {
-            Step::Send(request) => {
+            DescribeStep::Send(request) => {
                 assert!(request.ends_with(b"\r\n\r\n"));
                 sent += 1;
                 assert!(sent <= 3, "OPTIONS, DESCRIBE, DESCRIBE with a password");
             }
-            Step::More => assert!(fed <= LARGEST * 4),
-            Step::Done(_) => return,
+            DescribeStep::More => assert!(fed <= LARGEST * 4),
+            DescribeStep::Done(_) => return,
         }
     }
 });

@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use msconv::protocol::rtsp::wire::message::Draft;
-use msconv::protocol::rtsp::wire::{Incoming, Input, Place, transport, tunnel};
+use msconv::protocol::rtsp::wire::{Incoming, Input, StreamPath, transport, tunnel};
 
 fn all(bytes: &[u8], piece: usize) -> (Vec<Incoming>, bool) {
     let mut input = Input::default();
@@ -42,9 +42,9 @@ fuzz_target!(|input: (u8, &[u8])| {
     let applications = ["live".to_string()];
     for one in whole {
         let Incoming::Request(request) = one else { continue };
-        if let Ok((place, _)) = Place::of(&request.uri, &applications) {
+        if let Ok((place, _)) = StreamPath::of(&request.uri, &applications) {
             assert!(place.inside(&request.uri).is_some(), "{}", request.uri);
-            assert!(Place::of(&place.base, &applications).is_ok());
+            assert!(StreamPath::of(&place.base, &applications).is_ok());
         }
         if let Some(header) = request.headers.get("transport") {
             assert_ne!(transport::offers(header).is_empty(), transport::why_none(header).is_empty());

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # what is not set here is set in scripts/engine.sh
-# What only a real MediaMTX can show: pictures and sound over RTSP, who may ask it, a health check that notices. Sourced by
+# What only a real MediaMTX can show: video and audio over RTSP, who may ask it, a health check that notices. Sourced by
 # scripts/engine.sh, inside the namespaces.
 
 real_mediamtx() { [ -n "$part_mediamtx" ]; }
@@ -8,14 +8,14 @@ real_mediamtx() { [ -n "$part_mediamtx" ]; }
 # plays NAME WIDTH HEIGHT: five seconds of it are read over RTSP and decoded. Two of them may pass before a picture comes that
 # needs no other.
 plays() {
-  # In $said are warnings as well: a reader that joins a stream may begin between pictures that others refer to.
+  # In $said are warnings as well: a reader that joins a stream may begin between frames that others refer to.
   ends 0 ffprobe -v error -rtsp_transport tcp -timeout 15000000 -read_intervals %+5 -count_frames \
     -show_entries stream=codec_name,width,height,nb_read_frames -of csv=p=0 "rtsp://127.0.0.1:8554/$1"
-  local frames sound
+  local frames audio
   frames=$(printf '%s\n' "$said" | sed -n "s/^h264,$2,$3,\([0-9]*\).*/\1/p" | head -n 1)
-  sound=$(printf '%s\n' "$said" | sed -n 's/^aac,\([0-9]*\).*/\1/p' | head -n 1)
-  [ "${frames:-0}" -ge 60 ] || wrong "$1 over RTSP: ${frames:-no} pictures of $2x$3 in five seconds" "$said"
-  [ "${sound:-0}" -ge 40 ] || wrong "$1 over RTSP: ${sound:-no} frames of sound in five seconds" "$said"
+  audio=$(printf '%s\n' "$said" | sed -n 's/^aac,\([0-9]*\).*/\1/p' | head -n 1)
+  [ "${frames:-0}" -ge 60 ] || wrong "$1 over RTSP: ${frames:-no} frames of $2x$3 in five seconds" "$said"
+  [ "${audio:-0}" -ge 40 ] || wrong "$1 over RTSP: ${audio:-no} audio frames in five seconds" "$said"
 }
 # Within a minute: a server that was killed reads its source anew.
 plays_again() { timeout 20 ffmpeg -nostdin -v error -rtsp_transport tcp -timeout 10000000 -i "rtsp://127.0.0.1:8554/$1" -frames:v 25 -f null - >/dev/null 2>&1; }
@@ -88,7 +88,7 @@ frozen() {
   holds "msconv list with a frozen MediaMTX" "did not answer" "$said"
   kill -CONT "$pid"
   soon "MediaMTX's health" 60 healthy mediamtx
-  soon "pictures from it" 60 plays_again film_180p
+  soon "frames from it" 60 plays_again film_180p
   ok "a frozen MediaMTX is called unhealthy, and healthy when it answers again"
 }
 unhealthy() { [ "$(of "$1" '{{.State.Health.Status}}')" = unhealthy ]; }

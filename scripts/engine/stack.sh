@@ -91,7 +91,7 @@ by_hand() {
   kill -KILL "$before"
   soon "MediaMTX's return" 60 returned_mediamtx "$before"
   soon "MediaMTX's health after its return" 60 healthy mediamtx
-  ! real_mediamtx || soon "pictures from MediaMTX after its return" 60 plays_again film_360p
+  ! real_mediamtx || soon "frames from MediaMTX after its return" 60 plays_again film_360p
   ok "each container killed, back and healthy; the stream is on the air again"
   ! version_2 || frozen
   ends 0 "$msconv" --home "$WORK/home" stop -s film

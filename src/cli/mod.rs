@@ -206,7 +206,7 @@ pub struct PublishArgs {
     /// A test picture with clock, name and tone
     #[arg(long, group = "source")]
     pub test: bool,
-    /// Sound device that goes with -d: hw:1, default, pulse
+    /// Audio device that goes with -d: hw:1, default, pulse
     #[arg(long, value_name = "DEV", requires = "device")]
     pub audio_device: Option<String>,
     /// Publish the source as it is, without encoding
@@ -233,7 +233,7 @@ pub struct PublishArgs {
     /// Time between keyframes [default: 2s]
     #[arg(long, value_name = "TIME")]
     pub keyframe_interval: Option<String>,
-    /// Bitrate of the sound [default: 128k]
+    /// Bitrate of the audio [default: 128k]
     #[arg(long, value_name = "RATE")]
     pub audio_bitrate: Option<String>,
     /// Copy a rung that the source fits: auto (files), always (live sources too) or never
@@ -462,7 +462,7 @@ pub struct ServeArgs {
     /// Where to listen: an IP address [default: 127.0.0.1, this machine alone]
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<String>,
-    /// Where the control faces listen [default: as --listen]
+    /// Where the control endpoints listen [default: as --listen]
     #[arg(long, value_name = "ADDRESS")]
     pub control_listen: Option<String>,
     /// Its ports.

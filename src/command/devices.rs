@@ -4,7 +4,7 @@ use super::Context;
 use crate::base::Outcome;
 use crate::base::command_line::quoted;
 use crate::base::printable::printable;
-use crate::manager::devices::{self, Camera, Devices, Sound};
+use crate::manager::devices::{self, Audio, Camera, Devices};
 use serde_json::{Value, json};
 
 /// Runs it; the exit code.
@@ -24,14 +24,14 @@ pub fn run(context: &Context) -> Outcome<u8> {
     Ok(0)
 }
 
-/// The sound that goes with a picture in the examples: the first that may be used.
-fn companion(found: &Devices) -> Option<&Sound> {
-    found.sounds.iter().find(|s| s.permitted)
+/// The audio that goes with a picture in the examples: the first that may be used.
+fn companion(found: &Devices) -> Option<&Audio> {
+    found.audio.iter().find(|s| s.permitted)
 }
 
 fn command(found: &Devices, device: &str, key: &str) -> String {
-    let sound = companion(found).map(|s| format!(" --audio-device {}", quoted(&s.id))).unwrap_or_default();
-    format!("msconv publish -s {key} -d {}{sound}", quoted(device))
+    let audio = companion(found).map(|s| format!(" --audio-device {}", quoted(&s.id))).unwrap_or_default();
+    format!("msconv publish -s {key} -d {}{audio}", quoted(device))
 }
 
 fn lines(found: &Devices) -> Vec<String> {
@@ -53,10 +53,10 @@ fn lines(found: &Devices) -> Vec<String> {
         lines.push(printable(&format!("screen  the X display {screen}")));
         lines.push(printable(&format!("    {}", command(found, "screen", "screen"))));
     }
-    for sound in &found.sounds {
-        lines.push(printable(&format!("{}  {}", sound.id, sound.name)));
-        if !sound.permitted {
-            lines.extend(barred(&sound.steps));
+    for audio in &found.audio {
+        lines.push(printable(&format!("{}  {}", audio.id, audio.name)));
+        if !audio.permitted {
+            lines.extend(barred(&audio.steps));
         }
     }
     if found.cameras.is_empty() && found.screens.is_empty() {
@@ -114,7 +114,7 @@ fn report(found: &Devices) -> Value {
         .iter()
         .map(|s| json!({ "device": "screen", "display": s, "publish": command(found, "screen", "screen") }))
         .collect();
-    json!({ "schema": "msconv.devices/1", "video": cameras, "screens": screens, "audio": found.sounds })
+    json!({ "schema": "msconv.devices/1", "video": cameras, "screens": screens, "audio": found.audio })
 }
 
 #[cfg(test)]
@@ -151,12 +151,12 @@ mod tests {
             ..used.clone()
         };
         let (id, name) = ("hw:1,0".into(), "USB Audio".into());
-        let sound = Sound { id, system: "alsa", name, permitted: true, steps: vec![] };
+        let audio = Audio { id, system: "alsa", name, permitted: true, steps: vec![] };
         let steps = vec!["sudo usermod -aG audio ann".into()];
-        let deaf = Sound { id: "hw:2,0".into(), permitted: false, steps, ..sound.clone() };
+        let deaf = Audio { id: "hw:2,0".into(), permitted: false, steps, ..audio.clone() };
         let found = Devices {
             cameras: vec![camera, used, forbidden],
-            sounds: vec![sound, deaf],
+            audio: vec![audio, deaf],
             screens: vec![":0".into()],
         };
         assert_eq!(
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_bare_machine_gets_a_friendly_line() {
-        let none = Devices { cameras: vec![], sounds: vec![], screens: vec![] };
+        let none = Devices { cameras: vec![], audio: vec![], screens: vec![] };
         assert_eq!(lines(&none).len(), 2);
         assert_eq!(report(&none)["schema"], "msconv.devices/1");
     }

@@ -1,4 +1,4 @@
-//! `msconv exporter`: the metrics of servers and streams over HTTP, within the bounds of the control faces.
+//! `msconv exporter`: the metrics of servers and streams over HTTP, within the bounds of the control endpoints.
 
 use super::Context;
 use super::ends::{self, Ends};
@@ -10,9 +10,9 @@ use crate::manager::exporter::Exporter;
 use crate::model::Network;
 use crate::model::network::is_loopback;
 use crate::process::listener::cannot_listen;
-use crate::server::face::answer::{Answer, Question};
-use crate::server::face::http::{self, Answering, Asked, Face, Limits, Told};
-use crate::server::face::permission::{Rules, Sender, Verdict};
+use crate::server::endpoint::answer::{Request, Response};
+use crate::server::endpoint::http::{self, Endpoint, IncomingRequest, Limits, Reply, ReplyFuture};
+use crate::server::endpoint::permission::{Permission, Rules, Sender};
 use crate::server::listeners;
 use crate::telemetry::exposition::CONTENT_TYPE;
 use crate::telemetry::level::Sink;
@@ -57,7 +57,7 @@ pub fn run(context: &Context) -> Outcome<u8> {
         let notifier = context.notifier();
         ends::ready(&notifier, &format!("metrics at {address}"));
         let (down, downs) = watch::channel(false);
-        let serving = http::serve(listener, Arc::new(face(context, log)), downs);
+        let serving = http::serve(listener, Arc::new(endpoint(context, log)), downs);
         let ending = async {
             ends.asked().await;
             notifier.stopping();
@@ -80,19 +80,19 @@ fn exposed(address: SocketAddr, trusted: &[Network]) -> Option<String> {
     Some(format!("the metrics at {address} name streams, sources and folders; they are read by {who}"))
 }
 
-fn face(context: &Context, log: Log) -> Face {
+fn endpoint(context: &Context, log: Log) -> Endpoint {
     let exporter = Arc::new(Exporter::new(context.settings.clone(), context.environment.clone()));
     let trusted = context.settings.serve.trusted.clone();
     let open = trusted.is_empty();
     let rules = Rules { trusted, demand: Demand::Nothing };
     let registry = Registry::default();
     let limits = registry.clone();
-    let answer = move |asked: &Asked<'_>| -> Answering {
-        let question = Question::new(asked.method, asked.target);
+    let answer = move |asked: &IncomingRequest<'_>| -> ReplyFuture {
+        let question = Request::new(asked.method, asked.target);
         let broken = limits.clone();
         match question.path.as_str() {
             _ if !question.reads() => told(405, "only GET and HEAD").into(),
-            "/health" => Told::from(Answer::ok("application/json", r#"{"status":"ok"}"#.into())).into(),
+            "/health" => Reply::from(Response::ok("application/json", r#"{"status":"ok"}"#.into())).into(),
             "/metrics" => {
                 if let Some(why) = refusal(&rules, open, asked) {
                     return told(403, why).into();
@@ -101,13 +101,13 @@ fn face(context: &Context, log: Log) -> Face {
                 Box::pin(async move {
                     let broken = || broken.broken_limits().into_iter().collect();
                     let page = exporter.page(&broken).await;
-                    Answer::ok(CONTENT_TYPE, page.to_string()).into()
+                    Response::ok(CONTENT_TYPE, page.to_string()).into()
                 })
             }
             _ => told(404, "404 not found; the metrics are at /metrics").into(),
         }
     };
-    Face {
+    Endpoint {
         name: "exporter",
         server: concat!("msconv/", env!("CARGO_PKG_VERSION")),
         limits: Limits::default(),
@@ -117,21 +117,21 @@ fn face(context: &Context, log: Log) -> Face {
     }
 }
 
-fn told(status: u16, words: &str) -> Told {
-    Answer::text(status, &format!("{words}\n")).into()
+fn told(status: u16, words: &str) -> Reply {
+    Response::text(status, &format!("{words}\n")).into()
 }
 
 /// Why somebody may not read the metrics. They can do nothing but be read, so whoever makes them reachable decides by
 /// that alone who reads them, unless `trusted` says more; web pages of others may not in any case.
-fn refusal(rules: &Rules, open: bool, asked: &Asked<'_>) -> Option<&'static str> {
+fn refusal(rules: &Rules, open: bool, asked: &IncomingRequest<'_>) -> Option<&'static str> {
     let field = |name: HeaderName| asked.headers.get(name).and_then(|value| value.to_str().ok());
     let sender =
         Sender { remote: asked.remote.ip(), host: field(HOST), origin: field(ORIGIN), authorization: None };
     match rules.check(&sender) {
-        Verdict::Yes => None,
-        Verdict::No(_) if open && !is_loopback(sender.remote) && sender.origin.is_none() => None,
-        Verdict::No(why) => Some(why),
-        Verdict::Ask | Verdict::Shown(_) => Some("not allowed"),
+        Permission::Yes => None,
+        Permission::No(_) if open && !is_loopback(sender.remote) && sender.origin.is_none() => None,
+        Permission::No(why) => Some(why),
+        Permission::Ask | Permission::Shown(_) => Some("not allowed"),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::cli::PlayArgs;
 use crate::config::from_file::parse_key;
 use crate::manager::listing::list::Lister;
 use crate::manager::play::outcome::{Verdict, judge};
-use crate::manager::play::{self, PlayPlan, Target, Wish, wish};
+use crate::manager::play::{self, PlayPlan, Selection, Target, selection};
 use crate::model::listing::{Listing, RenditionInfo, Stream};
 use crate::process::player_run;
 use serde_json::json;
@@ -36,7 +36,7 @@ enum Asked {
 /// # Errors
 /// As the table of messages says: 2, 4, 5, 6.
 pub fn run(context: &Context, args: &PlayArgs) -> Outcome<u8> {
-    let wish = Wish::parse(args.variant.as_deref(), args.original)?;
+    let selection = Selection::parse(args.variant.as_deref(), args.original)?;
     let wait = match &args.wait {
         Some(text) => parse_duration(text).map_err(|why| Failure::usage(format!("--wait: {why}")))?,
         None => Duration::ZERO,
@@ -45,9 +45,9 @@ pub fn run(context: &Context, args: &PlayArgs) -> Outcome<u8> {
     context.block_on(async {
         let target = match &asked {
             Asked::Key { key, unusual } => {
-                by_key(context, key, unusual.as_ref(), &wish.unwrap_or(Wish::Best), wait).await?
+                by_key(context, key, unusual.as_ref(), &selection.unwrap_or(Selection::Best), wait).await?
             }
-            Asked::Pick => by_picker(context, wish.as_ref()).await?,
+            Asked::Pick => by_picker(context, selection.as_ref()).await?,
         };
         if args.print_url { print_url(context, &target) } else { watch(context, args, target).await }
     })
@@ -82,14 +82,14 @@ async fn by_key(
     context: &Context,
     key: &str,
     unusual: Option<&Failure>,
-    wish: &Wish,
+    selection: &Selection,
     wait: Duration,
 ) -> Outcome<Target> {
     let deadline = Instant::now() + wait;
     let mut told = false;
     let mut lister = lister(context);
     loop {
-        let failure = match lister.look().await.and_then(|listing| found(context, &listing, key, wish)) {
+        let failure = match lister.look().await.and_then(|listing| found(context, &listing, key, selection)) {
             Ok(target) => return Ok(target),
             Err(failure) => failure,
         };
@@ -117,15 +117,15 @@ fn lister(context: &Context) -> Lister<'_> {
     Lister::new(&context.settings, &context.environment, true)
 }
 
-fn found(context: &Context, listing: &Listing, key: &str, wish: &Wish) -> Outcome<Target> {
+fn found(context: &Context, listing: &Listing, key: &str, selection: &Selection) -> Outcome<Target> {
     let servers = play::servers(&context.settings);
-    let stream = wish::stream(listing, key, servers.rtmp.application())?;
-    wish::target(stream, wish::rendition(stream, wish)?, servers)
+    let stream = selection::stream(listing, key, servers.rtmp.application())?;
+    selection::target(stream, selection::rendition(stream, selection)?, servers)
 }
 
-async fn by_picker(context: &Context, wish: Option<&Wish>) -> Outcome<Target> {
+async fn by_picker(context: &Context, selection: Option<&Selection>) -> Outcome<Target> {
     let listing = lister(context).look().await?;
-    let streams: Vec<&Stream> = wish::live(&listing).collect();
+    let streams: Vec<&Stream> = selection::live(&listing).collect();
     if streams.is_empty() {
         return Err(Failure::new(Kind::NotFound, "nothing is live")
             .hint("msconv publish -s stream1 -f video.mp4")
@@ -134,11 +134,11 @@ async fn by_picker(context: &Context, wish: Option<&Wish>) -> Outcome<Target> {
     let rows: Vec<(String, String)> = streams.iter().map(|s| (s.key.clone(), stream_row(s))).collect();
     let picked = crate::ui::picker::pick(&context.console, "play which stream?", &rows)?;
     let stream = streams.get(picked).ok_or_else(|| Failure::internal("the picker chose nothing"))?;
-    let rendition = match wish {
-        Some(wish) => wish::rendition(stream, wish)?,
+    let rendition = match selection {
+        Some(selection) => selection::rendition(stream, selection)?,
         None => pick_rendition(context, stream)?,
     };
-    wish::target(stream, rendition, play::servers(&context.settings))
+    selection::target(stream, rendition, play::servers(&context.settings))
 }
 
 fn pick_rendition<'a>(context: &Context, stream: &'a Stream) -> Outcome<&'a RenditionInfo> {

@@ -43,7 +43,7 @@ pub const KEYS: &[Key] = &[
     key("encoder", "auto", "auto, x264 or an encoder of ffmpeg by name"),
     key("fps", "", "frame rate of the renditions"),
     key("keyframe_interval", "2s", "time between keyframes"),
-    key("audio_bitrate", "128k", "bitrate of the sound"),
+    key("audio_bitrate", "128k", "bitrate of the audio"),
     key(
         "passthrough",
         "auto",
@@ -68,7 +68,7 @@ pub const KEYS: &[Key] = &[
     key("nginx", "", "path of nginx; otherwise the PATH is searched"),
     key("mediamtx", "", "path of mediamtx; otherwise the PATH is searched"),
     key("listen", "127.0.0.1", "where serve listens: an IP address; 0.0.0.0 is every network of the machine"),
-    key("control_listen", "", "where the control faces of serve listen; follows listen"),
+    key("control_listen", "", "where the control endpoints of serve listen; follows listen"),
     key("rtmp_port", "1935", "serve: RTMP; 0 takes a free port, as everywhere; follows nginx_rtmp_url"),
     key("rtsp_port", "8554", "serve: RTSP; follows rtsp_url"),
     key(

@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn control_faces_follow_the_publish_host() {
+    fn control_endpoints_follow_the_publish_host() {
         let (settings, _dir) = load(&[("nginx_rtmp_url", "rtmp://media.example:1936/live")], &[], None);
         let settings = settings.unwrap();
         assert_eq!(settings.nginx_stat_url.to_string(), "http://media.example:8080/stat");

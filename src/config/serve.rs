@@ -29,7 +29,7 @@ const MOST_WORKERS: usize = 256;
 pub struct Serve {
     /// Where RTMP, RTSP and RTP listen.
     pub listen: IpAddr,
-    /// Where the control faces listen.
+    /// Where the control endpoints listen.
     pub control_listen: IpAddr,
     /// On which ports.
     pub ports: Ports,
@@ -178,7 +178,7 @@ impl Resolver {
         Some((format!("rtmp://{host}:{port}/{application}"), Origin::Follows(from)))
     }
 
-    /// The port of a control face if nobody says by which URL it is reached.
+    /// The port of a control endpoint if nobody says by which URL it is reached.
     pub(super) fn own_port(&self, name: &'static str, usual: u16) -> u16 {
         self.set(name).and_then(|text| text.parse().ok()).filter(|port| *port != 0).unwrap_or(usual)
     }

@@ -15,18 +15,18 @@ use std::path::Path;
 
 /// Milliseconds for a million pixels of decoded H.264.
 const DECODE: f64 = 5.8;
-/// The same for pictures that are deinterlaced, mapped from HDR, scaled by zscale or by swscale.
+/// The same for frames that are deinterlaced, mapped from HDR, scaled by zscale or by swscale.
 const DEINTERLACE: f64 = 9.0;
 const TONE_MAP: f64 = 55.0;
 const ZSCALE: f64 = 1.5;
 const SWSCALE: f64 = 5.0;
-/// Sound, queues and the rest, CPU-seconds a second.
+/// Audio, queues and the rest, CPU-seconds a second.
 const REST: f64 = 0.03;
 /// What is left of the encoder's work where a card does it.
 const HARDWARE: f64 = 0.15;
 /// CPU-seconds of [`calibration`] on the machine on which all of this was measured.
 const REFERENCE: f64 = 0.27;
-/// Size and pictures of the calibration.
+/// Size and frames of the calibration.
 const TRIAL: &str = "testsrc2=size=1280x720:rate=24:duration=1,format=yuv420p";
 
 /// What a machine can give to a new stream, in CPUs.
@@ -70,7 +70,7 @@ pub struct Work<'a> {
     pub rungs: &'a [PlannedRung],
     /// See `rungs`.
     pub making: &'a [Making],
-    /// Pictures a second.
+    /// Frames a second.
     pub rate: f64,
     /// Whether zscale is there.
     pub zscale: bool,
@@ -124,7 +124,7 @@ fn codec(name: &str, bit_depth: u8) -> f64 {
     if bit_depth > 8 { by_name * 1.4 } else { by_name }
 }
 
-/// Milliseconds for a million pixels; small pictures are encoded with more care.
+/// Milliseconds for a million pixels; small frames are encoded with more care.
 fn encoding(quality: Quality, megapixels: f64) -> f64 {
     let small = megapixels <= 0.24;
     match (quality, small) {

@@ -3,7 +3,7 @@
 //!
 //! Measured with nginx-rtmp: four renditions through one `tee` with a queue for each. Dropping one by `/control`,
 //! freezing the server for 20 s, starting it late: all are on the air again within 1.2 s of the cure, and a rendition
-//! that was not touched misses no frame. `tee` rather than four outputs with `-f fifo`, because only so the sound is
+//! that was not touched misses no frame. `tee` rather than four outputs with `-f fifo`, because only so the audio is
 //! encoded once.
 //!
 //! With a server that has been frozen for long one SIGTERM ends ffmpeg only after its queues have been tried to the
@@ -18,21 +18,21 @@ use crate::model::{RenditionName, RtmpUrl};
 const PATIENCE_US: u32 = 4_000_000;
 /// What a queue holds, in seconds: longer than [`PATIENCE_US`], so that a short freeze loses nothing.
 const QUEUE_SECONDS: f64 = 5.0;
-/// Smallest queue in packets; ffmpeg's own default of 60 is not a second of picture and sound.
+/// Smallest queue in packets; ffmpeg's own default of 60 is not a second of video and audio.
 const SMALLEST_QUEUE: f64 = 150.0;
 
 /// What the packets of an output look like.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Flow {
-    /// Pictures a second; 0 without a picture.
-    pub pictures: f64,
-    /// Sound packets a second; 0 without sound.
-    pub sounds: f64,
+    /// Frames a second; 0 without video.
+    pub video: f64,
+    /// Audio packets a second; 0 without audio.
+    pub audio: f64,
 }
 
 impl Flow {
     fn queue(self) -> String {
-        let packets = ((self.pictures + self.sounds) * QUEUE_SECONDS).clamp(SMALLEST_QUEUE, 20_000.0);
+        let packets = ((self.video + self.audio) * QUEUE_SECONDS).clamp(SMALLEST_QUEUE, 20_000.0);
         format!("{}", packets.ceil() as u32)
     }
 }
@@ -116,7 +116,7 @@ mod tests {
         let endpoint: RtmpUrl = "rtmp://u:pw@h/live?token=1".parse().unwrap();
         let key = "k".parse().unwrap();
         let name = RenditionName::new(&key, &crate::model::Rendition::Original);
-        let flow = Flow { pictures: 30.0, sounds: 46.9 };
+        let flow = Flow { video: 30.0, audio: 46.9 };
         for args in [
             fifo(&name, &endpoint, flow),
             tee(&[Delivered { name: &name, select: "v:0".into() }], &endpoint, flow),
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn queues_hold_seconds() {
-        assert_eq!(Flow { pictures: 30.0, sounds: 46.875 }.queue(), "385");
-        assert_eq!(Flow { pictures: 1.0, sounds: 0.0 }.queue(), "150");
+        assert_eq!(Flow { video: 30.0, audio: 46.875 }.queue(), "385");
+        assert_eq!(Flow { video: 1.0, audio: 0.0 }.queue(), "150");
     }
 }

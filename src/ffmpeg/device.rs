@@ -1,7 +1,7 @@
 //! How a capture device is named to ffmpeg.
 //!
 //! Picture: a path is a V4L2 device; `screen` is the display of the session; `:0`, `:1.0+10,20` or `host:0` is an
-//! X display. Sound: `pulse`, `pulse:NAME` and `default` go to PulseAudio, everything else is an ALSA name.
+//! X display. Audio: `pulse`, `pulse:NAME` and `default` go to PulseAudio, everything else is an ALSA name.
 
 use super::capability::Capability;
 use crate::base::command_line::Argument;
@@ -19,7 +19,7 @@ pub fn picture(device: &str, rate: Option<&str>) -> Vec<Argument> {
 
 /// As [`picture`] for ffprobe, which knows no queue.
 pub fn opening(device: &str, rate: Option<&str>) -> Vec<Argument> {
-    let (format, address) = picture_address(device);
+    let (format, address) = video_address(device);
     let mut args: Vec<Argument> = ["-f", format].map(Argument::from).to_vec();
     let rate = rate.or((format == "x11grab").then_some("30"));
     if let Some(rate) = rate {
@@ -30,7 +30,7 @@ pub fn opening(device: &str, rate: Option<&str>) -> Vec<Argument> {
 }
 
 /// The demuxer of a picture device and the address it wants.
-pub fn picture_address(device: &str) -> (&'static str, &str) {
+pub fn video_address(device: &str) -> (&'static str, &str) {
     match device {
         // An empty address makes x11grab take $DISPLAY, as every X program does.
         "screen" => ("x11grab", ""),
@@ -39,14 +39,14 @@ pub fn picture_address(device: &str) -> (&'static str, &str) {
     }
 }
 
-/// The arguments that open a sound device, `-i` included.
-pub fn sound(device: &str, capability: &Capability) -> Vec<Argument> {
-    let (format, address) = sound_address(device, capability);
+/// The arguments that open an audio device, `-i` included.
+pub fn audio(device: &str, capability: &Capability) -> Vec<Argument> {
+    let (format, address) = audio_address(device, capability);
     ["-thread_queue_size", QUEUE, "-f", format, "-i", address].map(Argument::from).to_vec()
 }
 
-/// The demuxer of a sound device and the address it wants. `default` is PulseAudio's where ffmpeg can speak to it.
-pub fn sound_address<'a>(device: &'a str, capability: &Capability) -> (&'static str, &'a str) {
+/// The demuxer of an audio device and the address it wants. `default` is PulseAudio's where ffmpeg can speak to it.
+pub fn audio_address<'a>(device: &'a str, capability: &Capability) -> (&'static str, &'a str) {
     match device.split_once(':') {
         Some(("pulse", name)) => ("pulse", name),
         None if device == "pulse" => ("pulse", "default"),
@@ -75,7 +75,7 @@ mod tests {
             (":0.0+10,20", ("x11grab", ":0.0+10,20")),
             ("localhost:10.0", ("x11grab", "localhost:10.0")),
         ] {
-            assert_eq!(picture_address(device), expected);
+            assert_eq!(video_address(device), expected);
         }
         let pulse = Capability { demuxers: ["pulse".to_string()].into(), ..Capability::default() };
         for (device, expected) in [
@@ -85,8 +85,8 @@ mod tests {
             ("hw:1,0", ("alsa", "hw:1,0")),
             ("plughw:CARD=C920", ("alsa", "plughw:CARD=C920")),
         ] {
-            assert_eq!(sound_address(device, &pulse), expected);
+            assert_eq!(audio_address(device, &pulse), expected);
         }
-        assert_eq!(sound_address("default", &Capability::default()), ("alsa", "default"));
+        assert_eq!(audio_address("default", &Capability::default()), ("alsa", "default"));
     }
 }

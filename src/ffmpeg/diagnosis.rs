@@ -113,7 +113,7 @@ impl fmt::Display for Finding {
             Finding::DiskFull => "the disk is full",
             Finding::OutOfMemory => "there is not enough memory",
             Finding::NewAudio => "the source sends audio now",
-            Finding::QueueFull => "the server takes less than is made; pictures are skipped",
+            Finding::QueueFull => "the server takes less than is made; frames are skipped",
             Finding::EncoderFailed(words) => return write!(f, "the encoder does not work here: {words}"),
             Finding::FilterFailed(words) => return write!(f, "the filters cannot be set up: {words}"),
             Finding::BadOption(words) => return write!(f, "ffmpeg refuses an argument: {words}"),
@@ -275,7 +275,7 @@ fn ending(line: &LogLine<'_>) -> Option<Finding> {
     let has = |part: &str| message.contains(part);
     let url = has("://");
     let rtmp = has("rtmp://") || has("rtmps://");
-    // Broken pictures of a running stream; the decoder goes on.
+    // Broken frames of a running stream; the decoder goes on.
     let decoding = has("while decoding") || has("Error submitting packet") || has("decode_slice");
     [
         ("Connection refused", Finding::Refused),

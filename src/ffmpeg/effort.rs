@@ -1,4 +1,4 @@
-//! How much work goes into the pictures: what was asked for, or the best that this machine carries; and what gives way
+//! How much work goes into the video: what was asked for, or the best that this machine carries; and what gives way
 //! where it carries nothing of it.
 
 use super::cost::{self, Power, Work};

@@ -1,4 +1,4 @@
-//! Which encoder makes the pictures, and with what settings.
+//! Which encoder encodes the video, and with what settings.
 
 use super::capability::Capability;
 use super::frame_rate::Rate;
@@ -86,7 +86,7 @@ impl Encoder {
         }
     }
 
-    /// Filters that its pictures pass last.
+    /// Filters that its frames pass last.
     pub fn finish(&self) -> Option<&'static str> {
         match self.name.as_str() {
             "h264_vaapi" => Some("format=nv12,hwupload"),
@@ -95,7 +95,7 @@ impl Encoder {
         }
     }
 
-    /// How many pictures it holds back before the first comes out, at most.
+    /// How many frames it holds back before the first comes out, at most.
     pub fn delay(&self, quality: Quality, rate: Rate) -> u32 {
         if self.name == "libx264" { lookahead(quality, rate) + 8 } else { 16 }
     }
@@ -114,7 +114,7 @@ pub fn hardware(capability: &Capability) -> Vec<Encoder> {
 /// The size at which an encoder is tried; some cards refuse less than 256.
 pub const TRIAL_SIZE: (u32, u32) = (640, 360);
 
-/// A command that encodes five pictures of each of these sizes, all at once, and ends with 0 if the encoder works here.
+/// A command that encodes five frames of each of these sizes, all at once, and ends with 0 if the encoder works here.
 /// Being listed says nothing: the driver or the device may be missing, or all its sessions be taken.
 pub fn trial(ffmpeg: &Path, encoder: &Encoder, sizes: &[(u32, u32)]) -> CommandLine {
     let mut command = CommandLine::new(ffmpeg);
@@ -159,12 +159,12 @@ pub enum Keyframes {
     Source,
 }
 
-/// What all pictures of a publish are encoded with.
+/// What all renditions of a publish are encoded with.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
     /// The effort.
     pub quality: Quality,
-    /// Pictures per second.
+    /// Frames per second.
     pub rate: Rate,
     /// Where keyframes are.
     pub keyframes: Keyframes,
@@ -174,7 +174,7 @@ pub struct Settings {
 
 type Options = Vec<(&'static str, String)>;
 
-/// The encoding arguments of all pictures, in the order of `rungs` with the `making` of each. Options that are equal
+/// The encoding arguments of all renditions, in the order of `rungs` with the `making` of each. Options that are equal
 /// for all stand once.
 pub fn arguments(settings: &Settings, rungs: &[PlannedRung], making: &[Making]) -> Vec<String> {
     let options: Vec<Options> =
@@ -243,7 +243,7 @@ fn keyframes(settings: &Settings, encoder: &Encoder) -> Options {
         _ => {}
     }
     if settings.keyframes == Keyframes::Source {
-        // Pictures keep the times of the packets that are copied, finer than one picture.
+        // Frames keep the times of the packets that are copied, finer than one picture.
         options.push(("enc_time_base", "1:90000".into()));
     }
     options
@@ -278,7 +278,7 @@ fn nvenc(quality: Quality) -> Options {
 /// | best | 1.02 | 0.0 +0.1 -0.1 -0.1 | 1.09 |
 ///
 /// There are no B-frames unless somebody asks for them. What they would save is bought back by finer motion search and,
-/// in small pictures, by a second reference. Trellis costs a twentieth of the plain command's time and adds a VMAF of one.
+/// in small frames, by a second reference. Trellis costs a twentieth of the plain command's time and adds a VMAF of one.
 /// At 1080p a crf above 21 is better, not only smaller: bits that are not spent where it is easy are there when the cap is
 /// reached. Flat areas get less than x264 gives them by itself (`aq-strength`), which is better by VMAF.
 ///
@@ -286,7 +286,7 @@ fn nvenc(quality: Quality) -> Options {
 /// to nothing.
 fn x264(settings: &Settings, rung: &PlannedRung) -> Options {
     let area = u64::from(rung.size.0) * u64::from(rung.size.1);
-    // Small pictures are cheap, their bits rarely reach their cap, and their loss shows most.
+    // Small frames are cheap, their bits rarely reach their cap, and their loss shows most.
     let (small, middle) = (area <= 640 * 368, area <= 860 * 484);
     // Below a copied picture the small ones would be better than they must be.
     let beside_copied = settings.keyframes == Keyframes::Source;
@@ -426,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn hardware_gets_its_pictures_and_a_bitrate() {
+    fn hardware_gets_its_frames_and_a_bitrate() {
         let args = encoded("vaapi", Quality::Auto);
         assert!(args.contains("-c:v h264_vaapi -b:v:0 4000k"), "{args}");
         assert_eq!(Encoder::named("vaapi").finish(), Some("format=nv12,hwupload"));

@@ -133,7 +133,7 @@ pub fn feeder(request: &Request, report: &Report, capability: &Capability, audio
     reading.extend(input::reading(&request.source, report, capability));
     if let Some(video) = &report.video {
         options.push("--video");
-        reading.extend(["-map".into(), format!("0:{}", report.picture_specifier(video)).into()]);
+        reading.extend(["-map".into(), format!("0:{}", report.video_specifier(video)).into()]);
         // RTSP leaves the first frames of some streams without a time, AVI all of them.
         let times = "setts=pts='if(eq(PTS,NOPTS),DTS,PTS)':dts=N";
         reading.extend(["-c", "copy", "-bsf:v", times].map(Argument::from));
@@ -141,7 +141,7 @@ pub fn feeder(request: &Request, report: &Report, capability: &Capability, audio
         reading.push("pipe:1".into());
     }
     if let Some(track) = report.audio.as_ref().filter(|_| audio != Audio::None) {
-        reading.extend(["-map".into(), format!("0:{}", report.sound_specifier(track)).into()]);
+        reading.extend(["-map".into(), format!("0:{}", report.audio_specifier(track)).into()]);
         options.extend(match audio {
             Audio::Decoded(1) => ["--audio", "mono"],
             Audio::Decoded(_) => ["--audio", "stereo"],

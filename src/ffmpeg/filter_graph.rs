@@ -1,4 +1,4 @@
-//! The filter graph of a publish: one decode, one preparation, one cascade of sizes, one sound.
+//! The filter graph of a publish: one decode, one preparation, one cascade of sizes, one audio.
 //!
 //! Each size is made from the next larger one, which costs less than half of scaling each from the source; `zscale`,
 //! where this ffmpeg has it, halves that again. Every label is produced once and used once, as ffmpeg demands.
@@ -20,8 +20,8 @@ pub struct Wanted<'a> {
     pub rungs: &'a [PlannedRung],
     /// The frame rate of all of them; `None` leaves each picture its own time.
     pub rate: Option<Rate>,
-    /// The sound, and the number of the input it is on.
-    pub sound: Option<(&'a AudioTrack, usize)>,
+    /// The audio, and the number of the input it is on.
+    pub audio: Option<(&'a AudioTrack, usize)>,
     /// The filters this ffmpeg has.
     pub filters: &'a BTreeSet<String>,
     /// How each is made, in the order of `rungs`: a copied one needs no picture of its own, and encoders may want
@@ -36,12 +36,12 @@ pub struct Wanted<'a> {
 }
 
 /// Label of the picture of output `index`.
-pub fn picture_label(index: usize) -> String {
+pub fn video_label(index: usize) -> String {
     format!("v{index}")
 }
 
-/// Label of the sound.
-pub const SOUND_LABEL: &str = "a";
+/// Label of the audio.
+pub const AUDIO_LABEL: &str = "a";
 
 /// The graph's text for `-filter_complex`.
 pub fn graph(wanted: &Wanted<'_>) -> String {
@@ -49,32 +49,32 @@ pub fn graph(wanted: &Wanted<'_>) -> String {
     if let Some(video) = &wanted.report.video
         && wanted.making.iter().any(|making| *making != Making::Copied)
     {
-        pictures(wanted, video, &mut chains);
+        video_chains(wanted, video, &mut chains);
     }
-    if let Some((track, input)) = wanted.sound {
+    if let Some((track, input)) = wanted.audio {
         chains.push(format!(
-            "[{input}:{}]{}[{SOUND_LABEL}]",
-            wanted.report.sound_specifier(track),
-            sound(track, wanted.head_start)
+            "[{input}:{}]{}[{AUDIO_LABEL}]",
+            wanted.report.audio_specifier(track),
+            audio(track, wanted.head_start)
         ));
     }
     chains.join(";")
 }
 
-/// The sound: 48 kHz, mono stays mono, everything else becomes stereo; holes filled with silence, and pulled along
+/// The audio: 48 kHz, mono stays mono, everything else becomes stereo; holes filled with silence, and pulled along
 /// the time stamps so that repeated files do not drift.
 ///
 /// Nothing says where it begins (`first_pts`): ffmpeg builds the graph anew whenever a source changes its size, rate or
 /// channels, and would fill all the time up to there with silence. `flags=res` builds the resampler from the start, not at
 /// the first correction.
-pub fn sound(track: &AudioTrack, head_start: HeadStart) -> String {
+pub fn audio(track: &AudioTrack, head_start: HeadStart) -> String {
     let layout = if track.channels == 1 { "mono" } else { "stereo" };
-    let moved = head_start.sounds().map(|filter| format!("{filter},")).unwrap_or_default();
+    let moved = head_start.audio().map(|filter| format!("{filter},")).unwrap_or_default();
     format!("{moved}aresample=48000:async=1000:flags=res,aformat=sample_fmts=fltp:channel_layouts={layout}")
 }
 
 /// Sizes as a tree: each rung hangs from the smallest picture that is not smaller, be it a rung or the source.
-fn pictures(wanted: &Wanted<'_>, video: &VideoTrack, chains: &mut Vec<String>) {
+fn video_chains(wanted: &Wanted<'_>, video: &VideoTrack, chains: &mut Vec<String>) {
     let zscale = wanted.filters.contains("zscale");
     let parents = parents(wanted.rungs);
     let copied = |index: usize| wanted.making.get(index) == Some(&Making::Copied);
@@ -85,7 +85,7 @@ fn pictures(wanted: &Wanted<'_>, video: &VideoTrack, chains: &mut Vec<String>) {
         born(of).map(|(index, _)| index).filter(|index| needed(*index)).collect()
     };
     let mut head =
-        format!("[0:{}]{}", wanted.report.picture_specifier(video), preparation(wanted, video, zscale));
+        format!("[0:{}]{}", wanted.report.video_specifier(video), preparation(wanted, video, zscale));
     part(&mut head, None, &children(None));
     chains.push(head);
     for (index, rung) in wanted.rungs.iter().enumerate().filter(|(index, _)| needed(*index)) {
@@ -104,12 +104,12 @@ fn pictures(wanted: &Wanted<'_>, video: &VideoTrack, chains: &mut Vec<String>) {
         let finish = wanted.making.get(index).and_then(Making::encoder).and_then(Encoder::finish);
         let own = match finish {
             Some(_) => format!("u{index}"),
-            None => picture_label(index),
+            None => video_label(index),
         };
         part(&mut chain, (!copied(index)).then_some(own.as_str()), &children(Some(index)));
         chains.push(chain);
         if let Some(finish) = finish {
-            chains.push(format!("[{own}]{finish}[{}]", picture_label(index)));
+            chains.push(format!("[{own}]{finish}[{}]", video_label(index)));
         }
     }
 }
@@ -157,7 +157,7 @@ fn parents(rungs: &[PlannedRung]) -> Vec<Option<usize>> {
 fn preparation(wanted: &Wanted<'_>, video: &VideoTrack, zscale: bool) -> String {
     let has = |name: &str| wanted.filters.contains(name);
     let mut steps = Vec::new();
-    steps.extend(wanted.head_start.pictures().map(String::from));
+    steps.extend(wanted.head_start.video().map(String::from));
     steps.extend(wanted.turning.map(String::from));
     if wanted.steady {
         steps.push(steady(video));
@@ -184,7 +184,7 @@ fn preparation(wanted: &Wanted<'_>, video: &VideoTrack, zscale: bool) -> String 
 }
 
 /// Holds the picture at the size that was planned for: a source that changes in flight is fitted into it, with bars
-/// where its shape is another, until the stream is started again. Unchanged pictures pass as they are. Without it a
+/// where its shape is another, until the stream is started again. Unchanged frames pass as they are. Without it a
 /// changed picture is stretched, or reaches an encoder that was set up for another size.
 fn steady(video: &VideoTrack) -> String {
     let (mut width, mut height) = (video.coded_width, video.coded_height);
@@ -291,7 +291,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_label_is_produced_once_and_used_once(
-            sizes in sizes(), source in (1u32..2000, 1u32..2000), zscale: bool, interlaced: bool, sound: bool, vaapi: bool, copied: bool, steady: bool,
+            sizes in sizes(), source in (1u32..2000, 1u32..2000), zscale: bool, interlaced: bool, audio: bool, vaapi: bool, copied: bool, steady: bool,
             pix_fmt in prop_oneof!["yuv420p", "yuv422p10le", "rgb24", ""],
         ) {
             let text: Vec<String> =
@@ -314,9 +314,9 @@ mod tests {
             let graph = graph(&Wanted {
                 head_start: HeadStart::None,
                 report: &report, rungs: &chosen.rungs, rate: (!copied).then(|| Rate::new(25, 1).unwrap()),
-                sound: sound.then_some((&track, 0)), filters: &filters, making: &making, steady, turning: None,
+                audio: audio.then_some((&track, 0)), filters: &filters, making: &making, steady, turning: None,
             });
-            let outputs: Vec<String> = (0..chosen.rungs.len()).filter(|i| Some(*i) != own).map(picture_label).chain(sound.then(|| SOUND_LABEL.to_string())).collect();
+            let outputs: Vec<String> = (0..chosen.rungs.len()).filter(|i| Some(*i) != own).map(video_label).chain(audio.then(|| AUDIO_LABEL.to_string())).collect();
             for (label, (produced, used)) in labels(&graph) {
                 prop_assert_eq!(produced, 1, "{} in {}", label, graph);
                 prop_assert_eq!(used, usize::from(!outputs.contains(&label)), "{} in {}", label, graph);
@@ -348,7 +348,7 @@ mod tests {
                 report: &report,
                 rungs: &chosen.rungs,
                 rate: making.iter().all(|m| *m != Making::Copied).then(|| Rate::new(24, 1).unwrap()),
-                sound: None,
+                audio: None,
                 filters: &filters,
                 making,
                 steady: false,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Pictures per second as a fraction; both parts non-zero.
+/// Frames per second as a fraction; both parts non-zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     num: u32,
@@ -14,8 +14,8 @@ const FAST: f64 = 31.0;
 /// What a divided rate may not pass (a little above 30 for rates like 30.02).
 const CALM: f64 = 30.05;
 
-/// Below this a rate is multiplied: encoders hold back a number of pictures, and at one picture a second these are many
-/// seconds. Repeated pictures cost next to nothing.
+/// Below this a rate is multiplied: encoders hold back a number of frames, and at one picture a second these are many
+/// seconds. Repeated frames cost next to nothing.
 const SLOW: f64 = 8.0;
 /// Above this the finest step of a variable rate is no rate but the clock of the container.
 const CLOCK: f64 = 241.0;
@@ -69,7 +69,7 @@ impl Rate {
         Rate::new((value * 1000.0).round() as u32, 1000)
     }
 
-    /// Pictures per second.
+    /// Frames per second.
     pub fn value(self) -> f64 {
         f64::from(self.num) / f64::from(self.den)
     }
@@ -128,7 +128,7 @@ impl fmt::Display for Rate {
 /// What is known of a picture's timing: the average rate and the finest step (`r_frame_rate`) that ffprobe saw.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Timing {
-    /// Pictures divided by duration.
+    /// Frames divided by duration.
     pub average: Option<Rate>,
     /// The lowest rate that can carry every time stamp exactly.
     pub real: Option<Rate>,
@@ -137,7 +137,7 @@ pub struct Timing {
 }
 
 impl Timing {
-    /// Whether pictures come at uneven distances.
+    /// Whether frames come at uneven distances.
     pub fn variable(&self) -> bool {
         match (self.average, self.real) {
             (Some(average), Some(real)) => {

@@ -2,11 +2,11 @@
 //!
 //! An encoder looks ahead: x264 gives its first picture away when it has seen ten to forty more, and where a file is read at
 //! the speed of time nobody sees anything until then. Read at once, the second fills the encoder as fast as the machine can,
-//! and everything behind it keeps the speed of time. Measured on 24 pictures a second and 20 to look ahead: bytes of all
+//! and everything behind it keeps the speed of time. Measured on 24 frames a second and 20 to look ahead: bytes of all
 //! renditions 0.7 s earlier for 0.75 s read at once.
 //!
 //! Since 6.1 ffmpeg can be told so. Before, times below zero are never waited for: the source is moved a second into the
-//! past (`-itsoffset`), and the filters move its pictures and sounds back. Copied packets pass no filter; beside them
+//! past (`-itsoffset`), and the filters move its video and audio back. Copied packets pass no filter; beside them
 //! everything stays in the past, and goes out a second later.
 
 use super::capability::Capability;
@@ -29,7 +29,7 @@ pub enum HeadStart {
 impl HeadStart {
     /// For this source, of which something is encoded, and something `copied` or not.
     pub fn of(source: &Source, report: &Report, capability: &Capability, copied: bool) -> HeadStart {
-        // AVI counts in pictures and sound packets: what is moved there lands beside its place.
+        // AVI counts in video and audio packets: what is moved there lands beside its place.
         let coarse = report.is_format(&["avi"]);
         match source {
             Source::File(_) if report.still || capability.version == (0, 0, 0) => HeadStart::None,
@@ -50,13 +50,13 @@ impl HeadStart {
         }
     }
 
-    /// The filter that moves pictures back into their time.
-    pub fn pictures(self) -> Option<&'static str> {
+    /// The filter that moves video back into their time.
+    pub fn video(self) -> Option<&'static str> {
         (self == HeadStart::Moved).then_some("setpts=PTS+1/TB")
     }
 
-    /// The filter that moves sounds back.
-    pub fn sounds(self) -> Option<&'static str> {
+    /// The filter that moves audio back.
+    pub fn audio(self) -> Option<&'static str> {
         (self == HeadStart::Moved).then_some("asetpts=PTS+1/TB")
     }
 }

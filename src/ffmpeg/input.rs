@@ -35,7 +35,7 @@ pub fn probing(source: &Source, capability: Option<&Capability>) -> Vec<Argument
             args.extend([Argument::plain("-i"), Argument::plain(file_url(path))]);
             args
         }
-        Source::Url(url) => network(url, capability, Look::First),
+        Source::Url(url) => network(url, capability, Probing::First),
         Source::Device { video, .. } => device::opening(video, None),
         Source::Test => test_source::input("30", None),
     }
@@ -43,12 +43,12 @@ pub fn probing(source: &Source, capability: Option<&Capability>) -> Vec<Argument
 
 /// As [`probing`] for a network source whose first probe left a promised picture out.
 pub fn probing_again(url: &SourceUrl, capability: Option<&Capability>) -> Vec<Argument> {
-    network(url, capability, Look::Patient)
+    network(url, capability, Probing::Patient)
 }
 
 /// As [`probing`] for an RTMP source whose frames have to be counted to know its rate.
 pub fn probing_to_count(url: &SourceUrl, capability: Option<&Capability>) -> Vec<Argument> {
-    network(url, capability, Look::Counting)
+    network(url, capability, Probing::Counting)
 }
 
 /// What a source's inputs need to know.
@@ -68,7 +68,7 @@ pub struct Opening<'a> {
     pub head_start: HeadStart,
 }
 
-/// The inputs of a publish: one, or two for a device with a sound device beside it.
+/// The inputs of a publish: one, or two for a device with an audio device beside it.
 pub fn publishing(opening: &Opening<'_>, capability: &Capability) -> Vec<Input> {
     match opening.source {
         Source::File(path) if opening.report.still => {
@@ -96,7 +96,7 @@ pub fn publishing(opening: &Opening<'_>, capability: &Capability) -> Vec<Input> 
         }
         Source::Device { video, audio } => {
             let mut inputs = vec![Input { args: device::picture(video, opening.rate) }];
-            inputs.extend(audio.as_ref().map(|name| Input { args: device::sound(name, capability) }));
+            inputs.extend(audio.as_ref().map(|name| Input { args: device::audio(name, capability) }));
             inputs
         }
         Source::Test => {
@@ -112,7 +112,7 @@ pub(super) fn reading(source: &Source, report: &Report, capability: &Capability)
     match source {
         Source::Url(url) => {
             let both = report.video.is_some() && report.audio.is_some();
-            network(url, Some(capability), if both { Look::Patient } else { Look::Short })
+            network(url, Some(capability), if both { Probing::Patient } else { Probing::Short })
         }
         other => probing(other, Some(capability)),
     }
@@ -133,12 +133,12 @@ fn pace(capability: &Capability) -> Vec<Argument> {
 ///
 /// It names no tracks: each appears with its first packet. A reader of nginx-rtmp hears at once and sees from the next
 /// keyframe, up to ten seconds later; elsewhere the first picture may fill the whole look. So looking too short makes
-/// a film sound only or silent (32 KiB did, where keyframes are 5 s apart), and looking long costs every start its
+/// a film audio only or silent (32 KiB did, where keyframes are 5 s apart), and looking long costs every start its
 /// time. A look ends as soon as both tracks are there; the frame rate is taken from the stream's own words, and
 /// counted only where it says none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Look {
-    /// Until both are there, at most 5 s: what a source without sound costs.
+enum Probing {
+    /// Until both are there, at most 5 s: what a source without audio costs.
     First,
     /// Until both are there, which are known to come.
     Patient,
@@ -148,18 +148,20 @@ enum Look {
     Counting,
 }
 
-impl Look {
+impl Probing {
     fn arguments(self) -> Vec<Argument> {
         plain(match self {
-            Look::First => &["-analyzeduration", "5000000", "-probesize", "8000000", "-fpsprobesize", "0"],
-            Look::Patient => &["-analyzeduration", "12000000", "-probesize", "8000000", "-fpsprobesize", "0"],
-            Look::Counting => &["-analyzeduration", "5000000", "-probesize", "8000000"],
-            Look::Short => &["-probesize", "32k", "-fpsprobesize", "0"],
+            Probing::First => &["-analyzeduration", "5000000", "-probesize", "8000000", "-fpsprobesize", "0"],
+            Probing::Patient => {
+                &["-analyzeduration", "12000000", "-probesize", "8000000", "-fpsprobesize", "0"]
+            }
+            Probing::Counting => &["-analyzeduration", "5000000", "-probesize", "8000000"],
+            Probing::Short => &["-probesize", "32k", "-fpsprobesize", "0"],
         })
     }
 }
 
-fn network(url: &SourceUrl, capability: Option<&Capability>, look: Look) -> Vec<Argument> {
+fn network(url: &SourceUrl, capability: Option<&Capability>, look: Probing) -> Vec<Argument> {
     let mut args = match url.scheme() {
         "rtsp" => rtsp("rtsp,rtp,udp,tcp", capability),
         "rtsps" => rtsp("rtsps,rtsp,rtp,udp,tcp,tls,srtp", capability),
@@ -176,7 +178,7 @@ fn network(url: &SourceUrl, capability: Option<&Capability>, look: Look) -> Vec<
 }
 
 /// Never `-timeout` here: for RTMP it means to listen.
-fn rtmp(protocols: &str, look: Look) -> Vec<Argument> {
+fn rtmp(protocols: &str, look: Probing) -> Vec<Argument> {
     let mut args = plain(&["-protocol_whitelist", protocols, "-rw_timeout", SILENCE_US]);
     args.extend(look.arguments());
     args
@@ -187,7 +189,7 @@ fn http(protocols: &str) -> Vec<Argument> {
     plain(&["-protocol_whitelist", protocols, "-rw_timeout", SILENCE_US])
 }
 
-/// RTSP over TCP, since lost UDP packets show as grey pictures. Its demuxer has a time limit of its own, whose name
+/// RTSP over TCP, since lost UDP packets show as grey frames. Its demuxer has a time limit of its own, whose name
 /// changed with 5.0; in 4.x `-timeout` would mean to listen.
 fn rtsp(protocols: &str, capability: Option<&Capability>) -> Vec<Argument> {
     let mut args = plain(&["-protocol_whitelist", protocols, "-rtsp_transport", "tcp"]);

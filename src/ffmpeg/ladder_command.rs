@@ -12,7 +12,7 @@ use super::head_start::HeadStart;
 use super::input::Input;
 use super::invocation::Invocation;
 use super::ladder_plan::{self, Chosen, PlannedRung};
-use super::output::{SOUND_PACKETS, clocked, closing, interleaving, map, sound_encoding};
+use super::output::{AUDIO_PACKETS, audio_encoding, clocked, closing, interleaving, map};
 use super::passthrough;
 use super::plan::{Known, Plan, PlannedRendition, Request};
 use super::reading::{decoded_cheaply, inputs};
@@ -54,7 +54,7 @@ pub(super) struct Wanted<'a> {
     /// What else is known.
     pub known: &'a Known,
     /// Its audio, and the number of the input that it is on.
-    pub sound: Option<(AudioTrack, usize)>,
+    pub audio: Option<(AudioTrack, usize)>,
     /// The source itself, where a feeder stands before the encoding ffmpeg.
     pub fed: Option<&'a Report>,
 }
@@ -107,13 +107,13 @@ pub(super) fn plan(wanted: &Wanted<'_>) -> Outcome<Plan> {
 
 impl Decided {
     fn of(wanted: &Wanted<'_>) -> Outcome<Decided> {
-        let Wanted { request, report, video, capability, known, sound, fed } = wanted;
+        let Wanted { request, report, video, capability, known, audio, fed } = wanted;
         let encoder = match &known.encoder {
             Some(encoder) => encoder.clone(),
             None => Encoder::find(&request.encoder, capability)?,
         };
         let (mut chosen, rate) = rungs(request, video, known.kept.as_deref());
-        let mut notes = source_notes::tracks(report, sound.is_some());
+        let mut notes = source_notes::tracks(report, audio.is_some());
         let copied = copied(wanted, &chosen.rungs, rate, &mut notes);
         let making = making(chosen.rungs.len(), copied, &encoder, known.sessions);
         let zscale = capability.filters.contains("zscale");
@@ -139,8 +139,8 @@ impl Decided {
     fn globals(&self) -> Vec<Argument> {
         let mut globals: Vec<Argument> = self.encoder.globals().into_iter().map(Argument::from).collect();
         if self.copied.is_some() {
-            // Before 6.0 copied packets are otherwise counted in whole pictures, which sets them apart from encoded ones where
-            // a repeated file's round is not a whole number of pictures.
+            // Before 6.0 copied packets are otherwise counted in whole frames, which sets them apart from encoded ones where
+            // a repeated file's round is not a whole number of frames.
             globals.extend(["-copytb", "1"].map(Argument::from));
         }
         globals
@@ -159,12 +159,12 @@ impl Decided {
     }
 
     fn graph(&self, wanted: &Wanted<'_>) -> String {
-        let Wanted { request, report, video, capability, sound, fed, .. } = wanted;
+        let Wanted { request, report, video, capability, audio, fed, .. } = wanted;
         filter_graph::graph(&filter_graph::Wanted {
             report,
             rungs: &self.chosen.rungs,
             rate: self.copied.is_none().then_some(self.rate),
-            sound: sound.as_ref().map(|(track, input)| (track, *input)),
+            audio: audio.as_ref().map(|(track, input)| (track, *input)),
             filters: &capability.filters,
             making: &self.making,
             steady: matches!(request.source, Source::Url(_) | Source::File(_)) && !report.still,
@@ -174,16 +174,16 @@ impl Decided {
     }
 
     fn output(&self, wanted: &Wanted<'_>) -> Vec<Argument> {
-        let Wanted { request, report, video, capability, sound, .. } = wanted;
+        let Wanted { request, report, video, capability, audio, .. } = wanted;
         let mut output = Vec::new();
         for (index, making) in self.making.iter().enumerate() {
             output.extend(match making {
-                Making::Copied => map(&format!("0:{}", report.picture_specifier(video))),
-                Making::Encoded(_) => map(&format!("[{}]", filter_graph::picture_label(index))),
+                Making::Copied => map(&format!("0:{}", report.video_specifier(video))),
+                Making::Encoded(_) => map(&format!("[{}]", filter_graph::video_label(index))),
             });
         }
-        if sound.is_some() {
-            output.extend(map(&format!("[{}]", filter_graph::SOUND_LABEL)));
+        if audio.is_some() {
+            output.extend(map(&format!("[{}]", filter_graph::AUDIO_LABEL)));
         }
         let settings = encoder::Settings {
             quality: self.effort.quality,
@@ -197,8 +197,8 @@ impl Decided {
         let encoding = encoder::arguments(&settings, &self.chosen.rungs, &self.making);
         output.extend(encoding.into_iter().map(Argument::plain));
         output.extend(clocked(capability, self.copied.map(|_| self.head_start)));
-        if sound.is_some() {
-            output.extend(sound_encoding(request.audio_bitrate_bps));
+        if audio.is_some() {
+            output.extend(audio_encoding(request.audio_bitrate_bps));
             output.extend(interleaving(self.encoder.delay(self.effort.quality, self.rate), self.rate));
         }
         output.extend(closing(request));
@@ -207,12 +207,12 @@ impl Decided {
     }
 
     fn delivery(&self, wanted: &Wanted<'_>) -> Vec<Argument> {
-        let sounds = wanted.sound.is_some();
-        let tracks = |index: usize| if sounds { format!("v:{index},a:0") } else { format!("v:{index}") };
+        let audio = wanted.audio.is_some();
+        let tracks = |index: usize| if audio { format!("v:{index},a:0") } else { format!("v:{index}") };
         let renditions = self.renditions.iter().enumerate();
         let delivered: Vec<Delivered<'_>> =
             renditions.map(|(index, r)| Delivered { name: &r.name, select: tracks(index) }).collect();
-        let flow = Flow { pictures: self.rate.value(), sounds: if sounds { SOUND_PACKETS } else { 0.0 } };
+        let flow = Flow { video: self.rate.value(), audio: if audio { AUDIO_PACKETS } else { 0.0 } };
         delivery::tee(&delivered, &wanted.request.endpoint, flow)
     }
 }

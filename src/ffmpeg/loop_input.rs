@@ -2,7 +2,7 @@
 //!
 //! Three ways, because none is right for every file (measured with 5.1.9 and 9.0.2 over 300 s of rounds):
 //!
-//! - *Rewind* (`-stream_loop -1`) reads on after a seek to the start. A round then ends with the sound: a picture that
+//! - *Rewind* (`-stream_loop -1`) reads on after a seek to the start. A round then ends with the audio: a picture that
 //!   is longer loses its tail each time. And in MPEG-TS the seek lands behind the first keyframe, so that the first
 //!   GOP of each round is lost.
 //! - *Reopen* gives the concat demuxer a list that names the file many times. Each round is the file's whole length and
@@ -102,7 +102,7 @@ fn loses_its_start(report: &Report) -> bool {
     report.is_format(&["mpegts", "mpegtsraw", "mpeg"])
 }
 
-/// Whether a round that ends with the sound is a whole round.
+/// Whether a round that ends with the audio is a whole round.
 fn ends_together(report: &Report) -> bool {
     match (&report.video, &report.audio) {
         (Some(video), Some(audio)) => {

@@ -1,4 +1,4 @@
-//! Publishing a source as it is: tracks are copied, nothing is decoded but a sound that RTMP cannot carry.
+//! Publishing a source as it is: tracks are copied, nothing is decoded but audio that RTMP cannot carry.
 
 use super::capability::Capability;
 use super::delivery::{self, Flow};
@@ -7,7 +7,7 @@ use super::filter_graph;
 use super::head_start::HeadStart;
 use super::invocation::Invocation;
 use super::loop_input;
-use super::output::{SOUND_PACKETS, closing, sound_encoding};
+use super::output::{AUDIO_PACKETS, audio_encoding, closing};
 use super::plan::{Plan, PlannedRendition, Request};
 use super::reading::inputs;
 use super::report::{AudioTrack, Report, VideoTrack};
@@ -34,7 +34,7 @@ pub fn plan(request: &Request, source: &Report, capability: &Capability, fed: bo
     let mut notes = source_notes::tracks(report, report.audio.is_some());
     let mut output = Vec::new();
     if let Some(video) = &report.video {
-        output.extend(pair("-map", &format!("0:{}", report.picture_specifier(video))));
+        output.extend(pair("-map", &format!("0:{}", report.video_specifier(video))));
         output.extend(pair("-c:v", "copy"));
         // The tag of another container (`avc1` of MP4) is refused behind a queue (5.1); 7 is FLV's own for H.264.
         output.extend(pair("-tag:v", "7"));
@@ -44,7 +44,7 @@ pub fn plan(request: &Request, source: &Report, capability: &Capability, fed: bo
     );
     let mut copied = true;
     if let Some(audio) = &report.audio {
-        output.extend(pair("-map", &format!("0:{}", report.sound_specifier(audio))));
+        output.extend(pair("-map", &format!("0:{}", report.audio_specifier(audio))));
         match copied_tag(audio) {
             Some(tag) => {
                 output.extend(pair("-c:a", "copy"));
@@ -52,20 +52,20 @@ pub fn plan(request: &Request, source: &Report, capability: &Capability, fed: bo
             }
             None => {
                 copied = false;
-                notes.push(format!("RTMP cannot carry {}: the sound is encoded to AAC", words(&audio.codec)));
-                output.extend(pair("-filter:a", &filter_graph::sound(audio, HeadStart::None)));
-                output.extend(sound_encoding(request.audio_bitrate_bps));
+                notes.push(format!("RTMP cannot carry {}: the audio is encoded to AAC", words(&audio.codec)));
+                output.extend(pair("-filter:a", &filter_graph::audio(audio, HeadStart::None)));
+                output.extend(audio_encoding(request.audio_bitrate_bps));
             }
         }
     }
     if report.video.is_none() && report.audio.is_none() {
-        return Err(Failure::new(Kind::Input, "there is neither picture nor sound in the source"));
+        return Err(Failure::new(Kind::Input, "there is neither video nor audio in the source"));
     }
     // Where one track is away the other goes on alone.
     output.extend(pair("-max_interleave_delta", WAITED));
     output.extend(closing(request));
-    let pictures = report.video.as_ref().map_or(0.0, |v| v.timing.constant().map_or(60.0, |r| r.value()));
-    let flow = Flow { pictures, sounds: if report.audio.is_some() { SOUND_PACKETS } else { 0.0 } };
+    let video = report.video.as_ref().map_or(0.0, |v| v.timing.constant().map_or(60.0, |r| r.value()));
+    let flow = Flow { video, audio: if report.audio.is_some() { AUDIO_PACKETS } else { 0.0 } };
     output.extend(delivery::fifo(&name, &request.endpoint, flow));
     if request.ladder.is_some() {
         notes.push("--variants has no meaning with -o: the source goes out as it is".into());
@@ -103,7 +103,7 @@ pub fn plan(request: &Request, source: &Report, capability: &Capability, fed: bo
     })
 }
 
-/// FLV's tag of a sound that can be copied. MP3 only at the rates FLV has.
+/// FLV's tag of audio that can be copied. MP3 only at the rates FLV has.
 fn copied_tag(audio: &AudioTrack) -> Option<&'static str> {
     match audio.codec.as_str() {
         "aac" => Some("10"),

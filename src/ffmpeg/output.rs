@@ -1,4 +1,4 @@
-//! Arguments for what ffmpeg puts out, beside the pictures' encoders and the delivery.
+//! Arguments for what ffmpeg puts out, beside the video encoders and the delivery.
 
 use super::capability::Capability;
 use super::frame_rate::Rate;
@@ -8,7 +8,7 @@ use crate::base::command_line::Argument;
 use crate::model::rung::bitrate_text;
 
 /// Packets a second of AAC at 48 kHz: 1024 samples each.
-pub const SOUND_PACKETS: f64 = 48_000.0 / 1024.0;
+pub const AUDIO_PACKETS: f64 = 48_000.0 / 1024.0;
 
 /// How times are written: at even distances, or, beside copied packets, as they are in the source. These may begin
 /// below zero (B-frames), and each connection would move them by an amount of its own; a second more keeps them together,
@@ -29,7 +29,7 @@ pub(super) fn map(what: &str) -> Vec<Argument> {
 }
 
 /// One AAC encoder for all renditions.
-pub(super) fn sound_encoding(bps: u64) -> Vec<Argument> {
+pub(super) fn audio_encoding(bps: u64) -> Vec<Argument> {
     vec!["-c:a".into(), "aac".into(), "-b:a".into(), bitrate_text(bps).into()]
 }
 

@@ -13,7 +13,7 @@ use std::path::Path;
 pub const LARGEST: u64 = 40 * 1024 * 1024;
 /// Window in which the highest bitrate is measured, in seconds.
 const WINDOW: f64 = 2.0;
-/// Share of a picture's time by which the distance between two pictures may be off: containers round, to a
+/// Share of a picture's time by which the distance between two frames may be off: containers round, to a
 /// millisecond in Matroska and FLV.
 const UNEVEN: f64 = 0.3;
 
@@ -30,9 +30,9 @@ pub struct Packets {
     pub longest_gap: f64,
     /// Every picture has a time, and they come evenly.
     pub even: bool,
-    /// Pictures are sent in another order than they are shown.
+    /// Frames are sent in another order than they are shown.
     pub reordered: bool,
-    /// Pictures that follow a keyframe are shown before it, so that nobody can begin there cleanly.
+    /// Frames that follow a keyframe are shown before it, so that nobody can begin there cleanly.
     pub open_groups: bool,
     /// The first packet is no keyframe, or some are cut away by an edit list or marked as damaged.
     pub damaged: bool,

@@ -18,7 +18,7 @@ use crate::model::{BFrames, Passthrough, Source};
 const LONGEST_GAP: f64 = 4.0;
 /// By how much the highest 2 s may pass the rung's bitrate.
 const HIGHEST: f64 = 1.5;
-/// How far apart picture and sound of a repeated file may begin and end, in seconds: a copied round keeps every hole.
+/// How far apart video and audio of a repeated file may begin and end, in seconds: a copied round keeps every hole.
 const APART: f64 = 0.05;
 
 /// The rung that the source may be copied into as far as its description tells; the reason if there is none.
@@ -74,12 +74,12 @@ fn together(report: &Report) -> Result<(), String> {
     let begins = (video.start.unwrap_or(0.0), audio.start.unwrap_or(0.0));
     let ends = (video.duration.map(|d| begins.0 + d), audio.duration.map(|d| begins.1 + d));
     match ends {
-        (Some(picture), Some(sound))
-            if (begins.0 - begins.1).abs() <= APART && (picture - sound).abs() <= APART =>
+        (Some(picture), Some(audio))
+            if (begins.0 - begins.1).abs() <= APART && (picture - audio).abs() <= APART =>
         {
             Ok(())
         }
-        _ => Err("its picture and sound do not begin and end together, and it is repeated".into()),
+        _ => Err("its video and audio do not begin and end together, and it is repeated".into()),
     }
 }
 
@@ -96,7 +96,7 @@ pub fn settled(request: &Request, rung: &PlannedRung, packets: Option<&Packets>)
     };
     let most = rung.rung.bitrate_bps;
     if packets.damaged || !packets.even {
-        return Err("its pictures do not come evenly from the first one on".into());
+        return Err("its frames do not come evenly from the first one on".into());
     }
     if !request.b_frames.copied() && packets.reordered {
         return Err("it has B-frames".into());

@@ -13,7 +13,7 @@ pub struct PlannedRendition {
     pub rendition: Rendition,
     /// Its name on the server.
     pub name: RenditionName,
-    /// Width and height; zeros without a picture.
+    /// Width and height; zeros without video.
     pub size: (u32, u32),
     /// Upper bound of the picture's bits per second; for an original the source's own, 0 if unknown.
     pub bitrate_bps: u64,
@@ -24,7 +24,7 @@ pub struct PlannedRendition {
 pub struct Plan {
     /// What will appear at the server, best first.
     pub renditions: Vec<PlannedRendition>,
-    /// `in 4 variants with x264`, `as it is`, `sound only`.
+    /// `in 4 variants with x264`, `as it is`, `audio only`.
     pub summary: String,
     /// What a person should know.
     pub notes: Vec<String>,
@@ -34,7 +34,7 @@ pub struct Plan {
     pub quality: Option<Quality>,
     /// CPU-seconds a second that it is thought to cost here, if that is known.
     pub cost: Option<f64>,
-    /// Sizes of the pictures that are encoded, in the order of the renditions.
+    /// Sizes of the renditions that are encoded, in the order of the renditions.
     pub encoded: Vec<(u32, u32)>,
     /// The call.
     pub invocation: Invocation,

@@ -10,7 +10,7 @@ use super::invocation::Invocation;
 use super::ladder_command;
 pub use super::ladder_command::packets_wanted;
 use super::original;
-use super::output::{SOUND_PACKETS, closing, map, sound_encoding};
+use super::output::{AUDIO_PACKETS, audio_encoding, closing, map};
 pub use super::plan::{Known, Plan, PlannedRendition, Request};
 use super::reading::inputs;
 use super::report::{AudioTrack, Report};
@@ -44,15 +44,15 @@ pub fn plan_knowing(
         return Ok(plan);
     }
     let (source, report) = (report, if fed { &feeder::as_fed(report) } else { report });
-    let (sound, fed) = (sound(request, report), fed.then_some(source));
-    let mut plan = match (&report.video, sound) {
-        (Some(video), sound) => {
-            let wanted = ladder_command::Wanted { request, report, video, capability, known, sound, fed };
+    let (audio, fed) = (audio(request, report), fed.then_some(source));
+    let mut plan = match (&report.video, audio) {
+        (Some(video), audio) => {
+            let wanted = ladder_command::Wanted { request, report, video, capability, known, audio, fed };
             ladder_command::plan(&wanted)?
         }
-        (None, Some(track)) => sound_only(request, report, capability, &track, fed),
+        (None, Some(track)) => audio_only(request, report, capability, &track, fed),
         (None, None) => {
-            return Err(Failure::new(Kind::Input, "there is neither picture nor sound in the source")
+            return Err(Failure::new(Kind::Input, "there is neither video nor audio in the source")
                 .hint("name a source with at least one of them"));
         }
     };
@@ -65,8 +65,8 @@ pub fn plan_knowing(
     Ok(plan)
 }
 
-/// A sound track and the number of the input it is on: a device's sound is an input of its own.
-fn sound(request: &Request, report: &Report) -> Option<(AudioTrack, usize)> {
+/// The audio track and the number of the input it is on: a device's audio is an input of its own.
+fn audio(request: &Request, report: &Report) -> Option<(AudioTrack, usize)> {
     match &request.source {
         Source::Device { audio: Some(_), .. } => {
             // The device is asked for what it has only when it is opened; stereo serves both kinds.
@@ -76,7 +76,7 @@ fn sound(request: &Request, report: &Report) -> Option<(AudioTrack, usize)> {
     }
 }
 
-fn sound_only(
+fn audio_only(
     request: &Request,
     report: &Report,
     capability: &Capability,
@@ -87,19 +87,19 @@ fn sound_only(
     let name = RenditionName::new(&request.key, &rendition);
     let chain = format!(
         "[0:{}]{}[{}]",
-        report.sound_specifier(track),
-        filter_graph::sound(track, HeadStart::None),
-        filter_graph::SOUND_LABEL
+        report.audio_specifier(track),
+        filter_graph::audio(track, HeadStart::None),
+        filter_graph::AUDIO_LABEL
     );
-    let mut output = map(&format!("[{}]", filter_graph::SOUND_LABEL));
-    output.extend(sound_encoding(request.audio_bitrate_bps));
+    let mut output = map(&format!("[{}]", filter_graph::AUDIO_LABEL));
+    output.extend(audio_encoding(request.audio_bitrate_bps));
     output.extend(closing(request));
     let delivered = [Delivered { name: &name, select: "a:0".into() }];
-    let flow = Flow { pictures: 0.0, sounds: SOUND_PACKETS };
+    let flow = Flow { video: 0.0, audio: AUDIO_PACKETS };
     output.extend(delivery::tee(&delivered, &request.endpoint, flow));
     let mut notes = source_notes::tracks(report, true);
     if report.undecodable.is_none() {
-        notes.push("no picture in the source: the sound only".into());
+        notes.push("no video in the source: audio only".into());
     }
     Plan {
         renditions: vec![PlannedRendition {
@@ -108,7 +108,7 @@ fn sound_only(
             size: (0, 0),
             bitrate_bps: request.audio_bitrate_bps,
         }],
-        summary: "sound only".into(),
+        summary: "audio only".into(),
         notes,
         warnings: Vec::new(),
         quality: None,

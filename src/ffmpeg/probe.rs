@@ -28,7 +28,7 @@ pub enum ProbeError {
     #[error("ffprobe's report cannot be read: {0}")]
     NotReadable(String),
     /// A report without a single track.
-    #[error("there is neither picture nor sound in it")]
+    #[error("there is neither video nor audio in it")]
     Nothing,
 }
 
@@ -99,23 +99,23 @@ pub fn parse(json: &[u8]) -> Result<Report, ProbeError> {
     let tracks = document.get("streams").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let tracks = tracks.get(..tracks.len().min(MOST_TRACKS)).unwrap_or(tracks);
     let is = |track: &Value, kind: &str| words(track, "codec_type") == kind;
-    let pictures: Vec<&Value> = tracks.iter().filter(|t| is(t, "video") && usable_picture(t)).collect();
-    let sounds: Vec<&Value> = tracks.iter().filter(|t| is(t, "audio") && known_codec(t)).collect();
+    let video_tracks: Vec<&Value> = tracks.iter().filter(|t| is(t, "video") && usable_video(t)).collect();
+    let audio_tracks: Vec<&Value> = tracks.iter().filter(|t| is(t, "audio") && known_codec(t)).collect();
     let mut report = Report {
         format: words(format, "format_name"),
         duration: positive(format, "duration"),
         bit_rate_bps: whole(format, "bit_rate"),
         video: None,
-        audio: chosen(&sounds).map(audio),
-        video_tracks: pictures.len(),
-        audio_tracks: sounds.len(),
+        audio: chosen(&audio_tracks).map(audio),
+        video_tracks: video_tracks.len(),
+        audio_tracks: audio_tracks.len(),
         picture_promised: promised(format),
-        still: still(&words(format, "format_name")) && !pictures.is_empty(),
+        still: still(&words(format, "format_name")) && !video_tracks.is_empty(),
         undecodable: None,
     };
-    let picture = if report.in_several_sizes() { largest(&pictures) } else { chosen(&pictures) };
+    let picture = if report.in_several_sizes() { largest(&video_tracks) } else { chosen(&video_tracks) };
     report.video = picture.and_then(video);
-    // A device says what it delivers; what is counted over its first pictures is chance.
+    // A device says what it delivers; what is counted over its first frames is chance.
     if report.is_format(&["x11grab", "v4l2", "video4linux2", "fbdev"])
         && let Some(video) = &mut report.video
     {
@@ -143,7 +143,7 @@ fn chosen<'a>(tracks: &[&'a Value]) -> Option<&'a Value> {
 }
 
 /// Cover art and thumbnails are pictures of a kind, but nothing to publish.
-fn usable_picture(track: &Value) -> bool {
+fn usable_video(track: &Value) -> bool {
     !flag(track, "attached_pic")
         && !flag(track, "timed_thumbnails")
         && known_codec(track)
@@ -380,16 +380,16 @@ mod tests {
 
     #[test]
     fn a_promised_picture_is_looked_for_again() {
-        let sound_only = film!("rtmp-source-before-keyframe").unwrap();
-        assert!(sound_only.video.is_none() && sound_only.picture_promised);
+        let audio_only = film!("rtmp-source-before-keyframe").unwrap();
+        assert!(audio_only.video.is_none() && audio_only.picture_promised);
         let source = Source::Url("rtmp://localhost/live/x".parse().unwrap());
-        let again = second_look(Path::new("ffprobe"), &source, &sound_only).unwrap();
+        let again = second_look(Path::new("ffprobe"), &source, &audio_only).unwrap();
         assert!(again.shown_args().contains(&"12000000".to_string()));
         let both = film!("rtmp-source").unwrap();
         assert_eq!(both.summary(), "h264 640x360 24 fps, aac");
         assert_eq!(second_look(Path::new("ffprobe"), &source, &both), None);
         let file = Source::File("/a.flv".into());
-        assert_eq!(second_look(Path::new("ffprobe"), &file, &sound_only), None);
+        assert_eq!(second_look(Path::new("ffprobe"), &file, &audio_only), None);
     }
 
     #[test]

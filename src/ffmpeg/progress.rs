@@ -6,17 +6,17 @@
 /// One block. Fields that ffmpeg did not know (`N/A`) or did not write are `None`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Progress {
-    /// Pictures encoded so far, of the first picture output.
+    /// Frames encoded so far, of the first picture output.
     pub frame: Option<u64>,
-    /// Pictures a second, averaged since the start.
+    /// Frames a second, averaged since the start.
     pub fps_avg: Option<f64>,
     /// Time stamp reached, in microseconds; may be negative at first.
     pub out_time_us: Option<i64>,
     /// Speed against real time, averaged since the start.
     pub speed: Option<f64>,
-    /// Pictures dropped so far.
+    /// Frames dropped so far.
     pub dropped: Option<u64>,
-    /// Pictures repeated so far.
+    /// Frames repeated so far.
     pub dup: Option<u64>,
     /// Bytes written; unknown behind `tee`.
     pub total_size: Option<u64>,
@@ -85,8 +85,8 @@ mod tests {
         assert!(last.end && last.total_size.is_none() && last.dropped == Some(0));
         let copy = blocks(include_str!("../../tests/data/ffmpeg_progress/5.1.9-copy.txt"));
         assert!(copy.iter().all(|b| b.out_time_us.is_some()));
-        let sound = blocks(include_str!("../../tests/data/ffmpeg_progress/5.1.9-sound-only.txt"));
-        assert!(sound.iter().all(|b| b.frame.is_none() && b.out_time_us.is_some()));
+        let audio = blocks(include_str!("../../tests/data/ffmpeg_progress/5.1.9-sound-only.txt"));
+        assert!(audio.iter().all(|b| b.frame.is_none() && b.out_time_us.is_some()));
     }
 
     #[test]

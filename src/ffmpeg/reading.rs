@@ -37,7 +37,7 @@ pub(super) fn inputs(
 const ONE_THREAD: f64 = 0.4;
 
 /// Decoding in one thread where that is surely quick enough: threads that wait for each other cost a sixth more (5.1.9,
-/// 1080p film). Beside a copied picture what is decoded is only made smaller: deblocking the pictures that no other
+/// 1080p film). Beside a copied picture what is decoded is only made smaller: deblocking the frames that no other
 /// refers to, up to a tenth of decoding, would show nowhere.
 pub(super) fn decoded_cheaply(
     mut inputs: Vec<input::Input>,

@@ -14,11 +14,11 @@ pub struct Report {
     pub bit_rate_bps: Option<u64>,
     /// The picture to use. Cover art is no picture.
     pub video: Option<VideoTrack>,
-    /// The sound to use: the default track, else the first that can be used.
+    /// The audio to use: the default track, else the first that can be used.
     pub audio: Option<AudioTrack>,
-    /// How many pictures there are to choose from.
+    /// How many video tracks there are to choose from.
     pub video_tracks: usize,
-    /// How many sounds there are to choose from.
+    /// How many audio there are to choose from.
     pub audio_tracks: usize,
     /// The metadata speak of a picture, whether or not one was found.
     pub picture_promised: bool,
@@ -102,7 +102,7 @@ pub struct VideoTrack {
     pub bit_rate_bps: Option<u64>,
 }
 
-/// A sound track.
+/// Audio track.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AudioTrack {
     /// Its number within the source, over all kinds of tracks.
@@ -138,12 +138,12 @@ impl Report {
     /// How ffmpeg is told which picture: `v:0` or a track number. FLV has one of each kind, and a live one names them in
     /// the order in which they come, which is another one each time (a reader that joins between two keyframes hears
     /// before it sees), so there the kind decides.
-    pub fn picture_specifier(&self, track: &VideoTrack) -> String {
+    pub fn video_specifier(&self, track: &VideoTrack) -> String {
         if self.is_format(&["flv", "live_flv"]) { "v:0".into() } else { track.index.to_string() }
     }
 
-    /// As [`Report::picture_specifier`], for the sound.
-    pub fn sound_specifier(&self, track: &AudioTrack) -> String {
+    /// As [`Report::video_specifier`], for the audio.
+    pub fn audio_specifier(&self, track: &AudioTrack) -> String {
         if self.is_format(&["flv", "live_flv"]) { "a:0".into() } else { track.index.to_string() }
     }
 

@@ -38,19 +38,19 @@ pub fn refuse(report: &Report, source: &Source) -> Outcome<()> {
 }
 
 /// What a person should know about the tracks of this source.
-pub fn tracks(report: &Report, has_sound: bool) -> Vec<String> {
+pub fn tracks(report: &Report, has_audio: bool) -> Vec<String> {
     let mut notes = Vec::new();
     if report.video_tracks > 1 {
-        notes.push(chosen_of(report.video_tracks, "pictures", report.video.as_ref().map(|v| v.index)));
+        notes.push(chosen_of(report.video_tracks, "video tracks", report.video.as_ref().map(|v| v.index)));
     }
     if report.audio_tracks > 1 {
-        notes.push(chosen_of(report.audio_tracks, "sound tracks", report.audio.as_ref().map(|a| a.index)));
+        notes.push(chosen_of(report.audio_tracks, "audio tracks", report.audio.as_ref().map(|a| a.index)));
     }
     if let Some(kind) = report.undecodable {
         let word = kind.word();
         notes.push(format!("the {word} of the source cannot be decoded: it goes out without {word}"));
-    } else if !has_sound {
-        notes.push("no sound in the source: video only".into());
+    } else if !has_audio {
+        notes.push("no audio in the source: video only".into());
     }
     notes
 }
@@ -97,7 +97,7 @@ pub fn rate_note(video: &VideoTrack, rate: Rate, asked: Option<f64>) -> Option<S
     if asked.is_some() {
         return source
             .filter(|s| rate.value() > s.value() * 1.01)
-            .map(|s| format!("{rate} fps repeats pictures: the source has {s}"));
+            .map(|s| format!("{rate} fps repeats frames: the source has {s}"));
     }
     match source {
         None => Some(format!("the source's frame rate is unknown: published at {rate} fps")),
@@ -137,7 +137,7 @@ pub fn summary(rungs: &[PlannedRung], making: &[Making]) -> String {
     }
 }
 
-/// What is said where hardware cannot make all pictures at once.
+/// What is said where hardware cannot encode all renditions at once.
 pub fn sessions(rungs: &[PlannedRung], making: &[Making], encoder: &Encoder) -> Option<String> {
     let beside: Vec<&str> = rungs
         .iter()
@@ -146,7 +146,7 @@ pub fn sessions(rungs: &[PlannedRung], making: &[Making], encoder: &Encoder) -> 
         .map(|(rung, _)| rung.rung.label.as_str())
         .collect();
     (!beside.is_empty()).then(|| {
-        format!("{} with x264: {} takes no more pictures at once", beside.join(", "), encoder.called)
+        format!("{} with x264: {} takes no more renditions at once", beside.join(", "), encoder.called)
     })
 }
 

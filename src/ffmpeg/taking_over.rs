@@ -77,7 +77,7 @@ fn unmoved(head: &[Argument]) -> Option<Vec<Argument>> {
 
 /// The filters without those that move frames back from a head start.
 fn back_in_their_time(arg: &Argument) -> Argument {
-    let filters = [HeadStart::Moved.sounds(), HeadStart::Moved.pictures()].into_iter().flatten();
+    let filters = [HeadStart::Moved.audio(), HeadStart::Moved.video()].into_iter().flatten();
     filters.fold(arg.clone(), |arg, filter| arg.replaced(&format!("{filter},"), ""))
 }
 

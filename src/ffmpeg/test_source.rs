@@ -43,7 +43,7 @@ impl Report {
     }
 }
 
-/// The filters of the source: picture on the first output, sound on the second. `caption` writes the time of day and
+/// The filters of the source: video on the first output, audio on the second. `caption` writes the time of day and
 /// a name into the picture; it needs drawtext and a font, which [`caption_trial`] finds out.
 pub fn graph(rate: &str, caption: Option<&str>) -> String {
     let (width, height) = SIZE;
@@ -61,7 +61,7 @@ pub fn input(rate: &str, caption: Option<&str>) -> Vec<Argument> {
     vec!["-f".into(), "lavfi".into(), "-i".into(), graph(rate, caption).into()]
 }
 
-/// A command that ends with 0 if this ffmpeg can write into pictures: drawtext is listed even where no font is there.
+/// A command that ends with 0 if this ffmpeg can write into frames: drawtext is listed even where no font is there.
 pub fn caption_trial(ffmpeg: &Path) -> CommandLine {
     let mut command = CommandLine::new(ffmpeg);
     command.args(["-nostdin", "-hide_banner", "-loglevel", "level+error", "-f", "lavfi", "-i"]);

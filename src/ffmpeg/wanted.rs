@@ -34,7 +34,7 @@ pub struct Request {
     pub fps: Option<f64>,
     /// Time between keyframes.
     pub keyframe_interval: Duration,
-    /// Bits per second of the sound.
+    /// Bits per second of the audio.
     pub audio_bitrate_bps: u64,
     /// Which sources may be copied into a rung that they fit.
     pub passthrough: Passthrough,
@@ -62,7 +62,7 @@ pub struct Known {
     pub fed: bool,
     /// The encoder that was found to work; `None` is the one that the request names, `auto` being x264.
     pub encoder: Option<Encoder>,
-    /// How many pictures it makes at once, the larger ones; x264 makes the rest. `None` is no limit.
+    /// How many renditions it encodes at once, the larger ones; x264 makes the rest. `None` is no limit.
     pub sessions: Option<usize>,
     /// What this machine can give; `None` if that is not known, and nothing is said of it then.
     pub power: Option<Power>,

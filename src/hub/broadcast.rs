@@ -1,11 +1,11 @@
 //! One stream: its publisher, its tracks, its frames, its readers.
 
 use super::client::{Client, get};
-use super::cursor::{Cursor, Over};
+use super::cursor::{Cursor, ReaderEnd};
 use super::format::{Format, FormatKey, Headers, Metadata, Outlet, Packed};
+use super::format_group::FormatGroup;
 use super::gathering::Gathering;
 use super::group::Group;
-use super::lane::Lane;
 use super::limits::Limits;
 use super::ring::{Entry, Ring};
 use super::stamp::Stamp;
@@ -19,15 +19,15 @@ use std::time::Instant;
 /// What a stream has carried.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// Payload bytes of pictures.
+    /// Payload bytes of video.
     pub video_bytes: u64,
-    /// Payload bytes of sound.
+    /// Payload bytes of audio.
     pub audio_bytes: u64,
-    /// Frames of pictures.
+    /// video frames.
     pub video_frames: u64,
-    /// Time of the last frame of pictures.
+    /// Time of the last video frame.
     pub video_time: MediaTime,
-    /// Time of the last frame of sound.
+    /// Time of the last audio frame.
     pub audio_time: MediaTime,
     /// Bytes sent to readers that have left.
     pub left_bytes_out: u64,
@@ -58,7 +58,7 @@ pub struct Broadcast {
     source: Option<Source>,
     generation: u64,
     ring: Ring,
-    lanes: Vec<Lane>,
+    lanes: Vec<FormatGroup>,
     next_reader: u64,
     name: String,
     /// The ladder that it belongs to.
@@ -139,7 +139,7 @@ impl Broadcast {
     }
 
     /// Ends all readers.
-    pub fn end_readers(&mut self, why: Over) {
+    pub fn end_readers(&mut self, why: ReaderEnd) {
         self.taps.iter_mut().for_each(Tap::end);
         for cursor in self.lanes.iter_mut().flat_map(|lane| &mut lane.cursors) {
             cursor.end(why);
@@ -263,7 +263,7 @@ impl Broadcast {
                 lane.fan_out(ring, headers, limits, now);
             }
         }
-        let mut needed = lanes.iter().map(Lane::needed).min().unwrap_or(u64::MAX);
+        let mut needed = lanes.iter().map(FormatGroup::needed).min().unwrap_or(u64::MAX);
         let mut keep = limits.keep();
         for tap in taps {
             let (next, policy) = tap.needs();
@@ -297,7 +297,7 @@ impl Broadcast {
         match self.lanes.iter_mut().find(|lane| lane.key == key) {
             Some(lane) => lane.join(cursor, tracks),
             None => {
-                let mut lane = Lane::new(key, make(tracks), &self.ring, now.mono);
+                let mut lane = FormatGroup::new(key, make(tracks), &self.ring, now.mono);
                 lane.join(cursor, tracks);
                 self.lanes.push(lane);
             }
@@ -391,6 +391,6 @@ impl Broadcast {
 
     /// The entries in the registry of those who read for somebody to watch: not those of the server itself.
     pub fn readers(&self) -> Vec<Arc<Client>> {
-        self.lanes.iter().flat_map(Lane::clients).cloned().collect()
+        self.lanes.iter().flat_map(FormatGroup::clients).cloned().collect()
     }
 }

@@ -94,9 +94,9 @@ pub struct Details {
 /// One connection or session.
 #[derive(Debug)]
 pub struct Client {
-    /// Its name in the `/v3` face.
+    /// Its name in the `/v3` endpoint.
     pub id: Uuid,
-    /// Its number in the `/stat` face.
+    /// Its number in the `/stat` endpoint.
     pub number: u64,
     /// What it is.
     pub kind: Kind,

@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 
 /// Why a reader was ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Over {
+pub enum ReaderEnd {
     /// The publisher ended the stream.
     Unpublished,
     /// A track changed in a way that this reader has to ask for anew.
@@ -29,14 +29,14 @@ pub enum Over {
     Broken,
 }
 
-impl fmt::Display for Over {
+impl fmt::Display for ReaderEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Over::Unpublished => f.write_str("its publisher has ended it"),
-            Over::Reconfigured(misfit) => write!(f, "{misfit}"),
-            Over::Lost => f.write_str("its publisher did not come back"),
-            Over::TooSlow => f.write_str("the reader takes nothing"),
-            Over::Broken => f.write_str("the reader's connection failed"),
+            ReaderEnd::Unpublished => f.write_str("its publisher has ended it"),
+            ReaderEnd::Reconfigured(misfit) => write!(f, "{misfit}"),
+            ReaderEnd::Lost => f.write_str("its publisher did not come back"),
+            ReaderEnd::TooSlow => f.write_str("the reader takes nothing"),
+            ReaderEnd::Broken => f.write_str("the reader's connection failed"),
         }
     }
 }
@@ -49,7 +49,7 @@ pub enum Wake {
     /// Flush after a few milliseconds: datagrams that the reader has to catch up with are sent at a measured pace.
     Later,
     /// Say goodbye and close.
-    Over(Over),
+    Ended(ReaderEnd),
 }
 
 /// What a datagram reader that has to catch up gets at one go, in bytes: small beside a socket's receive buffer.
@@ -68,7 +68,7 @@ pub struct Cursor {
     /// Whether frames go to it.
     pub playing: bool,
     /// Why it has to go.
-    pub over: Option<Over>,
+    pub over: Option<ReaderEnd>,
     /// Its socket took no more; its own task waits for it.
     pub blocked: bool,
     writer: StreamWriter,
@@ -110,7 +110,7 @@ impl Cursor {
     }
 
     /// Ends it.
-    pub fn end(&mut self, why: Over) {
+    pub fn end(&mut self, why: ReaderEnd) {
         if self.over.is_none() {
             self.over = Some(why);
             self.playing = false;
@@ -121,7 +121,7 @@ impl Cursor {
     /// What its task has to do now, each thing once.
     pub fn event(&mut self) -> Option<Wake> {
         if let Some(why) = self.over {
-            return Some(Wake::Over(why));
+            return Some(Wake::Ended(why));
         }
         let event = match (self.blocked, self.later) {
             (true, _) => Wake::Blocked,
@@ -146,7 +146,7 @@ impl Cursor {
         preamble: &mut dyn FnMut(MediaTime) -> Packed,
         now: Instant,
     ) {
-        if self.blocked || self.over == Some(Over::Broken) {
+        if self.blocked || self.over == Some(ReaderEnd::Broken) {
             return;
         }
         loop {
@@ -166,7 +166,7 @@ impl Cursor {
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 Err(_) => {
                     self.writer.clear();
-                    return self.end(Over::Broken);
+                    return self.end(ReaderEnd::Broken);
                 }
             }
         }
@@ -241,7 +241,7 @@ impl Cursor {
     pub fn check_progress(&mut self, now: Instant, limits: &Limits) {
         let Outlet::Stream(sink) = &self.outlet else { return };
         if self.writer.is_stuck(&**sink, now, limits) {
-            self.end(Over::TooSlow);
+            self.end(ReaderEnd::TooSlow);
         }
     }
 }

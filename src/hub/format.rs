@@ -35,7 +35,7 @@ pub struct FormatKey(pub String);
 
 /// One packet inside [`Packed::bytes`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cut {
+pub struct PacketSpan {
     /// Which of the reader's channels it is for; the protocol gives them their meaning.
     pub channel: u8,
     /// Whether it is of the protocol itself and carries no media. Only for the counters.
@@ -52,7 +52,7 @@ pub struct Packed {
     /// All of it, as a byte stream carries it.
     pub bytes: Bytes,
     /// Its packets, where the protocol has packets.
-    pub cuts: Vec<Cut>,
+    pub cuts: Vec<PacketSpan>,
 }
 
 /// A track that is coded in another way than a reader was told, which nothing in the stream can tell it.
@@ -109,7 +109,7 @@ pub trait Sink: Send + Sync {
 /// The most channels of a reader: two for each track that there may be.
 pub const MOST_CHANNELS: usize = 2 * MOST_TRACKS;
 
-/// Where the datagrams of one reader go, by [`Cut::channel`].
+/// Where the datagrams of one reader go, by [`PacketSpan::channel`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Targets {
     /// The reader's address.

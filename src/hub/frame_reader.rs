@@ -3,7 +3,7 @@
 use super::Hub;
 use super::client::locked;
 use super::stream::Stream;
-use super::tap::{Item, Over};
+use super::tap::{Item, TapEnd};
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::Notify;
@@ -25,18 +25,18 @@ impl FrameReader {
     ///
     /// # Errors
     /// The stream is over.
-    pub async fn next(&mut self, items: &mut Vec<Item>) -> Result<(), Over> {
+    pub async fn next(&mut self, items: &mut Vec<Item>) -> Result<(), TapEnd> {
         let before = items.len();
         loop {
             {
                 let mut state = locked(&self.stream.state);
-                let (tap, ring, headers) = state.tap(self.id).ok_or(Over)?;
+                let (tap, ring, headers) = state.tap(self.id).ok_or(TapEnd)?;
                 tap.take(ring, headers, self.hub.limits(), items);
                 if items.len() > before {
                     return Ok(());
                 }
                 if tap.over {
-                    return Err(Over);
+                    return Err(TapEnd);
                 }
             }
             self.wake.notified().await;

@@ -10,10 +10,10 @@ pub mod client;
 mod cursor;
 pub mod event;
 pub mod format;
+mod format_group;
 mod frame_reader;
 mod gathering;
 pub mod group;
-mod lane;
 mod limits;
 mod position;
 mod publisher;
@@ -30,10 +30,10 @@ mod timeline;
 
 pub use broadcast::Totals;
 pub use client::{Client, Counters, Kind, Role};
-pub use cursor::{Over, Wake};
+pub use cursor::{ReaderEnd, Wake};
 pub use event::{Event, Events};
 pub use format::{
-    Cut, Datagrams, Format, FormatKey, Headers, MOST_CHANNELS, Metadata, Misfit, Outlet, Packed, Sink,
+    Datagrams, Format, FormatKey, Headers, MOST_CHANNELS, Metadata, Misfit, Outlet, Packed, PacketSpan, Sink,
     Targets,
 };
 pub use frame_reader::FrameReader;
@@ -294,7 +294,7 @@ impl Hub {
             {
                 let mut state = locked(&stream.state);
                 if state.generation() == generation {
-                    state.end_readers(Over::Lost);
+                    state.end_readers(ReaderEnd::Lost);
                 }
             }
             hub.tidy(&stream);

@@ -3,7 +3,7 @@
 use super::Hub;
 use super::broadcast::Broadcast;
 use super::client::{Client, locked};
-use super::cursor::Over;
+use super::cursor::ReaderEnd;
 use super::event::{Event, PublishEnd};
 use super::format::Metadata;
 use super::stream::Stream;
@@ -88,7 +88,7 @@ impl Publisher {
         {
             let mut state = self.state();
             self.leave(&mut state, PublishEnd::Unpublished, now);
-            state.end_readers(Over::Unpublished);
+            state.end_readers(ReaderEnd::Unpublished);
         }
         self.stream.changed.notify_waiters();
         self.hub.tidy(&self.stream);

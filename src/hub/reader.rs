@@ -2,7 +2,7 @@
 
 use super::Hub;
 use super::client::{Client, locked};
-use super::cursor::{Over, Wake};
+use super::cursor::{ReaderEnd, Wake};
 use super::event::Event;
 use super::format::Packed;
 use super::stream::Stream;
@@ -37,7 +37,7 @@ impl Reader {
         let mut state = locked(&self.stream.state);
         if let Some(cursor) = state.cursor(self.id) {
             if !cursor.say(bytes, self.hub.limits()) {
-                return cursor.end(Over::Broken);
+                return cursor.end(ReaderEnd::Broken);
             }
             state.send_to(self.id, self.hub.limits(), now);
         }
@@ -89,12 +89,12 @@ impl Reader {
         locked(&self.stream.state).cursor(self.id).is_none_or(|c| c.drained())
     }
 
-    /// Waits for what its task has to do. `Over` comes again each time it is asked.
+    /// Waits for what its task has to do. `ReaderEnd` comes again each time it is asked.
     pub async fn event(&self) -> Wake {
         loop {
             let event = match locked(&self.stream.state).cursor(self.id) {
                 Some(cursor) => cursor.event(),
-                None => Some(Wake::Over(Over::Broken)),
+                None => Some(Wake::Ended(ReaderEnd::Broken)),
             };
             match event {
                 Some(event) => return event,

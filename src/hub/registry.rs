@@ -1,4 +1,4 @@
-//! Who is connected: every connection and session of every protocol, with its counters, for the control faces. The
+//! Who is connected: every connection and session of every protocol, with its counters, for the control endpoints. The
 //! entry goes when the last handle to it is dropped.
 
 use super::client::{Client, Kind, Leave, add, get, locked};

@@ -65,7 +65,7 @@ impl Ring {
         self.entries.get(usize::try_from(number.checked_sub(self.first)?).ok()?)
     }
 
-    /// Where a late reader begins: the last keyframe if its group is still whole, the head of a stream of sound alone.
+    /// Where a late reader begins: the last keyframe if its group is still whole, the head of a stream of audio alone.
     pub fn begin(&self) -> Option<u64> {
         self.begin
     }
@@ -209,7 +209,7 @@ mod tests {
         }
         assert_eq!(ring.begin(), None);
         assert_eq!(ring.first(), ring.head());
-        // Sound alone begins anywhere.
+        // Audio alone begins anywhere.
         ring.set_lead(None);
         ring.push(frame(TrackId::AUDIO, 9000, true), &limits);
         assert_eq!(ring.begin(), Some(40));

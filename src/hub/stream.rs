@@ -1,4 +1,4 @@
-//! A stream behind its lock, and what the control faces see of it.
+//! A stream behind its lock, and what the control endpoints see of it.
 
 use super::broadcast::{Broadcast, Totals};
 use super::client::{Client, get, locked};

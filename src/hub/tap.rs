@@ -43,7 +43,7 @@ pub enum Item {
 
 /// The stream is over, or the hub does not know the reader any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Over;
+pub struct TapEnd;
 
 /// Where a reader of frames stands. Its stream holds it.
 pub struct Tap {

@@ -103,7 +103,7 @@ fn audio(ms: i64) -> Frame {
     Frame { track: TrackId::AUDIO, keyframe: true, ..video(ms, true) }
 }
 
-fn pictures() -> Tracks {
+fn video_track() -> Tracks {
     let sps = [
         0x67, 0x64, 0x00, 0x1f, 0xac, 0xd9, 0x40, 0x50, 0x05, 0xbb, 0x01, 0x10, 0x00, 0x00, 0x03, 0x00, 0x10,
         0x00, 0x00, 0x03, 0x03, 0xc0, 0xf1, 0x83, 0x19, 0x60,
@@ -135,7 +135,7 @@ async fn late_readers_begin_with_the_keyframe_and_share() {
     let now = Now::read();
     let publisher = hub.publish(&live("s"), &client(&hub), now).unwrap();
     assert!(matches!(hub.publish(&live("s"), &client(&hub), now), Err(Refused::Taken)));
-    publisher.headers(pictures());
+    publisher.headers(video_track());
     let (_early, early, _) = read(&hub, now);
     for i in 0..6 {
         publisher.frame(video(i * 40, i % 4 == 1), now);
@@ -150,7 +150,7 @@ async fn late_readers_begin_with_the_keyframe_and_share() {
     assert_eq!((early.read(), late.read()), ("v240 ".into(), "v240 ".into()));
     publisher.end();
     assert!(!hub.is_published(&live("s")));
-    assert_eq!(_late.event().await, Wake::Over(Over::Unpublished));
+    assert_eq!(_late.event().await, Wake::Ended(ReaderEnd::Unpublished));
     drop((_late, _early));
     assert!(hub.snapshot().is_empty());
 }
@@ -165,8 +165,8 @@ async fn readers_begin_with_keyframes_of_the_first_video_and_get_all_tracks() {
     let hub = hub(Limits::default());
     let now = Now::read();
     let publisher = hub.publish(&live("s"), &client(&hub), now).unwrap();
-    let mut tracks = pictures();
-    tracks.set_video(TrackId::new(TrackKind::Video, 1).unwrap(), pictures().video().cloned().unwrap());
+    let mut tracks = video_track();
+    tracks.set_video(TrackId::new(TrackKind::Video, 1).unwrap(), video_track().video().cloned().unwrap());
     for index in 0..2 {
         let audio = AudioTrack::plain(AudioCodec::G711A, 8000, 1);
         tracks.set_audio(TrackId::new(TrackKind::Audio, index).unwrap(), audio);
@@ -213,7 +213,7 @@ async fn a_slow_reader_skips_to_a_keyframe_and_others_lose_nothing() {
     let hub = hub(limits);
     let now = Now::read();
     let publisher = hub.publish(&live("s"), &client(&hub), now).unwrap();
-    publisher.headers(pictures());
+    publisher.headers(video_track());
     let (slow, slow_paper, slow_client) = read(&hub, now);
     let (_fast, fast_paper, fast_client) = read(&hub, now);
     publisher.frame(video(0, true), now);
@@ -229,7 +229,7 @@ async fn a_slow_reader_skips_to_a_keyframe_and_others_lose_nothing() {
     slow_paper.closed.store(false, Ordering::Relaxed);
     slow.flush(now);
     let got = slow_paper.read();
-    // What stood in line goes out whole, then sound without pictures, then a keyframe.
+    // What stood in line goes out whole, then audio without video, then a keyframe.
     let words: Vec<&str> = got.split_whitespace().collect();
     let key = words.iter().rposition(|w| w.starts_with('V')).unwrap();
     assert_eq!(words[key], "V1280");
@@ -245,7 +245,7 @@ async fn packets_are_never_cut_by_the_dialog() {
     let hub = hub(Limits::default());
     let now = Now::read();
     let publisher = hub.publish(&live("s"), &client(&hub), now).unwrap();
-    publisher.headers(pictures());
+    publisher.headers(video_track());
     let (reader, paper, _) = read(&hub, now);
     paper.bite.store(2, Ordering::Relaxed);
     publisher.frame(video(0, true), now);
@@ -262,7 +262,7 @@ async fn readers_wait_for_a_lost_publisher_and_time_goes_on() {
     let hub = hub(Limits::default());
     let now = Now::read();
     let publisher = hub.publish(&live("s"), &client(&hub), now).unwrap();
-    publisher.headers(pictures());
+    publisher.headers(video_track());
     let (reader, paper, _) = read(&hub, now);
     publisher.frame(video(5000, true), now);
     publisher.flush(now);
@@ -270,13 +270,13 @@ async fn readers_wait_for_a_lost_publisher_and_time_goes_on() {
     assert!(!hub.is_published(&live("s")));
     let later = now.after(Duration::from_secs(3));
     let publisher = hub.publish(&live("s"), &client(&hub), later).unwrap();
-    publisher.headers(pictures());
+    publisher.headers(video_track());
     publisher.frame(video(0, true), later);
     publisher.frame(video(40, false), later);
     publisher.flush(later);
     assert_eq!(paper.read(), "<1@5000> V5000 V8000 v8040 ");
     drop(publisher);
-    assert_eq!(reader.event().await, Wake::Over(Over::Lost));
+    assert_eq!(reader.event().await, Wake::Ended(ReaderEnd::Lost));
     drop(reader);
     assert!(hub.snapshot().is_empty());
 }
@@ -286,10 +286,10 @@ async fn other_tracks_end_only_those_who_cannot_go_on() {
     let hub = hub(Limits::default());
     let now = Now::read();
     let publisher = hub.publish(&live("s"), &client(&hub), now).unwrap();
-    publisher.headers(pictures());
+    publisher.headers(video_track());
     let (reader, paper, _) = read(&hub, now);
     publisher.frame(video(0, true), now);
-    let mut other = pictures();
+    let mut other = video_track();
     other.video_mut().unwrap().config = Bytes::from_static(b"other");
     publisher.headers(other.clone());
     publisher.frame(video(40, true), now);
@@ -300,19 +300,19 @@ async fn other_tracks_end_only_those_who_cannot_go_on() {
     let misfit = Misfit { track: TrackId::AUDIO, was: Coding::Audio(AudioCodec::Opus), now: audio.coding() };
     other.set_audio(TrackId::AUDIO, audio);
     publisher.headers(other);
-    assert_eq!(reader.event().await, Wake::Over(Over::Reconfigured(misfit)));
+    assert_eq!(reader.event().await, Wake::Ended(ReaderEnd::Reconfigured(misfit)));
     // Nor can one that comes with a description of before.
     let (late, paper, _) = read(&hub, now);
-    assert_eq!(late.event().await, Wake::Over(Over::Reconfigured(misfit)));
+    assert_eq!(late.event().await, Wake::Ended(ReaderEnd::Reconfigured(misfit)));
     assert_eq!(paper.read(), "");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_track_that_joins_leaves_late_readers_the_group_of_pictures() {
+async fn a_track_that_joins_leaves_late_readers_the_group_of_frames() {
     let hub = hub(Limits::default());
     let now = Now::read();
     let publisher = hub.publish(&live("s"), &client(&hub), now).unwrap();
-    publisher.headers(pictures());
+    publisher.headers(video_track());
     let outlet = |paper: &Arc<Paper>| Outlet::Stream(paper.clone());
     let read = |name: &str| {
         let paper = Arc::new(Paper::default());
@@ -326,13 +326,14 @@ async fn a_track_that_joins_leaves_late_readers_the_group_of_pictures() {
     let (_early, early) = read("early");
     publisher.frame(video(0, true), now);
     publisher.frame(video(40, false), now);
-    publisher.headers(Tracks::of(pictures().video().cloned(), AudioTrack::plain(AudioCodec::Mp3, 48_000, 2)));
+    publisher
+        .headers(Tracks::of(video_track().video().cloned(), AudioTrack::plain(AudioCodec::Mp3, 48_000, 2)));
     publisher.frame(audio(60), now);
     publisher.flush(now);
     let (_late, late) = read("late");
     assert_eq!((early.read(), late.read()), ("<2@0> V0 v40 a60 ".into(), "<2@0> V0 v40 a60 ".into()));
-    // Another size: nobody begins with pictures of before.
-    let mut other = pictures();
+    // Another size: nobody begins with frames of before.
+    let mut other = video_track();
     other.video_mut().unwrap().config = Bytes::from_static(b"other");
     publisher.headers(other);
     publisher.frame(video(80, false), now);
@@ -348,13 +349,13 @@ async fn a_reader_that_missed_a_change_is_told_the_headers_anew() {
     let hub = hub(limits);
     let now = Now::read();
     let publisher = hub.publish(&live("s"), &client(&hub), now).unwrap();
-    publisher.headers(pictures());
+    publisher.headers(video_track());
     let (reader, paper, _) = read(&hub, now);
     publisher.frame(video(0, true), now);
     publisher.flush(now);
     assert_eq!(paper.read(), "<1@0> V0 ");
     paper.closed.store(true, Ordering::Relaxed);
-    let mut other = pictures();
+    let mut other = video_track();
     other.video_mut().unwrap().config = Bytes::from_static(b"other");
     for i in 1..40 {
         if i == 10 {
@@ -375,7 +376,7 @@ async fn a_peer_that_takes_nothing_is_ended() {
     let hub = hub(Limits::default());
     let mut now = Now::read();
     let publisher = hub.publish(&live("s"), &client(&hub), now).unwrap();
-    publisher.headers(pictures());
+    publisher.headers(video_track());
     let (stuck, stuck_paper, _) = read(&hub, now);
     let (_well, _, well_client) = read(&hub, now);
     stuck_paper.unsent.store(1 << 40, Ordering::Relaxed);
@@ -384,7 +385,7 @@ async fn a_peer_that_takes_nothing_is_ended() {
         publisher.flush(now);
         now = now.after(Duration::from_secs(1));
     }
-    assert_eq!(stuck.event().await, Wake::Over(Over::TooSlow));
+    assert_eq!(stuck.event().await, Wake::Ended(ReaderEnd::TooSlow));
     assert!(client::get(&well_client.counters.bytes_out) > 0);
     assert_eq!(hub.snapshot()[0].readers.len(), 2);
 }
@@ -400,7 +401,7 @@ async fn descriptions_wait_for_tracks() {
         async move { hub.headers(&live("s")).await }
     });
     tokio::task::yield_now().await;
-    publisher.headers(pictures());
+    publisher.headers(video_track());
     publisher.ready(now);
     assert!(waiting.await.unwrap().unwrap().tracks.video().is_some());
     drop(publisher);
@@ -443,7 +444,7 @@ impl Format for Packets {
 
 fn cut(packed: Packed) -> Packed {
     let len = packed.bytes.len() as u32;
-    Packed { cuts: vec![Cut { channel: 0, control: false, start: 0, len }], ..packed }
+    Packed { cuts: vec![PacketSpan { channel: 0, control: false, start: 0, len }], ..packed }
 }
 
 #[tokio::test(start_paused = true)]
@@ -451,7 +452,7 @@ async fn datagrams_go_out_together_and_late_readers_catch_up() {
     let hub = hub(Limits::default());
     let now = Now::read();
     let publisher = hub.publish(&live("s"), &client(&hub), now).unwrap();
-    publisher.headers(pictures());
+    publisher.headers(video_track());
     let post = Arc::new(Post::default());
     let read = || {
         let outlet = Outlet::Datagrams(post.clone(), Targets::new(std::net::Ipv4Addr::LOCALHOST.into()));
@@ -495,7 +496,7 @@ async fn where_many_read_audio_waits_for_video() {
     let began = Now::read();
     let at = |ms: u64| began.after(Duration::from_millis(ms));
     let publisher = hub.publish(&live("s"), &client(&hub), began).unwrap();
-    publisher.headers(pictures());
+    publisher.headers(video_track());
     publisher.frame(video(0, true), began);
     publisher.flush(began);
     let readers: Vec<_> = (0..gathering::MANY - 1).map(|_| read(&hub, began)).collect();
@@ -540,7 +541,7 @@ async fn byte_streams_and_datagrams_share_a_packing() {
     let hub = hub(Limits::default());
     let now = Now::read();
     let publisher = hub.publish(&live("s"), &client(&hub), now).unwrap();
-    publisher.headers(pictures());
+    publisher.headers(video_track());
     let (post, paper) = (Arc::new(Post::default()), Arc::new(Paper::default()));
     let _readers: Vec<Reader> = [
         Outlet::Datagrams(post.clone(), Targets::new(std::net::Ipv4Addr::LOCALHOST.into())),
@@ -569,7 +570,7 @@ async fn byte_streams_and_datagrams_share_a_packing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sound_alone_begins_anywhere() {
+async fn audio_alone_begins_anywhere() {
     let hub = hub(Limits::default());
     let now = Now::read();
     let publisher = hub.publish(&live("s"), &client(&hub), now).unwrap();
@@ -592,11 +593,11 @@ fn check(text: &str, whole: &[String]) -> Result<(), String> {
     for word in text.split_whitespace().filter(|w| !w.starts_with(['<', '!'])) {
         let place = whole.iter().skip(at).position(|w| w == word).ok_or(format!("{word} out of order"))?;
         at += place + 1;
-        let pictures = |w: &&String| w.starts_with(['v', 'V']);
+        let video = |w: &&String| w.starts_with(['v', 'V']);
         if word.starts_with('V') {
             decodable = true;
         } else if word.starts_with('v') {
-            let before = whole.iter().take(at - 1).rfind(pictures);
+            let before = whole.iter().take(at - 1).rfind(video);
             if !decodable || before != last_picture.as_ref() {
                 return Err(format!("{word} cannot be decoded behind {last_picture:?}"));
             }
@@ -619,7 +620,7 @@ proptest::proptest! {
         let hub = hub(limits);
         let now = Now::read();
         let publisher = hub.publish(&live("s"), &client(&hub), now).unwrap();
-        publisher.headers(pictures());
+        publisher.headers(video_track());
         let (mut whole, mut readers, mut ms) = (Vec::new(), Vec::new(), 0);
         for (what, which) in steps {
             let reader = readers.get(usize::from(which));

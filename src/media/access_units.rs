@@ -15,7 +15,7 @@ use bytes::{Bytes, BytesMut};
 /// Most units that wait for the next picture, and their bytes.
 const MOST_LOOSE: usize = 64;
 const MOST_LOOSE_BYTES: usize = 64 << 10;
-/// Most pictures that wait for the sets to come, and their bytes.
+/// Most frames that wait for the sets to come, and their bytes.
 const MOST_EARLY: usize = 512;
 const MOST_EARLY_BYTES: usize = 8 << 20;
 
@@ -39,9 +39,9 @@ pub struct AccessUnits<T> {
     configuration: Option<VideoTrack>,
     repeated: bool,
     joining: Joining<T>,
-    /// Units that came without a picture, for the next one.
+    /// Units that came without video, for the next one.
     loose: Vec<Bytes>,
-    /// Sets came without a picture: the next keyframe gets all.
+    /// Sets came without video: the next keyframe gets all.
     owed: bool,
     early: Vec<Picture<T>>,
     undecodable: u64,
@@ -84,7 +84,7 @@ impl<T> AccessUnits<T> {
         self.known.as_ref()
     }
 
-    /// Pictures that came before the track was known.
+    /// Frames that came before the track was known.
     pub fn undecodable(&self) -> u64 {
         self.undecodable
     }
@@ -188,7 +188,7 @@ impl<T> AccessUnits<T> {
         seen
     }
 
-    /// Keeps a unit that came without a picture.
+    /// Keeps a unit that came without video.
     fn put_aside(&mut self, unit: &[u8]) {
         match nal::role(self.codec, unit) {
             Role::Set(kind) => {
@@ -271,7 +271,7 @@ impl<T> AccessUnits<T> {
         out.extend(self.early.drain(..).map(Found::Picture));
     }
 
-    /// `payload` behind what came without a picture, and with all sets (`all`). Delimiters would have to stand first;
+    /// `payload` behind what came without video, and with all sets (`all`). Delimiters would have to stand first;
     /// they go.
     fn with_loose(&mut self, payload: &[u8], all: bool, slice: Option<&[u8]>) -> Bytes {
         let mut whole = BytesMut::with_capacity(payload.len().saturating_add(1024));

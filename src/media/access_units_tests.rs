@@ -126,7 +126,7 @@ fn sets_alone_are_no_frame_and_go_with_the_next_keyframe() {
     // Once more in mid-stream, in front of a picture that is none.
     bench.part(11, &[SPS, PPS]).part(12, &[&p(3)]).part(13, &[&idr(4)]).part(14, &[&idr(5)]);
     assert_eq!(bench.said(), ["3", "K sps pps 4", "K 5"]);
-    // Another size: the pictures in between are still of the old one.
+    // Another size: the frames in between are still of the old one.
     bench.part(15, &[SMALL]).part(16, &[&p(6)]).part(17, &[&idr(7)]);
     assert_eq!(bench.said(), ["6", "[320]", "K small pps 7"]);
     // A new picture set goes with the next picture of any kind.

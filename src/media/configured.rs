@@ -54,7 +54,7 @@ impl AudioTrack {
         codec::opus::track(head)
     }
 
-    /// Sound whose frames say everything themselves (MP3, G.711).
+    /// Audio whose frames say everything themselves (MP3, G.711).
     pub fn plain(codec: AudioCodec, sample_rate: u32, channels: u8) -> AudioTrack {
         AudioTrack { codec, config: Bytes::new(), sample_rate, channels, profile: "" }
     }

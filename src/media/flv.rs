@@ -108,7 +108,7 @@ mod packet {
     pub const SEQUENCE_START: u8 = 0;
     pub const CODED_FRAMES: u8 = 1;
     pub const SEQUENCE_END: u8 = 2;
-    /// Pictures whose composition time is 0.
+    /// Frames whose composition time is 0.
     pub const CODED_FRAMES_X: u8 = 3;
     pub const METADATA: u8 = 4;
     pub const MPEG2TS_SEQUENCE_START: u8 = 5;

@@ -227,7 +227,7 @@ proptest! {
 }
 
 #[test]
-fn sound_is_written_as_it_is_read() {
+fn audio_is_written_as_it_is_read() {
     for (codec, rate, channels, first) in [
         (AudioCodec::Aac, 48_000, 2, 0xaf),
         (AudioCodec::Mp3, 44_100, 2, 0x2f),

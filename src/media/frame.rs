@@ -1,4 +1,4 @@
-//! One coded picture, one packet of sound, or one message of data.
+//! One coded picture, one audio packet, or one message of data.
 
 use super::time::MediaTime;
 use super::tracks::TrackId;
@@ -11,13 +11,13 @@ pub struct Frame {
     pub track: TrackId,
     /// When it is to be decoded. Does not go back within a track.
     pub dts: MediaTime,
-    /// When it is to be shown or heard; differs from `dts` only where pictures are reordered (B-frames).
+    /// When it is to be shown or heard; differs from `dts` only where frames are reordered (B-frames).
     pub pts: MediaTime,
-    /// Whether decoding can begin here: an IDR picture (H.264) or IRAP (H.265); true for sound and data.
+    /// Whether decoding can begin here: an IDR picture (H.264) or IRAP (H.265); true for audio and data.
     pub keyframe: bool,
     /// Video of H.264 and H.265: NAL units, each behind its length in 4 bytes, big-endian (ISO 14496-15), parameter
     /// sets only where the publisher repeats them. Other video: the codec's own unit as containers hold it.
-    /// Sound: one raw packet (AAC without ADTS, one Opus packet, G.711 or MP3 samples as they came).
+    /// Audio: one raw packet (AAC without ADTS, one Opus packet, G.711 or MP3 samples as they came).
     /// Data: the AMF0 body of RTMP's data message.
     pub payload: Bytes,
 }

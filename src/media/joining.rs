@@ -1,4 +1,4 @@
-//! Pictures whose slices come one by one: publishers that set RTP's marker on every NAL unit, or send every NAL unit as
+//! Frames whose slices come one by one: publishers that set RTP's marker on every NAL unit, or send every NAL unit as
 //! a message of its own. What a protocol delimits is a part; parts of one picture become one (H.264, 7.4.1.2.4).
 //!
 //! A picture that came whole is not held back for the next one to prove it, except one where there is doubt. Not
@@ -25,7 +25,7 @@ pub struct Picture<T> {
     pub about: T,
 }
 
-/// Whether what a protocol delimits are pictures.
+/// Whether what a protocol delimits are frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Parts {
     /// They are taken for whole.
@@ -46,7 +46,7 @@ struct Open<T> {
     parts: usize,
 }
 
-/// Joins the parts of one track's pictures.
+/// Joins the parts of one track's frames.
 #[derive(Debug)]
 pub struct Joining<T> {
     parts: Parts,
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_pictures_wait_for_nothing() {
+    fn whole_frames_wait_for_nothing() {
         let (mut joining, mut out) = (in_doubt(false), Vec::new());
         for timestamp in [1, 2, 2, 3] {
             let payload = Bytes::from_static(&[1]);
@@ -221,7 +221,7 @@ mod tests {
         assert_eq!(joined(true, &parts), [(1, vec![0, 1, 2]), (2, vec![3, 4])]);
         // Without doubt the first was handed over before its second slice came.
         assert_eq!(joined(false, &parts), [(1, vec![0]), (1, vec![1, 2]), (2, vec![3, 4])]);
-        // Two pictures with the same time are two.
+        // Two frames with the same time are two.
         assert_eq!(joined(true, &[(1, FIRST, false), (1, FIRST, false)]), [(1, vec![0]), (1, vec![1])]);
         // What does not say where it begins is a picture, as is what goes on from another time.
         let odd = [(1, None, false), (2, None, false), (3, MORE, false), (4, MORE, false)];
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn pictures_without_end_are_bounded() {
+    fn frames_without_end_are_bounded() {
         let (mut joining, mut out) = (in_doubt(true), Vec::new());
         let payload = Bytes::from(vec![0; 1 << 20]);
         for number in 0..20 {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use std::fmt;
 
-/// How pictures are compressed.
+/// How video is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum VideoCodec {
     /// AVC.
@@ -16,7 +16,7 @@ pub enum VideoCodec {
     Vp9,
 }
 
-/// How sound is compressed.
+/// How audio is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AudioCodec {
     /// MPEG-4 AAC.
@@ -56,7 +56,7 @@ impl AudioCodec {
     }
 }
 
-/// The pictures of a stream.
+/// The video of a stream.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VideoTrack {
     /// Codec.
@@ -73,7 +73,7 @@ pub struct VideoTrack {
     pub level: String,
     /// Frames a second if the configuration tells.
     pub frame_rate: Option<f64>,
-    /// How many pictures may stand before one that is shown earlier: 0 means that pts equals dts.
+    /// How many frames may stand before one that is shown earlier: 0 means that pts equals dts.
     pub reorder: u8,
 }
 
@@ -150,7 +150,7 @@ fn spoken(channels: u8) -> String {
     }
 }
 
-/// The sound of a stream.
+/// The audio of a stream.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AudioTrack {
     /// Codec.

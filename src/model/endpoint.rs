@@ -237,7 +237,7 @@ role!(
     }
 );
 role!(
-    /// A control face: `/stat` of nginx-rtmp or the API of MediaMTX.
+    /// A control endpoint: `/stat` of nginx-rtmp or the API of MediaMTX.
     HttpUrl, &["http", "https"], "http:// or https://", |s| if s == "https" { 443 } else { 80 }, no_trailing_slash
 );
 role!(
@@ -288,7 +288,7 @@ impl RtmpUrl {
         RtmpUrl(Parts { query: Some(Secret::new(query)), ..self.0.clone() })
     }
 
-    /// The control face that stands beside this server unless told otherwise.
+    /// The control endpoint that stands beside this server unless told otherwise.
     pub fn beside(&self, port: u16, path: &str) -> HttpUrl {
         HttpUrl(Parts {
             scheme: "http".into(),
@@ -300,7 +300,7 @@ impl RtmpUrl {
         })
     }
 
-    /// The RTSP face that stands beside this server unless told otherwise.
+    /// The RTSP endpoint that stands beside this server unless told otherwise.
     pub fn rtsp_beside(&self, port: u16) -> RtspUrl {
         RtspUrl(Parts {
             scheme: "rtsp".into(),

@@ -66,9 +66,9 @@ pub struct RenditionInfo {
     pub name: String,
     /// What it is doing.
     pub state: State,
-    /// The picture, if there is one.
+    /// The video, if there is one.
     pub video: Option<Video>,
-    /// The sound, if there is any.
+    /// The audio, if there is any.
     pub audio: Option<Audio>,
     /// Bits per second into the server, if known.
     pub bitrate_bps: Option<u64>,
@@ -93,7 +93,7 @@ pub struct Video {
     pub fps: Option<f64>,
 }
 
-/// A sound's facts.
+/// Audio's facts.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Audio {
     /// Lowercase: `aac`, `opus`.

@@ -12,7 +12,7 @@ use std::str::FromStr;
 pub enum Rendition {
     /// The untouched source.
     Original,
-    /// Sound without picture.
+    /// Audio without video.
     Audio,
     /// A rung of the ladder.
     Rung(Label),

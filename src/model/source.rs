@@ -10,11 +10,11 @@ use std::path::PathBuf;
 pub enum Source {
     /// A file on this machine, path as given.
     File(PathBuf),
-    /// A capture device: `/dev/video0`, `screen`, an X display (`:0`), with an optional sound device.
+    /// A capture device: `/dev/video0`, `screen`, an X display (`:0`), with an optional audio device.
     Device {
         /// The picture's device.
         video: String,
-        /// The sound's device: an ALSA name (`hw:1`), `pulse` or `pulse:NAME`, `default`.
+        /// The audio's device: an ALSA name (`hw:1`), `pulse` or `pulse:NAME`, `default`.
         audio: Option<String>,
     },
     /// A live stream that another machine serves.

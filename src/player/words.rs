@@ -5,7 +5,7 @@ use super::kind::Kind;
 /// How many lines are quoted at most.
 pub const QUOTED: usize = 3;
 
-/// What players say on any machine without sound, session bus or graphics card, whether they play or not.
+/// What players say on any machine without audio, session bus or graphics card, whether they play or not.
 const NOISE: &[&str] = &[
     "alsa",
     "jack",
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn vlc_that_plays_without_sound_did_not_give_up() {
+    fn vlc_that_plays_without_audio_did_not_give_up() {
         let playing = lines(
             "[0000563001344680] main audio output error: module not functional
 [00007f4840c9c980] main decoder error: failed to create audio output

@@ -66,12 +66,12 @@ pub fn read(path: &Path) -> Vec<Share> {
     }
     let bytes = atomic_file::read_small(path, LARGEST).unwrap_or_default();
     let shares: Vec<Share> = serde_json::from_slice(&bytes).unwrap_or_default();
-    let sound = |share: &Share| {
+    let valid = |share: &Share| {
         share.supervisor.alive()
             && share.ways.len() <= 16
             && share.ways.iter().all(|c| c.is_finite() && *c >= 0.0)
     };
-    shares.into_iter().take(MOST).filter(sound).collect()
+    shares.into_iter().take(MOST).filter(valid).collect()
 }
 
 /// Changes one's own share by what all others are, with nobody else at it. `change` gets the others' and gives the new one,

@@ -9,7 +9,7 @@ const SHORTEST: Duration = Duration::from_millis(150);
 
 /// A look at the processors that has begun.
 #[derive(Debug)]
-pub struct Look {
+pub struct Sample {
     began: Instant,
     allowed: Vec<usize>,
     busy: f64,
@@ -27,14 +27,14 @@ pub struct Load {
     pub busy: f64,
 }
 
-impl Look {
+impl Sample {
     /// Begins to look; `None` where the system does not tell.
-    pub fn begin() -> Option<Look> {
+    pub fn begin() -> Option<Sample> {
         let allowed = allowed(&std::fs::read_to_string("/proc/self/status").ok()?);
         let nice = nice();
         let busy = busy(&std::fs::read_to_string("/proc/stat").ok()?, &allowed, nice > 0)?;
         let (own, yielding) = (own_time(), Yielding::now(nice));
-        Some(Look { began: Instant::now(), allowed, busy, own, yielding, nice })
+        Some(Sample { began: Instant::now(), allowed, busy, own, yielding, nice })
     }
 
     /// How many processors we may use.
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn this_machine_is_seen() {
-        let load = Look::begin().unwrap().end().unwrap();
+        let load = Sample::begin().unwrap().end().unwrap();
         assert!(load.cpus > 0.0 && (0.0..=4096.0).contains(&load.busy), "{load:?}");
     }
 }

@@ -2,13 +2,13 @@
 //! child; everybody else sends requests and receives events.
 //!
 //! What must be known about the program (what its lines mean, which end is clean) and about the server (its byte
-//! counters) arrives as [`Program`] and [`Looker`], so nothing in here names ffmpeg or a protocol.
+//! counters) arrives as [`Program`] and [`ServerProbe`], so nothing in here names ffmpeg or a protocol.
 
 use super::restart::{Decision, EQUAL_ENDS, Ends, Policy, Verdict};
 use super::run_record::{OutputRecord, RunRecord};
 use super::stream_lock;
 use super::stream_place::StreamPlace;
-use super::watchdog::{Look, Watchdog};
+use super::watchdog::{Reading, Watchdog};
 use crate::base::atomic_file::Durability;
 use crate::base::{CommandLine, Kind, clock};
 use crate::model::{Order, State};
@@ -28,7 +28,8 @@ mod stopping;
 mod successor;
 
 pub use job::{
-    Control, Ended, Event, Fallback, Job, Looker, Meaning, OutputSpec, Program, Renewal, Seen, Speaker, Way,
+    Control, Ended, Event, Fallback, Job, Meaning, OutputSpec, Program, Renewal, Seen, ServerProbe, Speaker,
+    Way,
 };
 pub use stopping::{KILL_AFTER, SECOND_TERM_AFTER};
 
@@ -44,7 +45,7 @@ const RECORD_EVERY: Duration = Duration::from_secs(3);
 const STEP_DOWN_AFTER: Duration = Duration::from_secs(20);
 
 /// Runs the stream to its end. The locks of its `place` are held until then; the program inherits them.
-pub async fn supervise<P: Program, L: Looker>(
+pub async fn supervise<P: Program, L: ServerProbe>(
     job: Job,
     place: StreamPlace,
     program: P,
@@ -120,10 +121,10 @@ fn shown(command: &CommandLine, job: &Job) -> Vec<String> {
 /// The target that is looked at: the child's number, and how often.
 type Target = Option<(i32, Duration)>;
 
-async fn keep_looking<L: Looker>(
+async fn keep_looking<L: ServerProbe>(
     mut looker: L,
     mut targets: watch::Receiver<Target>,
-    looks: mpsc::Sender<(i32, Look)>,
+    looks: mpsc::Sender<(i32, Reading)>,
 ) {
     loop {
         let target = *targets.borrow_and_update();
@@ -150,7 +151,7 @@ struct Supervisor<P, F> {
     program: P,
     control: mpsc::Receiver<Control>,
     target: watch::Sender<Target>,
-    looks: mpsc::Receiver<(i32, Look)>,
+    looks: mpsc::Receiver<(i32, Reading)>,
     tell: F,
     began: Instant,
     log: Log,
@@ -178,7 +179,7 @@ struct Supervisor<P, F> {
 struct Stopped;
 
 /// Why we ended the program ourselves.
-enum Cut {
+enum StopReason {
     Stalled(String),
     Slow(String),
     Anew(String),

@@ -35,7 +35,7 @@ pub struct Heartbeat {
 
 /// One look at the server, by output in order.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Look {
+pub enum Reading {
     /// It answered: bytes taken in and readers of each output, `None` where it does not have that name.
     Counters(Vec<Option<Counter>>),
     /// It should answer and does not; why.
@@ -82,7 +82,7 @@ pub struct Watchdog {
     beats: VecDeque<(Duration, Heartbeat)>,
     advanced: Option<Duration>,
     outputs: Vec<Watched>,
-    look: Option<Look>,
+    look: Option<Reading>,
     server_back: Duration,
     slow_since: Option<Duration>,
     fast_since: Option<Duration>,
@@ -133,9 +133,9 @@ impl Watchdog {
     }
 
     /// The server was looked at.
-    pub fn look(&mut self, now: Duration, look: Look) {
-        if let Look::Counters(counters) = &look {
-            if !matches!(self.look, Some(Look::Counters(_))) {
+    pub fn look(&mut self, now: Duration, look: Reading) {
+        if let Reading::Counters(counters) = &look {
+            if !matches!(self.look, Some(Reading::Counters(_))) {
                 // While it was silent nothing could be seen to grow; the clock of growth begins anew.
                 self.server_back = now;
             }
@@ -146,7 +146,7 @@ impl Watchdog {
                     // A new connection under the same name counts from nothing.
                     Some((_, last)) if counter.bytes < *last => output.samples.clear(),
                     Some((_, last)) if counter.bytes > *last => output.last_growth = Some(now),
-                    // The first bytes are headers; only what comes after them is a picture or a sound.
+                    // The first bytes are headers; only what comes after them is video or audio.
                     _ => {}
                 }
                 output.samples.push_back((now, counter.bytes));
@@ -219,10 +219,10 @@ impl Watchdog {
     pub fn output_state(&self, now: Duration, index: usize) -> State {
         let growth = self.outputs.get(index).and_then(|o| o.last_growth);
         match (&self.look, growth) {
-            (Some(Look::Counters(_)), Some(at)) if now.saturating_sub(at) < QUIET_AFTER => State::Live,
-            (Some(Look::Counters(_)), Some(_)) => State::Stalled,
-            (Some(Look::Silent(_)), Some(_)) => State::Weak,
-            (Some(Look::Blind(_)), _) => self.assess(now).state,
+            (Some(Reading::Counters(_)), Some(at)) if now.saturating_sub(at) < QUIET_AFTER => State::Live,
+            (Some(Reading::Counters(_)), Some(_)) => State::Stalled,
+            (Some(Reading::Silent(_)), Some(_)) => State::Weak,
+            (Some(Reading::Blind(_)), _) => self.assess(now).state,
             _ => State::Starting,
         }
     }
@@ -244,15 +244,15 @@ impl Watchdog {
         }
         match &self.look {
             None => verdict(State::Starting, None),
-            Some(Look::Silent(why)) => {
+            Some(Reading::Silent(why)) => {
                 if self.outputs.iter().all(|o| o.last_growth.is_some()) {
                     verdict(State::Stalled, Some(why.clone()))
                 } else {
                     verdict(State::Starting, Some(why.clone()))
                 }
             }
-            Some(Look::Blind(connections)) => self.assess_blind(now, *connections),
-            Some(Look::Counters(_)) => self.assess_counters(now),
+            Some(Reading::Blind(connections)) => self.assess_blind(now, *connections),
+            Some(Reading::Counters(_)) => self.assess_counters(now),
         }
     }
 
@@ -374,7 +374,7 @@ mod tests {
                     *bytes += grow;
                 }
                 let counters = self.bytes.map(|bytes| Some(Counter { bytes, viewers: 1 }));
-                self.dog.look(now, Look::Counters(counters.to_vec()));
+                self.dog.look(now, Reading::Counters(counters.to_vec()));
             }
             self.dog.assess(s(f64::from(to.max(1) - 1)))
         }
@@ -445,11 +445,11 @@ mod tests {
         for t in 10..60 {
             let now = s(f64::from(t));
             run.dog.beat(now, Heartbeat { out_time: now, ..Default::default() });
-            run.dog.look(now, Look::Silent("no answer".into()));
+            run.dog.look(now, Reading::Silent("no answer".into()));
             let assessment = run.dog.assess(now);
             assert_eq!((assessment.state, assessment.end), (State::Stalled, None));
         }
-        run.dog.look(s(60.0), Look::Counters(vec![None, None]));
+        run.dog.look(s(60.0), Reading::Counters(vec![None, None]));
         assert_eq!(run.dog.assess(s(61.0)).end, None);
     }
 
@@ -478,13 +478,13 @@ mod tests {
     #[test]
     fn without_counters_connections_and_progress_have_to_do() {
         let mut dog = Watchdog::new(s(0.0), ["a".to_string(), "b".to_string()]);
-        dog.look(s(0.5), Look::Blind(Some(2)));
+        dog.look(s(0.5), Reading::Blind(Some(2)));
         assert_eq!(dog.assess(s(0.5)).state, State::Starting);
         dog.beat(s(2.0), Heartbeat { out_time: s(1.5), ..Default::default() });
         assert_eq!(dog.assess(s(2.0)).state, State::Live);
-        dog.look(s(3.0), Look::Blind(Some(1)));
+        dog.look(s(3.0), Reading::Blind(Some(1)));
         assert_eq!(dog.assess(s(3.0)).state, State::Weak);
-        dog.look(s(4.0), Look::Blind(Some(0)));
+        dog.look(s(4.0), Reading::Blind(Some(0)));
         assert_eq!(dog.assess(s(4.0)).state, State::Stalled);
     }
 

@@ -1,7 +1,7 @@
 //! What RTMP's and RTSP's servers do alike: accept connections, admit or refuse them, arrange their sockets, give each
 //! a task, move it to where its stream is carried, and end them all.
 
-use super::admission::{Door, Place};
+use super::admission::{Admission, Permit};
 use super::workers::Workers;
 use crate::base::clock::Now;
 use crate::hub::{Client, Hub, Kind, Worker};
@@ -23,11 +23,11 @@ const POLITE: Duration = Duration::from_secs(4);
 
 /// Where connections of one kind come in.
 #[derive(Clone, Copy)]
-pub struct Entrance<'a> {
+pub struct ListenerContext<'a> {
     /// Who is there, in the registry.
     pub hub: &'a Hub,
     /// Who may come in.
-    pub door: &'a Door,
+    pub door: &'a Admission,
     /// Where refusals are told.
     pub log: &'a Log,
     /// What comes in.
@@ -53,9 +53,9 @@ pub trait Connection: Sized + Send + 'static {
 /// readers are told, and what is not gone after a few seconds is dropped.
 pub async fn serve<C: Connection>(
     listener: TcpListener,
-    entrance: Entrance<'_>,
+    entrance: ListenerContext<'_>,
     mut shutdown: watch::Receiver<bool>,
-    begin: impl Fn(TcpStream, Arc<Client>, Place) -> io::Result<C>,
+    begin: impl Fn(TcpStream, Arc<Client>, Permit) -> io::Result<C>,
 ) {
     let ends = shutdown.clone();
     let name = entrance.kind.name;
@@ -105,9 +105,9 @@ pub async fn serve<C: Connection>(
     connections.shutdown().await;
 }
 
-impl Entrance<'_> {
+impl ListenerContext<'_> {
     /// A place for a connection; none if there are too many.
-    fn admit(&self, remote: SocketAddr) -> Option<(Arc<Client>, Place)> {
+    fn admit(&self, remote: SocketAddr) -> Option<(Arc<Client>, Permit)> {
         let now = Now::read();
         let registry = self.hub.registry();
         let client = registry.enter(self.kind, remote, now.mono, now.wall_ms);

@@ -68,7 +68,7 @@ impl Refused {
 
 /// The door of the server. Cloning shares it.
 #[derive(Clone, Debug)]
-pub struct Door(Arc<Mutex<Inside>>);
+pub struct Admission(Arc<Mutex<Inside>>);
 
 #[derive(Debug)]
 struct Inside {
@@ -77,7 +77,7 @@ struct Inside {
     trusted: Vec<Network>,
     next: u64,
     /// All that are in, by order of arrival.
-    places: HashMap<u64, Seat>,
+    places: HashMap<u64, Held>,
     /// Those of them that have done nothing yet.
     idle: BTreeMap<u64, Weak<Client>>,
     /// How many from where.
@@ -85,7 +85,7 @@ struct Inside {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Seat {
+struct Held {
     /// None for those that are not counted.
     address: Option<IpAddr>,
     role: Role,
@@ -112,10 +112,10 @@ impl Count {
     }
 }
 
-impl Door {
+impl Admission {
     /// A door with nobody inside. Addresses of `trusted` networks are not counted, nor are this machine's.
-    pub fn new(limits: Limits, trusted: Vec<Network>) -> Door {
-        Door(Arc::new(Mutex::new(Inside {
+    pub fn new(limits: Limits, trusted: Vec<Network>) -> Admission {
+        Admission(Arc::new(Mutex::new(Inside {
             limits,
             trusted,
             next: 0,
@@ -129,13 +129,13 @@ impl Door {
     ///
     /// # Errors
     /// The limit that is reached.
-    pub fn enter(&self, client: &Arc<Client>) -> Result<Place, Refused> {
+    pub fn enter(&self, client: &Arc<Client>) -> Result<Permit, Refused> {
         let (number, out) = self.inside().enter(client)?;
         // Kicking wakes a task: not under the lock.
         if let Some(out) = out.and_then(|out| out.upgrade()) {
             out.kick();
         }
-        Ok(Place { door: self.clone(), number })
+        Ok(Permit { door: self.clone(), number })
     }
 
     /// Connections that are in.
@@ -165,7 +165,7 @@ impl Inside {
         }
         let number = self.next;
         self.next = self.next.saturating_add(1);
-        self.places.insert(number, Seat { address, role: Role::Idle });
+        self.places.insert(number, Held { address, role: Role::Idle });
         self.idle.insert(number, Arc::downgrade(client));
         if let Some(address) = address {
             let count = self.addresses.entry(address).or_default();
@@ -211,12 +211,12 @@ impl Inside {
 
 /// A connection's place; dropping it leaves.
 #[derive(Debug)]
-pub struct Place {
-    door: Door,
+pub struct Permit {
+    door: Admission,
     number: u64,
 }
 
-impl Place {
+impl Permit {
     /// The connection publishes or plays from now on: it will not have to make room for another.
     ///
     /// # Errors
@@ -226,7 +226,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.door.inside().leave(self.number);
     }
@@ -252,7 +252,7 @@ mod tests {
     #[test]
     fn the_oldest_idle_one_makes_room() {
         let registry = Registry::default();
-        let door = Door::new(Limits { total: 3, ..Limits::default() }, Vec::new());
+        let door = Admission::new(Limits { total: 3, ..Limits::default() }, Vec::new());
         let clients: Vec<_> = (0..5).map(|_| client(&registry, "127.0.0.1")).collect();
         let first = door.enter(&clients[0]).unwrap();
         first.settle(Role::Read).unwrap();
@@ -278,9 +278,9 @@ mod tests {
             idle_per_address: 8,
             ..Limits::default()
         };
-        let door = Door::new(limits, Vec::new());
+        let door = Admission::new(limits, Vec::new());
         let there = client(&registry, "192.0.2.1");
-        let mut places: Vec<Place> = (0..8).map(|_| door.enter(&there).unwrap()).collect();
+        let mut places: Vec<Permit> = (0..8).map(|_| door.enter(&there).unwrap()).collect();
         assert_eq!(door.enter(&there).unwrap_err(), Refused::Idle);
         assert!(door.enter(&client(&registry, "192.0.2.2")).is_ok());
         for _ in 8..28 {
@@ -302,7 +302,7 @@ mod tests {
     #[test]
     fn this_machine_and_trusted_networks_are_not_counted() {
         let registry = Registry::default();
-        let door = Door::new(Limits::default(), vec!["10.0.0.0/8".parse().unwrap()]);
+        let door = Admission::new(Limits::default(), vec!["10.0.0.0/8".parse().unwrap()]);
         let (here, near) = (client(&registry, "::1"), client(&registry, "::ffff:10.1.2.3"));
         let places: Vec<_> =
             (0..100).flat_map(|_| [door.enter(&here), door.enter(&near)]).map(Result::unwrap).collect();

@@ -1,11 +1,11 @@
-//! The control faces at work: who may ask, and what is answered.
+//! The control endpoints at work: who may ask, and what is answered.
 
-use super::face::answer::{Answer, Question};
-use super::face::http::{Answering, Asked, Face, Limits, Told};
-use super::face::permission::{Rules, Sender, Verdict};
-use super::face::{listing, own};
-use super::look::Looker;
+use super::endpoint::answer::{Request, Response};
+use super::endpoint::http::{Endpoint, IncomingRequest, Limits, Reply, ReplyFuture};
+use super::endpoint::permission::{Permission, Rules, Sender};
+use super::endpoint::{listing, own};
 use super::options::Options;
+use super::sampler::Sampler;
 use super::view::About;
 use crate::auth::{self, Action, Authorizer, Denied, Ledger, PATIENCE, Protocol, Shown, pause};
 use crate::base::clock::Now;
@@ -35,11 +35,11 @@ impl Parts {
     }
 
     /// `/health`.
-    fn answer(&self) -> Answer {
+    fn answer(&self) -> Response {
         let parts = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let well = parts.values().all(|serves| *serves);
         let body = serde_json::json!({ "status": if well { "ok" } else { "error" }, "serving": parts });
-        Answer {
+        Response {
             status: if well { 200 } else { 503 },
             content_type: "application/json; charset=utf-8",
             body: body.to_string(),
@@ -47,11 +47,11 @@ impl Parts {
     }
 }
 
-/// The control faces: who may ask, and what is answered.
+/// The control endpoints: who may ask, and what is answered.
 #[derive(Clone)]
 pub struct Control {
     /// What is shown.
-    pub looker: Arc<Looker>,
+    pub looker: Arc<Sampler>,
     rules: Arc<Rules>,
     authorizer: Arc<dyn Authorizer>,
     stat_path: Arc<str>,
@@ -62,7 +62,7 @@ pub struct Control {
 }
 
 impl Control {
-    /// Faces of a server that begins now.
+    /// Endpoints of a server that begins now.
     pub fn new(
         options: &Options,
         authorizer: Arc<dyn Authorizer>,
@@ -81,7 +81,7 @@ impl Control {
         };
         let rules = Rules { trusted: options.trusted.clone(), demand: authorizer.demand(Action::Control) };
         Control {
-            looker: Arc::new(Looker::new(hub, about, begun)),
+            looker: Arc::new(Sampler::new(hub, about, begun)),
             rules: Arc::new(rules),
             authorizer,
             stat_path: options.stat_path.as_str().into(),
@@ -92,10 +92,10 @@ impl Control {
         }
     }
 
-    /// The face `stat`, `api` or `metrics`.
-    pub fn face(&self, name: &'static str) -> Arc<Face> {
+    /// The endpoint `stat`, `api` or `metrics`.
+    pub fn endpoint(&self, name: &'static str) -> Arc<Endpoint> {
         let control = self.clone();
-        Arc::new(Face {
+        Arc::new(Endpoint {
             name,
             server: if name == "stat" { concat!("msconv/", env!("CARGO_PKG_VERSION")) } else { "mediamtx" },
             limits: Limits::default(),
@@ -105,10 +105,10 @@ impl Control {
         })
     }
 
-    fn answer(&self, face: &'static str, asked: &Asked<'_>) -> Answering {
-        let question = Question::new(asked.method, asked.target);
+    fn answer(&self, endpoint: &'static str, asked: &IncomingRequest<'_>) -> ReplyFuture {
+        let question = Request::new(asked.method, asked.target);
         if question.reads() && question.path == "/health" {
-            return Told::from(self.parts.answer()).into();
+            return Reply::from(self.parts.answer()).into();
         }
         let remote = asked.remote;
         let field = |name: HeaderName| asked.headers.get(name).and_then(|value| value.to_str().ok());
@@ -119,16 +119,18 @@ impl Control {
             authorization: field(AUTHORIZATION),
         });
         match verdict {
-            Verdict::Yes => self.serve(face, &question, asked.body, remote).into(),
-            Verdict::Ask => self.refuse(face, remote, &Denied::NeedsCredentials(Action::Control)).into(),
-            Verdict::No(why) => self.refuse(face, remote, &Denied::Because(why.into())).into(),
-            Verdict::Shown(shown) => {
+            Permission::Yes => self.serve(endpoint, &question, asked.body, remote).into(),
+            Permission::Ask => {
+                self.refuse(endpoint, remote, &Denied::NeedsCredentials(Action::Control)).into()
+            }
+            Permission::No(why) => self.refuse(endpoint, remote, &Denied::Because(why.into())).into(),
+            Permission::Shown(shown) => {
                 let (control, body) = (self.clone(), asked.body.to_vec());
                 Box::pin(async move {
                     let request = control_by(shown, remote);
                     match auth::ask(&*control.authorizer, request, PATIENCE).await {
-                        Ok(_) => control.serve(face, &question, &body, remote),
-                        Err(denied) => control.refuse(face, remote, &denied),
+                        Ok(_) => control.serve(endpoint, &question, &body, remote),
+                        Err(denied) => control.refuse(endpoint, remote, &denied),
                     }
                 })
             }
@@ -136,22 +138,22 @@ impl Control {
     }
 
     /// Answers somebody who may ask.
-    fn serve(&self, face: &str, question: &Question, body: &[u8], remote: SocketAddr) -> Told {
+    fn serve(&self, endpoint: &str, question: &Request, body: &[u8], remote: SocketAddr) -> Reply {
         let now = Now::read();
-        if face == "api" && question.path.starts_with(own::PREFIX) {
+        if endpoint == "api" && question.path.starts_with(own::PREFIX) {
             if question.method == "GET" && question.path == own::SERVER {
                 return own::json(200, &listing::listing(&self.looker.view(now))).into();
             }
             let applications = self.looker.applications();
             return own::answer(self.looker.hub(), applications, question, body, now).into();
         }
-        let view = if face == "metrics" { self.looker.whole_view(now) } else { self.looker.view(now) };
-        let answer = match (face, question.path.as_str()) {
+        let view = if endpoint == "metrics" { self.looker.whole_view(now) } else { self.looker.view(now) };
+        let answer = match (endpoint, question.path.as_str()) {
             ("stat", path) if question.reads() && path == &*self.stat_path => {
-                Answer::ok("text/xml", super::face::stat::page(&view))
+                Response::ok("text/xml", super::endpoint::stat::page(&view))
             }
-            ("metrics", "/metrics") if question.reads() => super::face::metrics::answer(&view, question),
-            ("api", _) => super::face::api::answer(&view, question, &mut |kind, id| {
+            ("metrics", "/metrics") if question.reads() => super::endpoint::metrics::answer(&view, question),
+            ("api", _) => super::endpoint::api::answer(&view, question, &mut |kind, id| {
                 let found = self.looker.registry().find(kind, id);
                 if let Some(client) = &found {
                     self.log.info(format_args!("{remote} kicks the {} {id} ({})", kind.name, client.remote));
@@ -159,14 +161,14 @@ impl Control {
                 }
                 found.is_some()
             }),
-            ("metrics", _) => super::face::api::nowhere(),
-            _ => Answer { status: 404, content_type: "text/plain", body: "404 not found\n".into() },
+            ("metrics", _) => super::endpoint::api::nowhere(),
+            _ => Response { status: 404, content_type: "text/plain", body: "404 not found\n".into() },
         };
         answer.into()
     }
 
     /// The refusal of somebody who may not ask.
-    fn refuse(&self, face: &str, remote: SocketAddr, denied: &Denied) -> Told {
+    fn refuse(&self, endpoint: &str, remote: SocketAddr, denied: &Denied) -> Reply {
         let now = Now::read().mono.saturating_duration_since(self.begun.mono);
         let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         if ledger.shut_out(remote.ip(), now) {
@@ -176,8 +178,8 @@ impl Control {
             Denied::NeedsCredentials(_) => refusal(401, "authentication error"),
             Denied::Wrong | Denied::WrongKey => {
                 ledger.failed(remote.ip(), now);
-                self.log.warn(format_args!("{face}: wrong password from {remote}"));
-                Told { wait: pause(random()), ..refusal(401, "authentication error") }
+                self.log.warn(format_args!("{endpoint}: wrong password from {remote}"));
+                Reply { wait: pause(random()), ..refusal(401, "authentication error") }
             }
             Denied::Late => {
                 self.looker.registry().broke("control_authentication_time");
@@ -201,9 +203,9 @@ fn control_by(shown: Shown, remote: SocketAddr) -> auth::Request {
     }
 }
 
-fn refusal(status: u16, why: &str) -> Told {
-    Told {
-        answer: super::face::api::error(status, why),
+fn refusal(status: u16, why: &str) -> Reply {
+    Reply {
+        answer: super::endpoint::api::error(status, why),
         challenge: (status == 401).then_some("Basic realm=\"msconv\""),
         wait: Duration::ZERO,
     }
@@ -254,14 +256,14 @@ mod tests {
     }
 
     /// What a stranger gets who asks for the list of streams.
-    fn ask(control: &Control, password: Option<&'static str>) -> Answering {
+    fn ask(control: &Control, password: Option<&'static str>) -> ReplyFuture {
         let mut headers = HeaderMap::new();
         if let Some(coded) = password {
             headers.insert(AUTHORIZATION, coded.parse().unwrap());
         }
         let remote = "192.0.2.1:4000".parse().unwrap();
         let (method, target) = ("GET", "/v3/paths/list");
-        control.answer("api", &Asked { remote, method, target, headers: &headers, body: b"" })
+        control.answer("api", &IncomingRequest { remote, method, target, headers: &headers, body: b"" })
     }
 
     /// `bob:pw` and `bob:no`.

@@ -1,16 +1,16 @@
-//! The embedded server: listeners, the hub, the protocols and the control faces, put together.
+//! The embedded server: listeners, the hub, the protocols and the control endpoints, put together.
 //!
 //! Frames move on some threads, each of which carries whole ladders; everything else on another one. Whoever starts it gives a future that tells it to end; then listeners close first, readers
 //! are told, and what has not ended a few seconds later is dropped.
 
 pub mod control;
+pub mod endpoint;
 pub mod events;
-pub mod face;
 pub mod listeners;
-pub mod look;
 pub mod options;
 pub mod rates;
 pub mod runtime_thread;
+pub mod sampler;
 pub mod view;
 
 use crate::auth::{Authorizer, Ledger};
@@ -19,16 +19,16 @@ use crate::base::{Failure, Outcome, failure::io_words};
 use crate::hub::{self, Hub, Registry};
 use crate::model::service::{Audience, PerService, Service};
 use crate::process::load::open_files_allowed;
-use crate::protocol::admission::{self, Door};
+use crate::protocol::admission::{self, Admission};
 use crate::protocol::workers::Workers;
 use crate::protocol::{rtmp, rtsp};
 use crate::telemetry::Log;
 use control::{Control, Parts};
-use face::http;
+use endpoint::http;
 use listeners::{Addresses, Listeners};
-use look::Looker;
 pub use options::Options;
 use runtime_thread::RuntimeThread;
+use sampler::Sampler;
 use std::future::Future;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
@@ -90,7 +90,7 @@ impl Server {
             publishers_per_address,
             ..admission::Limits::with_file_limit(open_files_allowed())
         };
-        let door = Door::new(limits, options.trusted.clone());
+        let door = Admission::new(limits, options.trusted.clone());
 
         let rules =
             rtmp::session::server::Rules { applications: options.applications.clone(), ..Default::default() };
@@ -149,7 +149,7 @@ impl Server {
                 let _theirs = beside.enter();
                 listening(&mut listeners, service)?
             };
-            work.add(name, beside.run(http::serve(listener, control.face(name), downs.clone())));
+            work.add(name, beside.run(http::serve(listener, control.endpoint(name), downs.clone())));
         }
 
         let failure = tokio::select! {
@@ -212,7 +212,7 @@ fn listening(listeners: &mut Listeners, service: Service) -> Outcome<TcpListener
 }
 
 /// Looks at the counters every second.
-async fn ticks(looker: Arc<Looker>, mut shutdown: watch::Receiver<bool>) {
+async fn ticks(looker: Arc<Sampler>, mut shutdown: watch::Receiver<bool>) {
     let mut again = tokio::time::interval(TICK);
     again.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {

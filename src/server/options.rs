@@ -16,7 +16,7 @@ use std::num::NonZeroUsize;
 pub struct Options {
     /// Where RTMP, RTSP and RTP listen.
     pub listen: IpAddr,
-    /// Where the control faces listen.
+    /// Where the control endpoints listen.
     pub control_listen: IpAddr,
     /// On which ports.
     pub ports: Ports,

@@ -1,5 +1,5 @@
-//! The server at one moment, as plain values: what the control faces are written from. Taking it is elsewhere, so that
-//! every face is a pure function.
+//! The server at one moment, as plain values: what the control endpoints are written from. Taking it is elsewhere, so that
+//! every endpoint is a pure function.
 
 use crate::hub::{Kind, Role};
 use crate::media::Tracks;
@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use uuid::Uuid;
 
-/// Everything that a face may show.
+/// Everything that a endpoint may show.
 #[derive(Clone, Debug, Default)]
 pub struct View {
     /// Facts that do not change while it runs.
@@ -86,15 +86,15 @@ pub struct Stream {
     pub silent: Option<Duration>,
     /// Bytes and rates.
     pub traffic: Traffic,
-    /// Bits a second of sound received.
+    /// Bits a second of audio received.
     pub bw_audio: u64,
-    /// Bits a second of pictures received.
+    /// Bits a second of video received.
     pub bw_video: u64,
-    /// Payload bytes of pictures and sound received.
+    /// Payload bytes of video and audio received.
     pub payload_bytes: (u64, u64),
     /// Frames that slow readers did not get.
     pub frames_dropped: u64,
-    /// How far the sound is ahead of the picture at the server's entrance, in milliseconds.
+    /// How far the audio is ahead of the video at the server's entrance, in milliseconds.
     pub avsync_ms: i64,
 }
 

@@ -1,4 +1,4 @@
-//! One bounded HTTP request at a control face, with a reason of its own for each way to fail.
+//! One bounded HTTP request at a control endpoint, with a reason of its own for each way to fail.
 //!
 //! What answers may be slow, endless, somebody else, or a liar, and the supervisor asks every second for weeks: so
 //! time and size are bounded, connections are kept, redirects are not followed, nothing is decompressed, and
@@ -39,7 +39,7 @@ impl Default for Limits {
     }
 }
 
-/// Why a control face gave nothing usable.
+/// Why a control endpoint gave nothing usable.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FetchError {
     /// Nothing listens there.

@@ -52,7 +52,7 @@ pub struct Path {
 pub struct Track {
     /// `H264`, `MPEG-4 Audio`, ...
     pub codec: String,
-    /// Pixels, for pictures of a known size.
+    /// Pixels, for video of a known size.
     pub size: Option<(u32, u32)>,
     /// Hertz.
     pub sample_rate: Option<u32>,

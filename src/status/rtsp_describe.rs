@@ -51,7 +51,7 @@ struct Answer {
 
 /// What to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum DescribeStep {
     /// Send these bytes and go on reading.
     Send(Vec<u8>),
     /// Read on.
@@ -98,25 +98,25 @@ impl Exchange {
     }
 
     /// Takes bytes of the server.
-    pub fn feed(&mut self, bytes: &[u8]) -> Step {
+    pub fn feed(&mut self, bytes: &[u8]) -> DescribeStep {
         self.received.extend_from_slice(bytes);
         // Blank lines and zeros between answers say nothing.
         let blank = self.received.iter().take_while(|b| matches!(b, b'\r' | b'\n' | 0)).count();
         self.received.drain(..blank);
         if let Some(words) = foreign(&self.received) {
-            return Step::Done(Verdict::Foreign(words));
+            return DescribeStep::Done(Verdict::Foreign(words));
         }
         if self.received.len() > LARGEST {
-            return Step::Done(Verdict::Foreign("an answer without end".into()));
+            return DescribeStep::Done(Verdict::Foreign("an answer without end".into()));
         }
-        let Some((answer, used)) = parse(&self.received) else { return Step::More };
+        let Some((answer, used)) = parse(&self.received) else { return DescribeStep::More };
         self.received.drain(..used.min(self.received.len()));
         match self.stage {
             // Any status will do: it speaks RTSP.
-            Stage::Greeted if self.greeting_only => Step::Done(Verdict::Plays),
+            Stage::Greeted if self.greeting_only => DescribeStep::Done(Verdict::Plays),
             Stage::Greeted => {
                 self.stage = Stage::Described;
-                Step::Send(self.request("DESCRIBE", 2, "Accept: application/sdp\r\n"))
+                DescribeStep::Send(self.request("DESCRIBE", 2, "Accept: application/sdp\r\n"))
             }
             Stage::Described => match (answer.status, &self.credentials) {
                 (401, Some(credentials)) => {
@@ -126,14 +126,14 @@ impl Exchange {
                             base64(credentials.as_bytes())
                         );
                         self.stage = Stage::DescribedWithPassword;
-                        return Step::Send(self.request("DESCRIBE", 3, &header));
+                        return DescribeStep::Send(self.request("DESCRIBE", 3, &header));
                     }
                     // Digest only: the player will answer it; there is nothing to tell beforehand.
-                    Step::Done(Verdict::Plays)
+                    DescribeStep::Done(Verdict::Plays)
                 }
-                _ => Step::Done(verdict(&answer)),
+                _ => DescribeStep::Done(verdict(&answer)),
             },
-            Stage::DescribedWithPassword => Step::Done(verdict(&answer)),
+            Stage::DescribedWithPassword => DescribeStep::Done(verdict(&answer)),
         }
     }
 
@@ -282,9 +282,9 @@ async fn talk(
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
         match exchange.feed(buffer.get(..read).unwrap_or_default()) {
-            Step::More => {}
-            Step::Done(verdict) => return Ok(verdict),
-            Step::Send(bytes) => {
+            DescribeStep::More => {}
+            DescribeStep::Done(verdict) => return Ok(verdict),
+            DescribeStep::Send(bytes) => {
                 deadline = Instant::now() + PATIENCE;
                 socket.write_all(&bytes).await?;
             }
@@ -308,28 +308,28 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn after_options(answer: &[u8], credentials: Option<&str>) -> Step {
+    fn after_options(answer: &[u8], credentials: Option<&str>) -> DescribeStep {
         let (mut exchange, first) = Exchange::open("rtsp://h:1/x", credentials);
         assert!(first.starts_with(b"OPTIONS rtsp://h:1/x RTSP/1.0\r\nCSeq: 1\r\n"));
         let step = exchange.feed(b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nPublic: DESCRIBE\r\n\r\n");
-        assert!(matches!(&step, Step::Send(b) if b.starts_with(b"DESCRIBE ")), "{step:?}");
+        assert!(matches!(&step, DescribeStep::Send(b) if b.starts_with(b"DESCRIBE ")), "{step:?}");
         exchange.feed(answer)
     }
 
     #[test]
     fn tells_answers_apart() {
         let sdp = b"RTSP/1.0 200 OK\r\nCSeq: 2\r\nContent-Length: 3\r\n\r\nv=0";
-        assert_eq!(after_options(sdp, None), Step::Done(Verdict::Plays));
+        assert_eq!(after_options(sdp, None), DescribeStep::Done(Verdict::Plays));
         let none = b"RTSP/1.0 404 Not Found\r\nCSeq: 2\r\n\r\n";
-        assert_eq!(after_options(none, None), Step::Done(Verdict::NoPath(404)));
+        assert_eq!(after_options(none, None), DescribeStep::Done(Verdict::NoPath(404)));
         let held = b"RTSP/1.0 400 Bad Request\r\nCSeq: 2\r\n\r\n";
-        assert_eq!(after_options(held, None), Step::Done(Verdict::NoPath(400)));
+        assert_eq!(after_options(held, None), DescribeStep::Done(Verdict::NoPath(400)));
         let asks = b"RTSP/1.0 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"ipcam\"\r\n\r\n";
-        assert_eq!(after_options(asks, None), Step::Done(Verdict::Unauthorized));
+        assert_eq!(after_options(asks, None), DescribeStep::Done(Verdict::Unauthorized));
         let busy = b"RTSP/1.0 503 Service Unavailable\r\n\r\n";
         assert_eq!(
             after_options(busy, None),
-            Step::Done(Verdict::Refused(503, "Service Unavailable".into()))
+            DescribeStep::Done(Verdict::Refused(503, "Service Unavailable".into()))
         );
     }
 
@@ -342,27 +342,27 @@ mod tests {
         ] {
             assert_eq!(
                 after_options(plays, None),
-                Step::Done(Verdict::Plays),
+                DescribeStep::Done(Verdict::Plays),
                 "{:?}",
                 String::from_utf8_lossy(plays)
             );
         }
         let asks = b"RTSP/1.0 401 \nwww-authenticate :Basic realm=x\n\n";
-        assert!(matches!(after_options(asks, Some("a:b")), Step::Send(_)));
-        assert_eq!(after_options(b"RTSP/1.0 200 OK\r\nCSeq: 2\r\n", None), Step::More);
+        assert!(matches!(after_options(asks, Some("a:b")), DescribeStep::Send(_)));
+        assert_eq!(after_options(b"RTSP/1.0 200 OK\r\nCSeq: 2\r\n", None), DescribeStep::More);
     }
 
     #[test]
     fn gives_the_password_only_when_asked() {
         let (mut exchange, _) = Exchange::open("rtsp://h:1/x", Some("bob:pw"));
-        let Step::Send(describe) = exchange.feed(b"RTSP/1.0 200 OK\r\n\r\n") else { panic!() };
+        let DescribeStep::Send(describe) = exchange.feed(b"RTSP/1.0 200 OK\r\n\r\n") else { panic!() };
         assert!(!String::from_utf8(describe).unwrap().contains("Authorization"));
         let asked =
             exchange.feed(b"RTSP/1.0 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"\r\n\r\n");
-        let Step::Send(again) = asked else { panic!("{asked:?}") };
+        let DescribeStep::Send(again) = asked else { panic!("{asked:?}") };
         assert!(String::from_utf8(again).unwrap().contains("Authorization: Basic Ym9iOnB3\r\n"));
         let wrong = exchange.feed(b"RTSP/1.0 401 Unauthorized\r\n\r\n");
-        assert_eq!(wrong, Step::Done(Verdict::Unauthorized));
+        assert_eq!(wrong, DescribeStep::Done(Verdict::Unauthorized));
     }
 
     #[test]
@@ -370,17 +370,17 @@ mod tests {
         let (mut exchange, _) = Exchange::open("rtsp://h:1/x", None);
         assert_eq!(
             exchange.feed(b"HTTP/1.1 400 Bad Request\r\n"),
-            Step::Done(Verdict::Foreign("HTTP".into()))
+            DescribeStep::Done(Verdict::Foreign("HTTP".into()))
         );
         let (mut exchange, _) = Exchange::open("rtsp://h:1/x", None);
-        assert_eq!(exchange.feed(b"RT"), Step::More);
+        assert_eq!(exchange.feed(b"RT"), DescribeStep::More);
         assert!(
-            matches!(exchange.feed(b"MP\x1b[2J"), Step::Done(Verdict::Foreign(w)) if !w.contains('\u{1b}'))
+            matches!(exchange.feed(b"MP\x1b[2J"), DescribeStep::Done(Verdict::Foreign(w)) if !w.contains('\u{1b}'))
         );
         let (mut exchange, _) = Exchange::open("rtsp://h:1/x", None);
-        assert_eq!(exchange.feed(b"RTSP/1.0 200 OK\r\n"), Step::More);
+        assert_eq!(exchange.feed(b"RTSP/1.0 200 OK\r\n"), DescribeStep::More);
         let endless = vec![b'a'; LARGEST + 1];
-        assert!(matches!(exchange.feed(&endless), Step::Done(Verdict::Foreign(_))));
+        assert!(matches!(exchange.feed(&endless), DescribeStep::Done(Verdict::Foreign(_))));
     }
 
     #[test]
@@ -465,7 +465,7 @@ mod tests {
             all.extend(bytes);
             let (mut exchange, _) = Exchange::open("rtsp://h/x", Some("a:b"));
             for piece in all.chunks(cut) {
-                if let Step::Done(_) = exchange.feed(piece) {
+                if let DescribeStep::Done(_) = exchange.feed(piece) {
                     break;
                 }
             }

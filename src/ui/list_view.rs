@@ -111,7 +111,7 @@ fn labels(stream: &Stream) -> String {
     stream.renditions.iter().map(label).collect::<Vec<_>>().join(" ")
 }
 
-/// The largest picture; a stream of sound alone says so.
+/// The largest picture; a stream of audio alone says so.
 fn picture(stream: &Stream) -> String {
     let largest = stream.renditions.iter().filter_map(|r| r.video.as_ref()).next();
     match largest {

@@ -179,7 +179,7 @@ pub fn display(record: &RunRecord) -> Vec<String> {
     let mut lines = vec![head];
     for rendition in &record.renditions {
         let size = match rendition.size {
-            (0, 0) => "sound".to_string(),
+            (0, 0) => "audio".to_string(),
             (width, height) => format!("{width}x{height}"),
         };
         lines.push(format!(

@@ -1,7 +1,7 @@
 //! Who may do what is decided by somebody who knows the protocols as little as they know him, and who may take his time.
 
 use crate::serving_rtmp::house as by_rtmp;
-use crate::serving_rtsp::house::{Came, Canary, House, Peer, Plan, SOON, both, number, pictures};
+use crate::serving_rtsp::house::{Came, Canary, House, Peer, Plan, SOON, both, frames, number};
 use crate::stage::{stream, wait_for};
 use msconv::auth::{Action, Answer, Authorizer, Credentials, Demand, Denied, Grant, Request};
 use msconv::base::clock::Now;
@@ -10,11 +10,11 @@ use msconv::protocol::rtmp::session::client::{Aim, Event, Target};
 use msconv::protocol::rtmp::session::server::Rules;
 use msconv::protocol::rtmp::wire::message::Message;
 use msconv::protocol::rtsp::server::Limits;
-use msconv::protocol::rtsp::session::client::{Event as RtspEvent, Wish};
+use msconv::protocol::rtsp::session::client::{Event as RtspEvent, Intent};
 use msconv::protocol::rtsp::wire::Status;
 use msconv::protocol::{RTMP, RTSP_CONNECTION, RTSP_SESSION};
-use msconv::server::face::{self, answer::Question};
-use msconv::server::look::Looker;
+use msconv::server::endpoint::{self, answer::Request as EndpointRequest};
+use msconv::server::sampler::Sampler;
 use msconv::server::view::About;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -113,13 +113,13 @@ fn status_pages(house: &House) -> String {
         stat_port: 0,
     };
     let now = Now::read();
-    let looker = Looker::new(house.hub.clone(), about, now);
+    let looker = Sampler::new(house.hub.clone(), about, now);
     let view = looker.whole_view(now);
-    let mut pages = face::stat::page(&view);
-    pages += &face::metrics::answer(&view, &Question::new("GET", "/metrics")).body;
+    let mut pages = endpoint::stat::page(&view);
+    pages += &endpoint::metrics::answer(&view, &EndpointRequest::new("GET", "/metrics")).body;
     for list in ["paths", "rtmpconns", "rtspconns", "rtspsessions"] {
-        let question = Question::new("GET", &format!("/v3/{list}/list"));
-        let answer = face::api::answer(&view, &question, &mut |_, _| false);
+        let question = EndpointRequest::new("GET", &format!("/v3/{list}/list"));
+        let answer = endpoint::api::answer(&view, &question, &mut |_, _| false);
         assert_eq!(answer.status, 200, "{list}");
         pages += &answer.body;
     }
@@ -167,7 +167,7 @@ fn a_secret_name_opens_a_stream_with_a_public_one() {
     }
 
     // A name that is taken, by whatever key; a key for something else; the public name, which is none.
-    let publish = || Wish::Publish(Box::new(pictures()));
+    let publish = || Intent::Publish(Box::new(frames()));
     let (status, why) = Peer::new(&house, "sk-one", None, publish(), false).refusal();
     assert_eq!(status, Status::FORBIDDEN, "{why}");
     let mut second = by_rtmp::Peer::knocking(house.rtmp, Aim::Publish, "sk-two");
@@ -179,7 +179,7 @@ fn a_secret_name_opens_a_stream_with_a_public_one() {
             assert_eq!((status, why.trim()), (Status::FORBIDDEN, refused.as_str()));
         });
         scope.spawn(|| {
-            let (status, why) = Peer::new(&house, "sk-guess", None, Wish::Read, false).refusal();
+            let (status, why) = Peer::new(&house, "sk-guess", None, Intent::Read, false).refusal();
             assert_eq!((status, why.trim()), (Status::FORBIDDEN, refused.as_str()));
         });
         for name in ["film", "sk-guess"] {
@@ -218,7 +218,7 @@ fn keys_cannot_be_guessed_for_ever() {
     let shut_out = Denied::ShutOut.to_string();
     let mut right = by_rtmp::Peer::knocking(house.rtmp, Aim::Publish, "sk-one");
     assert_eq!(right.refusal().1, shut_out);
-    let (status, why) = Peer::new(&house, "rk-one", None, Wish::Read, false).refusal();
+    let (status, why) = Peer::new(&house, "rk-one", None, Intent::Read, false).refusal();
     assert_eq!((status, why.trim()), (Status::FORBIDDEN, shut_out.as_str()));
 }
 
@@ -227,7 +227,7 @@ fn challenges_are_compared_with_the_password_of_whoever_it_is() {
     const USERS: Users = Users(&[("ann", "first"), ("ben", "second")]);
     // Digest.
     let house = House::with(Plan { authorizer: Arc::new(USERS), ..Plan::default() });
-    let publish = || Wish::Publish(Box::new(pictures()));
+    let publish = || Intent::Publish(Box::new(frames()));
     for (user, password) in USERS.0 {
         Peer::new(&house, "x", Some((*user, *password)), publish(), false).until_granted();
     }
@@ -281,7 +281,7 @@ fn whoever_never_answers_costs_only_those_who_wait_for_it() {
                 assert_eq!(&by_rtmp::Peer::knocking(house.rtmp, aim, "hang").refusal().1, late);
             });
         }
-        for wish in [Wish::Publish(Box::new(pictures())), Wish::Read] {
+        for wish in [Intent::Publish(Box::new(frames())), Intent::Read] {
             let (house, late) = (&house, &late);
             scope.spawn(move || {
                 let (status, why) = Peer::new(house, "hang", None, wish, false).refusal();
@@ -336,7 +336,7 @@ fn while_one_waits_for_an_answer_others_come_and_go_and_it_can_be_kicked() {
         kicked(RTMP, address);
         assert!(!matches!(ended.join().unwrap(), Some(Event::Ready)));
     });
-    let mut peer = Peer::new(&house, "hang", None, Wish::Read, false);
+    let mut peer = Peer::new(&house, "hang", None, Intent::Read, false);
     let address = peer.socket.local_addr().unwrap();
     std::thread::scope(|scope| {
         let ended = scope.spawn(move || peer.next());

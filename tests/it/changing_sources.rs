@@ -33,7 +33,7 @@ fn relay(name: &str, file: &Path) -> (Air, Running) {
     (air, publisher)
 }
 
-/// Sizes of the pictures that a reader of `name` decodes, each once, and whether it hears something.
+/// Sizes of the frames that a reader of `name` decodes, each once, and whether it hears something.
 fn seen(air: &Air, name: &str) -> (Vec<(u64, u64)>, bool) {
     // It looks as long as it likes: ffprobe 5.1 crashes where a track joins after its look.
     let url = format!("{}/{name}", air.nginx.rtmp_url());
@@ -107,10 +107,10 @@ fn a_source_that_changes_while_it_runs_is_fitted_and_goes_on() {
     for (name, reader) in NAMES.map(|name| (name, read(name))) {
         let json = reader.wait(SOON).json();
         let frames = json["frames"].as_array().unwrap();
-        let pictures: Vec<_> = frames.iter().filter(|f| f["media_type"] == "video").collect();
-        assert!(pictures.len() > 380, "{} pictures\n{}", pictures.len(), air.log());
+        let frames: Vec<_> = frames.iter().filter(|f| f["media_type"] == "video").collect();
+        assert!(frames.len() > 380, "{} frames\n{}", frames.len(), air.log());
         let size = &before.renditions.iter().find(|r| r.name == name).unwrap().size;
-        for picture in pictures {
+        for picture in frames {
             assert_eq!((&picture["width"], &picture["height"]), (&size.0.into(), &size.1.into()));
         }
     }

@@ -266,7 +266,7 @@ fn every_json_schema_and_field_is_explained() {
             "src/model/listing.rs",
             "src/manager/listing/status.rs",
             "src/manager/servers/mod.rs",
-            "src/manager/devices/sound.rs",
+            "src/manager/devices/audio.rs",
             "src/manager/devices/v4l2.rs",
             "src/process/device_users.rs",
             "src/backend/mod.rs",

@@ -77,7 +77,7 @@ fn auto_takes_what_works_and_asks_once() {
     let first = bench.calls();
     bench.air.stop();
     bench.air.publish_with(&ENCODE).expect(0).prints("with nvenc");
-    // The five pictures of one size were encoded once; those of all sizes, and the stream itself, each time.
+    // The five frames of one size were encoded once; those of all sizes, and the stream itself, each time.
     assert_eq!(bench.calls() - first, first - 1);
     bench.air.stop();
     bench.air.publish_with(&with(&["--encoder", "x264"])).expect(0).prints("with x264");
@@ -112,7 +112,7 @@ fn a_full_card_leaves_the_smaller_ones_to_x264() {
     let bench = Bench::new("full-card");
     bench.room("1");
     let run = bench.air.publish_with(&ENCODE).expect(0);
-    run.prints("with nvenc and x264").says("120p with x264: nvenc takes no more pictures at once");
+    run.prints("with nvenc and x264").says("120p with x264: nvenc takes no more renditions at once");
     for name in NAMES {
         assert!(bench.air.nginx.bytes_in(name).unwrap() > 0, "{name}");
     }

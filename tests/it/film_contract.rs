@@ -1,4 +1,4 @@
-//! The contract of the command line, word for word, with a real film of 1080p and sound.
+//! The contract of the command line, word for word, with a real film of 1080p and audio.
 
 use crate::live::{SOON, ready};
 use crate::stage::{Nginx, Run, Stage, bunny, needs, wait_for};
@@ -7,7 +7,7 @@ use std::time::Duration;
 /// Decoding ten seconds takes as long, and longer where the encoder is slower than real time.
 const DECODING: Duration = Duration::from_secs(240);
 
-/// Decodes picture and sound of each name for ten seconds; ffmpeg must not say a word.
+/// Decodes video and audio of each name for ten seconds; ffmpeg must not say a word.
 fn decode(stage: &Stage, nginx: &Nginx, names: &[&str]) {
     let readers: Vec<_> = names
         .iter()
@@ -29,7 +29,7 @@ fn decode(stage: &Stage, nginx: &Nginx, names: &[&str]) {
                 "0:a:0",
                 "-t",
                 "10",
-                // A reader that guesses half the frame rate counts pictures in steps too coarse for them.
+                // A reader that guesses half the frame rate counts frames in steps too coarse for them.
                 "-enc_time_base:v",
                 "1:90000",
                 "-f",

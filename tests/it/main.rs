@@ -7,7 +7,7 @@ mod stage;
 mod authorization;
 mod changing_sources;
 mod chaos;
-mod control_faces;
+mod control_endpoints;
 mod dependencies;
 mod docker_backend;
 mod docker_files;

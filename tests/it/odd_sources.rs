@@ -8,14 +8,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What shall become of a source.
 enum Want {
-    /// Pictures of these sizes by label, at this rate; channels of the sound, 0 without.
+    /// Frames of these sizes by label, at this rate; channels of the audio, 0 without.
     Live(&'static [(&'static str, u32, u32)], f64, u32),
-    /// Sound alone, with so many channels.
-    Sound(u32),
+    /// Audio alone, with so many channels.
+    Audio(u32),
     /// Exit code 7 and these words.
     Refused(&'static str),
 }
-use Want::{Live, Refused, Sound};
+use Want::{Audio, Live, Refused};
 
 /// A source: its name, how it is made, what becomes of it.
 struct Odd {
@@ -120,7 +120,7 @@ fn shapes() -> Vec<Odd> {
 }
 
 /// Samples, colours, fields and rates.
-fn pictures() -> Vec<Odd> {
+fn frames() -> Vec<Odd> {
     let odd = |path, want| Odd { path, want };
     let x265 = |name: &str, transfer: &str| {
         let colours = format!("log-level=none:colorprim=bt2020:transfer={transfer}:colormatrix=bt2020nc");
@@ -168,8 +168,8 @@ fn pictures() -> Vec<Odd> {
     ]
 }
 
-/// Sounds, and how they lie beside pictures.
-fn sounds() -> Vec<Odd> {
+/// Audio, and how they lie beside frames.
+fn audio_sources() -> Vec<Odd> {
     let odd = |path, want| Odd { path, want };
     let tone = |name: &str, sine: &str, coding: &[&str]| {
         let sine = format!("sine=frequency=440:{sine}");
@@ -187,9 +187,9 @@ fn sounds() -> Vec<Odd> {
     let covered: Vec<&str> = covered.into_iter().chain(["-disposition:v", "attached_pic"]).collect();
     let surround = "aevalsrc=exprs=sin(440*t)|sin(441*t)|sin(442*t)|sin(443*t)|sin(444*t)|sin(445*t):channel_layout=5.1:duration=2";
     let picture = ["-f", "lavfi", "-i", "testsrc2=size=192x108:rate=25:duration=2"];
-    let with = |name: &str, sound: &str, coding: &[&str]| {
+    let with = |name: &str, audio: &str, coding: &[&str]| {
         let mut args = picture.to_vec();
-        args.extend(["-f", "lavfi", "-i", sound]);
+        args.extend(["-f", "lavfi", "-i", audio]);
         args.extend(H264);
         args.extend(coding);
         made(name, &args)
@@ -199,19 +199,19 @@ fn sounds() -> Vec<Odd> {
     let silent: Vec<&str> = picture.into_iter().chain(H264).collect();
     vec![
         odd(made("silent.mp4", &silent), Live(SMALL, 25.0, 0)),
-        odd(song.clone(), Sound(2)),
-        odd(made("covered.mp3", &covered), Sound(2)),
-        odd(tone("telephone.wav", "duration=3:sample_rate=8000", &[]), Sound(1)),
-        odd(tone("studio.flac", "duration=3:sample_rate=96000", &["-ac", "2"]), Sound(2)),
-        odd(tone("voice.ogg", "duration=3", &["-c:a", "libvorbis"]), Sound(1)),
+        odd(song.clone(), Audio(2)),
+        odd(made("covered.mp3", &covered), Audio(2)),
+        odd(tone("telephone.wav", "duration=3:sample_rate=8000", &[]), Audio(1)),
+        odd(tone("studio.flac", "duration=3:sample_rate=96000", &["-ac", "2"]), Audio(2)),
+        odd(tone("voice.ogg", "duration=3", &["-c:a", "libvorbis"]), Audio(1)),
         odd(with("stereo.mp4", "sine=duration=2,aformat=channel_layouts=stereo", &[]), Live(SMALL, 25.0, 2)),
         odd(with("surround.mkv", surround, &["-c:a", "ac3"]), Live(SMALL, 25.0, 2)),
         odd(with("96-khz.mkv", "sine=duration=2:sample_rate=96000", &["-c:a", "flac"]), Live(SMALL, 25.0, 1)),
-        odd(with("two-sounds.mkv", "sine=duration=2", &two), Live(SMALL, 25.0, 1)),
-        odd(with("short-sound.mp4", "sine=duration=0.7", &[]), Live(SMALL, 25.0, 1)),
-        odd(with("long-sound.mp4", "sine=duration=4", &[]), Live(SMALL, 25.0, 1)),
+        odd(with("two-audio.mkv", "sine=duration=2", &two), Live(SMALL, 25.0, 1)),
+        odd(with("short-audio.mp4", "sine=duration=0.7", &[]), Live(SMALL, 25.0, 1)),
+        odd(with("long-audio.mp4", "sine=duration=4", &[]), Live(SMALL, 25.0, 1)),
         odd(
-            with("late-sound.mkv", "sine=duration=1.5", &["-af", "asetpts=PTS+0.5/TB"]),
+            with("late-audio.mkv", "sine=duration=1.5", &["-af", "asetpts=PTS+0.5/TB"]),
             Live(SMALL, 25.0, 1),
         ),
     ]
@@ -337,7 +337,7 @@ fn judge(stage: &Stage, nginx: &Nginx, key: &str, odd: &Odd) -> Result<(), Strin
     if stopped.code == 0 { Ok(()) } else { Err(stopped.to_string()) }
 }
 
-/// Reads every rendition as a player does, and looks at the pictures that come out.
+/// Reads every rendition as a player does, and looks at the frames that come out.
 fn decoded(stage: &Stage, nginx: &Nginx, key: &str, want: &Want) -> Result<(), String> {
     let mine = |name: &String| name.strip_prefix(key).is_some_and(|rest| rest.starts_with('_'));
     let mut live: Vec<String> = nginx.names().into_iter().filter(mine).collect();
@@ -377,26 +377,26 @@ fn shape(name: &str, key: &str, want: &Want, seen: &serde_json::Value) -> Result
         let of = |v: &&serde_json::Value| v[field] == kind;
         seen[list].as_array().into_iter().flatten().filter(of).cloned().collect()
     };
-    let (pictures, sounds) = (all("streams", "video", "codec_type"), all("streams", "audio", "codec_type"));
+    let (frames, audio) = (all("streams", "video", "codec_type"), all("streams", "audio", "codec_type"));
     let (rungs, rate, channels): (&[_], f64, u32) = match want {
         Live(rungs, rate, channels) => (rungs, *rate, *channels),
-        Sound(channels) => (&[], 0.0, *channels),
+        Audio(channels) => (&[], 0.0, *channels),
         Refused(_) => return Err("is live".into()),
     };
     let is = |what: &str, ok: bool| if ok { Ok(()) } else { Err(what.to_string()) };
-    is("number of sounds", sounds.len() == usize::from(channels > 0))?;
-    if let Some(sound) = sounds.first() {
-        is("codec of the sound", sound["codec_name"] == "aac" && sound["sample_rate"] == "48000")?;
-        is("channels", sound["channels"] == channels)?;
-        is("decoded sound", !all("frames", "audio", "media_type").is_empty())?;
+    is("number of audio", audio.len() == usize::from(channels > 0))?;
+    if let Some(audio) = audio.first() {
+        is("codec of the audio", audio["codec_name"] == "aac" && audio["sample_rate"] == "48000")?;
+        is("channels", audio["channels"] == channels)?;
+        is("decoded audio", !all("frames", "audio", "media_type").is_empty())?;
     }
-    is("number of pictures", pictures.len() == usize::from(!rungs.is_empty()))?;
-    let Some(picture) = pictures.first() else { return Ok(()) };
+    is("number of frames", frames.len() == usize::from(!rungs.is_empty()))?;
+    let Some(picture) = frames.first() else { return Ok(()) };
     let label = name.trim_start_matches(key).trim_start_matches('_');
     let (_, width, height) = rungs.iter().find(|(l, ..)| *l == label).ok_or("no such rung")?;
     is("codec of the picture", picture["codec_name"] == "h264")?;
     let frames = all("frames", "video", "media_type");
-    is("decoded pictures", frames.len() > 4)?;
+    is("decoded frames", frames.len() > 4)?;
     // What was decoded, since nginx-rtmp tells its readers a rounded rate.
     let time = |frame: &serde_json::Value| frame["pts_time"].as_str().and_then(|t| t.parse::<f64>().ok());
     let times: Vec<f64> = frames.iter().filter_map(time).collect();
@@ -443,14 +443,14 @@ fn shapes_and_turns() {
 #[test]
 fn samples_colours_fields_and_rates() {
     if ready() {
-        all_of("odd-pictures", pictures());
+        all_of("odd-frames", frames());
     }
 }
 
 #[test]
 fn sounds_and_how_they_lie() {
     if ready() {
-        all_of("odd-sounds", sounds());
+        all_of("odd-audio", audio_sources());
     }
 }
 

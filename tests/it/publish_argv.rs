@@ -143,7 +143,7 @@ fn each_way_to_publish_has_its_arguments() {
             report("still-png"),
             &debian,
         ),
-        ("sound-only", file("/films/song.mp3"), report("cover-mp3"), &debian),
+        ("audio-only", file("/films/song.mp3"), report("cover-mp3"), &debian),
         ("fps-asked", Request { fps: Some(60.0), ..file("/films/60.mp4") }, report("fps60-mp4"), &debian),
         ("vaapi", Request { encoder: "vaapi".into(), ..file("/films/test.mp4") }, film(), &debian),
         ("nvenc", Request { encoder: "h264_nvenc".into(), ..file("/films/test.mp4") }, film(), &debian),
@@ -203,7 +203,7 @@ fn each_way_to_publish_has_its_arguments() {
             &debian,
         ),
         ("stepping-original", Request { original: true, ..file("/films/two.ts") }, film(), &debian),
-        ("stepping-sound", file("/films/two.mp3"), report("cover-mp3"), &debian),
+        ("stepping-audio", file("/films/two.mp3"), report("cover-mp3"), &debian),
         ("long-ts", file("/films/tv.ts"), report("plain-ts"), &debian),
         ("without-container", file("/films/a.h264"), bare(), &debian),
         (

@@ -278,7 +278,7 @@ fn stop_names_each_key_and_goes_on() {
 }
 
 #[test]
-fn sound_only_and_silent_films() {
+fn audio_only_and_silent_films() {
     if !ready() {
         return;
     }
@@ -287,14 +287,14 @@ fn sound_only_and_silent_films() {
     air.stage
         .msconv(&["publish", "-s", "a", "-f", silent.to_str().unwrap(), "--variants", SMALL, "--wait", "50s"])
         .expect(0)
-        .says("no sound");
+        .says("no audio");
     air.stop();
-    let sound = Film::new(4, 426, 240).sound_only().make();
+    let audio = Film::new(4, 426, 240).audio_only().make();
     air.stage
-        .msconv(&["publish", "-s", "a", "-f", sound.to_str().unwrap(), "--wait", "50s"])
+        .msconv(&["publish", "-s", "a", "-f", audio.to_str().unwrap(), "--wait", "50s"])
         .expect(0)
         .prints("audio");
-    wait_for("the sound's name", SOON, || air.nginx.names() == ["a_audio"]);
+    wait_for("the audio's name", SOON, || air.nginx.names() == ["a_audio"]);
     air.stop();
 }
 
@@ -315,7 +315,7 @@ fn a_closed_terminal_does_not_end_the_stream() {
 }
 
 #[test]
-fn a_source_joined_between_keyframes_has_picture_and_sound() {
+fn a_source_joined_between_keyframes_has_picture_and_audio() {
     if !ready() {
         return;
     }

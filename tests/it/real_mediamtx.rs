@@ -2,7 +2,7 @@
 //! runs it, under the stack's own configuration, beside the built-in server that has its form, and alone.
 
 mod alone;
-mod faces;
+mod endpoints;
 mod native;
 mod stack;
 
@@ -32,7 +32,7 @@ fn reader(stage: &Stage, url: &str, transport: &[&str], seconds: Option<&str>) -
     stage.spawn("ffmpeg", &args)
 }
 
-/// Waits until MediaMTX has pictures and sound of a path.
+/// Waits until MediaMTX has video and audio of a path.
 fn ready(server: &Mediamtx, path: &str) {
     wait_for(&format!("{path} to be ready"), SOON, || {
         let answer = server.get("api", &format!("/v3/paths/get/{path}"));

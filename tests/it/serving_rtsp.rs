@@ -8,7 +8,7 @@ mod several_tracks;
 
 use crate::stage::stream;
 use crate::stage::wait_for;
-use house::{Came, House, Peer, Plan, SOON, both, number, pictures, sound, video};
+use house::{Came, House, Peer, Plan, SOON, audio_frame, both, frames, number, video};
 use msconv::auth::{Access, Credentials};
 use msconv::hub::client::get;
 use msconv::hub::{self, Role};
@@ -17,18 +17,18 @@ use msconv::media::rtp::Header;
 use msconv::media::rtp::rtcp::{self, Packet};
 use msconv::media::{AudioTrack, MediaTime, Tracks};
 use msconv::protocol::rtsp::server::Limits;
-use msconv::protocol::rtsp::session::client::{Event, Wish};
+use msconv::protocol::rtsp::session::client::{Event, Intent};
 use msconv::protocol::rtsp::wire::{Method, Status};
 use msconv::protocol::{RTSP_CONNECTION, RTSP_SESSION};
 use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Some pictures and sound: a group of ten pictures that begins with number 100.
+/// Some video and audio: a group of ten frames that begins with number 100.
 fn group(publisher: &mut Peer, from: i64) {
     for i in 0..10 {
         publisher.picture(from + i * 40, 100 + u32::try_from(i).unwrap(), i == 0, 3000).unwrap();
-        publisher.send(&sound(from + i * 40)).unwrap();
+        publisher.send(&audio_frame(from + i * 40)).unwrap();
     }
 }
 
@@ -96,10 +96,10 @@ fn a_reader_begins_with_a_keyframe_where_rtp_info_says() {
 #[test]
 fn nobody_and_somebody_else() {
     let house = House::new();
-    let (status, why) = Peer::new(&house, "nobody", None, Wish::Read, false).refusal();
+    let (status, why) = Peer::new(&house, "nobody", None, Intent::Read, false).refusal();
     assert_eq!((status, why.as_str()), (Status::NOT_FOUND, "nobody publishes this stream"));
-    let _publisher = Peer::publisher(&house, "taken", &pictures(), false);
-    let publish = Wish::Publish(Box::new(pictures()));
+    let _publisher = Peer::publisher(&house, "taken", &frames(), false);
+    let publish = Intent::Publish(Box::new(frames()));
     let (status, why) = Peer::new(&house, "taken", None, publish.clone(), true).refusal();
     assert_eq!((status, why.as_str()), (Status::FORBIDDEN, "somebody publishes this name already"));
     for bad in ["a/b", "..", "a%20b", ".x", &"x".repeat(129)] {
@@ -117,16 +117,16 @@ fn credentials_are_asked_for() {
         ..Access::default()
     };
     let house = House::with(Plan { authorizer: Arc::new(access), ..Plan::default() });
-    let publish = || Wish::Publish(Box::new(pictures()));
+    let publish = || Intent::Publish(Box::new(frames()));
     let (status, _) = Peer::new(&house, "x", None, publish(), false).refusal();
     assert_eq!(status, Status::UNAUTHORIZED);
     let (status, _) = Peer::new(&house, "x", Some(("view", "other")), publish(), false).refusal();
     assert_eq!(status, Status::UNAUTHORIZED, "a reader is no publisher");
     let mut publisher = Peer::new(&house, "x", Some(("pub", "secret")), publish(), false);
     publisher.until_granted();
-    let (status, _) = Peer::new(&house, "x", None, Wish::Read, false).refusal();
+    let (status, _) = Peer::new(&house, "x", None, Intent::Read, false).refusal();
     assert_eq!(status, Status::UNAUTHORIZED);
-    let mut reader = Peer::new(&house, "x", Some(("view", "other")), Wish::Read, true);
+    let mut reader = Peer::new(&house, "x", Some(("view", "other")), Intent::Read, true);
     reader.until_granted();
     assert_eq!(house.client(RTSP_SESSION, |c| c.details().role == Role::Publish).details().user, "pub");
     // A program that shows Basic at once.
@@ -140,10 +140,10 @@ fn credentials_are_asked_for() {
     assert!(house::last_words(&raw).starts_with("RTSP/1.0 200 OK\r\nCSeq: 1\r\n"));
     assert_eq!(house.broken("rtsp_authentication"), 1);
     for _ in 1..10 {
-        let (status, _) = Peer::new(&house, "x", Some(("view", "wrong")), Wish::Read, false).refusal();
+        let (status, _) = Peer::new(&house, "x", Some(("view", "wrong")), Intent::Read, false).refusal();
         assert_eq!(status, Status::UNAUTHORIZED);
     }
-    let (status, why) = Peer::new(&house, "x", Some(("view", "other")), Wish::Read, false).refusal();
+    let (status, why) = Peer::new(&house, "x", Some(("view", "other")), Intent::Read, false).refusal();
     assert_eq!(status, Status::FORBIDDEN, "{why}");
 }
 
@@ -170,7 +170,7 @@ fn the_registry_knows_who_does_what() {
     assert_eq!(
         (packets, get(&source.counters.packets_lost)),
         (41, 0),
-        "ten pictures of three packets, ten of sound, the sets"
+        "ten frames of three packets, ten of audio, the sets"
     );
     assert!(get(&source.counters.bytes_in) > 30_000);
     // Kicked: told and closed, and nobody is left in the lists.
@@ -272,7 +272,7 @@ fn a_publisher_that_breaks_off_is_waited_for() {
     drop(publisher);
     wait_for("the name to be free", SOON, || !house.hub.is_published(&stream("cam")));
     // It comes back, with all of its tracks or with one of them: the reader goes on, its time does not go back.
-    for tracks in [both(), pictures()] {
+    for tracks in [both(), frames()] {
         let mut publisher = Peer::publisher(&house, "cam", &tracks, true);
         group(&mut publisher, 0);
         let mut unit = reader.unit().unwrap();
@@ -348,7 +348,7 @@ fn signs_of_life_keep_a_session() {
     let limits = Limits { idle: Duration::from_millis(1200), ..Limits::default() };
     let hub = hub::Limits { lost: Duration::from_millis(500), ..hub::Limits::default() };
     let house = House::with(Plan { limits, hub, ..Plan::default() });
-    let mut publisher = Peer::publisher(&house, "cam", &pictures(), false);
+    let mut publisher = Peer::publisher(&house, "cam", &frames(), false);
     publisher.picture(0, 0, true, 10).unwrap();
     wait_for_group(&house, "cam", 1);
     let mut silent = Peer::reader(&house, "cam", true);
@@ -455,7 +455,7 @@ fn what_comes_by_rtmp_is_read_by_rtsp() {
     publisher.ready(now);
     for i in 0..200_i64 {
         // As RTMP gives them: whole milliseconds.
-        let mut frame = sound(5_000 + i * 1024 * 1000 / 48_000);
+        let mut frame = audio_frame(5_000 + i * 1024 * 1000 / 48_000);
         if i % 2 == 0 {
             publisher.frame(house::picture(5_000 + i / 2 * 40, 100, i == 0, 10), now);
         }
@@ -464,8 +464,8 @@ fn what_comes_by_rtmp_is_read_by_rtsp() {
     }
     publisher.flush(now);
     let mut reader = Peer::reader(&house, "cam", false);
-    let (mut reports, mut sounds, mut first_picture) = (Vec::new(), Vec::new(), None);
-    while sounds.len() < 200 {
+    let (mut reports, mut audio, mut first_picture) = (Vec::new(), Vec::new(), None);
+    while audio.len() < 200 {
         match reader.next() {
             Came::Packet(_, true, packet) => match rtcp::read(&packet).unwrap()[0] {
                 Packet::Sender(report) => reports.push(report),
@@ -474,18 +474,18 @@ fn what_comes_by_rtmp_is_read_by_rtsp() {
             Came::Packet(0, false, packet) => {
                 first_picture.get_or_insert(Header::read(&packet).unwrap().0.timestamp);
             }
-            Came::Packet(_, false, packet) => sounds.push(Header::read(&packet).unwrap().0.timestamp),
+            Came::Packet(_, false, packet) => audio.push(Header::read(&packet).unwrap().0.timestamp),
             other => panic!("{other:?}"),
         }
     }
-    assert!(sounds.windows(2).all(|w| w[1].wrapping_sub(w[0]) == 1024), "no gap of a single sample");
-    let [picture, sound] = reports[..] else { panic!("{reports:?}") };
-    assert_eq!(picture.ntp, sound.ntp);
+    assert!(audio.windows(2).all(|w| w[1].wrapping_sub(w[0]) == 1024), "no gap of a single sample");
+    let [video_report, audio_report] = reports[..] else { panic!("{reports:?}") };
+    assert_eq!(video_report.ntp, audio_report.ntp);
     // Both tracks begin at the same moment of the line, and so they say.
     let since = |timestamp: u32, report: u32| f64::from(timestamp.wrapping_sub(report).cast_signed());
-    let of_picture = since(first_picture.unwrap(), picture.timestamp) / 90_000.0;
-    let of_sound = since(sounds[0], sound.timestamp) / 48_000.0;
-    assert!((of_picture - of_sound).abs() < 0.001, "{of_picture} {of_sound}");
+    let of_picture = since(first_picture.unwrap(), video_report.timestamp) / 90_000.0;
+    let of_audio = since(audio[0], audio_report.timestamp) / 48_000.0;
+    assert!((of_picture - of_audio).abs() < 0.001, "{of_picture} {of_audio}");
 }
 
 #[test]
@@ -500,7 +500,7 @@ fn audio_that_waits_for_video_goes_out_though_none_follows() {
             assert_eq!(number(&unit), 1);
         }
         for ms in [20, 40, 60, 80, 100] {
-            publisher.send(&sound(ms)).unwrap();
+            publisher.send(&audio_frame(ms)).unwrap();
             for (n, reader) in readers.iter_mut().enumerate() {
                 if n % 2 == 0 {
                     reader.datagram(1);

@@ -49,7 +49,7 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// What `up` is asked for.
 #[derive(Clone, Copy)]
-pub struct Wish<'a> {
+pub struct UpOptions<'a> {
     /// How long the servers may take to be healthy.
     pub wait: Duration,
     /// With the services that watch the others.
@@ -68,7 +68,7 @@ pub struct Wish<'a> {
 /// # Errors
 /// Usage (settings that the stack cannot follow), Missing (Docker), Server (the engine, a port, a build, no health),
 /// Interrupted.
-pub async fn up(settings: &Settings, environment: &Environment, wish: Wish<'_>) -> Outcome<Up> {
+pub async fn up(settings: &Settings, environment: &Environment, wish: UpOptions<'_>) -> Outcome<Up> {
     let begun = Instant::now();
     let owner = Owner { uid: environment.uid, gid: nix::unistd::getegid().as_raw() };
     let mut told = variables::variables(settings, owner)?;
@@ -146,7 +146,7 @@ async fn bring_up(
     engine: &Engine<'_>,
     before: &[Container],
     public: &[(String, String)],
-    wish: Wish<'_>,
+    wish: UpOptions<'_>,
 ) -> Outcome<Vec<Container>> {
     free_ports(settings, before)?;
     let slow = Limits { silence: wish.wait.max(Duration::from_secs(1)) * PATIENT, deadline: None };
@@ -276,7 +276,7 @@ async fn healthy(
     }
 }
 
-/// Asks every face of the stack at the addresses of the settings.
+/// Asks every endpoint of the stack at the addresses of the settings.
 async fn answers(settings: &Settings, http: &Http) -> Result<(), String> {
     let wanted = settings.nginx_rtmp_url.application();
     let page = status::nginx_snapshot(http, &settings.nginx_stat_url)

@@ -84,7 +84,7 @@ fn served(settings: &Settings) -> Outcome<()> {
     Ok(())
 }
 
-/// Where the control faces listen, if that is not left to the stack. They stay on this machine unless asked: nobody
+/// Where the control endpoints listen, if that is not left to the stack. They stay on this machine unless asked: nobody
 /// needs a password there, and MediaMTX's API can change everything of it.
 fn control(settings: &Settings) -> Outcome<Option<IpAddr>> {
     let told = &settings.serve;
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn the_control_faces_stay_here_unless_asked() {
+    fn the_control_endpoints_stay_here_unless_asked() {
         let open = of(&[("listen", "0.0.0.0")], &[], 1).unwrap();
         assert_eq!(get(&open, "MSCONV_LISTEN").as_deref(), Some("0.0.0.0"));
         assert_eq!(get(&open, "MSCONV_CONTROL_LISTEN"), None);

@@ -16,7 +16,7 @@ pub fn check(settings: &Settings) -> Outcome<()> {
     let (rtmp, stat, api, rtsp) =
         (&settings.nginx_rtmp_url, &settings.nginx_stat_url, &settings.mediamtx_url, &settings.rtsp_url);
     told.distinct()?;
-    let faces = [
+    let endpoints = [
         ("nginx_rtmp_url", "rtmp_port", "rtmp", "rtmp://localhost:1935/live"),
         ("nginx_stat_url", "stat_port", "http", "http://localhost:8080/stat"),
         ("mediamtx_url", "api_port", "http", "http://localhost:9997"),
@@ -43,7 +43,7 @@ pub fn check(settings: &Settings) -> Outcome<()> {
         (rtsp.host(), rtsp.is_local(), rtsp.scheme(), rtsp.port(), told.ports.of(Service::Rtsp), told.listen),
     ];
     for ((url, key, wanted, usual), (host, local, scheme, port, listens, at)) in
-        faces.into_iter().zip(reached)
+        endpoints.into_iter().zip(reached)
     {
         let flag = url.replace('_', "-");
         if !local && host.parse::<IpAddr>() != Ok(at) {

@@ -190,7 +190,7 @@ async fn running(
     }
 }
 
-/// Asks every face of it; the process that answered.
+/// Asks every endpoint of it; the process that answered.
 async fn ask(settings: &Settings, client: &Client, ready: Option<&Ready>) -> Result<Option<i32>, String> {
     let page = status::nginx_snapshot(client, &settings.nginx_stat_url)
         .await

@@ -20,7 +20,7 @@ fn fact(run: u64) -> LadderFact {
 
 fn publish(hub: &Hub, name: &str, at: Now) -> Publisher {
     let publisher = hub.publish(&live(name), &client(hub), at).unwrap();
-    publisher.headers(pictures());
+    publisher.headers(video_track());
     publisher
 }
 

@@ -29,7 +29,7 @@ async fn all(reader: &mut FrameReader) -> String {
 
 fn published(hub: &Hub, now: Now) -> Publisher {
     let publisher = hub.publish(&live("s"), &client(hub), now).unwrap();
-    publisher.headers(pictures());
+    publisher.headers(video_track());
     publisher
 }
 
@@ -49,7 +49,7 @@ async fn a_reader_begins_with_the_last_keyframe_and_gets_all_that_follows() {
     assert_eq!(all(&mut reader).await, "T V80 a90");
     push(&publisher, [video(120, false)], now);
     assert_eq!(all(&mut reader).await, "v120");
-    let mut other = pictures();
+    let mut other = video_track();
     other.video_mut().unwrap().width = 640;
     publisher.headers(other);
     push(&publisher, [video(160, false), video(200, true)], now);

@@ -71,7 +71,7 @@ fn publish(house: &House, mut dice: Dice) {
             }
         };
         let publication = house.next.fetch_add(1, Ordering::Relaxed);
-        publisher.headers(pictures());
+        publisher.headers(video_track());
         publisher.ready(Now::read());
         for number in 0..FRAMES {
             let at = number as i64 * 40;
@@ -104,7 +104,7 @@ fn read_on(house: &House, mut dice: Dice) {
         let mut over = None;
         for _ in 0..dice.below(400) {
             let mut event = std::pin::pin!(reader.event());
-            if let std::task::Poll::Ready(Wake::Over(why)) =
+            if let std::task::Poll::Ready(Wake::Ended(why)) =
                 event.as_mut().poll(&mut Context::from_waker(Waker::noop()))
             {
                 over = Some(why);
@@ -120,7 +120,7 @@ fn read_on(house: &House, mut dice: Dice) {
 }
 
 /// A reader begins with a keyframe and misses nothing of a publication; what follows another one begins at its beginning.
-fn check(text: &str, over: Option<Over>) {
+fn check(text: &str, over: Option<ReaderEnd>) {
     let mut last: Option<(usize, usize)> = None;
     let mut seen: BTreeMap<usize, usize> = BTreeMap::new();
     for word in text.split_whitespace() {
@@ -134,7 +134,7 @@ fn check(text: &str, over: Option<Over>) {
         assert!(seen.insert(publication, number) < Some(number), "{text}");
         last = Some((publication, number));
     }
-    if let (Some(Over::Unpublished), Some((_, last))) = (over, last) {
+    if let (Some(ReaderEnd::Unpublished), Some((_, last))) = (over, last) {
         assert_eq!(last, FRAMES - 1, "the end comes behind the last frame: {text}");
     }
 }

@@ -1,7 +1,7 @@
 //! `devices`: what can be captured on this machine, and whether a device that was named can be used.
 
+pub mod audio;
 pub mod rights;
-pub mod sound;
 pub mod v4l2;
 
 use crate::base::next::Advice;
@@ -15,7 +15,7 @@ use serde::Serialize;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
-pub use sound::Sound;
+pub use audio::Audio;
 pub use v4l2::Camera;
 
 /// Where the system shows its devices.
@@ -46,8 +46,8 @@ impl Roots {
 pub struct Devices {
     /// Cameras and capture cards.
     pub cameras: Vec<Camera>,
-    /// Sound devices.
-    pub sounds: Vec<Sound>,
+    /// Audio devices.
+    pub audio: Vec<Audio>,
     /// X displays: `:0`.
     pub screens: Vec<String>,
 }
@@ -58,7 +58,7 @@ pub fn devices(settings: &Settings, environment: &Environment) -> Devices {
     let ffmpeg = locate(settings.ffmpeg.as_deref(), "ffmpeg");
     Devices {
         cameras: v4l2::cameras(&roots, ffmpeg.as_deref()),
-        sounds: sound::sounds(&roots, environment),
+        audio: audio::audio(&roots, environment),
         screens: screens(environment),
     }
 }

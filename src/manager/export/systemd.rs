@@ -42,7 +42,7 @@ pub struct Stream {
 pub enum Source {
     /// A file, absolute.
     File(PathBuf),
-    /// A capture device, and one for the sound.
+    /// A capture device, and one for the audio.
     Device(String, Option<String>),
     /// The address of a live stream.
     Url(String),

@@ -26,7 +26,7 @@ const RECORDS: Duration = Duration::from_secs(3);
 /// A page this young is given again: two scrapers do not double the work of the servers.
 const YOUNG: Duration = Duration::from_millis(900);
 
-/// How often which limit of the exporter's own face was broken.
+/// How often which limit of the exporter's own endpoint was broken.
 pub type BrokenLimits<'a> = &'a (dyn Fn() -> Vec<(&'static str, u64)> + Send + Sync);
 
 /// Makes pages. Share it by `Arc`.

@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_not_those_of_the_built_in_server() {
-        let serve = include_str!("../../server/face/metrics.rs");
+        let serve = include_str!("../../server/endpoint/metrics.rs");
         for (at, metric) in ALL.iter().enumerate() {
             assert!(ALL.iter().skip(at + 1).all(|m| m.name != metric.name), "{}", metric.name);
             assert!(!serve.contains(&format!("\"{}\"", metric.name)), "{} is serve's", metric.name);

@@ -31,7 +31,7 @@ pub struct Merged {
 pub fn merge(view: &View<'_>) -> Merged {
     let owners = Owners::new(view.ours, view.rtmp);
     let (live, waiting) = stream_facts::gather(view.nginx, view.mediamtx, view.rtmp.application());
-    let mut drafts: BTreeMap<Place, Draft<'_>> = BTreeMap::new();
+    let mut drafts: BTreeMap<MergeKey, Draft<'_>> = BTreeMap::new();
     let mut notes = BTreeSet::new();
     for (at, fact) in &live {
         let (place, label, owner) = owners.place(view, at);
@@ -77,7 +77,7 @@ pub fn unproven(nginx: &Snapshot, rtmp: &RtmpUrl, ours: &[Ours], now_ms: i64) ->
 
 /// Where a stream stands; its order is the order of the listing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+struct MergeKey {
     /// Empty for the server that was asked, `host:port` for another one that a stream of ours is published to.
     server: String,
     /// False sorts first: the application of the settings.
@@ -86,9 +86,9 @@ struct Place {
     key: String,
 }
 
-impl Place {
-    fn new(view: &View<'_>, server: String, application: &str, key: &str) -> Place {
-        Place {
+impl MergeKey {
+    fn new(view: &View<'_>, server: String, application: &str, key: &str) -> MergeKey {
+        MergeKey {
             other: application != view.rtmp.application(),
             server,
             application: application.to_string(),
@@ -99,19 +99,23 @@ impl Place {
 
 impl<'a> Owners<'a> {
     /// Which stream a name belongs to, under which label, and whose it is.
-    fn place<'n>(&self, view: &View<'_>, at: &'n At) -> (Place, &'n str, Option<(&'a Ours, &'a OutputRecord)>)
+    fn place<'n>(
+        &self,
+        view: &View<'_>,
+        at: &'n At,
+    ) -> (MergeKey, &'n str, Option<(&'a Ours, &'a OutputRecord)>)
     where
         'a: 'n,
     {
         if let Some(own) = self.of_name(&at.application, &at.name)
             && let Some(output) = own.record.renditions.iter().find(|r| r.name == at.name)
         {
-            let place = Place::new(view, String::new(), &at.application, &own.record.key);
+            let place = MergeKey::new(view, String::new(), &at.application, &own.record.key);
             return (place, &output.label, Some((own, output)));
         }
         let known = |key: &str, label: &str| self.labels.contains(&(key, label));
         let (key, label) = split(&at.name, &known);
-        (Place::new(view, String::new(), &at.application, key), label.unwrap_or("original"), None)
+        (MergeKey::new(view, String::new(), &at.application, key), label.unwrap_or("original"), None)
     }
 
     /// Adds what a record knows to the stream it belongs to, or makes that stream if it is to be shown at all.
@@ -120,12 +124,12 @@ impl<'a> Owners<'a> {
         view: &View<'_>,
         own: &'a Ours,
         endpoint: Option<&RtmpUrl>,
-        drafts: &mut BTreeMap<Place, Draft<'a>>,
+        drafts: &mut BTreeMap<MergeKey, Draft<'a>>,
     ) {
         let elsewhere = endpoint.filter(|e| !same_server(e, view.rtmp));
         let server = elsewhere.map(|e| format!("{}:{}", e.host(), e.port())).unwrap_or_default();
         let application = endpoint.unwrap_or(view.rtmp).application();
-        let place = Place::new(view, server, application, &own.record.key);
+        let place = MergeKey::new(view, server, application, &own.record.key);
         let on_air = fresh(own, view.now_ms) && own.record.state.on_air();
         let unasked = elsewhere.is_some() || view.nginx.is_none();
         let wanted = match drafts.get(&place) {
@@ -255,7 +259,7 @@ impl<'a> Draft<'a> {
         self.renditions.insert(key, (rendition, area_by_label(label)));
     }
 
-    fn finish(self, view: &View<'_>, place: Place) -> Stream {
+    fn finish(self, view: &View<'_>, place: MergeKey) -> Stream {
         let mut renditions: Vec<(RenditionInfo, u64)> = self.renditions.into_values().collect();
         renditions.sort_by(|(a, area_a), (b, area_b)| {
             let rank = |r: &RenditionInfo, area: u64| {

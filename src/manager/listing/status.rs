@@ -75,9 +75,9 @@ pub struct RenditionStatus {
     pub name: String,
     /// A word of the states.
     pub state: String,
-    /// Pixels; `None` without a picture.
+    /// Pixels; `None` without video.
     pub width: Option<u32>,
-    /// Pixels; `None` without a picture.
+    /// Pixels; `None` without video.
     pub height: Option<u32>,
     /// Bytes that the server has taken in, if it says.
     pub bytes_in: Option<u64>,

@@ -215,10 +215,10 @@ impl<'a> Fact<'a> {
         addresses.filter(|a| !a.is_empty()).chain(words.map(str::to_string))
     }
 
-    /// The picture, by the server that knows more.
+    /// The video, by the server that knows more.
     pub fn video(&self) -> Option<Video> {
         let told = self.stats.iter().find_map(|s| s.video.as_ref());
-        let track = self.tracks().find(|t| t.size.is_some() || is_picture(&t.codec));
+        let track = self.tracks().find(|t| t.size.is_some() || is_video(&t.codec));
         match (told, track) {
             (Some(meta), _) => Some(Video {
                 codec: meta.codec.as_deref().map(codec_word).unwrap_or_default(),
@@ -234,10 +234,10 @@ impl<'a> Fact<'a> {
         }
     }
 
-    /// The sound, by the server that knows more.
+    /// The audio, by the server that knows more.
     pub fn audio(&self) -> Option<Audio> {
         let told = self.stats.iter().find_map(|s| s.audio.as_ref());
-        let track = self.tracks().find(|t| t.size.is_none() && !is_picture(&t.codec) && !t.codec.is_empty());
+        let track = self.tracks().find(|t| t.size.is_none() && !is_video(&t.codec) && !t.codec.is_empty());
         match (told, track) {
             (Some(meta), _) => Some(Audio {
                 codec: meta.codec.as_deref().map(codec_word).unwrap_or_default(),
@@ -262,7 +262,7 @@ fn average(bytes: u64, time_ms: u64) -> Option<u64> {
     (time_ms >= 1_000).then(|| bytes.saturating_mul(8_000).checked_div(time_ms)).flatten()
 }
 
-fn is_picture(codec: &str) -> bool {
+fn is_video(codec: &str) -> bool {
     let codec = codec.to_ascii_uppercase();
     ["H264", "H265", "AV1", "VP8", "VP9", "MPEG-4 VIDEO", "MPEG-1/2 VIDEO", "M-JPEG"]
         .contains(&codec.as_str())

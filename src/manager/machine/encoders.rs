@@ -1,5 +1,5 @@
 //! Which encoder works on this machine. Being listed by ffmpeg says nothing (measured: NVENC without a driver, Quick Sync
-//! without a device), so five pictures are encoded with each before it is taken, under a time limit; for `auto` the
+//! without a device), so five frames are encoded with each before it is taken, under a time limit; for `auto` the
 //! answer is kept in the user's cache, for this ffmpeg and the devices there are.
 
 use super::remembered::{Fingerprint, Memory};
@@ -45,7 +45,7 @@ pub fn chosen(
     Ok(named)
 }
 
-/// How many of these pictures the encoder makes at once: cards have a limit of sessions. The first ones are the dearest.
+/// How many of these sizes the encoder encodes at once: cards have a limit of sessions. The first ones are the dearest.
 pub fn sessions(ffmpeg: &Path, encoder: &Encoder, sizes: &[(u32, u32)]) -> usize {
     (1..=sizes.len())
         .rev()

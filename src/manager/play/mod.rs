@@ -3,8 +3,8 @@
 
 pub mod outcome;
 pub mod players;
-pub mod rtsp_face;
-pub mod wish;
+pub mod rtsp_endpoint;
+pub mod selection;
 
 use crate::base::next::Advice;
 use crate::base::{CommandLine, Failure, Kind, Outcome};
@@ -13,9 +13,9 @@ use crate::config::{Environment, Settings};
 use crate::player::{self, Candidate, Choice, Protocol, Watch};
 use crate::process::blocking::blocking;
 use crate::status::rtsp_describe::{self, Verdict};
+pub use selection::{Address, Selection, Servers, Target};
 use std::ffi::OsString;
 use std::path::Path;
-pub use wish::{Address, Servers, Target, Wish};
 
 /// What is to be started, and what to say before.
 #[derive(Clone, Debug)]
@@ -129,7 +129,7 @@ pub async fn plan(
             let choice = choose(&candidates, &[Protocol::Rtmp], settings)?;
             made(target, &choice, extra, Some(lost))
         }
-        other => Err(rtsp_face::failure(&other, &target, settings, environment)),
+        other => Err(rtsp_endpoint::failure(&other, &target, settings, environment)),
     }
 }
 

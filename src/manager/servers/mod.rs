@@ -80,7 +80,7 @@ pub async fn up(
         }
         Backend::Docker => {
             let install = install_docker(environment);
-            let wish = docker::Wish {
+            let wish = docker::UpOptions {
                 wait,
                 monitoring: asked.monitoring,
                 install: &install,

@@ -1,5 +1,5 @@
 //! Planning again for a network source, before a stream is started again: who publishes there may have come back with
-//! another size, another rate, with sound or without.
+//! another size, another rate, with audio or without.
 
 use super::source;
 use super::ways::way;
@@ -32,7 +32,7 @@ pub struct Replanning {
     pub programs: (PathBuf, PathBuf),
     /// What ffmpeg can do.
     pub capability: Capability,
-    /// The encoder, and how many pictures it makes at once.
+    /// The encoder, and how many renditions it encodes at once.
     pub encoder: (Option<Encoder>, Option<usize>),
     /// What the machine gave when the stream was planned first; how the source is decoded hangs on it.
     pub power: Option<Power>,
@@ -84,7 +84,7 @@ impl Replanning {
             power: self.power,
             ..Known::default()
         };
-        // A picture that joins sound alone has no place on the air: there is nobody who watches it by name.
+        // A picture that joins audio alone has no place on the air: there is nobody who watches it by name.
         let heard = Report { video: None, ..report.clone() };
         let report = if self.picture { report } else { &heard };
         let planned = |quality: Quality| {
@@ -120,7 +120,7 @@ mod tests {
     use crate::model::{BFrames, LeaveOut, Passthrough, Source};
     use std::time::Duration;
 
-    fn of(width: u32, height: u32, sound: bool) -> Report {
+    fn of(width: u32, height: u32, audio: bool) -> Report {
         let (coded_width, coded_height) = (width, height);
         let pix_fmt = "yuv420p".to_string();
         let video = VideoTrack {
@@ -132,7 +132,7 @@ mod tests {
             square: true,
             ..VideoTrack::default()
         };
-        let audio = sound.then(|| AudioTrack { index: 1, channels: 2, ..AudioTrack::default() });
+        let audio = audio.then(|| AudioTrack { index: 1, channels: 2, ..AudioTrack::default() });
         Report { format: "flv".into(), video: Some(video), audio, ..Report::default() }
     }
 
@@ -187,7 +187,7 @@ mod tests {
         assert_eq!(small.sizes, [(320, 240), (320, 240)], "nothing is enlarged");
         assert!(
             !small.command.shown_args().iter().any(|a| a.contains("aresample")),
-            "no sound is waited for"
+            "no audio is waited for"
         );
         let large = changed(&of(1920, 1080, true), &first.command);
         assert_eq!(large.sizes.len(), 2);

@@ -200,7 +200,7 @@ pub fn probe(source: &Source, ffprobe: &Path, capability: &Capability) -> Result
     }
     report = probe::with_its_rate(report, source);
     if report.video.is_none() && report.audio.is_none() {
-        return Err(Failure::new(Kind::Input, format!("{} has neither picture nor sound", named()))
+        return Err(Failure::new(Kind::Input, format!("{} has neither video nor audio", named()))
             .why(format!("ffprobe calls it {}", report.format))
             .hint("name a film or a recording")
             .into());

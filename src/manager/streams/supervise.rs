@@ -8,14 +8,16 @@ use crate::base::{CommandLine, Failure, Kind, Outcome, clock, secret::Secret};
 use crate::ffmpeg::diagnosis::{self, Finding};
 use crate::ffmpeg::progress::{self, Progress};
 use crate::model::{HttpUrl, LadderFact};
-use crate::process::cpu::{Load, Look};
+use crate::process::cpu::{Load, Sample};
 use crate::process::restart::Verdict;
 use crate::process::run_record::RunRecord;
 use crate::process::sockets;
 use crate::process::spawn::Exit;
 use crate::process::stream_lock::{self, StreamLock};
 use crate::process::stream_place::{Spots, StreamPlace};
-use crate::process::supervisor::{self, Control, Ended, Event, Job, Looker, Meaning, Program, Seen, Speaker};
+use crate::process::supervisor::{
+    self, Control, Ended, Event, Job, Meaning, Program, Seen, ServerProbe, Speaker,
+};
 use crate::process::watchdog::{self, Counter, Heartbeat};
 use crate::status::{self, Client, Limits, own};
 use serde::{Deserialize, Serialize};
@@ -99,7 +101,7 @@ pub async fn run_at(
         look: None,
         built_in: built_in.clone(),
     };
-    let looker = ServerLooker {
+    let looker = ServerStats {
         client,
         stat_url: assignment.stat_url,
         api_url: assignment.api_url,
@@ -247,7 +249,7 @@ struct Ffmpeg {
     hears: bool,
     handover: Handover,
     /// The look at the processors that is under way.
-    look: Option<Look>,
+    look: Option<Sample>,
     /// Whether the server is the one that is built into msconv.
     built_in: Arc<AtomicBool>,
 }
@@ -345,8 +347,8 @@ impl Program for Ffmpeg {
                 None
             }
             ended => {
-                self.look = Look::begin();
-                ended.and_then(Look::end)
+                self.look = Sample::begin();
+                ended.and_then(Sample::end)
             }
         }
     }
@@ -364,7 +366,7 @@ impl Program for Ffmpeg {
 
 /// Reads the byte counters: from our own server those of its names alone, from others out of nginx-rtmp's `/stat`; where
 /// nothing answers, counts connections.
-struct ServerLooker {
+struct ServerStats {
     client: Arc<Client>,
     stat_url: HttpUrl,
     api_url: HttpUrl,
@@ -375,8 +377,8 @@ struct ServerLooker {
     built_in: Arc<AtomicBool>,
 }
 
-impl Looker for ServerLooker {
-    async fn look(&mut self, child: i32) -> watchdog::Look {
+impl ServerProbe for ServerStats {
+    async fn look(&mut self, child: i32) -> watchdog::Reading {
         // The whole page of a server with many streams costs it more than their frames do.
         if self.built_in.load(Ordering::Relaxed)
             && self.stat_url.host() == self.api_url.host()
@@ -386,7 +388,7 @@ impl Looker for ServerLooker {
                 let stream = list.streams.iter().find(|stream| stream.name == *name && stream.published)?;
                 Some(Counter { bytes: stream.bytes_in, viewers: stream.readers })
             };
-            return watchdog::Look::Counters(self.names.iter().map(counter).collect());
+            return watchdog::Reading::Counters(self.names.iter().map(counter).collect());
         }
         match status::nginx_snapshot(&self.client, &self.stat_url).await {
             Ok(snapshot) if snapshot.applications.iter().any(|a| a.name == self.application) => {
@@ -396,16 +398,16 @@ impl Looker for ServerLooker {
                     let stream = snapshot.stream(&self.application, name)?;
                     Some(Counter { bytes: stream.bytes_in, viewers: stream.nclients.saturating_sub(1) })
                 };
-                watchdog::Look::Counters(self.names.iter().map(counter).collect())
+                watchdog::Reading::Counters(self.names.iter().map(counter).collect())
             }
-            Ok(_) if self.known => watchdog::Look::Silent(format!(
+            Ok(_) if self.known => watchdog::Reading::Silent(format!(
                 "the server has no application '{}' any more",
                 self.application
             )),
             Err(why) if self.known => {
-                watchdog::Look::Silent(format!("the server's /stat does not answer ({why})"))
+                watchdog::Reading::Silent(format!("the server's /stat does not answer ({why})"))
             }
-            Ok(_) | Err(_) => watchdog::Look::Blind(sockets::established(child, self.port)),
+            Ok(_) | Err(_) => watchdog::Reading::Blind(sockets::established(child, self.port)),
         }
     }
 }

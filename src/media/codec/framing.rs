@@ -74,14 +74,14 @@ pub fn put(out: &mut BytesMut, unit: &[u8]) {
 
 /// Whether a frame is whole units told apart in this way. No unit has its highest bit set (forbidden_zero_bit).
 fn fits(frame: &[u8], framing: Framing) -> bool {
-    let sound = |unit: &[u8]| unit.first().is_none_or(|byte| byte & 0x80 == 0);
+    let valid = |unit: &[u8]| unit.first().is_none_or(|byte| byte & 0x80 == 0);
     match framing {
         Framing::Lengths(size) => {
             let mut rest = frame;
             let mut some = false;
             while let Some((unit, behind)) = split(rest, size) {
                 // Lengths of four bytes would read as ones of two with an empty unit before each.
-                if !sound(unit) || (unit.is_empty() && size < 4) {
+                if !valid(unit) || (unit.is_empty() && size < 4) {
                     return false;
                 }
                 some |= !unit.is_empty();
@@ -90,7 +90,7 @@ fn fits(frame: &[u8], framing: Framing) -> bool {
             some && rest.is_empty()
         }
         Framing::StartCodes => {
-            behind_start_code(frame).is_some_and(|unit| !unit.is_empty()) && start_coded(frame).all(sound)
+            behind_start_code(frame).is_some_and(|unit| !unit.is_empty()) && start_coded(frame).all(valid)
         }
     }
 }

@@ -43,7 +43,7 @@ pub enum Role {
 pub fn role(codec: VideoCodec, unit: &[u8]) -> Role {
     match codec {
         VideoCodec::H265 => match h265::nal::kind(unit) {
-            // Pictures and sets of further layers (MV-HEVC) belong to the picture of the base layer before them.
+            // Frames and sets of further layers (MV-HEVC) belong to the picture of the base layer before them.
             0..=31 if h265::nal::layer(unit) > 0 => Role::Behind,
             0..=31 => Role::Slice,
             h265::nal::VPS..=h265::nal::PPS if h265::nal::layer(unit) > 0 => Role::Before,
@@ -96,7 +96,7 @@ pub fn pps_of_slice(codec: VideoCodec, slice: &[u8]) -> Option<u32> {
     match codec {
         VideoCodec::H265 => {
             bits.skip(16 + 1)?;
-            // IRAP pictures say here whether pictures before them are still shown.
+            // IRAP pictures say here whether frames before them are still shown.
             bits.skip(usize::from(is_key(codec, slice)))?;
             bits.unsigned()
         }

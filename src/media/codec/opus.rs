@@ -14,7 +14,7 @@ pub fn track(head: Bytes) -> Result<AudioTrack, ConfigError> {
     Ok(AudioTrack { codec: AudioCodec::Opus, config: head, sample_rate: 48_000, channels, profile: "" })
 }
 
-/// The OpusHead of mono or stereo sound, as a publisher over RTP means it.
+/// The OpusHead of mono or stereo audio, as a publisher over RTP means it.
 pub fn head(channels: u8) -> Bytes {
     let mut out = BytesMut::with_capacity(19);
     out.put_slice(b"OpusHead");

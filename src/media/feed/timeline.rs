@@ -324,9 +324,9 @@ mod tests {
             line.begin_round();
             let out = placed(&mut line, &round);
             let start = out.iter().map(|(_, at)| *at).min().unwrap();
-            let sound = out.iter().find(|(t, _)| *t == AUDIO).unwrap().1;
+            let audio = out.iter().find(|(t, _)| *t == AUDIO).unwrap().1;
             let picture = out.iter().find(|(t, _)| *t == VIDEO).unwrap().1;
-            assert_eq!(picture - sound, 300, "round {number}");
+            assert_eq!(picture - audio, 300, "round {number}");
             if let Some(before) = before {
                 assert_eq!(start - before, 4_800, "a round is its longest track");
             }

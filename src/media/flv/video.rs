@@ -98,7 +98,7 @@ impl<T> VideoInput<T> {
         (frames > 0 && self.known().is_none()).then_some((frames, why))
     }
 
-    /// The picture that waits for the next one to begin, where pictures may come in several messages.
+    /// The picture that waits for the next one to begin, where frames may come in several messages.
     pub fn waiting(&self) -> Option<&Picture<T>> {
         match &self.kind {
             Kind::Units { units, .. } => units.waiting(),

@@ -4,7 +4,7 @@ use super::{four_cc, packet};
 use crate::media::frame::Frame;
 use crate::media::track::{AudioCodec, AudioTrack, VideoCodec};
 
-/// Tags that hold a decoder's configuration. Empty where the sound needs none.
+/// Tags that hold a decoder's configuration. Empty where the audio needs none.
 pub mod header {
     use super::{AudioCodec, AudioTrack, VideoCodec, four_cc, packet};
     use crate::media::track::VideoTrack;
@@ -23,7 +23,7 @@ pub mod header {
         tag
     }
 
-    /// The tag in front of the first packet of sound.
+    /// The tag in front of the first audio packet.
     pub fn audio(track: &AudioTrack) -> Vec<u8> {
         let mut tag = match track.codec {
             AudioCodec::Aac => vec![super::AAC_FIRST, 0],
@@ -93,7 +93,7 @@ impl Prefix {
         }
     }
 
-    /// Of a packet of sound.
+    /// Of a audio packet.
     pub fn of_audio(track: &AudioTrack) -> Prefix {
         let stereo = u8::from(track.channels > 1);
         let rate: u8 = match track.sample_rate {

@@ -1,4 +1,4 @@
-//! Decoding times of pictures that came with their showing times only. RTP carries no other; RTMP readers and the hub
+//! Decoding times of frames that came with their showing times only. RTP carries no other; RTMP readers and the hub
 //! want both.
 
 use crate::media::MediaTime;
@@ -7,13 +7,13 @@ use std::time::Duration;
 
 /// A step like this, either way, is a new beginning.
 const JUMP: Duration = Duration::from_secs(5);
-/// Standards allow no more pictures between decoding and showing (H.264, A.3; H.265, A.4.2).
+/// Standards allow no more frames between decoding and showing (H.264, A.3; H.265, A.4.2).
 const DEEPEST: usize = 16;
-/// The spacing assumed before two pictures have come.
+/// The spacing assumed before two frames have come.
 const USUAL_STEP: MediaTime = MediaTime::from_nanos(33_333_333);
 
 /// Gives each picture, in the order of decoding, the showing time that stands as many places earlier in the order of
-/// showing as pictures may be held back. That never goes back and never passes the picture's own.
+/// showing as frames may be held back. That never goes back and never passes the picture's own.
 #[derive(Debug)]
 pub struct DecodeTimes {
     depth: usize,
@@ -26,7 +26,7 @@ pub struct DecodeTimes {
 }
 
 impl DecodeTimes {
-    /// For pictures of which at most `depth` are held back, at `frame_rate` if it is known.
+    /// For video of which at most `depth` are held back, at `frame_rate` if it is known.
     pub fn new(depth: u8, frame_rate: Option<f64>) -> DecodeTimes {
         let step = frame_rate
             .filter(|rate| rate.is_finite() && *rate >= 1.0)
@@ -43,7 +43,7 @@ impl DecodeTimes {
     }
 
     /// The decoding and the showing time of the next picture. The latter differs from what was given only where a
-    /// source holds back more pictures than it said; then the depth grows.
+    /// source holds back more frames than it said; then the depth grows.
     pub fn next(&mut self, pts: MediaTime) -> (MediaTime, MediaTime) {
         if let Some(last) = self.last {
             if pts.since(last) > JUMP || last.since(pts) > JUMP {
@@ -74,7 +74,7 @@ impl DecodeTimes {
         self.settle(dts, pts)
     }
 
-    /// The times of the first pictures lie before the first showing time, one step apart.
+    /// The times of the first frames lie before the first showing time, one step apart.
     fn run_up(&self) -> MediaTime {
         let missing = self.depth.saturating_add(1).saturating_sub(self.waiting.len());
         let back = self.step.nanos().saturating_mul(i64::try_from(missing).unwrap_or(0));

@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn reports_bring_tracks_together() {
         let mut line = Line::new(&[90_000, 48_000]);
-        // Both reports come before the first packets, as ffmpeg sends them; the sound comes late on the wire.
+        // Both reports come before the first packets, as ffmpeg sends them; the audio comes late on the wire.
         let wall = ntp_of(1_700_000_000_000, 0);
         line.report(VIDEO, wall, u32::MAX - 10);
         assert_eq!(place(&mut line, VIDEO, u32::MAX - 10, 100), 100);

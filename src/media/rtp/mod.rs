@@ -14,6 +14,7 @@
     )
 )]
 
+pub mod audio_clock;
 pub mod decode_times;
 pub mod header;
 pub mod in_order;
@@ -24,13 +25,12 @@ pub mod pack;
 pub mod packets;
 pub mod reception;
 pub mod rtcp;
-pub mod sound_clock;
 pub mod unpack;
 
 pub use header::Header;
 pub use pack::Packer;
-pub use packets::{Lane, Packets};
+pub use packets::{Packets, RtpStream};
 pub use unpack::{Unit, Unpacker};
 
-/// Ticks a second of the RTP clock of pictures (RFC 6184, RFC 7798), and of MPEG audio (RFC 2250).
+/// Ticks a second of the RTP clock of video (RFC 6184, RFC 7798), and of MPEG audio (RFC 2250).
 pub const CLOCK_90K: u32 = 90_000;

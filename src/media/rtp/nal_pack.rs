@@ -3,7 +3,7 @@
 //! picture can be handed to the kernel as one message of equal segments.
 
 use super::header::LENGTH;
-use super::packets::{LONGEST, Lane, Packets};
+use super::packets::{LONGEST, Packets, RtpStream};
 use crate::media::codec::{h264, h265};
 use crate::media::frame::Nals;
 use crate::media::track::VideoCodec;
@@ -71,7 +71,7 @@ const fn ends(first: bool, last: bool) -> u8 {
 /// bring its parameter sets itself gets `sets` before it. The last packet carries the marker.
 pub fn pack(
     codec: VideoCodec,
-    lane: &mut Lane,
+    lane: &mut RtpStream,
     out: &mut Packets,
     timestamp: u32,
     payload: &[u8],
@@ -126,7 +126,14 @@ fn fitting(rules: &Rules, units: &[&[u8]]) -> usize {
     units.iter().take_while(fits).count()
 }
 
-fn fragments(rules: &Rules, lane: &mut Lane, out: &mut Packets, timestamp: u32, unit: &[u8], last: bool) {
+fn fragments(
+    rules: &Rules,
+    lane: &mut RtpStream,
+    out: &mut Packets,
+    timestamp: u32,
+    unit: &[u8],
+    last: bool,
+) {
     let body = unit.get(rules.header..).unwrap_or(&[]);
     let (_, head) = (rules.fragment)(unit, true, false);
     let mut pieces = body.chunks(ROOM.saturating_sub(head)).peekable();
@@ -150,7 +157,7 @@ mod tests {
     }
 
     fn packed(codec: VideoCodec, units: &[&[u8]], sets: &[Bytes]) -> Vec<(bool, Vec<u8>)> {
-        let mut lane = Lane::new(0, 1, 96, 9);
+        let mut lane = RtpStream::new(0, 1, 96, 9);
         let mut out = Packets::new(4, 10);
         pack(codec, &mut lane, &mut out, 90, &framed(units), sets);
         let read = |p: Bytes| {

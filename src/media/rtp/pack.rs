@@ -1,7 +1,7 @@
 //! Frames of one track into RTP packets: the payload format by codec, and the track's RTP time.
 
-use super::packets::{LONGEST, Lane, Packets};
-use super::sound_clock::SoundClock;
+use super::audio_clock::AudioClock;
+use super::packets::{LONGEST, Packets, RtpStream};
 use super::{CLOCK_90K, header, mpeg_audio, nal_pack};
 use crate::media::MediaTime;
 use crate::media::codec::opus;
@@ -19,12 +19,12 @@ const LONGEST_UNCUT: usize = 60_000;
 const DYNAMIC_VIDEO: u8 = 96;
 const DYNAMIC_AUDIO: u8 = 97;
 
-/// The payload type and the RTP clock of pictures, `None` for a codec that has no payload format here.
+/// The payload type and the RTP clock of video, `None` for a codec that has no payload format here.
 pub fn video_format(track: &VideoTrack) -> Option<(u8, u32)> {
     matches!(track.codec, VideoCodec::H264 | VideoCodec::H265).then_some((DYNAMIC_VIDEO, CLOCK_90K))
 }
 
-/// The payload type and the RTP clock of sound.
+/// The payload type and the RTP clock of audio.
 pub fn audio_format(track: &AudioTrack) -> (u8, u32) {
     let telephone = track.sample_rate == 8000 && track.channels == 1;
     match track.codec {
@@ -62,23 +62,23 @@ enum Payload {
 #[derive(Clone, Debug)]
 pub struct Packer {
     /// The stream that it writes.
-    pub lane: Lane,
+    pub lane: RtpStream,
     clock_rate: u32,
     offset: u32,
-    sound: SoundClock,
+    audio: AudioClock,
     payload: Payload,
 }
 
 impl Packer {
-    /// For pictures; `None` for a codec without a payload format. Packets count from `sequence`, time from `offset`.
+    /// For video; `None` for a codec without a payload format. Packets count from `sequence`, time from `offset`.
     pub fn video(track: &VideoTrack, tag: u8, ssrc: u32, sequence: u16, offset: u32) -> Option<Packer> {
         let (payload_type, clock_rate) = video_format(track)?;
         let payload = Payload::Video { codec: track.codec, sets: track.parameter_sets() };
-        let lane = Lane::new(tag, ssrc, payload_type, sequence);
-        Some(Packer { lane, clock_rate, offset, sound: SoundClock::new(clock_rate), payload })
+        let lane = RtpStream::new(tag, ssrc, payload_type, sequence);
+        Some(Packer { lane, clock_rate, offset, audio: AudioClock::new(clock_rate), payload })
     }
 
-    /// For sound. Packets count from `sequence`, time from `offset`.
+    /// For audio. Packets count from `sequence`, time from `offset`.
     pub fn audio(track: &AudioTrack, tag: u8, ssrc: u32, sequence: u16, offset: u32) -> Packer {
         let (payload_type, clock_rate) = audio_format(track);
         let payload = match track.codec {
@@ -89,8 +89,8 @@ impl Packer {
                 Payload::G711 { channels: u32::from(track.channels.max(1)) }
             }
         };
-        let lane = Lane::new(tag, ssrc, payload_type, sequence);
-        Packer { lane, clock_rate, offset, sound: SoundClock::new(counted_rate(track)), payload }
+        let lane = RtpStream::new(tag, ssrc, payload_type, sequence);
+        Packer { lane, clock_rate, offset, audio: AudioClock::new(counted_rate(track)), payload }
     }
 
     /// Goes on with a track of the same [`Coding`](crate::media::Coding): new parameter sets stand before the next
@@ -106,8 +106,8 @@ impl Packer {
     /// As [`Packer::follow_video`]. What frames say themselves is counted anew; the rest does not change.
     pub fn follow_audio(&mut self, track: &AudioTrack) {
         let counted = counted_rate(track);
-        if self.sound.rate() != counted {
-            self.sound = SoundClock::new(counted);
+        if self.audio.rate() != counted {
+            self.audio = AudioClock::new(counted);
         }
     }
 
@@ -134,31 +134,31 @@ impl Packer {
                 nal_pack::pack(*codec, &mut self.lane, out, timestamp, body, sets);
             }
             Payload::Aac { samples } => {
-                let timestamp = self.sound_time(frame.pts, Some(*samples));
+                let timestamp = self.audio_time(frame.pts, Some(*samples));
                 self.aac(body, timestamp, out);
             }
             Payload::Opus => {
-                let timestamp = self.sound_time(frame.pts, opus::samples(body));
+                let timestamp = self.audio_time(frame.pts, opus::samples(body));
                 if body.len() <= LONGEST_UNCUT {
                     self.lane.packet(out, timestamp, false, &[], body);
                 }
             }
             Payload::Mp3 => {
-                let samples = self.sound.tick(frame.pts, mp3_samples(body));
-                let ticks = MediaTime::from_clock(samples, self.sound.rate()).in_clock(CLOCK_90K);
+                let samples = self.audio.tick(frame.pts, mp3_samples(body));
+                let ticks = MediaTime::from_clock(samples, self.audio.rate()).in_clock(CLOCK_90K);
                 self.mp3(body, self.offset.wrapping_add(wrapped(ticks)), out);
             }
             Payload::G711 { channels } => {
                 let channels = *channels;
                 let samples = u32::try_from(body.len()).ok().and_then(|b| b.checked_div(channels));
-                let timestamp = self.sound_time(frame.pts, samples);
+                let timestamp = self.audio_time(frame.pts, samples);
                 self.g711(body, timestamp, channels, out);
             }
         }
     }
 
-    fn sound_time(&mut self, pts: MediaTime, length: Option<u32>) -> u32 {
-        self.offset.wrapping_add(wrapped(self.sound.tick(pts, length)))
+    fn audio_time(&mut self, pts: MediaTime, length: Option<u32>) -> u32 {
+        self.offset.wrapping_add(wrapped(self.audio.tick(pts, length)))
     }
 
     /// RFC 3640, mode AAC-hbr: one access unit to a packet behind 16 bits of count and 16 bits of size and index; a
@@ -213,7 +213,7 @@ mod tests {
     use crate::media::codec::aac;
     use crate::media::rtp::Header;
 
-    fn sound(ms: i64, payload: Vec<u8>) -> Frame {
+    fn audio(ms: i64, payload: Vec<u8>) -> Frame {
         let time = MediaTime::from_millis(ms);
         Frame { track: TrackId::AUDIO, dts: time, pts: time, keyframe: true, payload: payload.into() }
     }
@@ -232,21 +232,21 @@ mod tests {
     fn aac_goes_behind_its_size() {
         let track = AudioTrack::aac(aac::lc(48_000, 2).unwrap()).unwrap();
         let mut packer = Packer::audio(&track, 2, 1, 0, u32::MAX);
-        let all = packed(&mut packer, &sound(1000, vec![7; 300]));
+        let all = packed(&mut packer, &audio(1000, vec![7; 300]));
         assert_eq!(all[0].1[..4], [0, 16, (300_u16 << 3 >> 8) as u8, (300_u16 << 3 & 0xff) as u8]);
         assert_eq!((all[0].0.timestamp, all[0].0.marker), (47_999, true));
-        let all = packed(&mut packer, &sound(1021, vec![7; 2000]));
+        let all = packed(&mut packer, &audio(1021, vec![7; 2000]));
         assert_eq!(all.iter().map(|(h, _)| h.marker).collect::<Vec<_>>(), [false, true]);
         assert!(all.iter().all(|(h, p)| h.timestamp == 49_023 && p[2..4] == (2000_u16 << 3).to_be_bytes()));
-        assert!(packed(&mut packer, &sound(1042, vec![7; 8192])).is_empty(), "13 bits of size");
-        assert!(packed(&mut packer, &sound(1042, vec![])).is_empty());
+        assert!(packed(&mut packer, &audio(1042, vec![7; 8192])).is_empty(), "13 bits of size");
+        assert!(packed(&mut packer, &audio(1042, vec![])).is_empty());
     }
 
     #[test]
-    fn telephone_sound_is_cut_at_samples() {
+    fn telephone_audio_is_cut_at_samples() {
         let track = AudioTrack::plain(AudioCodec::G711U, 8000, 1);
         let mut packer = Packer::audio(&track, 2, 1, 0, 0);
-        let all = packed(&mut packer, &sound(0, vec![7; 3000]));
+        let all = packed(&mut packer, &audio(0, vec![7; 3000]));
         let at: Vec<_> = all.iter().map(|(h, p)| (h.timestamp, h.payload_type, p.len())).collect();
         assert_eq!(at, [(0, 0, 1360), (1360, 0, 1360), (2720, 0, 280)]);
         let track = AudioTrack::plain(AudioCodec::G711A, 16_000, 2);
@@ -259,19 +259,19 @@ mod tests {
         let mut packer = Packer::audio(&track, 2, 1, 0, 0);
         let mut frame = vec![0xff, 0xfb, 0x94, 0x64];
         frame.resize(384, 0);
-        let first = packed(&mut packer, &sound(0, frame.clone()));
+        let first = packed(&mut packer, &audio(0, frame.clone()));
         assert_eq!((first[0].0.timestamp, first[0].0.payload_type, &first[0].1[..4]), (0, 14, &[0; 4][..]));
-        assert_eq!(packed(&mut packer, &sound(24, frame.clone()))[0].0.timestamp, 2160);
+        assert_eq!(packed(&mut packer, &audio(24, frame.clone()))[0].0.timestamp, 2160);
         // 44.1 kHz does not divide 90 kHz: the steps are 2351 and now and then 2352, not whole milliseconds.
         let mut packer = Packer::audio(&AudioTrack::plain(AudioCodec::Mp3, 44_100, 2), 2, 1, 0, 0);
         frame[2] = 0x90;
         let times: Vec<_> = (0..5)
-            .map(|i| packed(&mut packer, &sound(i * 1152 * 10 / 441, frame.clone()))[0].0.timestamp)
+            .map(|i| packed(&mut packer, &audio(i * 1152 * 10 / 441, frame.clone()))[0].0.timestamp)
             .collect();
         assert_eq!(times, [0, 2351, 4702, 7053, 9404]);
         let mut long = frame;
         long.resize(1440, 0);
-        let all = packed(&mut packer, &sound(48, long));
+        let all = packed(&mut packer, &audio(48, long));
         assert_eq!(&all[1].1[..4], &[0, 0, 5, 76], "1356 bytes further");
     }
 

@@ -64,7 +64,7 @@ impl Packets {
 
 /// One RTP stream going out: what goes on from packet to packet.
 #[derive(Clone, Debug)]
-pub struct Lane {
+pub struct RtpStream {
     /// See [`Span::tag`].
     pub tag: u8,
     /// Its source.
@@ -79,10 +79,10 @@ pub struct Lane {
     pub octets: u32,
 }
 
-impl Lane {
+impl RtpStream {
     /// A stream that begins with packet number `sequence`.
-    pub fn new(tag: u8, ssrc: u32, payload_type: u8, sequence: u16) -> Lane {
-        Lane { tag, ssrc, payload_type, sequence, packets: 0, octets: 0 }
+    pub fn new(tag: u8, ssrc: u32, payload_type: u8, sequence: u16) -> RtpStream {
+        RtpStream { tag, ssrc, payload_type, sequence, packets: 0, octets: 0 }
     }
 
     /// Appends one packet with the payload `head` followed by `body`.
@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn packets_stand_behind_their_lead() {
         let mut out = Packets::new(4, 100);
-        let mut lane = Lane::new(2, 7, 97, 65_535);
+        let mut lane = RtpStream::new(2, 7, 97, 65_535);
         lane.packet(&mut out, 5, true, b"h", b"body");
         lane.packet(&mut out, 6, false, b"", b"x");
         out.whole(3, b"rtcp");

@@ -15,7 +15,7 @@ pub fn command(watch: &Watch<'_>) -> CommandLine {
     if watch.protocol == Protocol::Rtsp {
         command.arg("--rtsp-transport=tcp");
     }
-    // Without a sound device mpv would call a viewing failed that showed its picture to the end.
+    // Without an audio device mpv would call a viewing failed that showed its picture to the end.
     command.arg("--audio-fallback-to-null=yes");
     // No status line: mpv's own lines are read, and quoted if it fails.
     command.args(["--quiet", "--msg-level=all=warn"]);

@@ -3,7 +3,8 @@
 use super::stopping::Stopping;
 use super::successor::{self, Next, Running, Successor};
 use super::{
-    Control, Cut, Event, LOOK_CALM, LOOK_FAST, Meaning, Program, STEP_DOWN_AFTER, Speaker, Supervisor, TICK,
+    Control, Event, LOOK_CALM, LOOK_FAST, Meaning, Program, STEP_DOWN_AFTER, Speaker, StopReason, Supervisor,
+    TICK,
 };
 use crate::base::atomic_file::Durability;
 use crate::base::{CommandLine, Kind, clock};
@@ -11,7 +12,7 @@ use crate::model::{Order, State};
 use crate::process::pid_file;
 use crate::process::restart::Verdict;
 use crate::process::spawn::Exit;
-use crate::process::watchdog::{Look, Watchdog};
+use crate::process::watchdog::{Reading, Watchdog};
 use nix::sys::signal::Signal;
 use std::io;
 use std::time::Duration;
@@ -57,16 +58,16 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
         // A killed program and a silent server say nothing of what is read.
         self.by_source = match (&exit, &cut) {
             (Ok(exit), None) => exit.signal.is_none(),
-            (_, Some(Cut::Stalled(_))) => {
+            (_, Some(StopReason::Stalled(_))) => {
                 self.watchdog.as_ref().is_some_and(|dog| dog.is_stuck(self.began.elapsed()))
             }
             _ => false,
         };
         self.came_to_end = matches!((&exit, &cut), (Ok(exit), None) if exit.code == Some(0));
         let verdict = match (exit, cut) {
-            (_, Some(Cut::Fatal(kind, why))) => Verdict::Permanent(kind, why),
-            (_, Some(Cut::Stalled(why) | Cut::Anew(why))) => Verdict::Transient(why),
-            (_, Some(Cut::Slow(why))) => Verdict::Slow(why),
+            (_, Some(StopReason::Fatal(kind, why))) => Verdict::Permanent(kind, why),
+            (_, Some(StopReason::Stalled(why) | StopReason::Anew(why))) => Verdict::Transient(why),
+            (_, Some(StopReason::Slow(why))) => Verdict::Slow(why),
             (Ok(exit), None) => {
                 let recent = self.log.recent();
                 let verdict = self.program.verdict(&exit, &recent);
@@ -96,10 +97,10 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
     pub(super) async fn stay_with(
         &mut self,
         running: &mut Running,
-    ) -> (io::Result<Exit>, Option<Cut>, Option<Successor>) {
+    ) -> (io::Result<Exit>, Option<StopReason>, Option<Successor>) {
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut cut: Option<Cut> = None;
+        let mut cut: Option<StopReason> = None;
         let mut stopping: Option<Stopping> = None;
         let mut successor: Option<Successor> = None;
         let Running { child, progress, progress_open, log_lines, drain } = running;
@@ -137,10 +138,10 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
                         && successor.is_none()
                         && let Some(why) = judged
                     {
-                        let (Cut::Stalled(words) | Cut::Slow(words) | Cut::Anew(words) | Cut::Fatal(_, words)) = &why;
+                        let (StopReason::Stalled(words) | StopReason::Slow(words) | StopReason::Anew(words) | StopReason::Fatal(_, words)) = &why;
                         self.log.own(&format!("ending the program: {words}"));
                         stopping = Some(match why {
-                            Cut::Slow(_) => Stopping::broken_off(child),
+                            StopReason::Slow(_) => Stopping::broken_off(child),
                             _ => Stopping::begin(child),
                         });
                         cut = Some(why);
@@ -149,7 +150,7 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
                         match self.next(child.identity().pid) {
                             Some(Next::Beside(next)) => successor = Some(*next),
                             Some(Next::Instead(why)) => {
-                                cut = Some(Cut::Slow(why.into()));
+                                cut = Some(StopReason::Slow(why.into()));
                                 stopping = Some(Stopping::broken_off(child));
                             }
                             None => {}
@@ -200,7 +201,7 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
         }
     }
 
-    pub(super) fn log_line(&mut self, line: &str, by: Speaker) -> Option<Cut> {
+    pub(super) fn log_line(&mut self, line: &str, by: Speaker) -> Option<StopReason> {
         match self.program.log_line(line, by, self.live_before) {
             Meaning::Noise => None,
             Meaning::Ordinary => {
@@ -214,16 +215,16 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
             }
             Meaning::Fatal(kind, why) => {
                 self.log.child(line);
-                Some(Cut::Fatal(kind, self.job.redactor.clean(&why)))
+                Some(StopReason::Fatal(kind, self.job.redactor.clean(&why)))
             }
             Meaning::Anew(why) => {
                 self.log.child(line);
-                Some(Cut::Anew(why))
+                Some(StopReason::Anew(why))
             }
         }
     }
 
-    pub(super) fn looked(&mut self, look: Look) {
+    pub(super) fn looked(&mut self, look: Reading) {
         let now = self.began.elapsed();
         if let Some(dog) = self.watchdog.as_mut() {
             dog.look(now, look);
@@ -231,7 +232,7 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
     }
 
     /// Judges the stream, moves its state; the reason to end the program, if there is one.
-    pub(super) fn judge(&mut self, pid: i32) -> Option<Cut> {
+    pub(super) fn judge(&mut self, pid: i32) -> Option<StopReason> {
         let now = self.began.elapsed();
         let dog = self.watchdog.as_ref()?;
         let assessment = dog.assess(now);
@@ -276,9 +277,9 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
         }
         let cheaper = self.job.steps_down && self.job.way.saturating_add(1) < self.job.ways.len();
         if slow_for.is_some_and(|time| time >= STEP_DOWN_AFTER) && cheaper {
-            return assessment.reason.map(Cut::Slow);
+            return assessment.reason.map(StopReason::Slow);
         }
-        assessment.end.map(Cut::Stalled)
+        assessment.end.map(StopReason::Stalled)
     }
 }
 

@@ -6,7 +6,7 @@ use crate::process::restart::{Verdict, When};
 use crate::process::run_record::RunRecord;
 use crate::process::spawn::Exit;
 use crate::process::stream_place::Spots;
-use crate::process::watchdog::{Heartbeat, Look};
+use crate::process::watchdog::{Heartbeat, Reading};
 use serde::{Deserialize, Serialize};
 use std::future::Future;
 use std::path::PathBuf;
@@ -23,7 +23,7 @@ pub struct Job {
     pub name_locks: Vec<PathBuf>,
     /// What to run.
     pub command: CommandLine,
-    /// What it puts out, in the order in which the [`Looker`] counts.
+    /// What it puts out, in the order in which the [`ServerProbe`] counts.
     pub outputs: Vec<OutputSpec>,
     /// Restart policy.
     pub when: When,
@@ -213,9 +213,9 @@ pub trait Program {
 }
 
 /// Looks at the server's byte counters.
-pub trait Looker: Send + 'static {
+pub trait ServerProbe: Send + 'static {
     /// One look; `child` is the program's process id.
-    fn look(&mut self, child: i32) -> impl Future<Output = Look> + Send;
+    fn look(&mut self, child: i32) -> impl Future<Output = Reading> + Send;
 }
 
 /// What a supervisor tells.

@@ -85,10 +85,10 @@ impl Program for Script {
 #[derive(Clone)]
 struct Counting(Arc<AtomicU64>);
 
-impl Looker for Counting {
-    async fn look(&mut self, _child: i32) -> Look {
+impl ServerProbe for Counting {
+    async fn look(&mut self, _child: i32) -> Reading {
         let bytes = self.0.fetch_add(1000, Ordering::Relaxed);
-        Look::Counters(vec![Some(super::super::watchdog::Counter { bytes, viewers: 0 })])
+        Reading::Counters(vec![Some(super::super::watchdog::Counter { bytes, viewers: 0 })])
     }
 }
 

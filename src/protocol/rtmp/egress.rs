@@ -214,17 +214,17 @@ mod tests {
             assert_eq!(tags.audio(&messages[2].payload), Ok(Tag::Audio(tracks.audio().cloned().unwrap())));
             let Ok(Tag::Video(_, picture)) = tags.video(&messages[3].payload) else { panic!("no frame") };
             assert_eq!((&picture.payload, picture.composition.millis()), (&frames[0].payload, 80));
-            let Ok(Tag::Packets(sound)) = tags.audio(&messages[4].payload) else { panic!("no packets") };
-            assert_eq!(sound.first.payload, frames[1].payload);
+            let Ok(Tag::Packets(audio)) = tags.audio(&messages[4].payload) else { panic!("no packets") };
+            assert_eq!(audio.first.payload, frames[1].payload);
         }
     }
 
     #[test]
     fn tracks_may_change_or_be_missing() {
         let both = tracks();
-        let sound = Tracks::of(None, AudioTrack::opus(opus::head(2)).unwrap());
+        let audio = Tracks::of(None, AudioTrack::opus(opus::head(2)).unwrap());
         let mut egress = Egress::new(3, &both);
-        let packed = egress.changed(&Headers { tracks: sound, metadata: None }, MediaTime::ZERO, 0);
+        let packed = egress.changed(&Headers { tracks: audio, metadata: None }, MediaTime::ZERO, 0);
         let messages = read(&[packed]);
         assert_eq!(messages.iter().map(|m| m.kind).collect::<Vec<_>>(), [18, 8]);
         let values = amf0::decode(&messages[0].payload).unwrap();

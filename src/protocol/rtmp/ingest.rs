@@ -41,7 +41,7 @@ const LEAP_MS: u32 = 3_600_000;
 
 /// What to tell the hub, or the log.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Step {
+pub enum IngestStep {
     /// The tracks are these.
     Headers(Tracks),
     /// The metadata are these.
@@ -108,7 +108,7 @@ impl Ingest {
         &mut self,
         message: Message,
         now: Duration,
-        steps: &mut Vec<Step>,
+        steps: &mut Vec<IngestStep>,
     ) -> Result<(), IngestError> {
         let kind = match message.kind {
             kind::VIDEO => TrackKind::Video,
@@ -141,7 +141,7 @@ impl Ingest {
         timestamp: u32,
         body: &Bytes,
         now: Duration,
-        steps: &mut Vec<Step>,
+        steps: &mut Vec<IngestStep>,
     ) -> Result<(), IngestError> {
         let input = self.inputs.entry(id).or_default();
         let tag = match id.kind() {
@@ -171,7 +171,7 @@ impl Ingest {
     }
 
     /// Nothing more comes, or it is [`Ingest::due`]: what waits goes out.
-    pub fn finish(&mut self, steps: &mut Vec<Step>) {
+    pub fn finish(&mut self, steps: &mut Vec<IngestStep>) {
         let ids: Vec<TrackId> = self.inputs.keys().copied().collect();
         for id in ids {
             if let Some(Input { video: Some(video), .. }) = self.inputs.get_mut(&id) {
@@ -190,7 +190,7 @@ impl Ingest {
         (video.get_or_insert_with(|| VideoInput::new(codec)), &mut self.found)
     }
 
-    fn configuration(&mut self, id: TrackId, codec: VideoCodec, record: &Bytes, steps: &mut Vec<Step>) {
+    fn configuration(&mut self, id: TrackId, codec: VideoCodec, record: &Bytes, steps: &mut Vec<IngestStep>) {
         let (input, found) = self.input(id, codec);
         let outcome = input.configure(record, found);
         self.found(id, steps);
@@ -206,7 +206,7 @@ impl Ingest {
         timestamp: u32,
         coded: Coded,
         came: Duration,
-        steps: &mut Vec<Step>,
+        steps: &mut Vec<IngestStep>,
     ) {
         let Coded { keyframe, composition, offset, payload } = coded;
         let picture = Picture { timestamp, keyframe, payload, about: Shown { composition, offset, came } };
@@ -219,7 +219,7 @@ impl Ingest {
     }
 
     /// What video has come out.
-    fn found(&mut self, id: TrackId, steps: &mut Vec<Step>) {
+    fn found(&mut self, id: TrackId, steps: &mut Vec<IngestStep>) {
         let mut found = std::mem::take(&mut self.found);
         for one in found.drain(..) {
             match one {
@@ -238,7 +238,7 @@ impl Ingest {
         self.found = found;
     }
 
-    fn audio_track(&mut self, id: TrackId, track: AudioTrack, steps: &mut Vec<Step>) {
+    fn audio_track(&mut self, id: TrackId, track: AudioTrack, steps: &mut Vec<IngestStep>) {
         if self.tracks.audio_of(id) != Some(&track) {
             let late = self.ready && !self.tracks.has(id);
             self.tracks.set_audio(id, track);
@@ -246,7 +246,7 @@ impl Ingest {
         }
     }
 
-    fn packets(&mut self, id: TrackId, timestamp: u32, packets: Packets, steps: &mut Vec<Step>) {
+    fn packets(&mut self, id: TrackId, timestamp: u32, packets: Packets, steps: &mut Vec<IngestStep>) {
         let Packets { track, first, more, adts } = packets;
         if adts {
             self.note(Note::Adts, steps);
@@ -260,12 +260,12 @@ impl Ingest {
         }
     }
 
-    fn data(&mut self, message: &Message, steps: &mut Vec<Step>) {
+    fn data(&mut self, message: &Message, steps: &mut Vec<IngestStep>) {
         match data::read(&message.payload) {
             Ok(Data::Nothing) => {}
             Ok(Data::Metadata(metadata, announced)) => {
                 self.announced = announced;
-                steps.push(Step::Metadata(metadata));
+                steps.push(IngestStep::Metadata(metadata));
                 self.look(steps);
             }
             Ok(Data::Message(payload)) => {
@@ -276,33 +276,33 @@ impl Ingest {
         }
     }
 
-    fn frame(&mut self, track: TrackId, timestamp: u32, coded: Coded, steps: &mut Vec<Step>) {
+    fn frame(&mut self, track: TrackId, timestamp: u32, coded: Coded, steps: &mut Vec<IngestStep>) {
         let Coded { keyframe, composition, offset, payload } = coded;
         let dts = self.clock.place(track, timestamp) + offset;
         self.give(Frame { track, dts, pts: dts + composition, keyframe, payload }, steps);
     }
 
-    fn give(&mut self, frame: Frame, steps: &mut Vec<Step>) {
+    fn give(&mut self, frame: Frame, steps: &mut Vec<IngestStep>) {
         if self.ready {
-            return steps.push(Step::Frame(frame));
+            return steps.push(IngestStep::Frame(frame));
         }
         self.held_bytes = self.held_bytes.saturating_add(frame.payload.len());
         self.held.push(frame);
         self.look(steps);
     }
 
-    fn note(&mut self, note: Note, steps: &mut Vec<Step>) {
+    fn note(&mut self, note: Note, steps: &mut Vec<IngestStep>) {
         if self.said.is_new(&note) {
-            steps.push(Step::Note(note));
+            steps.push(IngestStep::Note(note));
         }
     }
 
     /// The tracks are others now; one of them may have come late.
-    fn changed(&mut self, late: Option<TrackId>, steps: &mut Vec<Step>) {
+    fn changed(&mut self, late: Option<TrackId>, steps: &mut Vec<IngestStep>) {
         if !self.ready {
             return self.look(steps);
         }
-        steps.push(Step::Headers(self.tracks.clone()));
+        steps.push(IngestStep::Headers(self.tracks.clone()));
         if let Some(track) = late {
             self.note(Note::Late(track), steps);
         }
@@ -311,7 +311,7 @@ impl Ingest {
     /// Lets the stream begin if its tracks are complete. Frames wait for that: a track that came later would be a
     /// change of the stream. How many tracks of a kind there will be nobody says, but they are described in front of the
     /// first frame.
-    fn look(&mut self, steps: &mut Vec<Step>) {
+    fn look(&mut self, steps: &mut Vec<IngestStep>) {
         let complete = match (self.tracks.video(), self.tracks.audio()) {
             (Some(_), Some(_)) => true,
             (Some(_), None) => self.announced == Announced { video: true, audio: false },
@@ -325,9 +325,9 @@ impl Ingest {
         self.say_what_is_missing(steps);
         self.ready = true;
         self.held_bytes = 0;
-        steps.push(Step::Headers(self.tracks.clone()));
-        steps.push(Step::Ready);
-        steps.extend(std::mem::take(&mut self.held).into_iter().map(Step::Frame));
+        steps.push(IngestStep::Headers(self.tracks.clone()));
+        steps.push(IngestStep::Ready);
+        steps.extend(std::mem::take(&mut self.held).into_iter().map(IngestStep::Frame));
     }
 
     fn waited_enough(&self) -> bool {
@@ -348,7 +348,7 @@ impl Ingest {
         })
     }
 
-    fn say_what_is_missing(&mut self, steps: &mut Vec<Step>) {
+    fn say_what_is_missing(&mut self, steps: &mut Vec<IngestStep>) {
         let undecodable = self.undecodable();
         if let Some((track, _, why)) = undecodable {
             self.note(Note::Undecodable(track, why), steps);

@@ -6,8 +6,8 @@ use super::session::server::{Demands, Rules};
 use crate::auth::{Action, Authorizer, Ledger};
 use crate::hub::Hub;
 use crate::protocol::RTMP;
-use crate::protocol::accepting::{self, Entrance};
-use crate::protocol::admission::Door;
+use crate::protocol::accepting::{self, ListenerContext};
+use crate::protocol::admission::Admission;
 use crate::protocol::workers::Workers;
 use crate::telemetry::Log;
 use connection::Connection;
@@ -34,7 +34,7 @@ pub struct Shared {
     /// Who may publish and read.
     pub authorizer: Arc<dyn Authorizer>,
     /// How many may come in.
-    pub door: Door,
+    pub door: Admission,
     /// Wrong passwords.
     pub ledger: Arc<Mutex<Ledger>>,
     /// Who came, what was refused.
@@ -50,7 +50,7 @@ impl Shared {
         hub: Hub,
         rules: Rules,
         authorizer: Arc<dyn Authorizer>,
-        door: Door,
+        door: Admission,
         ledger: Arc<Mutex<Ledger>>,
         log: Log,
     ) -> Shared {
@@ -132,8 +132,13 @@ pub async fn serve(
     workers: Workers,
     shutdown: watch::Receiver<bool>,
 ) {
-    let entrance =
-        Entrance { hub: &shared.hub, door: &shared.door, log: &shared.log, kind: RTMP, workers: &workers };
+    let entrance = ListenerContext {
+        hub: &shared.hub,
+        door: &shared.door,
+        log: &shared.log,
+        kind: RTMP,
+        workers: &workers,
+    };
     accepting::serve(listener, entrance, shutdown, |socket, client, place| {
         Ok(Connection::new(shared.clone(), socket, client, place))
     })

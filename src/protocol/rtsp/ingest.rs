@@ -30,7 +30,7 @@ const OWN_SSRC: u32 = 1;
 
 /// What to tell the hub.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Step {
+pub enum IngestStep {
     /// The tracks are these.
     Headers(Tracks),
     /// The tracks are complete.
@@ -114,7 +114,7 @@ impl Ingest {
     }
 
     /// What is known before the first packet.
-    pub fn begin(&mut self, steps: &mut Vec<Step>) {
+    pub fn begin(&mut self, steps: &mut Vec<IngestStep>) {
         if self.complete() {
             self.set_ready(steps);
         }
@@ -124,15 +124,15 @@ impl Ingest {
         self.tracks.iter().flatten().all(|track| self.known.has(track.id))
     }
 
-    fn set_ready(&mut self, steps: &mut Vec<Step>) {
+    fn set_ready(&mut self, steps: &mut Vec<IngestStep>) {
         self.ready = true;
-        steps.push(Step::Headers(self.known.clone()));
-        steps.push(Step::Ready);
+        steps.push(IngestStep::Headers(self.known.clone()));
+        steps.push(IngestStep::Ready);
     }
 
-    fn changed(&mut self, steps: &mut Vec<Step>) {
+    fn changed(&mut self, steps: &mut Vec<IngestStep>) {
         if self.ready {
-            steps.push(Step::Headers(self.known.clone()));
+            steps.push(IngestStep::Headers(self.known.clone()));
         } else if self.complete() {
             self.set_ready(steps);
         }
@@ -150,7 +150,7 @@ impl Ingest {
         packet: &Bytes,
         arrival: Duration,
         counters: &Counters,
-        steps: &mut Vec<Step>,
+        steps: &mut Vec<IngestStep>,
     ) {
         if looks_like_rtcp(packet) {
             // Some send both on one channel (RFC 5761).
@@ -165,7 +165,7 @@ impl Ingest {
         if payload_type != announced {
             add(&counters.packets_in_error, 1);
             if !std::mem::replace(&mut track.told, true) {
-                steps.push(Step::Unannounced { track: place, payload_type, announced });
+                steps.push(IngestStep::Unannounced { track: place, payload_type, announced });
             }
             // What counts on in the numbers of the track (telephone events) keeps its place in them: it is no loss.
             if track.ssrc != Some(header.ssrc) {
@@ -193,7 +193,7 @@ impl Ingest {
         next: Next<(Header, Bytes)>,
         arrival: Duration,
         counters: &Counters,
-        steps: &mut Vec<Step>,
+        steps: &mut Vec<IngestStep>,
     ) {
         let Some(Some(track)) = self.tracks.get_mut(place) else { return };
         if next.restart {
@@ -222,7 +222,7 @@ impl Ingest {
         self.units = units;
     }
 
-    fn unit(&mut self, place: usize, unit: Unit, arrival: Duration, steps: &mut Vec<Step>) {
+    fn unit(&mut self, place: usize, unit: Unit, arrival: Duration, steps: &mut Vec<IngestStep>) {
         let Some(Some(track)) = self.tracks.get_mut(place) else { return };
         if let Some(video) = &mut track.video {
             let Unit { timestamp, keyframe, after_loss, payload, .. } = unit;
@@ -243,7 +243,7 @@ impl Ingest {
     }
 
     /// What video has come out.
-    fn found(&mut self, place: usize, found: Vec<Found<Duration>>, steps: &mut Vec<Step>) {
+    fn found(&mut self, place: usize, found: Vec<Found<Duration>>, steps: &mut Vec<IngestStep>) {
         for one in found {
             match one {
                 Found::Track(video) => {
@@ -269,7 +269,7 @@ impl Ingest {
     }
 
     /// Nothing more comes, or it is [`Ingest::due`]: what waits goes out.
-    pub fn finish(&mut self, steps: &mut Vec<Step>) {
+    pub fn finish(&mut self, steps: &mut Vec<IngestStep>) {
         for place in 0..self.tracks.len() {
             let mut found = Vec::new();
             if let Some(Some(Track { video: Some(video), .. })) = self.tracks.get_mut(place) {
@@ -279,7 +279,7 @@ impl Ingest {
         }
     }
 
-    fn frame(&mut self, place: usize, unit: Unit, arrival: Duration, steps: &mut Vec<Step>) {
+    fn frame(&mut self, place: usize, unit: Unit, arrival: Duration, steps: &mut Vec<IngestStep>) {
         let Some(Some(track)) = self.tracks.get_mut(place) else { return };
         let audio = self.known.audio_of(track.id);
         if let Some(audio) = audio {
@@ -299,7 +299,7 @@ impl Ingest {
         if self.ready && known {
             let (track, pts) = (track.id, pts.max(dts));
             let Unit { keyframe, payload, .. } = unit;
-            steps.push(Step::Frame(Frame { track, dts, pts, keyframe, payload }));
+            steps.push(IngestStep::Frame(Frame { track, dts, pts, keyframe, payload }));
         }
     }
 

@@ -11,8 +11,8 @@ use crate::auth::{Authorizer, Ledger, PATIENCE};
 use crate::hub::Hub;
 use crate::model::StreamName;
 use crate::protocol::RTSP_CONNECTION;
-use crate::protocol::accepting::{self, Entrance};
-use crate::protocol::admission::Door;
+use crate::protocol::accepting::{self, ListenerContext};
+use crate::protocol::admission::Admission;
 use crate::protocol::workers::Workers;
 use crate::telemetry::Log;
 use connection::Connection;
@@ -69,7 +69,7 @@ pub struct Shared {
     /// Who may publish and read.
     pub authorizer: Arc<dyn Authorizer>,
     /// How many may come in.
-    pub door: Door,
+    pub door: Admission,
     /// Wrong passwords.
     pub ledger: Arc<Mutex<Ledger>>,
     /// Who came, what was refused.
@@ -90,7 +90,7 @@ impl Shared {
         hub: Hub,
         applications: Arc<[String]>,
         authorizer: Arc<dyn Authorizer>,
-        door: Door,
+        door: Admission,
         ledger: Arc<Mutex<Ledger>>,
         udp: Option<Arc<Udp>>,
         log: Log,
@@ -154,7 +154,7 @@ pub async fn serve(
     workers: Workers,
     shutdown: watch::Receiver<bool>,
 ) {
-    let entrance = Entrance {
+    let entrance = ListenerContext {
         hub: &shared.hub,
         door: &shared.door,
         log: &shared.log,

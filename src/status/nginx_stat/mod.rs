@@ -58,9 +58,9 @@ pub struct StreamStat {
     pub clients: Vec<Client>,
     /// The server's own count of the same.
     pub nclients: u64,
-    /// The picture, if there is one.
+    /// The video, if there is one.
     pub video: Option<VideoMeta>,
-    /// The sound, if there is any.
+    /// The audio, if there is any.
     pub audio: Option<AudioMeta>,
 }
 
@@ -83,7 +83,7 @@ pub struct Client {
     pub active: bool,
 }
 
-/// A picture as the server understood it; 0 where it did not.
+/// Video as the server understood it; 0 where it did not.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct VideoMeta {
     /// Pixels.
@@ -100,7 +100,7 @@ pub struct VideoMeta {
     pub level: Option<String>,
 }
 
-/// A sound as the server understood it.
+/// Audio as the server understood it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AudioMeta {
     /// `AAC`, ...
@@ -154,7 +154,7 @@ pub enum ParseError {
 }
 
 impl Snapshot {
-    /// The version of the server built into msconv, if that wrote the page. It is one server behind all faces: its
+    /// The version of the server built into msconv, if that wrote the page. It is one server behind all endpoints: its
     /// pages have the readers of every protocol, and `/v3` shows the same streams once more.
     pub fn built_in(&self) -> Option<&str> {
         self.server.as_deref()?.strip_prefix("msconv-")

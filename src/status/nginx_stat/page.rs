@@ -263,7 +263,7 @@ impl Page {
                     audio.set(fact, &text);
                 }
             }
-            // An audio-only stream has a <video> of zeros, one without sound an empty <audio>.
+            // An audio-only stream has a <video> of zeros, one without audio an empty <audio>.
             Tag::Meta => {
                 if let Some(stream) = self.stream() {
                     stream.video.take_if(|v| v.codec.is_none() && v.width == 0);

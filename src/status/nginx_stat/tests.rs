@@ -60,7 +60,7 @@ fn a_name_is_live_only_with_a_publisher() {
 }
 
 #[test]
-fn sound_without_picture_and_picture_without_sound() {
+fn audio_without_picture_and_picture_without_audio() {
     let page = sample("stat-audio-only");
     let stream = page.applications.iter().flat_map(|a| &a.streams).find(|s| s.publishing).unwrap();
     assert!(stream.video.is_none());

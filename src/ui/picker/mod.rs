@@ -30,7 +30,7 @@ pub fn pick(console: &Console, title: &str, rows: &[(String, String)]) -> Outcom
 
 /// What a key did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum PickerStep {
     /// Go on; draw again.
     Draw,
     /// The row with this index was taken.
@@ -85,17 +85,17 @@ impl Picker {
     }
 
     /// What a key does.
-    pub fn press(&mut self, key: Key) -> Step {
+    pub fn press(&mut self, key: Key) -> PickerStep {
         let last = self.fitting.len().saturating_sub(1);
         match key {
             Key::Enter => {
                 return match self.fitting.get(self.chosen) {
-                    Some(index) => Step::Taken(*index),
-                    None => Step::Draw,
+                    Some(index) => PickerStep::Taken(*index),
+                    None => PickerStep::Draw,
                 };
             }
-            Key::Esc | Key::Cancel => return Step::Left,
-            Key::Suspend => return Step::Suspend,
+            Key::Esc | Key::Cancel => return PickerStep::Left,
+            Key::Suspend => return PickerStep::Suspend,
             // The arrows go round; pages do not.
             Key::Up => self.chosen = self.chosen.checked_sub(1).unwrap_or(last),
             Key::Down => self.chosen = if self.chosen >= last { 0 } else { self.chosen + 1 },
@@ -117,7 +117,7 @@ impl Picker {
             }
             Key::Char(_) | Key::Unknown => {}
         }
-        Step::Draw
+        PickerStep::Draw
     }
 
     /// Keeps the rows in which every typed word occurs; the chosen row stays chosen while it fits.

@@ -2,7 +2,7 @@
 //! also when a signal ends the program.
 
 use super::super::keys::{Decoder, Key};
-use super::{Picker, Step};
+use super::{Picker, PickerStep};
 use crate::base::{Failure, Kind, Outcome, failure::io_words};
 use console::{Term, measure_text_width};
 use nix::errno::Errno;
@@ -103,10 +103,10 @@ impl Screen {
                 Heard::Keys(keys) => {
                     for key in keys {
                         match picker.press(key) {
-                            Step::Draw => {}
-                            Step::Taken(index) => return Ok(End::Taken(index)),
-                            Step::Left => return Ok(End::Left),
-                            Step::Suspend => {
+                            PickerStep::Draw => {}
+                            PickerStep::Taken(index) => return Ok(End::Taken(index)),
+                            PickerStep::Left => return Ok(End::Left),
+                            PickerStep::Suspend => {
                                 self.leave();
                                 // SIGTSTP may be ignored or stop only later; this stops the whole process now.
                                 raise(Signal::SIGSTOP)?;

@@ -9,24 +9,24 @@ fn rows(n: usize) -> Vec<(String, String)> {
 
 fn typed(picker: &mut Picker, text: &str) {
     for letter in text.chars() {
-        assert_eq!(picker.press(Key::Char(letter)), Step::Draw);
+        assert_eq!(picker.press(Key::Char(letter)), PickerStep::Draw);
     }
 }
 
 #[test]
 fn arrows_choose_and_go_round() {
     let mut picker = Picker::new("Pick", &rows(3), false);
-    assert_eq!(picker.press(Key::Enter), Step::Taken(0));
+    assert_eq!(picker.press(Key::Enter), PickerStep::Taken(0));
     picker.press(Key::Down);
     picker.press(Key::Down);
-    assert_eq!(picker.press(Key::Enter), Step::Taken(2));
+    assert_eq!(picker.press(Key::Enter), PickerStep::Taken(2));
     picker.press(Key::Down);
-    assert_eq!(picker.press(Key::Enter), Step::Taken(0));
+    assert_eq!(picker.press(Key::Enter), PickerStep::Taken(0));
     picker.press(Key::Up);
-    assert_eq!(picker.press(Key::Enter), Step::Taken(2));
-    assert_eq!(picker.press(Key::Esc), Step::Left);
-    assert_eq!(picker.press(Key::Cancel), Step::Left);
-    assert_eq!(picker.press(Key::Suspend), Step::Suspend);
+    assert_eq!(picker.press(Key::Enter), PickerStep::Taken(2));
+    assert_eq!(picker.press(Key::Esc), PickerStep::Left);
+    assert_eq!(picker.press(Key::Cancel), PickerStep::Left);
+    assert_eq!(picker.press(Key::Suspend), PickerStep::Suspend);
 }
 
 #[test]
@@ -39,17 +39,17 @@ fn typing_filters_by_words_without_case() {
     let mut picker = Picker::new("Pick", &rows, false);
     picker.press(Key::Down);
     typed(&mut picker, "CAM");
-    assert_eq!(picker.press(Key::Enter), Step::Taken(1), "the chosen row stays chosen while it fits");
+    assert_eq!(picker.press(Key::Enter), PickerStep::Taken(1), "the chosen row stays chosen while it fits");
     typed(&mut picker, " li");
-    assert_eq!(picker.press(Key::Enter), Step::Taken(0));
+    assert_eq!(picker.press(Key::Enter), PickerStep::Taken(0));
     picker.press(Key::Clear);
     typed(&mut picker, "ПОТ");
-    assert_eq!(picker.press(Key::Enter), Step::Taken(2));
+    assert_eq!(picker.press(Key::Enter), PickerStep::Taken(2));
     typed(&mut picker, "x");
-    assert_eq!(picker.press(Key::Enter), Step::Draw, "nothing fits, nothing is taken");
+    assert_eq!(picker.press(Key::Enter), PickerStep::Draw, "nothing fits, nothing is taken");
     assert!(picker.frame(24, 80).iter().any(|l| l.contains("nothing fits")));
     picker.press(Key::Backspace);
-    assert_eq!(picker.press(Key::Enter), Step::Taken(2));
+    assert_eq!(picker.press(Key::Enter), PickerStep::Taken(2));
 }
 
 #[test]
@@ -108,7 +108,7 @@ proptest! {
                 10 => Key::End,
                 _ => Key::Char(letter),
             };
-            if let Step::Taken(index) = picker.press(key) {
+            if let PickerStep::Taken(index) = picker.press(key) {
                 prop_assert!(index < count);
             }
             let frame = picker.frame(rows_high, columns);

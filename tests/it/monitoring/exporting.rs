@@ -66,7 +66,7 @@ fn complaints(stage: &Stage, page: &str) -> String {
 }
 
 /// Asserts that a page is well formed, describes every metric and nothing else, and doubles no series.
-fn sound(stage: &Stage, page: &str) {
+fn well_formed(stage: &Stage, page: &str) {
     assert_eq!(complaints(stage, page), "", "{page}");
     let described: Vec<&str> =
         page.lines().filter_map(|l| l.strip_prefix("# HELP ")?.split(' ').next()).collect();
@@ -89,7 +89,7 @@ fn a_real_stream_is_exported_while_it_lives() {
     let stage = Stage::new("monitoring-real");
     stage.msconv(&["up"]).expect(0);
     let exporter = Exporter::start(&stage, &[]);
-    sound(&stage, &exporter.page());
+    well_formed(&stage, &exporter.page());
     assert!(!exporter.page().contains("stream=\""));
     stage.msconv(&["publish", "-s", "a", "--test", "--variants", SMALL, "--wait", "50s"]).expect(0);
     let home = stage.home().canonicalize().unwrap();
@@ -120,7 +120,7 @@ fn a_real_stream_is_exported_while_it_lives() {
         wait_for(metric, SOON, || exporter.value(&of(metric, ",variant=\"120p\"")));
     }
     let page = exporter.page();
-    sound(&stage, &page);
+    well_formed(&stage, &page);
     assert_eq!(value(&page, "msconv_server_up{server=\"nginx-rtmp\"}"), Some(1.0), "{page}");
     assert_eq!(value(&page, "msconv_server_up{server=\"mediamtx\"}"), Some(1.0), "{page}");
     assert!(page.contains("version=\"msconv-"), "{page}");
@@ -235,7 +235,7 @@ fn recorded_pages_of_nginx_are_exported() {
         let url = format!("http://{address}/stat");
         let exporter = Exporter::start(&stage, &["--nginx-stat-url", &url]);
         let page = exporter.page();
-        sound(&stage, &page);
+        well_formed(&stage, &page);
         assert_eq!(value(&page, "msconv_server_up{server=\"nginx-rtmp\"}"), Some(1.0), "{name}: {page}");
         assert_eq!(value(&page, "msconv_server_fault{server=\"mediamtx\",fault=\"refused\"}"), Some(1.0));
         let count = page.lines().filter(|l| l.starts_with("msconv_rendition_received_bytes_total{")).count();
@@ -265,7 +265,7 @@ fn viewers_are_those_that_list_counts() {
     let api_url = format!("http://{}", serve(move |_, _| paths.clone()));
     let servers = ["--nginx-stat-url", &stat_url, "--mediamtx-url", &api_url];
     let page = Exporter::start(&stage, &servers).page();
-    sound(&stage, &page);
+    well_formed(&stage, &page);
     let listed = stage.msconv(&[&["list", "--all", "--json"], &servers[..]].concat()).expect(0).json();
     let mut compared = 0;
     for stream in listed["streams"].as_array().unwrap() {
@@ -347,7 +347,7 @@ fn servers_that_lie_dawdle_or_never_end_are_told_by_name() {
         let (stat, api) = (format!("http://{address}/stat"), format!("http://{address}"));
         let exporter = Exporter::start(&stage, &["--nginx-stat-url", &stat, "--mediamtx-url", &api]);
         let page = exporter.page();
-        sound(&stage, &page);
+        well_formed(&stage, &page);
         for server in ["nginx-rtmp", "mediamtx"] {
             assert_eq!(
                 value(&page, &format!("msconv_server_up{{server=\"{server}\"}}")),
@@ -392,7 +392,7 @@ fn names_of_strangers_are_bounded_and_never_break_the_page() {
     let address = serve(move |count, _| page(&names, count));
     let exporter = Exporter::start(&stage, &["--nginx-stat-url", &format!("http://{address}/stat")]);
     let page = exporter.page();
-    sound(&stage, &page);
+    well_formed(&stage, &page);
     let listed = page.lines().filter(|l| l.starts_with("msconv_rendition_viewers{")).count();
     assert_eq!(listed, 500);
     let left_out = value(&page, "msconv_exporter_streams_left_out").unwrap();
@@ -404,7 +404,7 @@ fn names_of_strangers_are_bounded_and_never_break_the_page() {
     let address = serve(move |count, _| self::page(&few, count));
     let exporter = Exporter::start(&stage, &["--nginx-stat-url", &format!("http://{address}/stat")]);
     let page = exporter.page();
-    sound(&stage, &page);
+    well_formed(&stage, &page);
     assert_eq!(
         value(&page, "msconv_exporter_streams_left_out"),
         Some(1.0),
@@ -415,8 +415,8 @@ fn names_of_strangers_are_bounded_and_never_break_the_page() {
 }
 
 #[test]
-fn the_face_answers_within_its_rules() {
-    let stage = Stage::new("monitoring-face");
+fn the_endpoint_answers_within_its_rules() {
+    let stage = Stage::new("monitoring-endpoint");
     let exporter = Exporter::start(&stage, &[]);
     let ask = |method: &str, target: &str, fields: &str| {
         let host = if fields.contains("Host:") { "" } else { "Host: localhost\r\n" };

@@ -70,7 +70,7 @@ fn its_paths_are_sources_and_come_back_with_it() {
             }
         })
     };
-    live("three streams with picture and sound");
+    live("three streams with video and audio");
 
     let ports = server.ports();
     drop(server);

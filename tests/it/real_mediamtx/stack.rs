@@ -1,7 +1,7 @@
 //! `docker/mediamtx.yml` on a real MediaMTX, with addresses of this machine in the place of the stack's names.
 
 use super::{SOON, publisher, reader};
-use crate::control_faces::outer_address;
+use crate::control_endpoints::outer_address;
 use crate::live::ready;
 use crate::stage::{Mediamtx, Nginx, Port, Stage, ask, film, mediamtx};
 use std::net::SocketAddr;
@@ -57,13 +57,13 @@ fn the_stacks_configuration_lets_in_whom_it_says() {
     reader(&stage, &format!("rtsp://{rtsp}/cam1"), &[], Some("1")).wait(SOON).expect(0);
 
     // The API and the metrics: this machine by its loopback address, and no other one.
-    for (face, target) in [("api", "/v3/paths/list"), ("metrics", "/metrics")] {
-        assert_eq!(server.get(face, target).status, 200, "{face}");
+    for (endpoint, target) in [("api", "/v3/paths/list"), ("metrics", "/metrics")] {
+        assert_eq!(server.get(endpoint, target).status, 200, "{endpoint}");
         let Some(outside) = outer_address() else {
             eprintln!("skipped: this machine has no address but loopback");
             continue;
         };
-        let there = SocketAddr::new(outside, server.address(face).port());
+        let there = SocketAddr::new(outside, server.address(endpoint).port());
         let refused = ask(there, "GET", target, "");
         assert_eq!((refused.status, refused.json()["error"].as_str()), (401, Some("authentication error")));
     }
@@ -77,8 +77,8 @@ fn the_stacks_configuration_lets_in_whom_it_says() {
     stage.set(variable, &format!("127.0.0.1,::1,10.193.85.0/24,{outside}"));
     let server = Mediamtx::of(&stage, &program, &configuration(&stage, &ports), ports.clone());
     assert_eq!(server.complaints(), [""; 0]);
-    for (face, target) in [("api", "/v3/paths/list"), ("metrics", "/metrics")] {
-        let there = SocketAddr::new(outside, server.address(face).port());
-        assert_eq!(ask(there, "GET", target, "").status, 200, "{face}");
+    for (endpoint, target) in [("api", "/v3/paths/list"), ("metrics", "/metrics")] {
+        let there = SocketAddr::new(outside, server.address(endpoint).port());
+        assert_eq!(ask(there, "GET", target, "").status, 200, "{endpoint}");
     }
 }

@@ -32,11 +32,11 @@ fn refused_at_once(address: SocketAddr, path: &str) {
 }
 
 #[test]
-fn every_face_refuses_it_at_once() {
+fn every_endpoint_refuses_it_at_once() {
     let stage = Stage::new("declares-too-much");
     let serve = Serve::start(&stage, &[]);
-    for (face, path) in [("stat", "/stat"), ("api", "/v3/paths/list"), ("metrics", "/metrics")] {
-        refused_at_once(serve.address(face), path);
+    for (endpoint, path) in [("stat", "/stat"), ("api", "/v3/paths/list"), ("metrics", "/metrics")] {
+        refused_at_once(serve.address(endpoint), path);
     }
     let metrics = serve.get("metrics", "/metrics").body;
     let count = requests("/").len() * 3;

@@ -51,9 +51,9 @@ fn files_that_change_stay_in_time() {
     let plain = Clip::default();
     let others = [
         ("size", Clip { size: Some("240x320"), ..plain }),
-        ("rate", Clip { sound: Some((44_100, 1)), ..plain }),
-        ("channels", Clip { sound: Some((48_000, 2)), ..plain }),
-        ("all", Clip { size: Some("120x160"), sound: Some((44_100, 2)), ..plain }),
+        ("rate", Clip { tone: Some((44_100, 1)), ..plain }),
+        ("channels", Clip { tone: Some((48_000, 2)), ..plain }),
+        ("all", Clip { size: Some("120x160"), tone: Some((44_100, 2)), ..plain }),
     ];
     for (key, other) in others {
         let file = changing(&stage, &format!("{key}.ts"), other);
@@ -80,7 +80,7 @@ fn live_sources_and_playlists_that_change_stay_in_time() {
     }
     let stage = Stage::new("change-live");
     let _server = Serve::start_at_stage(&stage);
-    let all = Clip { size: Some("120x160"), sound: Some((44_100, 2)), ..Clip::default() };
+    let all = Clip { size: Some("120x160"), tone: Some((44_100, 2)), ..Clip::default() };
     // Over RTSP other audio is another description, so only video changes there.
     let size = Clip { size: Some("120x160"), ..Clip::default() };
     let _publishers = [("all", all), ("size", size)]

@@ -10,7 +10,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until audio of the stream has come; its track.
 #[track_caller]
-fn audio(house: &House, name: &str, publisher: &Running) -> AudioTrack {
+fn audio_track(house: &House, name: &str, publisher: &Running) -> AudioTrack {
     wait_for("audio", PATIENCE, || {
         let view = house.hub.snapshot().into_iter().find(|v| v.name.name == name);
         let audio =
@@ -53,10 +53,10 @@ fn gstreamer_publishes_video_and_aac() {
             let (protocols, caps) =
                 (format!("protocols={protocol}"), format!("audio/x-raw,rate={rate},channels={channels}"));
             let video = "videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=25/1 ! x264enc tune=zerolatency key-int-max=25 ! h264parse ! s.";
-            let sound = format!("audiotestsrc is-live=true freq=440 ! {caps} ! {encoder} ! aacparse ! s.");
-            let line = format!("-q rtspclientsink name=s {location} {protocols} {video} {sound}");
+            let audio = format!("audiotestsrc is-live=true freq=440 ! {caps} ! {encoder} ! aacparse ! s.");
+            let line = format!("-q rtspclientsink name=s {location} {protocols} {video} {audio}");
             let publisher = stage.spawn("gst-launch-1.0", &line.split(' ').collect::<Vec<_>>());
-            let track = audio(&house, &name, &publisher);
+            let track = audio_track(&house, &name, &publisher);
             assert_eq!((track.codec, track.sample_rate, track.channels), (AudioCodec::Aac, rate, channels));
             heard(&stage, &house, &name, protocol, 440.0);
         }
@@ -89,7 +89,7 @@ fn ffmpeg_publishes_latm() {
         ];
         let output = ["-f", "rtsp", "-rtsp_transport", "tcp", "-rtpflags", "latm", &url];
         let publisher = stage.spawn("ffmpeg", &[&input[..], options, &output].concat());
-        let track = audio(&house, name, &publisher);
+        let track = audio_track(&house, name, &publisher);
         assert_eq!((track.sample_rate, track.channels), (48_000, if name == "thin" { 1 } else { 2 }));
         heard(&stage, &house, name, "udp", 1000.0);
     }

@@ -76,7 +76,7 @@ fn metadata_that_cannot_be_read_are_left_out_and_the_stream_goes_on() {
     );
     let mut messages = bad().into_iter();
     for number in 0..100_u32 {
-        peer.send(kind::VIDEO, number * 40, &one(&film.pictures[number as usize % 50]));
+        peer.send(kind::VIDEO, number * 40, &one(&film.frames[number as usize % 50]));
         if let Some((kind, body)) = messages.next() {
             peer.send(kind, number * 40, &body);
         }
@@ -85,7 +85,7 @@ fn metadata_that_cannot_be_read_are_left_out_and_the_stream_goes_on() {
     let path = |name: &str| serve.get("api", &format!("/v3/paths/get/{name}")).json();
     wait_for("what follows the last of them", PATIENCE, || {
         let (front, middle) = (path("front"), path("middle"));
-        let all: usize = film.pictures.iter().flat_map(|p| &p.units).map(|unit| unit.len() + 4).sum();
+        let all: usize = film.frames.iter().flat_map(|p| &p.units).map(|unit| unit.len() + 4).sum();
         let came = middle["inboundBytes"].as_u64().unwrap_or(0) as usize;
         if front["ready"] == true && came == 2 * all { Ok(()) } else { Err(format!("{front}\n{middle}")) }
     });

@@ -10,7 +10,7 @@ fn readers_stay_over_many_rounds() {
     }
     let stage = Stage::new("bare");
     let _server = Serve::start_at_stage(&stage);
-    let bare = Clip { seconds: 2, sound: None, ..Clip::default() };
+    let bare = Clip { seconds: 2, tone: None, ..Clip::default() };
     let hevc = ["libx265", "-preset", "ultrafast", "-x265-params", "log-level=none:keyint=25"];
     let h264 = bare.make("bare.h264");
     let b_frames = ["libx264", "-preset", "veryfast", "-bf", "2", "-g", "25"];

@@ -11,8 +11,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// H.264 Baseline, 320x240, as [`crate::serving_rtsp::house::video`] is.
 const SETS: &str = "Z0LADdoFB+hAAAADAEAAAAyDxQqo,aM4PyA==";
 
-/// Sends numbered pictures over this channel, each with its parameter sets if it is a keyframe and they are wanted.
-fn pictures(raw: &mut Raw, channel: u8, payload_type: u8, sets: bool) {
+/// Sends numbered frames over this channel, each with its parameter sets if it is a keyframe and they are wanted.
+fn frames(raw: &mut Raw, channel: u8, payload_type: u8, sets: bool) {
     let video = crate::serving_rtsp::house::video();
     let mut packer = Packer::video(&video, 0, 5, 0, 0).unwrap();
     packer.lane.payload_type = payload_type;
@@ -113,8 +113,8 @@ fn they_publish_what_can_be_carried_and_the_rest_is_named() {
             );
         }
         assert_eq!(announced.contains("Warning: 199 msconv"), !left_out.is_empty(), "{announced}");
-        pictures(&mut raw, channel, payload_type, !sdp.contains(SETS));
-        wait_for("the pictures", SOON, || {
+        frames(&mut raw, channel, payload_type, !sdp.contains(SETS));
+        wait_for("the frames", SOON, || {
             let view = house.hub.snapshot().into_iter().find(|v| v.name.name == name);
             let size =
                 view.filter(|v| v.totals.video_frames == 20).and_then(|v| v.headers.tracks.video().cloned());

@@ -55,7 +55,7 @@ fn publishers_may_send_chunks_of_every_size() {
             write(&mut out, chunk, kind::VIDEO, 1, number * 40, &[], &picture(number, length));
         }
         socket.write_all(&out).unwrap();
-        wait_for(&format!("the pictures of {name}"), PATIENCE, || {
+        wait_for(&format!("the frames of {name}"), PATIENCE, || {
             let view = house.hub.snapshot().into_iter().find(|view| view.name.name == name);
             let bytes = view.map_or(0, |view| view.bytes_in);
             if bytes == lengths.iter().map(|l| *l as u64 + 4).sum::<u64>() {
@@ -113,7 +113,7 @@ fn gstreamer_publishes_in_large_chunks() {
     for size in [131_072_u32, 134_217_728, 0x7fff_ffff] {
         let name = format!("gst-{size}");
         let [url, _] = urls(&serve, &name);
-        // Noise, so that pictures are larger than such a chunk.
+        // Noise, so that frames are larger than such a chunk.
         let args = format!(
             "-q -e videotestsrc is-live=true pattern=snow ! video/x-raw,width=640,height=480,framerate=25/1 ! \
              x264enc key-int-max=10 tune=zerolatency speed-preset=ultrafast pass=quant quantizer=10 ! h264parse ! \

@@ -6,7 +6,7 @@ use crate::stage::{Coded, PATIENCE, Picture, Serve, Stage};
 use bytes::Bytes;
 use msconv::media::VideoCodec;
 use msconv::media::codec::aac::{Adts, adts};
-use msconv::media::rtp::{Lane, Packets, nal_pack};
+use msconv::media::rtp::{Packets, RtpStream, nal_pack};
 use msconv::protocol::rtmp::session::client::Aim;
 use msconv::protocol::rtmp::wire::message::kind;
 use std::collections::BTreeSet;
@@ -53,13 +53,13 @@ impl Sender {
     ) -> Sender {
         let mut peer = Peer::at(address, Aim::Publish, name);
         let stop = Arc::new(AtomicBool::new(false));
-        let (stopped, pictures) = (stop.clone(), coded.pictures.clone());
+        let (stopped, frames) = (stop.clone(), coded.frames.clone());
         let thread = std::thread::spawn(move || {
             let begun = Instant::now();
             first.iter().for_each(|(kind, body)| peer.send(*kind, 0, body));
             let mut packets = 0_u32;
             for number in 0.. {
-                let picture = &pictures[number as usize % pictures.len()];
+                let picture = &frames[number as usize % frames.len()];
                 for body in style(number, picture) {
                     peer.send(kind::VIDEO, number * STEP, &body);
                 }
@@ -216,10 +216,10 @@ pub fn rtsp_sender(
     let (stopped, coded) = (stop.clone(), coded.clone());
     let thread = std::thread::spawn(move || {
         let begun = Instant::now();
-        let mut lane = Lane::new(0, 5, 96, 60_000);
+        let mut lane = RtpStream::new(0, 5, 96, 60_000);
         for number in 0.. {
             let mut packets = Packets::new(4, 0);
-            for (later, units) in packing(&coded.pictures[number as usize % coded.pictures.len()]) {
+            for (later, units) in packing(&coded.frames[number as usize % coded.frames.len()]) {
                 let time = (1_000_000 + number * STEP * 90).wrapping_add_signed(later);
                 nal_pack::pack(coded.codec, &mut lane, &mut packets, time, &lengths(4, &units), &[]);
             }

@@ -1,5 +1,5 @@
 //! Parameter sets went out as frames of their own: from publishers over RTSP that set the marker on every NAL unit or
-//! send sets under another time, and over RTMP in messages of their own. Players saw more frames than pictures, and two
+//! send sets under another time, and over RTMP in messages of their own. Players saw more frames than frames, and two
 //! with one time.
 
 use super::live::{Packing, STEP, Sender, Style, lengths, newer_ffmpeg, read, rtsp_sender, tag, urls};
@@ -14,7 +14,7 @@ fn parted(codec: VideoCodec, units: &Units) -> (Units, Units) {
     units.iter().cloned().partition(|unit| matches!(role(codec, unit), Role::Set(_)))
 }
 
-/// Publishers over RTSP: how their pictures become packets.
+/// Publishers over RTSP: how their frames become packets.
 fn packings(codec: VideoCodec) -> Vec<(&'static str, Packing)> {
     vec![
         // A marker on every unit, slices too.
@@ -41,7 +41,7 @@ fn packings(codec: VideoCodec) -> Vec<(&'static str, Packing)> {
     ]
 }
 
-/// Publishers over RTMP: the messages of their pictures.
+/// Publishers over RTMP: the messages of their frames.
 fn styles(codec: VideoCodec) -> Vec<(&'static str, Style)> {
     let one = move |key: bool, units: &[Vec<u8>]| tag(codec, key, &lengths(4, units));
     let delimiter: Vec<u8> = if codec == VideoCodec::H265 { vec![0x46, 1, 0x50] } else { vec![9, 0xf0] };
@@ -81,7 +81,7 @@ fn publish_and_read(stage: &Stage, ffmpeg: &str, codec: VideoCodec) {
     let single = Coded::make(stage, ffmpeg, codec, "320x180", 50, 1);
     let sliced = Coded::make(stage, ffmpeg, codec, "320x240", 50, 3);
     let slices = |units: &Units| units.iter().filter(|unit| role(codec, unit) == Role::Slice).count();
-    assert!(sliced.pictures.iter().all(|p| slices(&p.units) == 3), "three slices in each picture");
+    assert!(sliced.frames.iter().all(|p| slices(&p.units) == 3), "three slices in each picture");
     let mut senders: Vec<Sender> = Vec::new();
     let mut names = Vec::new();
     for (film, size, word) in [(&single, (320, 180), "one"), (&sliced, (320, 240), "three")] {
@@ -113,7 +113,7 @@ fn publish_and_read(stage: &Stage, ffmpeg: &str, codec: VideoCodec) {
         std::thread::scope(|scope| {
             let each = some.iter().map(|(url, size)| {
                 scope.spawn(move || {
-                    // Two seconds of pictures, each once.
+                    // Two seconds of frames, each once.
                     let got = read(stage, ffmpeg, url, *size);
                     let most = 2 * 1000 / STEP as usize + 2;
                     assert!((45..=most).contains(&got.frames), "{url}: {got:?}");

@@ -2,7 +2,7 @@
 //! was announced, audio before video.
 
 use crate::serving_rtsp::house::{
-    Came, House, Peer, SOON, audio, both, number, picture, pictures, sound, video,
+    Came, House, Peer, SOON, audio, audio_frame, both, frames, number, picture, video,
 };
 use crate::stage::{Running, Stage, needs, stream, wait_for};
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use msconv::hub::Publisher;
 use msconv::media::codec::{aac, h265, opus};
 use msconv::media::frame::Nals;
 use msconv::media::{AudioTrack, Frame, Tracks, VideoCodec, VideoTrack};
-use msconv::protocol::rtsp::session::client::{Event, Wish};
+use msconv::protocol::rtsp::session::client::{Event, Intent};
 use std::process::Command;
 use std::time::Duration;
 
@@ -35,12 +35,12 @@ fn send(publisher: &Publisher, frames: impl IntoIterator<Item = Frame>) {
     publisher.flush(now);
 }
 
-/// Pictures with these numbers, 40 ms apart, the first one a keyframe, and audio beside them.
+/// Frames with these numbers, 40 ms apart, the first one a keyframe, and audio beside them.
 fn group(numbers: std::ops::Range<u32>, audio: bool) -> Vec<Frame> {
     let first = numbers.start;
     let one = |n: u32| {
         let ms = i64::from(n) * 40;
-        let audio = audio.then(|| sound(ms + 1));
+        let audio = audio.then(|| audio_frame(ms + 1));
         std::iter::once(picture(ms, n, n == first, 3000)).chain(audio)
     };
     numbers.flat_map(one).collect()
@@ -88,7 +88,7 @@ fn another_size_goes_on_with_its_sets_before_the_keyframe() {
 
 /// The kinds of tracks in the description that a new reader gets, and the reader.
 fn described(house: &House) -> (usize, Peer) {
-    let mut peer = Peer::new(house, "cam", None, Wish::Read, false);
+    let mut peer = Peer::new(house, "cam", None, Intent::Read, false);
     let mut tracks = None;
     loop {
         match peer.next() {
@@ -103,7 +103,7 @@ fn described(house: &House) -> (usize, Peer) {
 fn a_track_that_comes_late_disturbs_nobody_who_reads() {
     let house = House::new();
     let audio_alone = Tracks::of(None, audio());
-    for (first, audio_first) in [(pictures(), false), (audio_alone, true)] {
+    for (first, audio_first) in [(frames(), false), (audio_alone, true)] {
         let publisher = publisher(&house, first);
         let frames = |range| {
             group(range, true)

@@ -7,14 +7,14 @@ use msconv::model::State;
 use nix::sys::signal::Signal;
 use std::path::PathBuf;
 
-/// Two seconds of MPEG-TS, and a film whose picture is longer than its sound.
+/// Two seconds of MPEG-TS, and a film whose picture is longer than its audio.
 fn short() -> [PathBuf; 2] {
     let film = film(2, 426, 240);
     let film = film.to_str().unwrap();
     let ts = made("short.ts", &["-i", film, "-c", "copy", "-f", "mpegts"]);
     let tone = "sine=frequency=440:duration=1";
     let longer = made(
-        "short-sound.mp4",
+        "short-audio.mp4",
         &["-i", film, "-f", "lavfi", "-i", tone, "-map", "0:v", "-map", "1:a", "-c:v", "copy"],
     );
     [ts, longer]

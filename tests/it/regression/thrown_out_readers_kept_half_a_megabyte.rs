@@ -2,7 +2,7 @@
 //! minutes.
 
 use crate::serving_rtmp::house::Peer as RtmpPeer;
-use crate::serving_rtsp::house::{House, Peer, Plan, SOON, picture, pictures};
+use crate::serving_rtsp::house::{House, Peer, Plan, SOON, frames, picture};
 use crate::stage::stream;
 use crate::stage::wait_for;
 use msconv::base::clock::Now;
@@ -18,7 +18,7 @@ fn publisher(house: &House) -> Publisher {
     let here = "127.0.0.1:9".parse().unwrap();
     let client = house.hub.registry().enter(RTMP, here, now.mono, now.wall_ms);
     let publisher = house.hub.publish(&stream("heavy"), &client, now).unwrap();
-    publisher.headers(pictures());
+    publisher.headers(frames());
     publisher.ready(now);
     publisher
 }

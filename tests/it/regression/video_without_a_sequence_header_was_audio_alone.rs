@@ -14,7 +14,7 @@ type Habit = (&'static str, Coded, Style);
 
 fn track(coded: &Coded) -> VideoTrack {
     let mut sets = ParameterSets::new(coded.codec);
-    for unit in &coded.pictures[0].units {
+    for unit in &coded.frames[0].units {
         sets.keep(unit);
     }
     sets.track(None).expect("sets in the first keyframe")

@@ -8,7 +8,7 @@ use msconv::hub::{Hub, Limits, Registry, Worker};
 use msconv::media::flv::header;
 use msconv::media::{AudioTrack, VideoCodec, VideoTrack};
 use msconv::model::StreamName;
-use msconv::protocol::admission::{self, Door};
+use msconv::protocol::admission::{self, Admission};
 use msconv::protocol::rtmp::server::{Shared, serve};
 use msconv::protocol::rtmp::session::client::{Aim, ClientSession, Event, Target};
 use msconv::protocol::rtmp::session::server::Rules;
@@ -70,7 +70,7 @@ impl House {
         authorizer: Arc<dyn Authorizer>,
     ) -> House {
         let (hub, threads) = several_workers(limits);
-        let door = Door::new(admission, Vec::new());
+        let door = Admission::new(admission, Vec::new());
         let shared =
             Arc::new(Shared::new(hub.clone(), rules, authorizer, door, Arc::default(), Log::silent()));
         let (down, downs) = watch::channel(false);
@@ -233,7 +233,7 @@ impl Peer {
         }
     }
 
-    /// The next message of pictures or sound.
+    /// The next message of frames or audio.
     #[track_caller]
     pub fn media(&mut self) -> Message {
         loop {
@@ -283,7 +283,7 @@ impl Peer {
         self.socket.write_all(&out).expect("the server takes what is sent");
     }
 
-    /// Codec headers of pictures and sound.
+    /// Codec headers of video and audio.
     pub fn headers(&mut self, timestamp: u32) {
         self.send(kind::VIDEO, timestamp, &header::video(&video()));
         self.send(kind::AUDIO, timestamp, &header::audio(&audio()));
@@ -313,7 +313,7 @@ pub fn audio() -> AudioTrack {
     AudioTrack::aac(Bytes::from_static(&[0x12, 0x10])).unwrap()
 }
 
-/// A stream beside a test: numbered pictures, one every 4 ms, and a reader that misses none of them.
+/// A stream beside a test: numbered frames, one every 4 ms, and a reader that misses none of them.
 pub struct Canary {
     stop: Arc<AtomicBool>,
     publisher: Option<JoinHandle<u32>>,

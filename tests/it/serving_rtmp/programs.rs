@@ -55,7 +55,7 @@ impl Serve {
         self.running.stderr().lines().filter(|l| l.ends_with(&format!(" publishes {name}"))).count()
     }
 
-    /// Reads two seconds with `ffmpeg`: no complaint, and how many pictures.
+    /// Reads two seconds with `ffmpeg`: no complaint, and how many frames.
     #[track_caller]
     fn read(&self, ffmpeg: &str, name: &str) -> u32 {
         let url = self.url(name);
@@ -73,7 +73,7 @@ impl Serve {
     }
 }
 
-/// The last `frame=` of ffmpeg's progress; 0 for sound alone.
+/// The last `frame=` of ffmpeg's progress; 0 for audio alone.
 fn frames(progress: &str) -> u32 {
     let last = progress.lines().filter_map(|l| l.strip_prefix("frame=")).next_back();
     last.map_or(0, |n| n.trim().parse().unwrap())
@@ -124,13 +124,13 @@ fn ffmpeg_publishes_and_everybody_plays() {
             serve.stage.spawn("gst-launch-1.0", &args).wait(PATIENCE).expect(0);
         }
     }
-    vlc_shows_pictures(&serve, &url);
+    vlc_shows_frames(&serve, &url);
     stop(publisher);
     serve.end();
 }
 
 /// VLC writes what it shows; it refuses to run as root.
-fn vlc_shows_pictures(serve: &Serve, url: &str) {
+fn vlc_shows_frames(serve: &Serve, url: &str) {
     if !needs("vlc") || !needs("root") || !needs("setpriv") {
         return;
     }
@@ -146,25 +146,25 @@ fn vlc_shows_pictures(serve: &Serve, url: &str) {
     args.extend(["vlc", "-q", "--intf", "dummy", "--vout", "dummy", "--no-audio", "--video-filter=scene"]);
     args.extend(["--scene-ratio=10", &scene, "--run-time=4", url, "vlc://quit"]);
     serve.stage.spawn("setpriv", &args).wait(PATIENCE);
-    let pictures = std::fs::read_dir(folder.path()).unwrap().flatten();
-    let pictures = pictures.filter(|e| e.path().extension().is_some_and(|e| e == "png")).count();
-    assert!(pictures >= 3, "VLC showed {pictures} pictures");
+    let frames = std::fs::read_dir(folder.path()).unwrap().flatten();
+    let frames = frames.filter(|e| e.path().extension().is_some_and(|e| e == "png")).count();
+    assert!(frames >= 3, "VLC showed {frames} frames");
 }
 
 #[test]
-fn pictures_alone_sound_alone_and_older_sound() {
+fn frames_alone_audio_alone_and_older_audio() {
     if !needs("ffmpeg") {
         return;
     }
     let serve = Serve::new("rtmp-alone");
     let publishers = [
-        serve.publish("ffmpeg", "pictures", &[&PICTURE[..], &h264()].concat()),
-        serve.publish("ffmpeg", "sound", &[&TONE[..], &["-c:a", "aac"]].concat()),
+        serve.publish("ffmpeg", "frames", &[&PICTURE[..], &h264()].concat()),
+        serve.publish("ffmpeg", "audio", &[&TONE[..], &["-c:a", "aac"]].concat()),
         serve.publish("ffmpeg", "mp3", &[&TONE[..], &["-c:a", "libmp3lame", "-ar", "44100"]].concat()),
         serve.publish("ffmpeg", "phone", &[&TONE[..], &["-c:a", "pcm_alaw", "-ar", "8000"]].concat()),
     ];
-    assert!(serve.read("ffmpeg", "pictures") >= 40);
-    for name in ["sound", "mp3", "phone"] {
+    assert!(serve.read("ffmpeg", "frames") >= 40);
+    for name in ["audio", "mp3", "phone"] {
         assert_eq!(serve.read("ffmpeg", name), 0, "{name}");
     }
     publishers.into_iter().for_each(stop);

@@ -1,12 +1,12 @@
 //! Hostile and unlucky peers (`reliability.md`, section 3). Beside each of them a stream goes on without losing a frame.
 
-use super::house::{Came, Canary, House, Peer, Plan, SOON, both, last_status, last_words, pictures};
+use super::house::{Came, Canary, House, Peer, Plan, SOON, both, frames, last_status, last_words};
 use crate::stage::stream;
 use crate::stage::wait_for;
 use msconv::hub;
 use msconv::protocol::RTSP_SESSION;
 use msconv::protocol::rtsp::server::Limits;
-use msconv::protocol::rtsp::session::client::Wish;
+use msconv::protocol::rtsp::session::client::Intent;
 use std::io::Write;
 use std::net::Shutdown;
 use std::time::Duration;
@@ -179,7 +179,7 @@ fn a_flood_of_connections_is_borne() {
             socket.write_all(b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\nOPT").unwrap();
         }
     }
-    let mut publisher = Peer::publisher(&house, "cam", &pictures(), false);
+    let mut publisher = Peer::publisher(&house, "cam", &frames(), false);
     publisher.picture(0, 0, true, 10).unwrap();
     assert!(Peer::reader(&house, "cam", false).unit().is_some());
     drop(sockets);
@@ -226,13 +226,13 @@ fn publishers_that_fall_silent_free_their_name() {
         raw.write_all(request.as_bytes()).unwrap();
         raw
     };
-    let _granted = Peer::publisher(&house, "granted", &pictures(), false);
-    let mut silent = Peer::publisher(&house, "silent", &pictures(), true);
+    let _granted = Peer::publisher(&house, "granted", &frames(), false);
+    let mut silent = Peer::publisher(&house, "silent", &frames(), true);
     silent.picture(0, 0, true, 10).unwrap();
     house.wait_broken("publish_silence", 3);
     for name in ["only", "granted", "silent"] {
         assert!(!house.hub.is_published(&stream(name)), "{name}");
-        Peer::publisher(&house, name, &pictures(), false);
+        Peer::publisher(&house, name, &frames(), false);
     }
     while !matches!(silent.next(), Came::End) {}
     canary.sings();
@@ -244,6 +244,6 @@ fn passwords_cannot_be_tried_quickly() {
     let access = Access { read: Some(Credentials::new("u", "p")), ..Access::default() };
     let house = House::with(Plan { authorizer: std::sync::Arc::new(access), ..Plan::default() });
     let begun = std::time::Instant::now();
-    Peer::new(&house, "x", Some(("u", "wrong")), Wish::Read, false).refusal();
+    Peer::new(&house, "x", Some(("u", "wrong")), Intent::Read, false).refusal();
     assert!(begun.elapsed() >= Duration::from_millis(500), "the answer is held back");
 }

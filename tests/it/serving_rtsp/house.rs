@@ -11,10 +11,10 @@ use msconv::media::codec::aac;
 use msconv::media::rtp::unpack::Unit;
 use msconv::media::rtp::{Header, Packer, Packets, Unpacker};
 use msconv::media::{AudioTrack, Frame, MediaTime, TrackId, TrackKind, Tracks, VideoCodec, VideoTrack};
-use msconv::protocol::admission::{self, Door};
+use msconv::protocol::admission::{self, Admission};
 use msconv::protocol::rtmp;
 use msconv::protocol::rtsp::server::{Limits, Shared, serve};
-use msconv::protocol::rtsp::session::client::{Caller, Event, Way, Wish};
+use msconv::protocol::rtsp::session::client::{Caller, Event, Intent, Way};
 use msconv::protocol::rtsp::udp::Udp;
 use msconv::protocol::rtsp::wire::Status;
 use msconv::protocol::rtsp::wire::play_head::Start;
@@ -112,7 +112,7 @@ impl House {
             runtime.block_on(async move {
                 let workers =
                     Workers::new(Handle::current(), threads.iter().map(RuntimeThread::handle).collect());
-                let door = Door::new(admission::Limits::default(), Vec::new());
+                let door = Admission::new(admission::Limits::default(), Vec::new());
                 let ledger: Arc<Mutex<Ledger>> = Arc::default();
                 let (rtp, rtcp) = pair();
                 let udp = Arc::new(Udp::new(rtp, rtcp, hub.registry().clone()).unwrap());
@@ -233,7 +233,7 @@ pub struct Peer {
 }
 
 impl Peer {
-    pub fn new(house: &House, name: &str, login: Option<(&str, &str)>, wish: Wish, udp: bool) -> Peer {
+    pub fn new(house: &House, name: &str, login: Option<(&str, &str)>, wish: Intent, udp: bool) -> Peer {
         let datagrams: Vec<_> = if udp { vec![pair(), pair()] } else { Vec::new() };
         for (rtp, rtcp) in &datagrams {
             rtp.set_read_timeout(Some(SOON)).unwrap();
@@ -260,14 +260,14 @@ impl Peer {
 
     #[track_caller]
     pub fn reader(house: &House, name: &str, udp: bool) -> Peer {
-        let mut peer = Peer::new(house, name, None, Wish::Read, udp);
+        let mut peer = Peer::new(house, name, None, Intent::Read, udp);
         peer.until_granted();
         peer
     }
 
     #[track_caller]
     pub fn publisher(house: &House, name: &str, tracks: &Tracks, udp: bool) -> Peer {
-        let mut peer = Peer::new(house, name, None, Wish::Publish(Box::new(tracks.clone())), udp);
+        let mut peer = Peer::new(house, name, None, Intent::Publish(Box::new(tracks.clone())), udp);
         peer.until_granted();
         let place = usize::from(tracks.video().is_some());
         peer.packers = [
@@ -408,7 +408,7 @@ pub fn picture(ms: i64, number: u32, keyframe: bool, more: usize) -> Frame {
     Frame { track: TrackId::VIDEO, dts: time, pts: time, keyframe, payload: payload.into() }
 }
 
-pub fn sound(ms: i64) -> Frame {
+pub fn audio_frame(ms: i64) -> Frame {
     let time = MediaTime::from_millis(ms);
     Frame { track: TrackId::AUDIO, dts: time, pts: time, keyframe: true, payload: vec![7; 200].into() }
 }
@@ -426,7 +426,7 @@ pub fn audio() -> AudioTrack {
     AudioTrack::aac(aac::lc(48_000, 2).unwrap()).unwrap()
 }
 
-pub fn pictures() -> Tracks {
+pub fn frames() -> Tracks {
     Tracks::of(video(), None)
 }
 
@@ -434,7 +434,7 @@ pub fn both() -> Tracks {
     Tracks::of(video(), audio())
 }
 
-/// A stream beside a test: numbered pictures, one every 4 ms, and a reader that misses none of them.
+/// A stream beside a test: numbered frames, one every 4 ms, and a reader that misses none of them.
 pub struct Canary {
     stop: Arc<AtomicBool>,
     publisher: Option<JoinHandle<u32>>,
@@ -443,7 +443,7 @@ pub struct Canary {
 
 impl Canary {
     pub fn new(house: &House) -> Canary {
-        let mut publisher = Peer::publisher(house, "canary", &pictures(), false);
+        let mut publisher = Peer::publisher(house, "canary", &frames(), false);
         publisher.picture(0, 0, true, 2000).unwrap();
         let mut reader = Peer::reader(house, "canary", false);
         let stop = Arc::new(AtomicBool::new(false));

@@ -1,4 +1,4 @@
-//! The programs that people use: each publishes and reads both ways, decodes without errors, and shows picture and sound
+//! The programs that people use: each publishes and reads both ways, decodes without errors, and shows video and audio
 //! in step.
 
 use super::house::{House, SOON};
@@ -50,13 +50,13 @@ impl Flashing {
         let picture = format!(
             "color=black:size={width}x{height}:rate=25:duration=60,drawbox=enable='lt(mod(t\\,1)\\,0.1)':color=white:t=fill"
         );
-        let sound = "aevalsrc='if(lt(mod(t\\,1)\\,0.1)\\,0.8*sin(2*PI*1000*t)\\,0)':s=48000:d=60";
+        let tone = "aevalsrc='if(lt(mod(t\\,1)\\,0.1)\\,0.8*sin(2*PI*1000*t)\\,0)':s=48000:d=60";
         let mut args = Vec::new();
         if !video.is_empty() {
             args.extend(["-f", "lavfi", "-i", &picture]);
         }
         if !audio.is_empty() {
-            args.extend(["-f", "lavfi", "-i", sound]);
+            args.extend(["-f", "lavfi", "-i", tone]);
         }
         args.extend(video.iter().chain(audio));
         made(&format!("flashing-{name}-{width}x{height}.mkv"), &args)
@@ -86,7 +86,7 @@ fn publish(stage: &Stage, house: &House, film: &Path, name: &str, transport: &st
             &url,
         ],
     );
-    wait_for("the stream to have pictures or sound", PATIENCE, || {
+    wait_for("the stream to have frames or audio", PATIENCE, || {
         let view = house.hub.snapshot().into_iter().find(|v| v.name.name == name);
         match view {
             Some(view) if view.last_frame.is_some() && view.bytes_in > 3_000 => Ok(()),
@@ -114,8 +114,8 @@ fn without_a_word_of_the_stream(what: &str, run: &Run) {
 }
 
 /// Reads 4 seconds with ffmpeg: when the flashes began and when the beeps did.
-fn watch(stage: &Stage, url: &str, transport: &str, pictures: bool, sound: bool) -> (Vec<f64>, Vec<f64>) {
-    watch_with(stage, &[], url, transport, pictures, sound)
+fn watch(stage: &Stage, url: &str, transport: &str, frames: bool, audio: bool) -> (Vec<f64>, Vec<f64>) {
+    watch_with(stage, &[], url, transport, frames, audio)
 }
 
 /// As [`watch`], with options for ffmpeg's input.
@@ -124,15 +124,14 @@ fn watch_with(
     options: &[&str],
     url: &str,
     transport: &str,
-    pictures: bool,
-    sound: bool,
+    frames: bool,
+    audio: bool,
 ) -> (Vec<f64>, Vec<f64>) {
     let pid = std::process::id();
     let file = |kind: &str| stage.file(&format!("{kind}-{transport}-{pid}.txt"));
     let (light, loud) = (file("light"), file("loud"));
-    let of_pictures =
-        format!("signalstats,metadata=print:key=lavfi.signalstats.YAVG:file={}", light.display());
-    let of_sound = format!(
+    let of_frames = format!("signalstats,metadata=print:key=lavfi.signalstats.YAVG:file={}", light.display());
+    let of_audio = format!(
         "asetnsamples=n=48:p=0,astats=metadata=1:reset=1:measure_perchannel=none,\
          ametadata=print:key=lavfi.astats.Overall.Peak_level:file={}",
         loud.display()
@@ -140,11 +139,11 @@ fn watch_with(
     let mut args = vec!["-nostdin", "-v", "warning"];
     args.extend(options);
     args.extend(["-rtsp_transport", transport, "-i", url, "-t", "4"]);
-    if pictures {
-        args.extend(["-fps_mode", "passthrough", "-vf", &of_pictures]);
+    if frames {
+        args.extend(["-fps_mode", "passthrough", "-vf", &of_frames]);
     }
-    if sound {
-        args.extend(["-af", &of_sound]);
+    if audio {
+        args.extend(["-af", &of_audio]);
     }
     args.extend(["-copyts", "-f", "null", "-"]);
     without_a_word(&format!("ffmpeg over {transport}"), &stage.spawn("ffmpeg", &args).wait(PATIENCE));
@@ -214,8 +213,8 @@ fn mpv(stage: &Stage, url: &str, transport: &str) -> Running {
     stage.spawn("mpv", &args)
 }
 
-/// Reads with retina, which shares no code with us: so many pictures and packets of sound, nothing lost.
-fn retina(url: &str, udp: bool, pictures: usize, sounds: usize) {
+/// Reads with retina, which shares no code with us: so many frames and audio packets, nothing lost.
+fn retina(url: &str, udp: bool, frames: usize, audio: usize) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let reading = async {
         let url = rtsp_types::Url::parse(url).unwrap();
@@ -231,7 +230,7 @@ fn retina(url: &str, udp: bool, pictures: usize, sounds: usize) {
         let mut demuxed =
             session.play(PlayOptions::default()).await.expect("PLAY").demuxed().expect("codecs");
         let (mut seen, mut heard) = (0, 0);
-        while seen < pictures || heard < sounds {
+        while seen < frames || heard < audio {
             let next =
                 std::future::poll_fn(|cx| futures_core::Stream::poll_next(Pin::new(&mut demuxed), cx)).await;
             match next.expect("the stream goes on").expect("RTP without faults") {
@@ -252,15 +251,15 @@ fn retina(url: &str, udp: bool, pictures: usize, sounds: usize) {
 }
 
 /// Everybody reads it both ways.
-fn everybody_reads(stage: &Stage, house: &House, name: &str, pictures: bool, sound: bool) {
+fn everybody_reads(stage: &Stage, house: &House, name: &str, frames: bool, audio: bool) {
     let url = house.url(name);
-    let tracks = usize::from(pictures) + usize::from(sound);
+    let tracks = usize::from(frames) + usize::from(audio);
     for transport in ["tcp", "udp"] {
         let gstreamer = needs("gst-launch-1.0").then(|| gstreamer(stage, &url, transport, tracks));
         let mpv = needs("mpv").then(|| mpv(stage, &url, transport));
-        let seen = watch(stage, &url, transport, pictures, sound);
+        let seen = watch(stage, &url, transport, frames, audio);
         let what = format!("{name} over {transport}");
-        match (pictures, sound) {
+        match (frames, audio) {
             (true, true) => in_step(&what, seen),
             (true, false) => assert!(seen.0.len() >= 3, "{what}: {seen:?}"),
             _ => assert!(seen.1.len() >= 3, "{what}: {seen:?}"),
@@ -271,7 +270,7 @@ fn everybody_reads(stage: &Stage, house: &House, name: &str, pictures: bool, sou
         if let Some(run) = mpv {
             without_a_word(&format!("mpv, {what}"), &run.wait(PATIENCE));
         }
-        retina(&url, transport == "udp", if pictures { 60 } else { 0 }, if sound { 80 } else { 0 });
+        retina(&url, transport == "udp", if frames { 60 } else { 0 }, if audio { 80 } else { 0 });
     }
 }
 
@@ -311,32 +310,32 @@ fn h265_published_over_tcp() {
 }
 
 #[test]
-fn pictures_alone() {
-    whole_round("pictures", Flashing { name: "pictures", audio: &[], ..FILM }, "udp");
+fn frames_alone() {
+    whole_round("frames", Flashing { name: "frames", audio: &[], ..FILM }, "udp");
 }
 
 #[test]
-fn sound_alone() {
-    whole_round("sound", Flashing { name: "sound", video: &[], ..FILM }, "tcp");
+fn audio_alone() {
+    whole_round("audio", Flashing { name: "audio", video: &[], ..FILM }, "tcp");
 }
 
 #[test]
-fn opus_and_mp3_and_telephone_sound() {
+fn opus_and_mp3_and_telephone_audio() {
     if !needs("ffmpeg") {
         return;
     }
-    let stage = Stage::new("sounds");
+    let stage = Stage::new("audio");
     let house = House::new();
-    let sounds: [(&str, &[&str]); 3] = [
+    let audio: [(&str, &[&str]); 3] = [
         ("opus", &["-c:a", "libopus"]),
         ("mp3", &["-c:a", "libmp3lame", "-ar", "44100"]),
         ("alaw", &["-c:a", "pcm_alaw", "-ar", "8000", "-ac", "1"]),
     ];
-    let publishers = sounds.map(|(name, audio)| {
+    let publishers = audio.map(|(name, audio)| {
         let film = Flashing { name, video: &[], audio, ..FILM }.make();
         publish(&stage, &house, &film, name, "tcp")
     });
-    for (name, _) in sounds {
+    for (name, _) in audio {
         for transport in ["tcp", "udp"] {
             // With its parser ffmpeg 5 loses the time of the first packet of any RTSP server.
             let options = ["-fflags", "+noparse"];
@@ -451,7 +450,7 @@ fn gstreamer_publishes_what_rtsp_reads() {
             &url,
             "-t",
             "2",
-            // A reader that guesses half the frame rate counts pictures in steps too coarse for them.
+            // A reader that guesses half the frame rate counts frames in steps too coarse for them.
             "-enc_time_base:v",
             "1:90000",
             "-f",

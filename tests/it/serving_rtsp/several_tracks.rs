@@ -89,7 +89,7 @@ fn decoded(stage: &Stage, url: &str, input: &[&str], maps: &[&str]) -> (Run, Vec
 fn tone(bytes: &[u8]) -> i64 {
     let samples: Vec<i16> = bytes.as_chunks::<2>().0.iter().map(|two| i16::from_le_bytes(*two)).collect();
     let half = &samples[samples.len() / 2..];
-    assert!(half.len() > 4_000, "half a second of sound: {}", samples.len());
+    assert!(half.len() > 4_000, "half a second of audio: {}", samples.len());
     let crossings = half.windows(2).filter(|two| (two[0] < 0) != (two[1] < 0)).count();
     (crossings as f64 / 2.0 / (half.len() as f64 / 8_000.0)).round() as i64
 }

@@ -15,27 +15,27 @@ pub struct Picture {
     pub units: Vec<Vec<u8>>,
 }
 
-/// Video of one codec, 25 pictures a second, every 25th a keyframe.
+/// Video of one codec, 25 frames a second, every 25th a keyframe.
 #[derive(Clone, Debug)]
 pub struct Coded {
     /// Its codec.
     pub codec: VideoCodec,
     /// In order of decoding, which is that of showing.
-    pub pictures: Vec<Picture>,
+    pub frames: Vec<Picture>,
 }
 
 impl Coded {
-    /// Encodes `pictures` pictures of this size with `ffmpeg`, each of `slices` slices (H.264, H.265).
+    /// Encodes `frames` frames of this size with `ffmpeg`, each of `slices` slices (H.264, H.265).
     pub fn make(
         stage: &Stage,
         ffmpeg: &str,
         codec: VideoCodec,
         size: &str,
-        pictures: u32,
+        frames: u32,
         slices: u32,
     ) -> Coded {
         let source = format!("testsrc2=s={size}:r=25");
-        let count = pictures.to_string();
+        let count = frames.to_string();
         let (parameters, encoder, container): (String, Vec<&str>, &str) = match codec {
             VideoCodec::H264 => (
                 format!("slices={slices}:aud=1:repeat-headers=1:bframes=0:scenecut=0:annexb=1"),
@@ -67,25 +67,25 @@ impl Coded {
             VideoCodec::H264 | VideoCodec::H265 => by_delimiter(codec, &bytes),
             VideoCodec::Av1 | VideoCodec::Vp9 => ivf(codec, &bytes),
         };
-        assert_eq!(all.len(), pictures as usize, "{codec:?}");
-        Coded { codec, pictures: all }
+        assert_eq!(all.len(), frames as usize, "{codec:?}");
+        Coded { codec, frames: all }
     }
 }
 
 /// The access units of annex B, each of which begins with a delimiter.
 fn by_delimiter(codec: VideoCodec, bytes: &[u8]) -> Vec<Picture> {
     let units: Vec<&[u8]> = start_coded_all(bytes);
-    let mut pictures: Vec<Picture> = Vec::new();
+    let mut frames: Vec<Picture> = Vec::new();
     for unit in units {
         if role(codec, unit) == Role::Delimiter {
-            pictures.push(Picture { keyframe: false, units: Vec::new() });
+            frames.push(Picture { keyframe: false, units: Vec::new() });
             continue;
         }
-        let picture = pictures.last_mut().expect("a delimiter comes first");
+        let picture = frames.last_mut().expect("a delimiter comes first");
         picture.keyframe |= matches!(role(codec, unit), Role::Set(_));
         picture.units.push(unit.to_vec());
     }
-    pictures
+    frames
 }
 
 /// All units, however many.
@@ -99,15 +99,15 @@ fn start_coded_all(bytes: &[u8]) -> Vec<&[u8]> {
 /// The frames of an IVF file.
 fn ivf(codec: VideoCodec, bytes: &[u8]) -> Vec<Picture> {
     let mut rest = &bytes[32..];
-    let mut pictures = Vec::new();
+    let mut frames = Vec::new();
     while let [a, b, c, d, _, _, _, _, _, _, _, _, behind @ ..] = rest {
         let (frame, behind) = behind.split_at(u32::from_le_bytes([*a, *b, *c, *d]) as usize);
         let keyframe = match codec {
             VideoCodec::Vp9 => msconv::media::codec::vp9::keyframe(frame).is_some(),
             _ => msconv::media::codec::av1::sequence_header(frame).is_some(),
         };
-        pictures.push(Picture { keyframe, units: vec![frame.to_vec()] });
+        frames.push(Picture { keyframe, units: vec![frame.to_vec()] });
         rest = behind;
     }
-    pictures
+    frames
 }

@@ -17,49 +17,49 @@ pub struct Film {
     /// Frames a second.
     pub fps: u32,
     /// With a tone (AAC).
-    pub sound: bool,
+    pub audio: bool,
     /// With a picture (H.264).
     pub picture: bool,
 }
 
 impl Film {
-    /// A film with picture and sound, 25 frames a second.
+    /// A film with video and audio, 25 frames a second.
     pub fn new(seconds: u32, width: u32, height: u32) -> Film {
-        Film { seconds, width, height, fps: 25, sound: true, picture: true }
+        Film { seconds, width, height, fps: 25, audio: true, picture: true }
     }
 
-    /// Without sound.
+    /// Without audio.
     pub fn silent(self) -> Film {
-        Film { sound: false, ..self }
+        Film { audio: false, ..self }
     }
 
     /// Without a picture.
-    pub fn sound_only(self) -> Film {
+    pub fn audio_only(self) -> Film {
         Film { picture: false, ..self }
     }
 
     /// Makes it, or takes the one made before.
     pub fn make(self) -> PathBuf {
-        let Film { seconds, width, height, fps, sound, picture } = self;
-        let kind = match (picture, sound) {
+        let Film { seconds, width, height, fps, audio, picture } = self;
+        let kind = match (picture, audio) {
             (true, true) => "av",
             (true, false) => "v",
             _ => "a",
         };
-        let video = format!("testsrc2=size={width}x{height}:rate={fps}:duration={seconds}");
-        let audio = format!("sine=frequency=440:sample_rate=48000:duration={seconds}");
+        let shown = format!("testsrc2=size={width}x{height}:rate={fps}:duration={seconds}");
+        let heard = format!("sine=frequency=440:sample_rate=48000:duration={seconds}");
         let group = fps.to_string();
         let mut args = Vec::new();
         if picture {
-            args.extend(["-f", "lavfi", "-i", &video]);
+            args.extend(["-f", "lavfi", "-i", &shown]);
         }
-        if sound {
-            args.extend(["-f", "lavfi", "-i", &audio]);
+        if audio {
+            args.extend(["-f", "lavfi", "-i", &heard]);
         }
         if picture {
             args.extend(["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", &group]);
         }
-        if sound {
+        if audio {
             args.extend(["-c:a", "aac", "-b:a", "96k"]);
         }
         args.extend(["-movflags", "+faststart"]);
@@ -90,12 +90,12 @@ pub fn made(name: &str, args: &[&str]) -> PathBuf {
     path
 }
 
-/// A film with picture and sound, 25 frames a second.
+/// A film with video and audio, 25 frames a second.
 pub fn film(seconds: u32, width: u32, height: u32) -> PathBuf {
     Film::new(seconds, width, height).make()
 }
 
-/// The real film: 30 s of 1080p with sound. Ask `needs("bunny")` first.
+/// The real film: 30 s of 1080p with audio. Ask `needs("bunny")` first.
 pub fn bunny() -> PathBuf {
     bunny_path().expect("the film is here")
 }

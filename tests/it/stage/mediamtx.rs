@@ -85,9 +85,9 @@ impl Mediamtx {
         self.ports.clone()
     }
 
-    /// One GET at a face.
-    pub fn get(&self, face: &str, target: &str) -> Answer {
-        ask(self.address(face), "GET", target, "")
+    /// One GET at a endpoint.
+    pub fn get(&self, endpoint: &str, target: &str) -> Answer {
+        ask(self.address(endpoint), "GET", target, "")
     }
 
     /// What it has said so far.

@@ -18,7 +18,7 @@ pub struct Clip<'a> {
     /// Width and height; `None` is no video.
     pub size: Option<&'a str>,
     /// Samples a second and channels; `None` is no audio.
-    pub sound: Option<(u32, u8)>,
+    pub tone: Option<(u32, u8)>,
     /// The video encoder and its options.
     pub video: &'a [&'a str],
     /// The audio encoder and its options.
@@ -31,7 +31,7 @@ impl Default for Clip<'_> {
             seconds: 4,
             from: None,
             size: Some("160x120"),
-            sound: Some((48_000, 1)),
+            tone: Some((48_000, 1)),
             video: &["libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "25"],
             audio: &["aac"],
         }
@@ -41,7 +41,7 @@ impl Default for Clip<'_> {
 impl Clip<'_> {
     /// Makes it, or takes the one made before; the name's ending is the container.
     pub fn make(self, name: &str) -> PathBuf {
-        let Clip { seconds, from, size, sound, video, audio } = self;
+        let Clip { seconds, from, size, tone, video, audio } = self;
         let mut args: Vec<String> = Vec::new();
         let mut push = |more: &[&str]| args.extend(more.iter().map(|arg| (*arg).to_string()));
         if let Some(size) = size {
@@ -49,7 +49,7 @@ impl Clip<'_> {
             let source = format!("color=black:size={size}:rate=25:duration={seconds},{flash}");
             push(&["-f", "lavfi", "-i", &source]);
         }
-        if let Some((rate, channels)) = sound {
+        if let Some((rate, channels)) = tone {
             let beep = vec!["if(lt(mod(t,1),0.2),sin(2*PI*1000*t)/2,0)"; usize::from(channels)].join("|");
             push(&["-f", "lavfi", "-i", &format!("aevalsrc='{beep}':s={rate}:d={seconds}")]);
         }
@@ -58,7 +58,7 @@ impl Clip<'_> {
             push(video);
             push(&["-pix_fmt", "yuv420p"]);
         }
-        if sound.is_some() {
+        if tone.is_some() {
             push(&["-c:a"]);
             push(audio);
         }

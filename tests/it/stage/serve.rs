@@ -37,7 +37,7 @@ impl Serve {
         Serve { running, ready }
     }
 
-    /// Where a face listens: `stat`, `api`, `metrics`, `rtmp`, `rtsp`, `rtp`.
+    /// Where a endpoint listens: `stat`, `api`, `metrics`, `rtmp`, `rtsp`, `rtp`.
     pub fn address(&self, name: &str) -> SocketAddr {
         let text = self.ready[name].as_str().unwrap_or_else(|| panic!("{name} is not in {}", self.ready));
         text.parse().unwrap_or_else(|e| panic!("{text}: {e}"))
@@ -53,14 +53,14 @@ impl Serve {
         self.running
     }
 
-    /// One GET at a face.
-    pub fn get(&self, face: &str, target: &str) -> Answer {
-        self.ask(face, "GET", target, "")
+    /// One GET at a endpoint.
+    pub fn get(&self, endpoint: &str, target: &str) -> Answer {
+        self.ask(endpoint, "GET", target, "")
     }
 
     /// One request; `fields` are whole header lines.
-    pub fn ask(&self, face: &str, method: &str, target: &str, fields: &str) -> Answer {
-        ask(self.address(face), method, target, fields)
+    pub fn ask(&self, endpoint: &str, method: &str, target: &str, fields: &str) -> Answer {
+        ask(self.address(endpoint), method, target, fields)
     }
 }
 

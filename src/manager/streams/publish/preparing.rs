@@ -84,7 +84,7 @@ impl Study {
         let source = source_of::check(&spec.source, environment)?;
         let need = if spec.original { Need::Copy } else { Need::Encode };
         let fit = fit_ffmpeg(settings, environment, need)?;
-        let look = cpu::Look::begin();
+        let look = cpu::Sample::begin();
         let report = source_of::probe(&source, &fit.ffprobe, &fit.capability)?;
         let caption = matches!(source, Source::Test) && caption_works(&fit.ffmpeg);
         let planned = wanted(settings, environment, spec, source)?;
@@ -98,7 +98,7 @@ impl Study {
         };
         let power = match &encoder {
             // Asked last: what the look saw of our own children has ended then, and is not counted.
-            Some(_) => look.and_then(cpu::Look::end).and_then(|load| {
+            Some(_) => look.and_then(cpu::Sample::end).and_then(|load| {
                 power::power(settings, environment, &spec.key, (&fit.ffmpeg, &fit.capability), load)
             }),
             None => None,
@@ -116,7 +116,7 @@ impl Study {
         self.known.encoder.as_ref().filter(|encoder| encoder.in_hardware())
     }
 
-    /// The plan; for a card within the number of pictures that it makes at once, which is known from then on.
+    /// The plan; for a card within the number of frames that it makes at once, which is known from then on.
     fn chosen(&mut self) -> Outcome<planner::Plan> {
         let plan = self.plan(&self.planned, &self.known)?;
         let Some(encoder) = self.hardware().filter(|_| !plan.encoded.is_empty()) else { return Ok(plan) };

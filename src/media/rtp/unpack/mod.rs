@@ -1,22 +1,22 @@
 //! RTP packets of one track into coded units with RTP time, by codec.
 
+pub mod audio;
 pub mod latm;
 pub mod nal;
-pub mod sound;
 
 use super::header::Header;
 use crate::media::track::{AudioTrack, VideoCodec};
+use audio::{Aac, AuHeaders, Mpeg};
 use bytes::Bytes;
 use latm::Latm;
-use nal::Pictures;
-use sound::{Aac, AuHeaders, Mpeg};
+use nal::Frames;
 
 /// A packet whose payload breaks its format. Its unit is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the payload of an RTP packet breaks its format")]
 pub struct Unreadable;
 
-/// One picture or packet of sound.
+/// One picture or audio packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unit {
     /// RTP time of the packet that it came in.
@@ -42,7 +42,7 @@ impl Unit {
 #[derive(Debug)]
 pub enum Unpacker {
     /// H.264 and H.265.
-    Pictures(Pictures),
+    Frames(Frames),
     /// AAC.
     Aac(Aac),
     /// AAC in LATM.
@@ -54,9 +54,9 @@ pub enum Unpacker {
 }
 
 impl Unpacker {
-    /// For pictures; `None` for a codec without a payload format here.
+    /// For video; `None` for a codec without a payload format here.
     pub fn video(codec: VideoCodec) -> Option<Unpacker> {
-        matches!(codec, VideoCodec::H264 | VideoCodec::H265).then(|| Unpacker::Pictures(Pictures::new(codec)))
+        matches!(codec, VideoCodec::H264 | VideoCodec::H265).then(|| Unpacker::Frames(Frames::new(codec)))
     }
 
     /// For AAC with units of `samples` samples.
@@ -93,7 +93,7 @@ impl Unpacker {
             return Ok(());
         }
         match self {
-            Unpacker::Pictures(pictures) => pictures.push(header, &payload, missing, out),
+            Unpacker::Frames(frames) => frames.push(header, &payload, missing, out),
             Unpacker::Aac(aac) => aac.push(header, &payload, missing, out),
             Unpacker::Latm(latm) => latm.push(header, &payload, missing, out),
             Unpacker::Mpeg(mpeg) => mpeg.push(header, &payload, missing, out),

@@ -1,5 +1,5 @@
 //! RTP of H.264 (RFC 6184) and H.265 (RFC 7798) into what its publisher delimits by marker and time, which should be
-//! pictures ([`crate::media::access_units`] sees to that): units put together from fragments and aggregates, each behind
+//! frames ([`crate::media::access_units`] sees to that): units put together from fragments and aggregates, each behind
 //! its length in 4 bytes. What has a hole in it is left out whole.
 
 use super::{Unit, Unreadable};
@@ -13,9 +13,9 @@ use bytes::{BufMut, BytesMut};
 const MOST_UNITS: usize = 2048;
 const LENGTH: usize = 4;
 
-/// Puts the pictures of one track together.
+/// Puts the frames of one track together.
 #[derive(Debug)]
-pub struct Pictures {
+pub struct Frames {
     codec: VideoCodec,
     timestamp: u32,
     payload: BytesMut,
@@ -31,10 +31,10 @@ pub struct Pictures {
     lost: bool,
 }
 
-impl Pictures {
+impl Frames {
     /// For H.264 or H.265.
-    pub fn new(codec: VideoCodec) -> Pictures {
-        Pictures {
+    pub fn new(codec: VideoCodec) -> Frames {
+        Frames {
             codec,
             timestamp: 0,
             payload: BytesMut::new(),
@@ -219,7 +219,7 @@ fn starts_unit(codec: VideoCodec, payload: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media::rtp::{Lane, Packets, nal_pack};
+    use crate::media::rtp::{Packets, RtpStream, nal_pack};
     use bytes::Bytes;
     use proptest::prelude::*;
 
@@ -228,9 +228,9 @@ mod tests {
         units.iter().flat_map(with_length).collect()
     }
 
-    /// Two pictures of these units as packets.
+    /// Two frames of these units as packets.
     fn packets(codec: VideoCodec, units: &[Vec<u8>]) -> Vec<Bytes> {
-        let mut lane = Lane::new(0, 1, 96, 0);
+        let mut lane = RtpStream::new(0, 1, 96, 0);
         let mut out = Packets::new(0, 0);
         for timestamp in [100, 200] {
             nal_pack::pack(codec, &mut lane, &mut out, timestamp, &framed(units), &[]);
@@ -239,14 +239,14 @@ mod tests {
     }
 
     fn read(codec: VideoCodec, packets: &[Bytes], lost: &[usize]) -> Vec<Unit> {
-        let (mut pictures, mut out, mut missing) = (Pictures::new(codec), Vec::new(), false);
+        let (mut frames, mut out, mut missing) = (Frames::new(codec), Vec::new(), false);
         for (at, packet) in packets.iter().enumerate() {
             if lost.contains(&at) {
                 missing = true;
                 continue;
             }
             let (header, payload) = Header::read(packet).unwrap();
-            let _ = pictures.push(&header, &packet[payload], missing, &mut out);
+            let _ = frames.push(&header, &packet[payload], missing, &mut out);
             missing = false;
         }
         out
@@ -278,12 +278,12 @@ mod tests {
             (any::<u8>(), any::<bool>(), any::<bool>(), proptest::collection::vec(any::<u8>(), 0..20)), 0..40,
         )) {
             for codec in [VideoCodec::H264, VideoCodec::H265] {
-                let (mut pictures, mut out) = (Pictures::new(codec), Vec::new());
+                let (mut frames, mut out) = (Frames::new(codec), Vec::new());
                 for (timestamp, marker, missing, payload) in &payloads {
                     let header = Header {
                         marker: *marker, payload_type: 96, sequence: 0, timestamp: u32::from(*timestamp), ssrc: 0,
                     };
-                    let _ = pictures.push(&header, payload, *missing, &mut out);
+                    let _ = frames.push(&header, payload, *missing, &mut out);
                 }
             }
         }
@@ -323,11 +323,11 @@ mod tests {
 
     #[test]
     fn without_markers_time_ends_a_picture() {
-        let mut pictures = Pictures::new(VideoCodec::H264);
+        let mut frames = Frames::new(VideoCodec::H264);
         let mut out = Vec::new();
         for timestamp in [1, 1, 2, 3] {
             let header = Header { marker: false, payload_type: 96, sequence: 0, timestamp, ssrc: 0 };
-            pictures.push(&header, &[0x41, 5], false, &mut out).unwrap();
+            frames.push(&header, &[0x41, 5], false, &mut out).unwrap();
         }
         let lengths: Vec<_> = out.iter().map(|u| (u.timestamp, u.payload.len(), u.keyframe)).collect();
         assert_eq!(lengths, [(1, 12, false), (2, 6, false)]);
@@ -335,13 +335,13 @@ mod tests {
 
     #[test]
     fn a_picture_without_end_is_bounded() {
-        let mut pictures = Pictures::new(VideoCodec::H264);
+        let mut frames = Frames::new(VideoCodec::H264);
         let mut out = Vec::new();
         let header = Header { marker: false, payload_type: 96, sequence: 0, timestamp: 1, ssrc: 0 };
-        pictures.push(&header, &[0x7c, 0x85], false, &mut out).unwrap();
+        frames.push(&header, &[0x7c, 0x85], false, &mut out).unwrap();
         let body = [&[0x7c, 0x05][..], &[0; 60_000]].concat();
-        let taken = (0..1000).take_while(|_| pictures.push(&header, &body, false, &mut out).is_ok()).count();
+        let taken = (0..1000).take_while(|_| frames.push(&header, &body, false, &mut out).is_ok()).count();
         assert!(taken < 150);
-        assert!(pictures.payload.len() <= LONGEST_PICTURE);
+        assert!(frames.payload.len() <= LONGEST_PICTURE);
     }
 }

@@ -41,7 +41,7 @@ fn picture(timestamp: u32) -> Message {
     message(kind::VIDEO, timestamp, &[0x17, 1, 0, 0, 40, 0, 0, 0, 1, 0x65][..])
 }
 
-fn sound(timestamp: u32) -> Message {
+fn audio(timestamp: u32) -> Message {
     message(kind::AUDIO, timestamp, &[0xaf, 1, 9][..])
 }
 
@@ -61,20 +61,20 @@ fn words(messages: Vec<Message>) -> Vec<String> {
         ingest.take(message, Duration::ZERO, &mut steps).unwrap();
     }
     ingest.finish(&mut steps);
-    let word = |step: &Step| match step {
-        Step::Headers(tracks) => {
+    let word = |step: &IngestStep| match step {
+        IngestStep::Headers(tracks) => {
             format!("headers {} {}", tracks.video().is_some(), tracks.audio().is_some())
         }
-        Step::Metadata(_) => "metadata".into(),
-        Step::Ready => "ready".into(),
-        Step::Frame(frame) => {
+        IngestStep::Metadata(_) => "metadata".into(),
+        IngestStep::Ready => "ready".into(),
+        IngestStep::Frame(frame) => {
             let number = match frame.track.index() {
                 0 => String::new(),
                 index => index.to_string(),
             };
             format!("{:?}{number} {}", frame.track.kind(), frame.dts.millis())
         }
-        Step::Note(note) => note.to_string(),
+        IngestStep::Note(note) => note.to_string(),
     };
     steps.iter().map(word).collect()
 }
@@ -86,13 +86,13 @@ fn both_headers_make_it_ready() {
         video_header(),
         audio_header(),
         picture(0),
-        sound(5),
+        audio(5),
         video_header(),
         picture(40),
     ];
     assert_eq!(words(sent), ["metadata", "headers true true", "ready", "Video 0", "Audio 5", "Video 40"]);
     // The second header comes behind frames: they wait for it.
-    let sent = vec![video_header(), picture(0), picture(40), audio_header(), sound(20)];
+    let sent = vec![video_header(), picture(0), picture(40), audio_header(), audio(20)];
     assert_eq!(words(sent), ["headers true true", "ready", "Video 0", "Video 40", "Audio 20"]);
 }
 
@@ -126,14 +126,15 @@ fn several_tracks_begin_together_and_each_has_a_line_of_its_own() {
         of_track(1, enhanced(kind::AUDIO, 0, 0x90, b"mp4a", &[0x11, 0x90])),
         picture(40),
         frame(1, 40),
-        sound(30),
+        audio(30),
         of_track(1, enhanced(kind::AUDIO, 20, 0x91, b"mp4a", &[9])),
         opus(2, 60),
     ];
     for message in sent {
         ingest.take(message, Duration::ZERO, &mut steps).unwrap();
     }
-    let [Step::Metadata(_), Step::Headers(tracks), Step::Ready, frames @ ..] = &steps[..] else {
+    let [IngestStep::Metadata(_), IngestStep::Headers(tracks), IngestStep::Ready, frames @ ..] = &steps[..]
+    else {
         panic!("{steps:?}")
     };
     let ids: Vec<String> = tracks.ids().map(|id| id.to_string()).collect();
@@ -142,9 +143,9 @@ fn several_tracks_begin_together_and_each_has_a_line_of_its_own() {
     let told: Vec<String> = frames
         .iter()
         .map(|step| match step {
-            Step::Frame(frame) => format!("{} {}", frame.track, frame.dts.millis()),
-            Step::Headers(tracks) => format!("{} tracks", tracks.ids().count()),
-            Step::Note(note) => note.to_string(),
+            IngestStep::Frame(frame) => format!("{} {}", frame.track, frame.dts.millis()),
+            IngestStep::Headers(tracks) => format!("{} tracks", tracks.ids().count()),
+            IngestStep::Note(note) => note.to_string(),
             other => panic!("{other:?}"),
         })
         .collect();
@@ -176,11 +177,11 @@ fn metadata_say_that_there_is_only_one() {
         ["metadata", "headers true false", "ready", "Video 0"]
     );
     assert_eq!(
-        words(vec![meta(false, true), audio_header(), sound(0)]),
+        words(vec![meta(false, true), audio_header(), audio(0)]),
         ["metadata", "headers false true", "ready", "Audio 0"]
     );
     // They may be wrong.
-    let sent = vec![meta(true, false), video_header(), picture(0), audio_header(), sound(5)];
+    let sent = vec![meta(true, false), video_header(), picture(0), audio_header(), audio(5)];
     assert_eq!(
         words(sent),
         [
@@ -198,7 +199,7 @@ fn metadata_say_that_there_is_only_one() {
 #[test]
 fn a_second_without_the_other_is_enough() {
     let mut sent = vec![meta(true, true), audio_header()];
-    sent.extend((0..=50).map(|i| sound(i * 20)));
+    sent.extend((0..=50).map(|i| audio(i * 20)));
     let said = words(sent.clone());
     let missing = "its metadata announce video that does not come: it begins without";
     assert_eq!(said[..5], ["metadata", missing, "headers false true", "ready", "Audio 0"]);
@@ -206,7 +207,7 @@ fn a_second_without_the_other_is_enough() {
     assert_eq!(words(sent), ["metadata"]);
     // Times that stand still are no reason to hold for ever.
     let mut sent = vec![audio_header()];
-    sent.extend((0..MOST_HELD).map(|_| sound(0)));
+    sent.extend((0..MOST_HELD).map(|_| audio(0)));
     assert_eq!(words(sent).len(), 2 + MOST_HELD);
 }
 
@@ -248,7 +249,7 @@ fn composition_and_nanoseconds_are_kept() {
     ] {
         ingest.take(message, Duration::ZERO, &mut steps).unwrap();
     }
-    let Some(Step::Frame(frame)) = steps.last() else { panic!("no frame") };
+    let Some(IngestStep::Frame(frame)) = steps.last() else { panic!("no frame") };
     assert_eq!((frame.dts.nanos(), frame.pts.nanos()), (1_000_000_009, 1_080_000_009));
     assert!(!frame.keyframe);
 }
@@ -286,7 +287,7 @@ fn sets_are_learned_from_keyframes() {
     let codes =
         [&[0, 0, 0, 1], &sets[0][..], &[0, 0, 0, 1], &sets[1], &[0, 0, 1, 0x65, 0x88, 0x80, 1]].concat();
     for (payload, note) in [(key, None), (codes, Some("its video has start codes"))] {
-        let sent = vec![meta(true, true), audio_header(), sound(0), coded(0, true, &payload), sound(20)];
+        let sent = vec![meta(true, true), audio_header(), audio(0), coded(0, true, &payload), audio(20)];
         let mut said = words(sent);
         said.retain(|word| note.is_none_or(|note| !word.starts_with(note)));
         assert_eq!(said, ["metadata", "headers true true", "ready", "Audio 0", "Video 0", "Audio 20"]);
@@ -296,7 +297,7 @@ fn sets_are_learned_from_keyframes() {
     let key = units(&[&sets[0], &sets[1], &[0x65, 0x88, 0x80, 1]]);
     let mut sent = vec![audio_header()];
     for n in 0..100 {
-        sent.push(sound(n * 40));
+        sent.push(audio(n * 40));
         sent.push(if n == 99 {
             coded(n * 40, true, &key)
         } else {
@@ -334,7 +335,7 @@ fn slices_in_messages_of_their_own_are_one_picture_from_the_first_on() {
         let now = Duration::from_millis(at.into());
         ingest.take(coded(at, true, &units(&[unit])), now, &mut steps).unwrap();
         let frames = steps.drain(..).filter_map(|step| match step {
-            Step::Frame(frame) => Some(frame.nals().count()),
+            IngestStep::Frame(frame) => Some(frame.nals().count()),
             _ => None,
         });
         frames.collect::<Vec<_>>()
@@ -355,7 +356,7 @@ fn slices_in_messages_of_their_own_are_one_picture_from_the_first_on() {
     }
     let mut last = Vec::new();
     ingest.finish(&mut last);
-    assert!(matches!(&last[..], [Step::Frame(frame)] if frame.nals().count() == 3));
+    assert!(matches!(&last[..], [IngestStep::Frame(frame)] if frame.nals().count() == 3));
     assert_eq!(ingest.due(), None);
 }
 
@@ -364,7 +365,7 @@ fn what_nobody_can_decode_is_said_and_what_is_nothing_else_is_refused() {
     let idr = units(&[&[0x65, 0x88, 0x80, 1]]);
     // With audio the stream begins without.
     let mut sent = vec![meta(true, true), audio_header()];
-    sent.extend((0..300).flat_map(|n| [sound(n * 21), coded(n * 21, n % 50 == 0, &idr)]));
+    sent.extend((0..300).flat_map(|n| [audio(n * 21), coded(n * 21, n % 50 == 0, &idr)]));
     let said = words(sent);
     assert!(said[1].starts_with("its video cannot be decoded: neither a sequence header"), "{}", said[1]);
     assert_eq!(said[2..4], ["headers false true", "ready"]);
@@ -381,7 +382,7 @@ fn what_nobody_can_decode_is_said_and_what_is_nothing_else_is_refused() {
     }
     let mut ingest = Ingest::default();
     let error =
-        (0..3000).find_map(|n| ingest.take(sound(n * 21), Duration::ZERO, &mut Vec::new()).err()).unwrap();
+        (0..3000).find_map(|n| ingest.take(audio(n * 21), Duration::ZERO, &mut Vec::new()).err()).unwrap();
     assert_eq!(error.to_string(), "its audio cannot be decoded: its AAC comes without a sequence header");
     let mut ingest = Ingest::default();
     let error = (0..3000)
@@ -407,7 +408,7 @@ fn broken_configurations_are_said_and_the_stream_goes_on() {
     assert!(said[1].starts_with("a configuration of its video cannot be used ("), "{said:?}");
     assert_eq!(said[2..], ["headers true false", "ready", "Video 0", "Video 40"]);
     let broken = message(kind::AUDIO, 0, &[0xaf, 0, 0x16, 0x88][..]);
-    let said = words(vec![broken, video_header(), audio_header(), picture(0), sound(0)]);
+    let said = words(vec![broken, video_header(), audio_header(), picture(0), audio(0)]);
     assert!(said[0].starts_with("a configuration of its audio cannot be used ("), "{said:?}");
     assert_eq!(said[1..], ["headers true true", "ready", "Video 0", "Audio 0"]);
 }
@@ -443,7 +444,7 @@ proptest! {
         }
         ingest.finish(&mut steps);
         for step in steps {
-            if let Step::Frame(frame) = step {
+            if let IngestStep::Frame(frame) = step {
                 let before = last.insert(frame.track, frame.dts);
                 prop_assert!(before.is_none_or(|before| before <= frame.dts));
                 prop_assert!(!frame.payload.is_empty());

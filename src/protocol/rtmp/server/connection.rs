@@ -7,18 +7,18 @@ use super::Shared;
 use crate::auth::{self, Action, Denied, Grant, Request, pause};
 use crate::base::clock::Now;
 use crate::hub::client::add;
-use crate::hub::{self, Client, Headers, Outlet, Over, Publisher, Reader, Role, Worker};
+use crate::hub::{self, Client, Headers, Outlet, Publisher, Reader, ReaderEnd, Role, Worker};
 use crate::media::Tracks;
 use crate::model::StreamName;
 use crate::protocol::accepting;
-use crate::protocol::admission::Place;
+use crate::protocol::admission::Permit;
 use crate::protocol::connection_sink::ConnectionSink;
 use crate::protocol::parting::{self, Parting};
 use crate::protocol::rtmp::egress::{self, Egress};
-use crate::protocol::rtmp::ingest::{Ingest, Step};
+use crate::protocol::rtmp::ingest::{Ingest, IngestStep};
 use crate::protocol::rtmp::session::SessionError;
 use crate::protocol::rtmp::session::name;
-use crate::protocol::rtmp::session::server::{Event, Peer, ServerSession, Wish};
+use crate::protocol::rtmp::session::server::{Event, Peer, ServerSession, StreamRequest};
 use crate::protocol::rtmp::wire::message::Message;
 use crate::protocol::workers::taken_over;
 use crate::telemetry::Log;
@@ -52,9 +52,9 @@ enum Part {
     /// It publishes.
     Publishes(Box<Publishing>),
     /// It waits for the tracks of what it wants to play.
-    Waits(Wish, Pin<Box<dyn Future<Output = Option<Headers>> + Send>>),
+    Waits(StreamRequest, Pin<Box<dyn Future<Output = Option<Headers>> + Send>>),
     /// It plays.
-    Reads(Reader, Wish),
+    Reads(Reader, StreamRequest),
 }
 
 struct Publishing {
@@ -62,7 +62,7 @@ struct Publishing {
     ingest: Ingest,
     name: String,
     buffer: Vec<u8>,
-    steps: Vec<Step>,
+    steps: Vec<IngestStep>,
 }
 
 impl Publishing {
@@ -77,14 +77,16 @@ impl Publishing {
         let now = Now::read();
         for step in self.steps.drain(..) {
             match step {
-                Step::Headers(tracks) => self.publisher.headers(tracks),
-                Step::Metadata(metadata) => self.publisher.metadata(metadata),
-                Step::Ready => self.publisher.ready(now),
-                Step::Frame(frame) => self.publisher.frame(frame, now),
-                Step::Note(note) if note.is_loss() => {
+                IngestStep::Headers(tracks) => self.publisher.headers(tracks),
+                IngestStep::Metadata(metadata) => self.publisher.metadata(metadata),
+                IngestStep::Ready => self.publisher.ready(now),
+                IngestStep::Frame(frame) => self.publisher.frame(frame, now),
+                IngestStep::Note(note) if note.is_loss() => {
                     log.warn(format_args!("rtmp: {remote} publishes {}: {note}", self.name));
                 }
-                Step::Note(note) => log.info(format_args!("rtmp: {remote} publishes {}: {note}", self.name)),
+                IngestStep::Note(note) => {
+                    log.info(format_args!("rtmp: {remote} publishes {}: {note}", self.name))
+                }
             }
         }
     }
@@ -103,7 +105,7 @@ enum End {
     /// Somebody wants it to leave, or the server ends.
     Sent(&'static str),
     /// A reader's stream is over.
-    Over(Over),
+    Ended(ReaderEnd),
     /// It goes on with another worker.
     Elsewhere(Worker),
 }
@@ -114,7 +116,7 @@ pub struct Connection {
     socket: Arc<TcpStream>,
     parting: Parting,
     client: Arc<Client>,
-    place: Place,
+    place: Permit,
     /// Where it runs.
     worker: Worker,
     session: ServerSession,
@@ -127,7 +129,7 @@ pub struct Connection {
 
 impl Connection {
     /// A connection that has just been accepted.
-    pub fn new(shared: Arc<Shared>, socket: TcpStream, client: Arc<Client>, place: Place) -> Connection {
+    pub fn new(shared: Arc<Shared>, socket: TcpStream, client: Arc<Client>, place: Permit) -> Connection {
         let address = client.remote.ip();
         let peer = Peer {
             address,
@@ -259,7 +261,7 @@ impl Connection {
     /// What the hub has to say.
     fn hear(&mut self, news: News) -> Result<(), End> {
         match news {
-            News::Reader(hub::Wake::Over(why)) => Err(End::Over(why)),
+            News::Reader(hub::Wake::Ended(why)) => Err(End::Ended(why)),
             News::Reader(hub::Wake::Blocked | hub::Wake::Later) => {
                 self.blocked = true;
                 Ok(())
@@ -412,7 +414,7 @@ impl Connection {
         End::Goodbye
     }
 
-    fn publish(&mut self, wish: Wish) {
+    fn publish(&mut self, wish: StreamRequest) {
         let now = Now::read();
         let remote = self.client.remote;
         if let Err(refused) = self.place.settle(Role::Publish) {
@@ -440,7 +442,7 @@ impl Connection {
         }
     }
 
-    fn play(&mut self, wish: Wish, headers: Option<Headers>) {
+    fn play(&mut self, wish: StreamRequest, headers: Option<Headers>) {
         let now = Now::read();
         if let Err(refused) = self.place.settle(Role::Read) {
             self.shared.hub.registry().broke(refused.limit());
@@ -466,7 +468,7 @@ impl Connection {
         self.part = Part::Reads(reader, wish);
     }
 
-    fn describe(&self, role: Role, wish: &Wish) {
+    fn describe(&self, role: Role, wish: &StreamRequest) {
         self.client.describe(|d| {
             d.role = role;
             d.name.clone_from(&wish.name);
@@ -523,7 +525,7 @@ impl Connection {
                 }
             },
             Part::Reads(reader, wish) => {
-                if let End::Over(Over::Unpublished | Over::Lost | Over::Reconfigured(_))
+                if let End::Ended(ReaderEnd::Unpublished | ReaderEnd::Lost | ReaderEnd::Reconfigured(_))
                 | End::Sent(_)
                 | End::Goodbye = &end
                 {
@@ -557,19 +559,19 @@ impl Connection {
                 }
                 self.session.close_because(&error);
             }
-            End::Over(Over::TooSlow) => {
+            End::Ended(ReaderEnd::TooSlow) => {
                 self.shared.hub.registry().broke("reader_progress");
                 self.shared.log.warn(format_args!("rtmp: {remote} is closed: it takes nothing"));
                 return self.parting.reset();
             }
-            End::Over(Over::Broken) => return self.parting.reset(),
+            End::Ended(ReaderEnd::Broken) => return self.parting.reset(),
             End::Sent(why) => self.shared.log.info(format_args!("rtmp: {remote} is closed: {why}")),
             End::Slowly => {
                 let [a, b, c, d, ..] = self.shared.seed();
                 let wait = pause(u32::from_be_bytes([a, b, c, d]));
                 let _ = timeout(wait, shutdown.wait_for(|down| *down)).await;
             }
-            End::Goodbye | End::Over(_) | End::Elsewhere(_) => {}
+            End::Goodbye | End::Ended(_) | End::Elsewhere(_) => {}
         }
         let mut words = std::mem::take(&mut self.out);
         words.extend_from_slice(&self.session.output());

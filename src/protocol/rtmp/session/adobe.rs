@@ -26,7 +26,7 @@ pub const FAILED: &str = "[ AccessManager.Reject ] : [ authmod=adobe ] : ?reason
 
 /// What the arguments of an application ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum AdobeStep {
     /// Reject with this description: a challenge.
     Challenge(String),
     /// An answer to a challenge of ours that is not too old. Whether it is right has to be asked.
@@ -48,18 +48,18 @@ pub struct Guard<'a> {
 
 impl Guard<'_> {
     /// What to do about an application with these arguments; `None` if they ask for no authentication of this kind.
-    pub fn step(&self, arguments: &str) -> Option<Step> {
+    pub fn step(&self, arguments: &str) -> Option<AdobeStep> {
         if raw_argument(arguments, "authmod") != Some("adobe") {
             return None;
         }
         let user = raw_argument(arguments, "user").unwrap_or_default();
         let Some(response) = raw_argument(arguments, "response") else {
-            return Some(Step::Challenge(self.challenge(user)));
+            return Some(AdobeStep::Challenge(self.challenge(user)));
         };
         let challenge = raw_argument(arguments, "challenge").unwrap_or_default();
         let opaque = raw_argument(arguments, "opaque").unwrap_or_default();
         if !self.is_fresh(user, opaque) {
-            return Some(Step::Failed);
+            return Some(AdobeStep::Failed);
         }
         let answered = Answered {
             user: user.into(),
@@ -68,7 +68,7 @@ impl Guard<'_> {
             challenge: challenge.into(),
             response: response.into(),
         };
-        Some(Step::Proof(Shown::Proof {
+        Some(AdobeStep::Proof(Shown::Proof {
             user: decoded(user),
             fits: Arc::new(move |wanted| answered.is_right(wanted)),
         }))
@@ -162,14 +162,14 @@ mod tests {
     /// Whether it is an answer that knows this password of bob's.
     fn proves(guard: &Guard<'_>, arguments: &str, password: &str) -> bool {
         match guard.step(arguments) {
-            Some(Step::Proof(shown)) => shown.fits(&Credentials::new("bob", password)),
-            Some(Step::Failed) => false,
+            Some(AdobeStep::Proof(shown)) => shown.fits(&Credentials::new("bob", password)),
+            Some(AdobeStep::Failed) => false,
             other => panic!("{other:?}"),
         }
     }
 
     fn asked(guard: &Guard<'_>, user: &str) -> (String, String) {
-        let Some(Step::Challenge(text)) = guard.step(&format!("authmod=adobe&user={user}")) else {
+        let Some(AdobeStep::Challenge(text)) = guard.step(&format!("authmod=adobe&user={user}")) else {
             panic!("no challenge");
         };
         assert!(text.contains("?reason=needauth") && text.contains("authmod=adobe ]"), "{text}");
@@ -190,7 +190,7 @@ mod tests {
         let right = response("bob", "secret", &salt, &opaque);
         assert!(proves(&guard, &right, "secret"));
         assert!(!proves(&guard, &right, "other"));
-        assert!(matches!(guard.step(&right), Some(Step::Proof(shown)) if shown.user() == "bob"));
+        assert!(matches!(guard.step(&right), Some(AdobeStep::Proof(shown)) if shown.user() == "bob"));
         assert_eq!(guard.step("user=bob&pass=secret"), None);
     }
 

@@ -43,7 +43,7 @@ pub struct Target {
 pub enum Event {
     /// The server takes frames, or sends them from now on.
     Ready,
-    /// Sound, pictures or data.
+    /// Audio, video or data.
     Media(Message),
     /// Connect once more, with these arguments in [`Target::arguments`].
     Again(String),
@@ -153,7 +153,7 @@ impl ClientSession {
         Ok(())
     }
 
-    /// Puts sound, pictures or data in line, once [`Event::Ready`] came. The body is `head` and `body`, one behind the
+    /// Puts audio, video or data in line, once [`Event::Ready`] came. The body is `head` and `body`, one behind the
     /// other; `timestamp` is in milliseconds.
     pub fn send(&mut self, kind: u8, timestamp: u32, head: &[u8], body: &[u8]) {
         chunk_writer::write(&mut self.out, CHUNK_SIZE, kind, self.stream, timestamp, head, body);

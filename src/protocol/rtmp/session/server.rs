@@ -113,10 +113,10 @@ pub enum Event {
     /// May it? Nothing more that comes is looked at before [`ServerSession::authorized`].
     Authorize(Box<Request>),
     /// It wants to publish, and may: [`ServerSession::published`] or [`ServerSession::refuse_publish`].
-    Publish(Wish),
+    Publish(StreamRequest),
     /// It wants to play, and may: [`ServerSession::playing`] or [`ServerSession::not_found`].
-    Play(Wish),
-    /// Sound, pictures or data of its stream.
+    Play(StreamRequest),
+    /// Audio, video or data of its stream.
     Media(Message),
     /// It has ended its stream.
     Unpublish,
@@ -135,7 +135,7 @@ pub enum Event {
 
 /// What somebody wants to publish or play.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wish {
+pub struct StreamRequest {
     /// The application, one of the server's.
     pub application: String,
     /// The stream's public name, which may differ from the one that was shown; follows the rule.
@@ -148,7 +148,7 @@ pub struct Wish {
     pub stream: u32,
 }
 
-impl Wish {
+impl StreamRequest {
     /// Which stream it is about.
     pub fn stream_name(&self) -> StreamName {
         StreamName::new(self.application.clone(), self.name.clone())
@@ -310,7 +310,7 @@ impl ServerSession {
     }
 
     /// The name is theirs now.
-    pub fn published(&mut self, wish: &Wish, now: Duration) {
+    pub fn published(&mut self, wish: &StreamRequest, now: Duration) {
         // It may have ended it in the same breath.
         if self.purpose == Purpose::AskedToPublish {
             self.purpose = Purpose::Publishes(now);
@@ -320,7 +320,7 @@ impl ServerSession {
     }
 
     /// They may not have the name.
-    pub fn refuse_publish(&mut self, wish: &Wish, reason: &str) {
+    pub fn refuse_publish(&mut self, wish: &StreamRequest, reason: &str) {
         self.bad_name(wish.stream, reason);
     }
 
@@ -331,7 +331,7 @@ impl ServerSession {
     }
 
     /// Their stream begins.
-    pub fn playing(&mut self, wish: &Wish) {
+    pub fn playing(&mut self, wish: &StreamRequest) {
         if self.purpose == Purpose::AskedToPlay {
             self.purpose = Purpose::Plays;
         }
@@ -347,13 +347,13 @@ impl ServerSession {
     }
 
     /// Nobody publishes what they want to play.
-    pub fn not_found(&mut self, wish: &Wish, reason: &str, now: Duration) {
+    pub fn not_found(&mut self, wish: &StreamRequest, reason: &str, now: Duration) {
         self.purpose = Purpose::None(now);
         status(&mut self.out, wish.stream, Level::Error, "NetStream.Play.StreamNotFound", reason);
     }
 
     /// What they play has ended.
-    pub fn unpublished(&mut self, wish: &Wish) {
+    pub fn unpublished(&mut self, wish: &StreamRequest) {
         let out = &mut self.out;
         control(out, UserControl::StreamEof(wish.stream));
         let text = format!("{} is no longer published.", wish.name);

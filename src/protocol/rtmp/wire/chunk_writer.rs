@@ -9,11 +9,11 @@ pub mod chunk_stream {
     pub const CONTROL: u8 = 2;
     /// Commands.
     pub const COMMAND: u8 = 3;
-    /// Sound.
+    /// Audio.
     pub const AUDIO: u8 = 4;
     /// Data.
     pub const DATA: u8 = 5;
-    /// Pictures.
+    /// Video.
     pub const VIDEO: u8 = 6;
 
     /// The one for messages of a type.

@@ -16,9 +16,9 @@ pub mod kind {
     pub const WINDOW_SIZE: u8 = 5;
     /// How many unacknowledged bytes the peer may send.
     pub const PEER_BANDWIDTH: u8 = 6;
-    /// Sound.
+    /// Audio.
     pub const AUDIO: u8 = 8;
-    /// Pictures.
+    /// Video.
     pub const VIDEO: u8 = 9;
     /// Data in AMF3.
     pub const DATA_AMF3: u8 = 15;
@@ -32,7 +32,7 @@ pub mod kind {
     pub const SHARED_OBJECT: u8 = 19;
     /// A command in AMF0.
     pub const COMMAND: u8 = 20;
-    /// Several messages of sound, pictures and data in one.
+    /// Several messages of audio, video and data in one.
     pub const AGGREGATE: u8 = 22;
 }
 

@@ -2,7 +2,7 @@
 //! these are coded. Readers of the same share one packing.
 
 use super::LEAD;
-use crate::hub::{Cut, FormatKey, Misfit, Packed};
+use crate::hub::{FormatKey, Misfit, Packed, PacketSpan};
 use crate::media::rtp::Packets;
 use crate::media::{Coding, MOST_TRACKS, TrackId, Tracks};
 use crate::protocol::rtsp::session::Tracked;
@@ -57,7 +57,7 @@ impl Channels {
         FormatKey(key)
     }
 
-    /// The number that stands on the wire for a [`Cut::channel`].
+    /// The number that stands on the wire for a [`PacketSpan::channel`].
     fn number(&self, tag: u8) -> u8 {
         let place = usize::from(tag / 2);
         let (rtp, rtcp) = self.0.get(place).copied().flatten().unwrap_or(usual(place));
@@ -75,7 +75,12 @@ impl Channels {
                 lead.copy_from_slice(&[b'$', self.number(span.tag), high, low]);
             }
             let start = u32::try_from(span.start).unwrap_or(u32::MAX);
-            cuts.push(Cut { channel: span.tag, control: span.tag % 2 == 1, start, len: u32::from(length) });
+            cuts.push(PacketSpan {
+                channel: span.tag,
+                control: span.tag % 2 == 1,
+                start,
+                len: u32::from(length),
+            });
         }
         Packed { bytes: packets.bytes.freeze(), cuts }
     }

@@ -1,7 +1,7 @@
 //! Packings of many readers: packets, reports, beginnings, and tracks that change.
 
 use super::*;
-use crate::hub::Cut;
+use crate::hub::PacketSpan;
 use crate::media::codec::{aac, h264, opus};
 use crate::media::rtp::Header;
 use crate::media::rtp::rtcp::Packet;
@@ -73,13 +73,13 @@ fn both_ways_see_the_same_packets() {
     let packed = format.pack(&frame(TrackId::VIDEO, 0, true, 5000), 0);
     let stream = interleaved(&packed.bytes);
     assert!(stream.iter().all(|(channel, _)| *channel == 0));
-    let cut = |c: &Cut| packed.bytes.slice(c.start as usize..(c.start + c.len) as usize);
+    let cut = |c: &PacketSpan| packed.bytes.slice(c.start as usize..(c.start + c.len) as usize);
     let datagrams: Vec<_> = packed.cuts.iter().map(|c| (c.channel, cut(c))).collect();
     assert_eq!(stream, datagrams);
     assert_eq!(first_packet(std::slice::from_ref(&packed), 0), Some((u16::MAX, u32::MAX)));
     assert_eq!(first_packet(&[packed], 2), None);
-    let sound = format.pack(&frame(TrackId::AUDIO, 0, true, 100), 0);
-    assert_eq!(interleaved(&sound.bytes)[0].0, 6);
+    let audio = format.pack(&frame(TrackId::AUDIO, 0, true, 100), 0);
+    assert_eq!(interleaved(&audio.bytes)[0].0, 6);
     assert_eq!(format.pack(&frame(TrackId::DATA, 0, true, 100), 0).bytes.len(), 0);
 }
 
@@ -118,17 +118,17 @@ fn a_track_that_has_not_begun_begins_with_the_other() {
     let mut format = format();
     let progress = format.progress();
     assert_eq!(progress.starts(&[]), []);
-    let sound = format.pack(&frame(TrackId::AUDIO, 9_979, true, 100), 0);
+    let audio = format.pack(&frame(TrackId::AUDIO, 9_979, true, 100), 0);
     let frames: Vec<_> =
         (0..5).map(|n| format.pack(&frame(TrackId::VIDEO, 10_000 + n * 40, n == 0, 100), 0)).collect();
     let picture = (TrackId::VIDEO, u16::MAX, u32::MAX.wrapping_add(900_000));
-    // One packet of sound has been sent already, before the keyframe.
+    // One audio packet has been sent already, before the keyframe.
     assert_eq!(progress.starts(&frames), [picture, (TrackId::AUDIO, 0, u32::MAX.wrapping_add(480_000))]);
     let of_audio = |frames: &[Packed]| {
         let start = progress.starts(frames).into_iter().find(|(id, ..)| *id == TrackId::AUDIO);
         start.map(|(_, sequence, timestamp)| (sequence, timestamp))
     };
-    let alone = std::slice::from_ref(&sound);
+    let alone = std::slice::from_ref(&audio);
     assert_eq!(of_audio(alone), first_packet(alone, 2));
     let all = [frames, vec![format.pack(&frame(TrackId::AUDIO, 10_170, true, 100), 0)]].concat();
     assert_eq!(of_audio(&all), first_packet(&all, 2));

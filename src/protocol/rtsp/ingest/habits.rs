@@ -56,7 +56,7 @@ struct Habit {
     datagrams: bool,
 }
 
-/// The packets of `count` pictures, every fifth a keyframe: payload, time, marker.
+/// The packets of `count` frames, every fifth a keyframe: payload, time, marker.
 fn sent(habit: Habit, count: u8) -> Vec<Bytes> {
     let mut out = Vec::new();
     let mut put = |unit: &[u8], timestamp: u32, marker: bool| {
@@ -93,11 +93,11 @@ fn frames(habit: Habit, packets: &[Bytes]) -> Vec<Frame> {
     }
     ingest.finish(&mut steps);
     assert_eq!(ingest.due(), None);
-    let headers = steps.iter().filter(|step| matches!(step, Step::Headers(_))).count();
+    let headers = steps.iter().filter(|step| matches!(step, IngestStep::Headers(_))).count();
     assert_eq!(headers, 1, "{habit:?}: the track once");
     steps
         .into_iter()
-        .filter_map(|step| if let Step::Frame(frame) = step { Some(frame) } else { None })
+        .filter_map(|step| if let IngestStep::Frame(frame) = step { Some(frame) } else { None })
         .collect()
 }
 
@@ -134,7 +134,7 @@ proptest! {
             prop_assert_eq!(&units[brought..], &own.iter().map(|s| &s[..]).collect::<Vec<_>>()[..]);
         }
         let steps: Vec<i64> = all.windows(2).map(|w| (w[1].pts - w[0].pts).in_clock(1000)).collect();
-        prop_assert_eq!(steps, [40; 11], "the times are the pictures', not the sets'");
+        prop_assert_eq!(steps, [40; 11], "the times are the frames', not the sets'");
     }
 
     #[test]
@@ -184,7 +184,10 @@ fn a_picture_waits_for_its_slices_no_longer_than_it_must() {
         "sets with a marker: doubt"
     );
     ingest.finish(&mut steps);
-    assert!(matches!(&steps[..], [Step::Headers(_), Step::Ready, Step::Frame(_)]), "{steps:?}");
+    assert!(
+        matches!(&steps[..], [IngestStep::Headers(_), IngestStep::Ready, IngestStep::Frame(_)]),
+        "{steps:?}"
+    );
     steps.clear();
     // It was whole, and so are the others: nothing waits any more.
     for packet in &packets[3..] {

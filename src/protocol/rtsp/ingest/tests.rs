@@ -6,7 +6,7 @@ use crate::media::VideoTrack;
 use crate::media::codec::{aac, h264};
 use crate::media::rtp::line::ntp_of;
 use crate::media::rtp::rtcp::SenderReport;
-use crate::media::rtp::unpack::sound::AuHeaders;
+use crate::media::rtp::unpack::audio::AuHeaders;
 use crate::media::rtp::{Packer, Packets};
 use proptest::prelude::*;
 
@@ -20,7 +20,7 @@ fn video() -> VideoTrack {
     h264::track_of_sets(&SPS, &PPS).unwrap()
 }
 
-fn sound() -> AudioTrack {
+fn audio() -> AudioTrack {
     AudioTrack::aac(aac::lc(48_000, 2).unwrap()).unwrap()
 }
 
@@ -32,7 +32,7 @@ fn described(sets: bool) -> Vec<Described> {
             control: String::new(),
             payload_type: 97,
             clock: 48_000,
-            format: Format::Aac(sound(), AuHeaders::HIGH_RATE),
+            format: Format::Aac(audio(), AuHeaders::HIGH_RATE),
         },
     ]
 }
@@ -61,12 +61,12 @@ fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-fn frames(steps: &[Step]) -> Vec<&Frame> {
-    let frame = |step: &'_ Step| matches!(step, Step::Frame(_));
+fn frames(steps: &[IngestStep]) -> Vec<&Frame> {
+    let frame = |step: &'_ IngestStep| matches!(step, IngestStep::Frame(_));
     steps
         .iter()
         .filter(|s| frame(s))
-        .map(|s| if let Step::Frame(f) = s { f } else { unreachable!() })
+        .map(|s| if let IngestStep::Frame(f) = s { f } else { unreachable!() })
         .collect()
 }
 
@@ -75,12 +75,12 @@ fn both_tracks_stand_on_one_line() {
     let counters = Counters::default();
     let (mut ingest, mut steps) = (Ingest::new(&described(true), |_| true, false), Vec::new());
     ingest.begin(&mut steps);
-    let tracks = Tracks::of(video(), sound());
-    assert_eq!(steps, [Step::Headers(tracks), Step::Ready]);
+    let tracks = Tracks::of(video(), audio());
+    assert_eq!(steps, [IngestStep::Headers(tracks), IngestStep::Ready]);
     steps.clear();
-    let mut pictures = Packer::video(&video(), 0, 5, 65_530, 1_000_000).unwrap();
-    let mut audio = Packer::audio(&sound(), 0, 6, 9, 77);
-    // Both reports name the same moment, 40 ms into the stream; the sound comes 300 ms late.
+    let mut video = Packer::video(&video(), 0, 5, 65_530, 1_000_000).unwrap();
+    let mut audio = Packer::audio(&audio(), 0, 6, 9, 77);
+    // Both reports name the same moment, 40 ms into the stream; the audio comes 300 ms late.
     for (place, ssrc, timestamp) in [(0, 5, 1_000_000 + 3600), (1, 6, 77 + 1920)] {
         let report = SenderReport { ssrc, ntp: ntp_of(9_000, 0), timestamp, packets: 0, octets: 0 };
         let mut out = BytesMut::new();
@@ -88,7 +88,7 @@ fn both_tracks_stand_on_one_line() {
         ingest.rtcp(place, &out, ms(0), &counters);
     }
     for n in 0..10_u64 {
-        for packet in packets(&mut pictures, &frame(TrackId::VIDEO, n as i64 * 40, n == 0)) {
+        for packet in packets(&mut video, &frame(TrackId::VIDEO, n as i64 * 40, n == 0)) {
             ingest.rtp(0, &packet, ms(n * 40), &counters, &mut steps);
         }
     }
@@ -99,7 +99,7 @@ fn both_tracks_stand_on_one_line() {
     assert_eq!(all.len(), 11);
     let shown: Vec<_> = all.iter().map(|f| (f.pts.in_clock(1000), f.keyframe)).collect();
     assert_eq!((shown[0], shown[8], shown[10]), ((1000, true), (1320, false), (1320, true)));
-    // The SPS allows two pictures of reordering: decoding comes two pictures before.
+    // The SPS allows two frames of reordering: decoding comes two frames before.
     assert_eq!(all[2].dts.in_clock(1000), 1000);
     assert!(all.windows(2).take(9).all(|w| w[0].dts <= w[1].dts));
     assert_eq!((get(&counters.packets_in), get(&counters.packets_lost), get(&counters.rtcp_in)), (11, 0, 2));
@@ -113,7 +113,7 @@ fn cameras_show_their_sets_in_mid_stream() {
     assert_eq!(steps, []);
     let mut packer = Packer::video(&video(), 0, 5, 0, 0).unwrap();
     let mut n = 0;
-    let mut send = |frame: &Frame, steps: &mut Vec<Step>| {
+    let mut send = |frame: &Frame, steps: &mut Vec<IngestStep>| {
         for packet in packets(&mut packer, frame) {
             n += 1;
             ingest.rtp(0, &packet, ms(n * 10), &counters, steps);
@@ -124,25 +124,25 @@ fn cameras_show_their_sets_in_mid_stream() {
     // Our packer puts the sets before a keyframe, as cameras do.
     send(&frame(TrackId::VIDEO, 40, true), &mut steps);
     assert!(
-        matches!(&steps[..], [Step::Headers(t), Step::Ready, Step::Frame(f)]
+        matches!(&steps[..], [IngestStep::Headers(t), IngestStep::Ready, IngestStep::Frame(f)]
         if t.video() == Some(&video()) && f.keyframe),
         "{steps:?}"
     );
     steps.clear();
     send(&frame(TrackId::VIDEO, 80, true), &mut steps);
-    assert!(matches!(&steps[..], [Step::Frame(_)]), "the same sets again are no change");
+    assert!(matches!(&steps[..], [IngestStep::Frame(_)]), "the same sets again are no change");
 }
 
 #[test]
 fn what_does_not_come_is_not_waited_for_long() {
     let counters = Counters::default();
     let (mut ingest, mut steps) = (Ingest::new(&described(false), |_| true, false), Vec::new());
-    let mut audio = Packer::audio(&sound(), 0, 6, 9, 77);
+    let mut audio = Packer::audio(&audio(), 0, 6, 9, 77);
     for n in 0..300_u64 {
         let packet = &packets(&mut audio, &frame(TrackId::AUDIO, n as i64 * 21, true))[0];
         ingest.rtp(1, packet, ms(n * 21), &counters, &mut steps);
     }
-    assert!(matches!(&steps[..2], [Step::Headers(t), Step::Ready] if t.video().is_none()));
+    assert!(matches!(&steps[..2], [IngestStep::Headers(t), IngestStep::Ready] if t.video().is_none()));
     assert!(frames(&steps).len() > 50);
 }
 
@@ -151,7 +151,7 @@ fn losses_are_counted_and_strangers_too() {
     let counters = Counters::default();
     let (mut ingest, mut steps) = (Ingest::new(&described(true)[1..], |_| true, true), Vec::new());
     ingest.begin(&mut steps);
-    let mut audio = Packer::audio(&sound(), 0, 6, 65_500, 77);
+    let mut audio = Packer::audio(&audio(), 0, 6, 65_500, 77);
     audio.lane.payload_type = 97;
     for n in 0..200_u64 {
         let packet = &packets(&mut audio, &frame(TrackId::AUDIO, n as i64 * 21, true))[0];
@@ -178,15 +178,15 @@ fn packets_that_were_not_announced_are_told_once_and_are_no_loss() {
     let (mut ingest, mut steps) = (Ingest::new(&described(true)[1..], |_| true, true), Vec::new());
     ingest.begin(&mut steps);
     steps.clear();
-    let mut audio = Packer::audio(&sound(), 0, 6, 0, 77);
+    let mut audio = Packer::audio(&audio(), 0, 6, 0, 77);
     for n in 0..60_u64 {
         // Telephone events among the audio; they count on in its numbers.
         audio.lane.payload_type = if n % 3 == 1 { 101 } else { 97 };
         let packet = &packets(&mut audio, &frame(TrackId::AUDIO, n as i64 * 21, true))[0];
         ingest.rtp(0, packet, ms(n), &counters, &mut steps);
     }
-    let told = |step: &&Step| !matches!(step, Step::Frame(_));
-    let unannounced = Step::Unannounced { track: 0, payload_type: 101, announced: 97 };
+    let told = |step: &&IngestStep| !matches!(step, IngestStep::Frame(_));
+    let unannounced = IngestStep::Unannounced { track: 0, payload_type: 101, announced: 97 };
     assert_eq!(steps.iter().filter(told).collect::<Vec<_>>(), [&unannounced]);
     assert_eq!(
         (frames(&steps).len(), get(&counters.packets_lost), get(&counters.packets_in_error)),
@@ -209,7 +209,7 @@ fn a_source_that_changes_goes_on() {
     let (mut ingest, mut steps) = (Ingest::new(&described(true)[1..], |_| true, true), Vec::new());
     ingest.begin(&mut steps);
     for (ssrc, sequence, from) in [(6, 30_000, 0), (7, 5, 100)] {
-        let mut audio = Packer::audio(&sound(), 0, ssrc, sequence, ssrc * 100_000_000);
+        let mut audio = Packer::audio(&audio(), 0, ssrc, sequence, ssrc * 100_000_000);
         for n in from..from + 100_u64 {
             let packet = &packets(&mut audio, &frame(TrackId::AUDIO, n as i64 * 21, true))[0];
             ingest.rtp(0, packet, ms(n * 21), &counters, &mut steps);

@@ -15,13 +15,13 @@ use super::tunnels::Lower;
 use crate::auth::{Denied, Grant};
 use crate::base::clock::Now;
 use crate::hub::client::add;
-use crate::hub::{self, Client, Over, Worker};
+use crate::hub::{self, Client, ReaderEnd, Worker};
 use crate::protocol::accepting;
-use crate::protocol::admission::Place as Seat;
+use crate::protocol::admission::Permit;
 use crate::protocol::parting::Parting;
 use crate::protocol::rtsp::session::server::{Answer, Dialog, Step, Surroundings};
 use crate::protocol::rtsp::udp::{Datagram, ReaderLink, Side};
-use crate::protocol::rtsp::wire::Place;
+use crate::protocol::rtsp::wire::StreamPath;
 use crate::protocol::rtsp::wire::sdp_read::Described;
 use crate::protocol::workers::taken_over;
 use bytes::{Bytes, BytesMut};
@@ -65,7 +65,7 @@ enum End {
     /// Somebody wants it to leave, or the server ends.
     Sent(&'static str),
     /// A reader's stream is over.
-    Over(Over),
+    Ended(ReaderEnd),
     /// A publisher said nothing for too long.
     Silent,
     /// Nobody said anything for too long.
@@ -83,9 +83,9 @@ enum Settled {
     /// The answer to the dialog.
     Answer(Answer),
     /// Whether this may be read.
-    Read(Place, Result<Grant, Denied>),
+    Read(StreamPath, Result<Grant, Denied>),
     /// Whether this may be published.
-    Publish(Place, Vec<Described>, Result<Grant, Denied>),
+    Publish(StreamPath, Vec<Described>, Result<Grant, Denied>),
 }
 
 /// See the module.
@@ -95,7 +95,7 @@ pub struct Connection {
     parting: Parting,
     client: Arc<Client>,
     session: Option<Arc<Client>>,
-    seat: Seat,
+    seat: Permit,
     /// Where it runs.
     worker: Worker,
     dialog: Dialog,
@@ -133,7 +133,12 @@ pub struct Connection {
 
 impl Connection {
     /// A connection that has just been accepted.
-    pub fn new(shared: Arc<Shared>, socket: TcpStream, client: Arc<Client>, seat: Seat) -> io::Result<Self> {
+    pub fn new(
+        shared: Arc<Shared>,
+        socket: TcpStream,
+        client: Arc<Client>,
+        seat: Permit,
+    ) -> io::Result<Self> {
         let nonce = Uuid::new_v4().simple().to_string();
         let around = Surroundings {
             local: socket.local_addr()?.ip(),
@@ -352,7 +357,7 @@ impl Connection {
 
     fn hear(&mut self, event: hub::Wake) -> Result<(), End> {
         match event {
-            hub::Wake::Over(why) => return Err(End::Over(why)),
+            hub::Wake::Ended(why) => return Err(End::Ended(why)),
             hub::Wake::Blocked => self.blocked = true,
             hub::Wake::Later => self.later = Instant::now().checked_add(BURST_PAUSE),
         }

@@ -3,7 +3,7 @@
 use super::Shared;
 use crate::base::clock::Now;
 use crate::hub::{Client, Publisher};
-use crate::protocol::rtsp::ingest::{Ingest, Step};
+use crate::protocol::rtsp::ingest::{Ingest, IngestStep};
 use crate::protocol::rtsp::session::Tracked;
 use crate::protocol::rtsp::udp::{Datagram, Registration, Side};
 use crate::protocol::rtsp::wire::Transport;
@@ -27,7 +27,7 @@ pub struct Publishes {
     began: Instant,
     /// When the last packet came, or RECORD did.
     pub heard: Instant,
-    steps: Vec<Step>,
+    steps: Vec<IngestStep>,
     /// Datagrams for it.
     pub mailbox: Option<mpsc::Receiver<Datagram>>,
     registration: Option<Registration>,
@@ -122,10 +122,10 @@ impl Publishes {
         }
         for step in self.steps.drain(..) {
             match step {
-                Step::Headers(tracks) => self.publisher.headers(tracks),
-                Step::Ready => self.publisher.ready(now),
-                Step::Frame(frame) => self.publisher.frame(frame, now),
-                Step::Unannounced { track, payload_type, announced } => self.log.warn(format_args!(
+                IngestStep::Headers(tracks) => self.publisher.headers(tracks),
+                IngestStep::Ready => self.publisher.ready(now),
+                IngestStep::Frame(frame) => self.publisher.frame(frame, now),
+                IngestStep::Unannounced { track, payload_type, announced } => self.log.warn(format_args!(
                     "rtsp: {}: packets of payload type {payload_type} are dropped; track {} announced {announced}",
                     self.who,
                     track.saturating_add(1)

@@ -8,7 +8,7 @@ use crate::protocol::connection_sink::ConnectionSink;
 use crate::protocol::rtsp::egress::{self, Channels, Codings, Numbers, Progress, RtpFormat};
 use crate::protocol::rtsp::session::server::{Answer, Reading};
 use crate::protocol::rtsp::udp::{ReaderLink, Registration, Side};
-use crate::protocol::rtsp::wire::{Place, Status, Transport};
+use crate::protocol::rtsp::wire::{Status, StreamPath, Transport};
 use std::net::IpAddr;
 use std::num::NonZeroU16;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ impl Reads {
         shared: &Shared,
         client: &Arc<Client>,
         socket: &Arc<TcpStream>,
-        place: &Place,
+        place: &StreamPath,
         reading: &Reading,
         now: Now,
     ) -> Result<Reads, Answer> {

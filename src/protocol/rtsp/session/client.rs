@@ -17,7 +17,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 /// What the client wants.
 #[derive(Clone, Debug)]
-pub enum Wish {
+pub enum Intent {
     /// To read.
     Read,
     /// To publish these tracks.
@@ -59,7 +59,7 @@ pub enum Event {
 pub struct Caller {
     url: String,
     credentials: Option<Credentials>,
-    wish: Wish,
+    wish: Intent,
     way: Way,
     input: Input,
     out: VecDeque<Event>,
@@ -77,7 +77,7 @@ pub struct Caller {
 
 impl Caller {
     /// Begins: the first request is there at once. `url` without credentials.
-    pub fn new(url: &str, credentials: Option<Credentials>, wish: Wish, way: Way) -> Caller {
+    pub fn new(url: &str, credentials: Option<Credentials>, wish: Intent, way: Way) -> Caller {
         let mut caller = Caller {
             url: url.to_string(),
             credentials,
@@ -96,8 +96,8 @@ impl Caller {
             closed: false,
         };
         let method = match caller.wish {
-            Wish::Read => Method::Describe,
-            Wish::Publish(_) => Method::Announce,
+            Intent::Read => Method::Describe,
+            Intent::Publish(_) => Method::Announce,
         };
         caller.send(method, url.to_string());
         caller
@@ -161,10 +161,10 @@ impl Caller {
         if let Some(session) = &self.session {
             draft = draft.header("Session", session.clone());
         }
-        let record = matches!(self.wish, Wish::Publish(_));
+        let record = matches!(self.wish, Intent::Publish(_));
         match (&method, &self.wish) {
             (Method::Describe, _) => draft = draft.header("Accept", "application/sdp"),
-            (Method::Announce, Wish::Publish(tracks)) => {
+            (Method::Announce, Intent::Publish(tracks)) => {
                 let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
                 draft = draft.body("application/sdp", sdp_write::describe("msconv", tracks, here, 1));
             }
@@ -217,7 +217,7 @@ impl Caller {
         match method {
             Method::Describe => self.described(response),
             Method::Announce => {
-                let Wish::Publish(tracks) = &self.wish else { return };
+                let Intent::Publish(tracks) = &self.wish else { return };
                 let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
                 match sdp_read::read(&sdp_write::describe("msconv", tracks, here, 1)) {
                     Ok(described) => self.set_all_up(&described),
@@ -270,10 +270,11 @@ impl Caller {
             Some((_, url)) => self.send(Method::Setup, url),
             None => {
                 let method = match self.wish {
-                    Wish::Read => Method::Play,
-                    Wish::Publish(_) => Method::Record,
+                    Intent::Read => Method::Play,
+                    Intent::Publish(_) => Method::Record,
                 };
-                let url = if matches!(self.wish, Wish::Read) { self.base.clone() } else { self.url.clone() };
+                let url =
+                    if matches!(self.wish, Intent::Read) { self.base.clone() } else { self.url.clone() };
                 self.send(method, url);
             }
         }

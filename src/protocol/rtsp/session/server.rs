@@ -14,7 +14,7 @@ use crate::protocol::rtsp::wire::sdp_read::{self, Described};
 use crate::protocol::rtsp::wire::sdp_write;
 use crate::protocol::rtsp::wire::transport::offers;
 use crate::protocol::rtsp::wire::tunnel::{self, Tunnel};
-use crate::protocol::rtsp::wire::{Http, Incoming, Input, Method, Place, Request, Status};
+use crate::protocol::rtsp::wire::{Http, Incoming, Input, Method, Request, Status, StreamPath};
 use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -73,13 +73,13 @@ pub enum Step {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Ask {
     /// Which tracks has this stream, and may it be read? Answer: [`Answer::Tracks`].
-    Read(Place, Login),
+    Read(StreamPath, Login),
     /// A session to read this stream begins. Answer: [`Answer::Done`].
-    Open(Place),
+    Open(StreamPath),
     /// May this be published here, and is the name free? Answer: [`Answer::Done`].
-    Publish(Place, Login, Vec<Described>),
+    Publish(StreamPath, Login, Vec<Described>),
     /// Frames, from now on. Answer: [`Answer::Playing`].
-    Play(Place, Reading),
+    Play(StreamPath, Reading),
     /// No frames for a while. Answer: [`Answer::Done`].
     Pause,
     /// The publisher's packets come from now on, these ways. Answer: [`Answer::Done`].
@@ -142,9 +142,9 @@ enum State {
     /// No session.
     Idle,
     /// A stream is read.
-    Reading { place: Place, reading: Reading, stage: Stage },
+    Reading { place: StreamPath, reading: Reading, stage: Stage },
     /// A stream is published.
-    Publishing { place: Place, described: Vec<Described>, ways: Tracked, recording: bool },
+    Publishing { place: StreamPath, described: Vec<Described>, ways: Tracked, recording: bool },
 }
 
 /// How far a reader has come. What it has set up stays as it is from its first PLAY on.
@@ -163,7 +163,7 @@ pub struct Dialog {
     out: VecDeque<Step>,
     state: State,
     /// What was described last, for SETUPs that follow.
-    described: Option<(Place, Tracks)>,
+    described: Option<(StreamPath, Tracks)>,
     /// The request whose question is open.
     open: Option<Request>,
     strays: u32,
@@ -337,7 +337,7 @@ impl Dialog {
         }
         self.say(draft);
         if matches!(request.method, Method::Announce | Method::Setup) && status != Status::UNAUTHORIZED {
-            let name = Place::of(&request.uri, &self.around.applications)
+            let name = StreamPath::of(&request.uri, &self.around.applications)
                 .map(|(place, _)| place.stream.name)
                 .unwrap_or_default();
             let method = if request.method == Method::Setup { "SETUP" } else { "ANNOUNCE" };
@@ -398,8 +398,8 @@ impl Dialog {
     }
 
     /// The place that a request names; refuses the request if it names none.
-    fn place(&mut self, request: &Request) -> Option<(Place, Option<String>)> {
-        match Place::of(&request.uri, &self.around.applications) {
+    fn place(&mut self, request: &Request) -> Option<(StreamPath, Option<String>)> {
+        match StreamPath::of(&request.uri, &self.around.applications) {
             Ok(found) => Some(found),
             Err(bad) => {
                 self.refuse(request, Status::BAD_REQUEST, &bad.to_string());
@@ -548,7 +548,7 @@ impl Dialog {
     }
 
     fn tracks(&mut self, request: Request, tracks: Tracks, name: String) {
-        let Ok((mut place, _)) = Place::of(&request.uri, &self.around.applications) else { return };
+        let Ok((mut place, _)) = StreamPath::of(&request.uri, &self.around.applications) else { return };
         place.stream.name = name;
         if sdp_write::carried(&tracks).next().is_none() {
             let name = tracks.video().map_or("nothing", |v| v.codec.name());
@@ -615,7 +615,7 @@ impl Dialog {
 
     /// The name is its publisher's. What of its tracks is left out stands beside the answer (`Warning`, as in HTTP).
     fn announced(&mut self, request: &Request) {
-        let Ok((place, _)) = Place::of(&request.uri, &self.around.applications) else { return };
+        let Ok((place, _)) = StreamPath::of(&request.uri, &self.around.applications) else { return };
         let Ok(described) = sdp_read::read(&request.body) else { return };
         let left_out = sdp_read::left_out(&described);
         let ways = Tracked::new(described.len());

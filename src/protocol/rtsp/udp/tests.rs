@@ -1,7 +1,7 @@
 //! The pair of sockets with real peers on this machine.
 
 use super::*;
-use crate::hub::Cut;
+use crate::hub::PacketSpan;
 use crate::hub::client::get;
 use crate::media::rtp::rtcp;
 use std::net::UdpSocket as StdSocket;
@@ -26,7 +26,7 @@ fn packed(packets: &[(u8, usize)]) -> Packed {
     let (mut bytes, mut cuts) = (Vec::new(), Vec::new());
     for (place, (channel, length)) in packets.iter().enumerate() {
         bytes.extend([b'$', *channel, 0, 0]);
-        cuts.push(Cut {
+        cuts.push(PacketSpan {
             channel: *channel,
             control: channel % 2 == 1,
             start: bytes.len() as u32,
@@ -53,7 +53,7 @@ fn equal_packets_go_as_one_message() {
     assert_eq!(runs(&[&packed(&[(0, 100); 3])], false).len(), 3);
     // What lies outside of the bytes is left out.
     let mut lying = packed(&[(0, 100)]);
-    lying.cuts.push(Cut { channel: 0, control: false, start: 50, len: u32::MAX });
+    lying.cuts.push(PacketSpan { channel: 0, control: false, start: 50, len: u32::MAX });
     assert_eq!(runs(&[&lying], true).len(), 1);
 }
 

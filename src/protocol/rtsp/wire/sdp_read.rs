@@ -7,8 +7,8 @@ mod formats;
 use super::sdp_lines::{Attributes, Description, MOST_MEDIA, Media};
 use crate::base::printable::bounded;
 use crate::media::rtp::CLOCK_90K;
+use crate::media::rtp::unpack::audio::AuHeaders;
 use crate::media::rtp::unpack::latm;
-use crate::media::rtp::unpack::sound::AuHeaders;
 use crate::media::{AudioTrack, MOST_OF_A_KIND, TrackId, TrackKind, VideoCodec, VideoTrack};
 
 /// One `m=` line.

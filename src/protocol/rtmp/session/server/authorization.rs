@@ -1,9 +1,9 @@
 //! Who may do what: what is asked of the shell, and what follows from its answer.
 
-use super::{Event, Phase, Purpose, ServerSession, Wish};
+use super::{Event, Phase, Purpose, ServerSession, StreamRequest};
 use crate::auth::{Action, Demand, Denied, Grant, Protocol, Request, Shown};
 use crate::base::secret::Secret;
-use crate::protocol::rtmp::session::adobe::{FAILED, Guard, NEED_AUTH, Step};
+use crate::protocol::rtmp::session::adobe::{AdobeStep, FAILED, Guard, NEED_AUTH};
 use crate::protocol::rtmp::session::command::{Command, Level, status};
 use crate::protocol::rtmp::session::{SessionError, name};
 use std::time::Duration;
@@ -56,9 +56,9 @@ impl ServerSession {
             Some(_) if self.peer.shut_out => {
                 Adobe::Rejected(Event::Refused(Denied::ShutOut), Denied::ShutOut.to_string())
             }
-            Some(Step::Challenge(description)) => Adobe::Rejected(Event::Close, description),
-            Some(Step::Failed) => Adobe::Rejected(Event::Refused(Denied::Wrong), FAILED.into()),
-            Some(Step::Proof(shown)) => Adobe::Proof(shown),
+            Some(AdobeStep::Challenge(description)) => Adobe::Rejected(Event::Close, description),
+            Some(AdobeStep::Failed) => Adobe::Rejected(Event::Refused(Denied::Wrong), FAILED.into()),
+            Some(AdobeStep::Proof(shown)) => Adobe::Proof(shown),
             None => {
                 let action = if publishes { Action::Publish } else { Action::Read };
                 let shown = name::credentials(arguments).is_some();
@@ -182,7 +182,7 @@ impl ServerSession {
 
     fn granted(&mut self, action: Action, query: String, stream: u32, grant: Grant, now: Duration) {
         let application = self.application.clone();
-        let wish = Wish { application, name: grant.name, query, user: short(&grant.user), stream };
+        let wish = StreamRequest { application, name: grant.name, query, user: short(&grant.user), stream };
         match (name::check(&wish.name), action) {
             (Ok(()), Action::Publish) => self.events.push_back(Event::Publish(wish)),
             (Ok(()), _) => self.events.push_back(Event::Play(wish)),

@@ -66,7 +66,7 @@ impl ServerSession {
             // Live streams have no length.
             "getStreamLength" | "getMovLen" => answer(&mut self.out, &[Value::Null, Value::Number(0.0)]),
             "pause" | "pauseRaw" => self.pause(&command),
-            // Sound or pictures alone, and another position, are not to be had from a live stream here.
+            // Audio or video alone, and another position, are not to be had from a live stream here.
             "receiveAudio" | "receiveVideo" | "seek" | "_result" | "_error" | "onStatus" => {}
             _ => {
                 if command.transaction != 0.0 {

@@ -13,7 +13,7 @@ use crate::protocol::rtsp::server::reading::Reads;
 use crate::protocol::rtsp::session::Tracked;
 use crate::protocol::rtsp::session::server::{Answer, Ask, Login, Reading};
 use crate::protocol::rtsp::wire::sdp_read::{self, Described};
-use crate::protocol::rtsp::wire::{Place, Status};
+use crate::protocol::rtsp::wire::{Status, StreamPath};
 use std::future::{Future, ready};
 use std::task::{Context, Poll, Waker};
 use uuid::Uuid;
@@ -53,9 +53,9 @@ impl Connection {
     fn authorize(
         &mut self,
         action: Action,
-        place: Place,
+        place: StreamPath,
         login: &Login,
-        settle: impl FnOnce(Place, Result<Grant, Denied>) -> Settled + Send + 'static,
+        settle: impl FnOnce(StreamPath, Result<Grant, Denied>) -> Settled + Send + 'static,
     ) {
         let shared = &self.shared;
         let remote = self.client.remote.ip();
@@ -111,7 +111,7 @@ impl Connection {
             return None;
         }
         let hub = &self.shared.hub;
-        let public = |place: &Place, grant: &Grant| {
+        let public = |place: &StreamPath, grant: &Grant| {
             let mut place = place.clone();
             place.rename(grant.name.clone()).ok()?;
             Some(place.stream)
@@ -127,7 +127,7 @@ impl Connection {
     }
 
     /// The place has its public name from now on; false if that breaks the rule, which is answered.
-    fn rename(&mut self, place: &mut Place, public: String) -> bool {
+    fn rename(&mut self, place: &mut StreamPath, public: String) -> bool {
         if let Err(bad) = place.rename(public) {
             self.dialog.answer(Answer::Refused(Status::BAD_REQUEST, bad.to_string()));
             return false;
@@ -175,7 +175,7 @@ impl Connection {
         }));
     }
 
-    fn find_tracks(&mut self, place: Place) {
+    fn find_tracks(&mut self, place: StreamPath) {
         let hub = self.shared.hub.clone();
         self.pending = Some(Box::pin(async move {
             Settled::Answer(match hub.headers(&place.stream).await {
@@ -186,7 +186,7 @@ impl Connection {
     }
 
     /// Begins a session of this connection.
-    pub(super) fn open(&mut self, place: &Place, role: Role, user: &str, now: Now) -> Answer {
+    pub(super) fn open(&mut self, place: &StreamPath, role: Role, user: &str, now: Now) -> Answer {
         let registry = self.shared.hub.registry();
         if let Err(refused) = self.seat.settle(role) {
             registry.broke(refused.limit());
@@ -212,7 +212,7 @@ impl Connection {
 
     pub(super) fn publish(
         &mut self,
-        place: &Place,
+        place: &StreamPath,
         described: Vec<Described>,
         user: &str,
         now: Now,
@@ -258,7 +258,7 @@ impl Connection {
         }
     }
 
-    pub(super) fn play(&mut self, place: &Place, reading: &Reading, now: Now) -> Answer {
+    pub(super) fn play(&mut self, place: &StreamPath, reading: &Reading, now: Now) -> Answer {
         let Some(session) = self.session.clone() else {
             return Answer::Refused(Status::SESSION_NOT_FOUND, "there is no session".into());
         };

@@ -2,7 +2,7 @@
 
 use super::{Connection, End, Part};
 use crate::base::clock::Now;
-use crate::hub::Over;
+use crate::hub::ReaderEnd;
 use crate::protocol::parting;
 use crate::protocol::rtsp::server::reading::Reads;
 use tokio::net::TcpStream;
@@ -17,7 +17,8 @@ impl Connection {
             Part::Reads(reads) => {
                 let tells = matches!(
                     end,
-                    End::Sent(_) | End::Over(Over::Unpublished | Over::Reconfigured(_) | Over::Lost)
+                    End::Sent(_)
+                        | End::Ended(ReaderEnd::Unpublished | ReaderEnd::Reconfigured(_) | ReaderEnd::Lost)
                 );
                 if tells {
                     reads.reader.pause();
@@ -40,12 +41,12 @@ impl Connection {
             // What waits for a reader that has gone is nobody's.
             End::Gone if reads => {}
             End::Gone => self.parting.be_patient(),
-            End::Unread | End::Over(Over::TooSlow | Over::Broken) => self.parting.reset(),
+            End::Unread | End::Ended(ReaderEnd::TooSlow | ReaderEnd::Broken) => self.parting.reset(),
             End::Goodbye
             | End::Up(_)
             | End::Elsewhere(_)
             | End::Sent(_)
-            | End::Over(_)
+            | End::Ended(_)
             | End::Silent
             | End::Idle => {
                 parting::say(&self.socket, &self.out).await;
@@ -69,11 +70,11 @@ impl Connection {
             }
             End::Unread => log.warn(format_args!("rtsp: {who} is ended: it does not read the answers")),
             End::Sent(why) => log.info(format_args!("rtsp: {who} leaves: {why}")),
-            End::Over(why @ Over::TooSlow) => {
+            End::Ended(why @ ReaderEnd::TooSlow) => {
                 self.shared.hub.registry().broke("reader_progress");
                 log.warn(format_args!("rtsp: {who} is ended: {why}"));
             }
-            End::Over(why) => log.info(format_args!("rtsp: {who} is ended: {why}")),
+            End::Ended(why) => log.info(format_args!("rtsp: {who} is ended: {why}")),
             End::Silent => log.warn(format_args!("rtsp: {who} sends nothing any more")),
             End::Idle => log.info(format_args!("rtsp: {who} gave no sign of life")),
         }

@@ -6,7 +6,7 @@ use crate::protocol::rtsp::session::Tracked;
 use crate::protocol::rtsp::wire::sdp_read::Described;
 use crate::protocol::rtsp::wire::sdp_write;
 use crate::protocol::rtsp::wire::transport::{Offer, answer, offers, why_none};
-use crate::protocol::rtsp::wire::{Place, Request, Status, Transport};
+use crate::protocol::rtsp::wire::{Request, Status, StreamPath, Transport};
 
 impl Dialog {
     pub(super) fn setup(&mut self, request: Request) {
@@ -128,7 +128,7 @@ pub(super) fn place_of(tracks: &Tracks, control: &str) -> Option<usize> {
 
 /// Which of the announced tracks a SETUP means: the one whose control URL its own ends with, since what stands before that
 /// is put together in many ways; of tracks that have none the next one. A single track may be named by the whole stream.
-fn announced_track(place: &Place, described: &[Described], ways: &Tracked, uri: &str) -> Option<usize> {
+fn announced_track(place: &StreamPath, described: &[Described], ways: &Tracked, uri: &str) -> Option<usize> {
     let named = described.iter().enumerate().filter(|(_, d)| ends_with(uri, &d.control));
     let longest = named.max_by_key(|(_, d)| d.control.len()).map(|(at, _)| at);
     longest.or_else(|| {

@@ -1,6 +1,6 @@
 //! The dialog of the server, alone and with our client, with bytes split at every place.
 
-use super::super::client::{Caller, Event, Way, Wish};
+use super::super::client::{Caller, Event, Intent, Way};
 use super::setup::ends_with;
 use super::*;
 use crate::auth::Credentials;
@@ -70,7 +70,7 @@ fn one(dialog: &mut Dialog, line: &str, headers: &str) -> u16 {
 const TCP: &str = "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n";
 const SESSION: &str = "Session: s1\r\n";
 const SDP: &str = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=x\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\n\
-    a=rtpmap:96 H264/90000\r\na=control:streamid=0\r\nm=audio 0 RTP/AVP 0\r\na=control:rtsp://h/live/cam/sound\r\n";
+    a=rtpmap:96 H264/90000\r\na=control:streamid=0\r\nm=audio 0 RTP/AVP 0\r\na=control:rtsp://h/live/cam/audio\r\n";
 
 fn announce(dialog: &mut Dialog, uri: &str, sdp: &str) -> u16 {
     let text = format!("ANNOUNCE {uri} RTSP/1.0\r\nCSeq: 1\r\nContent-Length: {}\r\n\r\n{sdp}", sdp.len());
@@ -128,13 +128,13 @@ fn a_publisher_as_ffmpeg_is_one() {
     let record = "Transport: RTP/AVP/UDP;unicast;client_port=9000-9001;mode=record\r\n";
     assert_eq!(one(&mut d, "SETUP rtsp://h/live/cam/streamid=0", record), 200);
     let second = "Transport: RTP/AVP/UDP;unicast;client_port=9002-9003;mode=record\r\nSession: s1\r\n";
-    assert_eq!(one(&mut d, "SETUP rtsp://h/live/cam/sound", second), 200);
+    assert_eq!(one(&mut d, "SETUP rtsp://h/live/cam/audio", second), 200);
     let (statuses, asks) =
         talk(&mut d, b"RECORD rtsp://h/live/cam RTSP/1.0\r\nCSeq: 9\r\nSession: s1;timeout=60\r\n\r\n");
     assert_eq!(statuses, [200]);
     let Ask::Record(ways) = &asks[0] else { panic!("{asks:?}") };
     assert_eq!(ways.way(1), Some(Transport::Datagrams { rtp: 9002, rtcp: 9003 }));
-    assert_eq!(one(&mut d, "SETUP rtsp://h/live/cam/sound", second), 455);
+    assert_eq!(one(&mut d, "SETUP rtsp://h/live/cam/audio", second), 455);
     assert_eq!(announce(&mut d, "rtsp://h/live/cam", SDP), 455);
     assert_eq!(one(&mut d, "PLAY rtsp://h/live/cam", SESSION), 455);
     assert_eq!(one(&mut d, "TEARDOWN rtsp://h/live/cam", SESSION), 200);
@@ -185,7 +185,7 @@ fn each_track_may_be_set_up_and_given_up_by_itself() {
     let mut two = tracks();
     let second = TrackId::new(crate::media::TrackKind::Audio, 1).unwrap();
     two.set_audio(second, AudioTrack::opus(crate::media::codec::opus::head(2)).unwrap());
-    d.described = Some((Place::of("rtsp://h/cam", &["live".to_string()]).unwrap().0, two));
+    d.described = Some((StreamPath::of("rtsp://h/cam", &["live".to_string()]).unwrap().0, two));
     assert_eq!(one(&mut d, "SETUP rtsp://h/cam", TCP), 459, "which of them?");
     assert_eq!(one(&mut d, "SETUP rtsp://h/cam/trackID=2", TCP), 404, "there is no second video");
     assert_eq!(one(&mut d, "SETUP rtsp://h/cam/trackID=3", TCP), 200);
@@ -397,7 +397,7 @@ fn strays_end_the_connection() {
 }
 
 /// Our client and our server, with bytes handed over in pieces of `piece`.
-fn together(wish: &Wish, way: &Way, password: Option<&str>, piece: usize) -> Vec<Event> {
+fn together(wish: &Intent, way: &Way, password: Option<&str>, piece: usize) -> Vec<Event> {
     let bob = Credentials::new("bob", "pw");
     let shown = password.map(|p| Credentials::new("bob", p));
     let mut client = Caller::new("rtsp://h:8554/live/cam?x=y", shown, wish.clone(), way.clone());
@@ -449,11 +449,11 @@ fn together(wish: &Wish, way: &Way, password: Option<&str>, piece: usize) -> Vec
 
 #[test]
 fn our_client_and_our_server_understand_each_other_in_any_pieces() {
-    let publish = Wish::Publish(Box::new(tracks()));
+    let publish = Intent::Publish(Box::new(tracks()));
     let udp = Way::Datagrams(vec![(9000, 9001), (9002, 9003)]);
     for (wish, way) in [
-        (&Wish::Read, &Way::Interleaved),
-        (&Wish::Read, &udp),
+        (&Intent::Read, &Way::Interleaved),
+        (&Intent::Read, &udp),
         (&publish, &Way::Interleaved),
         (&publish, &udp),
     ] {
@@ -467,7 +467,7 @@ fn our_client_and_our_server_understand_each_other_in_any_pieces() {
         let refused = together(wish, way, Some("wrong"), 7);
         assert!(matches!(refused.last(), Some(Event::Refused(Status::UNAUTHORIZED, _))), "{refused:?}");
     }
-    let read = together(&Wish::Read, &Way::Interleaved, None, 1);
+    let read = together(&Intent::Read, &Way::Interleaved, None, 1);
     let packets = read.iter().filter(|e| matches!(e, Event::Packet(..))).count();
     assert_eq!(packets, 2);
     assert!(matches!(&read[1], Event::Granted(starts) if starts.len() == 2), "{read:?}");

@@ -8,8 +8,8 @@ use crate::media::codec::bits::Bits;
 use crate::media::codec::latm::StreamMux;
 use crate::media::codec::{h264, h265, opus};
 use crate::media::rtp::CLOCK_90K;
+use crate::media::rtp::unpack::audio::AuHeaders;
 use crate::media::rtp::unpack::latm;
-use crate::media::rtp::unpack::sound::AuHeaders;
 use crate::media::{AudioCodec, AudioTrack, VideoCodec};
 use base64::Engine as _;
 use base64::alphabet;
@@ -121,7 +121,7 @@ fn mapped(media: &Media, all: &[Media], payload_type: u8, map: &str) -> Result<(
     }
 }
 
-/// Pictures count in 90 kHz (RFC 6184, 8.2.1; RFC 7798, 7.1).
+/// Frames count in 90 kHz (RFC 6184, 8.2.1; RFC 7798, 7.1).
 fn video_clock(name: &str, clock: Option<u32>) -> Result<u32, Reason> {
     match clock {
         None | Some(CLOCK_90K) => Ok(CLOCK_90K),

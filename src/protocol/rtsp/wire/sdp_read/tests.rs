@@ -50,7 +50,7 @@ fn what_ffmpeg_announces() {
 #[test]
 fn what_is_described_is_read() {
     let ffmpeg = tracks(&of(FFMPEG).unwrap());
-    let sounds = [
+    let audio = [
         ffmpeg.audio().cloned(),
         Some(AudioTrack::opus(opus::head(1)).unwrap()),
         Some(AudioTrack::opus(opus::head(2)).unwrap()),
@@ -59,7 +59,7 @@ fn what_is_described_is_read() {
         Some(AudioTrack::plain(AudioCodec::G711U, 16_000, 2)),
         None,
     ];
-    for audio in sounds {
+    for audio in audio {
         for video in [ffmpeg.video().cloned(), None] {
             let all = Tracks::of(video, audio.clone());
             if all.is_empty() {

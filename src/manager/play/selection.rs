@@ -9,21 +9,21 @@ use std::cmp::Reverse;
 
 /// Which rendition is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Wish {
+pub enum Selection {
     /// The largest picture there is.
     Best,
     /// The first of these labels that is live; `best` may stand among them.
     Preference(Vec<String>),
 }
 
-impl Wish {
+impl Selection {
     /// Reads `-v` and `-o`. `None` if neither was given.
     ///
     /// # Errors
     /// Usage, if a label cannot be one.
-    pub fn parse(variant: Option<&str>, original: bool) -> Outcome<Option<Wish>> {
+    pub fn parse(variant: Option<&str>, original: bool) -> Outcome<Option<Selection>> {
         if original {
-            return Ok(Some(Wish::Preference(vec!["original".into()])));
+            return Ok(Some(Selection::Preference(vec!["original".into()])));
         }
         let Some(list) = variant else { return Ok(None) };
         let mut labels = Vec::new();
@@ -37,7 +37,7 @@ impl Wish {
             }
             labels.push(if known { "best".into() } else { item.to_string() });
         }
-        Ok(Some(Wish::Preference(labels)))
+        Ok(Some(Selection::Preference(labels)))
     }
 }
 
@@ -138,12 +138,12 @@ fn some(names: &[&str]) -> String {
 ///
 /// # Errors
 /// NotFound, with the labels that exist.
-pub fn rendition<'a>(stream: &'a Stream, wish: &Wish) -> Outcome<&'a RenditionInfo> {
+pub fn rendition<'a>(stream: &'a Stream, selection: &Selection) -> Outcome<&'a RenditionInfo> {
     let on_air = || stream.renditions.iter().filter(|r| r.state.on_air());
     let best = || on_air().max_by_key(|r| rank(r));
-    let labels: &[String] = match wish {
-        Wish::Best => &["best".to_string()],
-        Wish::Preference(labels) => labels,
+    let labels: &[String] = match selection {
+        Selection::Best => &["best".to_string()],
+        Selection::Preference(labels) => labels,
     };
     let found = labels.iter().find_map(|label| match label.as_str() {
         "best" => best(),
@@ -301,21 +301,21 @@ pub(super) mod tests {
         Listing { streams: vec![made("stream1", ladder), dead], servers: vec![server(true)], notes: vec![] }
     }
 
-    fn wish(text: &str) -> Wish {
-        Wish::parse(Some(text), false).unwrap().unwrap()
+    fn selection(text: &str) -> Selection {
+        Selection::parse(Some(text), false).unwrap().unwrap()
     }
 
     fn pick(text: &str) -> Outcome<String> {
         let listing = listing();
         let stream = stream(&listing, "stream1", "live")?;
-        rendition(stream, &wish(text)).map(|r| r.label.clone())
+        rendition(stream, &selection(text)).map(|r| r.label.clone())
     }
 
     #[test]
     fn best_is_the_largest_picture_on_the_air() {
         assert_eq!(pick("best").unwrap(), "original", "1080p is not live, the original is larger than 720p");
         let listing = listing();
-        let found = rendition(stream(&listing, "stream1", "live").unwrap(), &Wish::Best).unwrap();
+        let found = rendition(stream(&listing, "stream1", "live").unwrap(), &Selection::Best).unwrap();
         assert_eq!(found.label, "original");
         let unseen =
             made("x", vec![info("x", "240p", (0, 0), State::Live), info("x", "480p", (0, 0), State::Live)]);
@@ -323,9 +323,9 @@ pub(super) mod tests {
             "x",
             vec![info("x", "720p", (640, 360), State::Live), info("x", "360p", (640, 360), State::Live)],
         );
-        assert_eq!(rendition(&alike, &Wish::Best).unwrap().label, "720p");
+        assert_eq!(rendition(&alike, &Selection::Best).unwrap().label, "720p");
         assert_eq!(
-            rendition(&unseen, &Wish::Best).unwrap().label,
+            rendition(&unseen, &Selection::Best).unwrap().label,
             "480p",
             "the label tells where the server does not"
         );
@@ -336,7 +336,7 @@ pub(super) mod tests {
         assert_eq!(pick("1080p,720p,best").unwrap(), "720p");
         assert_eq!(pick("999p,BEST").unwrap(), "original");
         assert_eq!(pick("360p").unwrap(), "360p", "weak is on the air");
-        let original = Wish::parse(None, true).unwrap().unwrap();
+        let original = Selection::parse(None, true).unwrap().unwrap();
         let listing = listing();
         assert_eq!(
             rendition(stream(&listing, "stream1", "live").unwrap(), &original).unwrap().label,
@@ -389,10 +389,10 @@ pub(super) mod tests {
     #[test]
     fn labels_are_checked_before_anything_is_asked() {
         for bad in ["", "720p,", "a b", "720p;ls", "-v"] {
-            let parsed = Wish::parse(Some(bad), false);
+            let parsed = Selection::parse(Some(bad), false);
             assert!(bad == "-v" || parsed.is_err_and(|f| f.kind() == Kind::Usage), "{bad}");
         }
-        assert_eq!(Wish::parse(None, false).unwrap(), None);
+        assert_eq!(Selection::parse(None, false).unwrap(), None);
     }
 
     fn servers() -> (RtmpUrl, RtspUrl) {

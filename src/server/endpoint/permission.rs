@@ -1,4 +1,4 @@
-//! Who may use the control faces. They name every stream and viewer and can throw viewers out, so strangers get nothing
+//! Who may use the control endpoints. They name every stream and viewer and can throw viewers out, so strangers get nothing
 //! but `/health`:
 //!
 //! - this machine and trusted networks may do everything;
@@ -39,7 +39,7 @@ pub struct Sender<'a> {
 
 /// Whether it may.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Permission {
     /// It may.
     Yes,
     /// It may if these credentials are right.
@@ -51,31 +51,31 @@ pub enum Verdict {
 }
 
 impl Rules {
-    /// Whether `sender` may use a face.
-    pub fn check(&self, sender: &Sender<'_>) -> Verdict {
+    /// Whether `sender` may use a endpoint.
+    pub fn check(&self, sender: &Sender<'_>) -> Permission {
         if sender.origin.is_some_and(|origin| !same_host(origin, sender.host)) {
-            return Verdict::No("requests of other web pages are refused");
+            return Permission::No("requests of other web pages are refused");
         }
         if let Some(shown) = sender.authorization.and_then(basic)
             && self.demand != Demand::Nothing
         {
-            return Verdict::Shown(shown);
+            return Permission::Shown(shown);
         }
         if is_loopback(sender.remote) {
             return match sender.host {
                 Some(host) if foreign(host) => {
-                    Verdict::No("ask by localhost, by an IP address, or with the publish credentials")
+                    Permission::No("ask by localhost, by an IP address, or with the publish credentials")
                 }
-                _ => Verdict::Yes,
+                _ => Permission::Yes,
             };
         }
         if self.trusted.iter().any(|network| network.contains(sender.remote)) {
-            return Verdict::Yes;
+            return Permission::Yes;
         }
         match self.demand {
-            Demand::Login | Demand::Key => Verdict::Ask,
-            Demand::Nothing => Verdict::No(
-                "the control faces answer this machine only; `trusted` names networks that may ask as well, \
+            Demand::Login | Demand::Key => Permission::Ask,
+            Demand::Nothing => Permission::No(
+                "the control endpoints answer this machine only; `trusted` names networks that may ask as well, \
                  and with a publish password whoever knows it may",
             ),
         }
@@ -130,23 +130,27 @@ mod tests {
         }
     }
 
-    fn shown(password: &str) -> Verdict {
-        Verdict::Shown(Shown::Password { user: "publish".into(), password: Secret::new(password) })
+    fn shown(password: &str) -> Permission {
+        Permission::Shown(Shown::Password { user: "publish".into(), password: Secret::new(password) })
     }
 
     #[test]
     fn this_machine_and_trusted_networks_may() {
         for remote in ["127.0.0.1", "::1", "::ffff:127.0.0.1", "10.1.2.3"] {
-            assert_eq!(rules(false).check(&sender(remote, Some("localhost:8080"))), Verdict::Yes, "{remote}");
-            assert_eq!(rules(true).check(&sender(remote, None)), Verdict::Yes, "{remote}");
+            assert_eq!(
+                rules(false).check(&sender(remote, Some("localhost:8080"))),
+                Permission::Yes,
+                "{remote}"
+            );
+            assert_eq!(rules(true).check(&sender(remote, None)), Permission::Yes, "{remote}");
         }
     }
 
     #[test]
     fn strangers_may_with_the_right_credentials_only() {
         for remote in ["10.2.0.1", "192.0.2.1", "fe80::1"] {
-            assert!(matches!(rules(false).check(&sender(remote, None)), Verdict::No(_)), "{remote}");
-            assert_eq!(rules(true).check(&sender(remote, None)), Verdict::Ask);
+            assert!(matches!(rules(false).check(&sender(remote, None)), Permission::No(_)), "{remote}");
+            assert_eq!(rules(true).check(&sender(remote, None)), Permission::Ask);
             let with = |authorization| {
                 rules(true).check(&Sender { authorization: Some(authorization), ..sender(remote, None) })
             };
@@ -155,11 +159,11 @@ mod tests {
             assert_eq!(with("basic  cHVibGlzaDpwdw=="), shown("pw"));
             assert_eq!(with("Basic cHVibGlzaDpweA=="), shown("px"));
             for none in ["Basic", "Basic !", "Bearer x", "Basic cHVibGlzaA=="] {
-                assert_eq!(with(none), Verdict::Ask, "{none}");
+                assert_eq!(with(none), Permission::Ask, "{none}");
             }
         }
         let open = Sender { authorization: Some("Basic cHVibGlzaDpwdw=="), ..sender("192.0.2.1", None) };
-        assert!(matches!(rules(false).check(&open), Verdict::No(_)));
+        assert!(matches!(rules(false).check(&open), Permission::No(_)));
     }
 
     #[test]
@@ -167,21 +171,24 @@ mod tests {
         let from = |origin, host| {
             rules(false).check(&Sender { origin: Some(origin), ..sender("127.0.0.1", Some(host)) })
         };
-        assert!(matches!(from("https://evil.example", "127.0.0.1:9997"), Verdict::No(_)));
-        assert!(matches!(from("null", "127.0.0.1:9997"), Verdict::No(_)));
-        assert!(matches!(from("http://127.0.0.1:8080", "127.0.0.1:9997"), Verdict::No(_)));
-        assert_eq!(from("http://127.0.0.1:9997", "127.0.0.1:9997"), Verdict::Yes);
+        assert!(matches!(from("https://evil.example", "127.0.0.1:9997"), Permission::No(_)));
+        assert!(matches!(from("null", "127.0.0.1:9997"), Permission::No(_)));
+        assert!(matches!(from("http://127.0.0.1:8080", "127.0.0.1:9997"), Permission::No(_)));
+        assert_eq!(from("http://127.0.0.1:9997", "127.0.0.1:9997"), Permission::Yes);
     }
 
     #[test]
     fn foreign_names_of_this_machine_are_refused() {
         for host in ["evil.example:9997", "EVIL.example.", "1.2.3.4.evil.example"] {
-            assert!(matches!(rules(false).check(&sender("127.0.0.1", Some(host))), Verdict::No(_)), "{host}");
+            assert!(
+                matches!(rules(false).check(&sender("127.0.0.1", Some(host))), Permission::No(_)),
+                "{host}"
+            );
         }
         for host in
             ["localhost", "localhost.:1", "127.0.0.1:9997", "[::1]:9997", "media", "a.localhost:1", ""]
         {
-            assert_eq!(rules(false).check(&sender("127.0.0.1", Some(host))), Verdict::Yes, "{host}");
+            assert_eq!(rules(false).check(&sender("127.0.0.1", Some(host))), Permission::Yes, "{host}");
         }
         let known = Sender {
             authorization: Some("Basic cHVibGlzaDpwdw=="),

@@ -1,6 +1,6 @@
-//! RTP time of sound without gaps. Publishers give whole milliseconds (RTMP), in which 1024 samples of 44.1 kHz are now
+//! RTP time of audio without gaps. Publishers give whole milliseconds (RTMP), in which 1024 samples of 44.1 kHz are now
 //! 23 and now 24; a player that takes them at their word stretches or clicks. So the count of samples goes on by itself
-//! while it stays near the given time, and begins anew where sound really paused or jumped.
+//! while it stays near the given time, and begins anew where audio really paused or jumped.
 
 use crate::media::MediaTime;
 
@@ -12,15 +12,15 @@ const UNSTEADY_MS: u32 = 200;
 
 /// Counts one track's samples.
 #[derive(Clone, Debug)]
-pub struct SoundClock {
+pub struct AudioClock {
     rate: u32,
     next: Option<i64>,
 }
 
-impl SoundClock {
+impl AudioClock {
     /// A count with `rate` ticks a second.
-    pub fn new(rate: u32) -> SoundClock {
-        SoundClock { rate, next: None }
+    pub fn new(rate: u32) -> AudioClock {
+        AudioClock { rate, next: None }
     }
 
     /// Ticks a second.
@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn milliseconds_become_even_steps() {
-        let mut clock = SoundClock::new(44_100);
+        let mut clock = AudioClock::new(44_100);
         let mut before = None;
         for packet in 0..100_000_i64 {
             let time = MediaTime::from_millis(5_000 + packet * 1024 * 1000 / 44_100);
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn an_unsteady_clock_never_stands_still() {
-        let mut clock = SoundClock::new(44_100);
+        let mut clock = AudioClock::new(44_100);
         let ticks: Vec<i64> = [0, 40, 40, 40, 80, 63, 140, 163]
             .into_iter()
             .map(|millis| clock.tick(MediaTime::from_millis(millis), Some(1024)))
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn a_pause_is_kept() {
-        let mut clock = SoundClock::new(48_000);
+        let mut clock = AudioClock::new(48_000);
         assert_eq!(clock.tick(MediaTime::from_millis(0), Some(1024)), 0);
         assert_eq!(clock.tick(MediaTime::from_millis(21), Some(1024)), 1024);
         assert_eq!(clock.tick(MediaTime::from_millis(1000), Some(1024)), 48_000);

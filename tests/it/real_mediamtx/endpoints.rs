@@ -36,8 +36,8 @@ impl Pair {
     }
 
     /// The same question to both.
-    fn ask(&self, face: &str, method: &str, target: &str) -> [Answer; 2] {
-        self.addresses(face).map(|address| ask(address, method, target, "Content-Length: 0\r\n"))
+    fn ask(&self, endpoint: &str, method: &str, target: &str) -> [Answer; 2] {
+        self.addresses(endpoint).map(|address| ask(address, method, target, "Content-Length: 0\r\n"))
     }
 
     /// Four streams, by RTMP and by RTSP over TCP and UDP, the last one of two languages, and three readers of the first
@@ -108,13 +108,13 @@ impl Pair {
             self._clients.extend([tcp, udp, reader(stage, &rtmp, &[], None)]);
         }
         // Until every reader has packets on both.
-        for (face, field) in [("rtspsessions", "outboundRTPPackets"), ("rtmpconns", "outboundBytes")] {
-            wait_for(&format!("the readers in {face}"), SOON, || {
-                let lists = self.ask("api", "GET", &format!("/v3/{face}/list"));
+        for (endpoint, field) in [("rtspsessions", "outboundRTPPackets"), ("rtmpconns", "outboundBytes")] {
+            wait_for(&format!("the readers in {endpoint}"), SOON, || {
+                let lists = self.ask("api", "GET", &format!("/v3/{endpoint}/list"));
                 let served = |list: &Answer| {
                     let items = list.json()["items"].as_array().cloned().unwrap_or_default();
                     let reads = items.iter().filter(|i| i["state"] == "read" && i[field].as_u64() > Some(50));
-                    reads.count() == if face == "rtmpconns" { 1 } else { 2 }
+                    reads.count() == if endpoint == "rtmpconns" { 1 } else { 2 }
                 };
                 let said = || self._clients.iter().map(Running::stderr).collect::<String>();
                 if lists.iter().all(served) { Ok(()) } else { Err(format!("{lists:?}\n{}", said())) }
@@ -231,8 +231,8 @@ fn same(
 }
 
 /// The whole answers, word for word.
-fn alike(pair: &Pair, face: &str, method: &str, target: &str) {
-    let [real, ours] = pair.ask(face, method, target);
+fn alike(pair: &Pair, endpoint: &str, method: &str, target: &str) {
+    let [real, ours] = pair.ask(endpoint, method, target);
     let whole = |answer: &Answer| {
         // The metrics' own type names its version besides; an empty answer needs none.
         let kind = answer.field("content-type").and_then(|k| k.split(';').next()).map(str::to_string);
@@ -243,12 +243,12 @@ fn alike(pair: &Pair, face: &str, method: &str, target: &str) {
 }
 
 #[test]
-fn our_faces_say_what_mediamtx_says() {
+fn our_endpoints_say_what_mediamtx_says() {
     let Some(program) = mediamtx() else { return };
     if !needs("ffmpeg") {
         return;
     }
-    let stage = Stage::new("mtx-faces");
+    let stage = Stage::new("mtx-endpoints");
     let mut pair = Pair::start(&stage, &program);
     // While nobody is there.
     for target in ["paths/list", "rtspsessions/list", "rtspconns/list", "rtmpconns/list"] {
@@ -368,7 +368,7 @@ fn compare_what_does_not_exist(pair: &Pair) {
             alike(pair, "api", "POST", &format!("/v3/{kind}/kick/{id}"));
         }
     }
-    for (face, method, target) in [
+    for (endpoint, method, target) in [
         ("api", "POST", "/v3/paths/list"),
         ("api", "DELETE", "/v3/paths/get/cam1"),
         ("api", "GET", "/metrics"),
@@ -376,7 +376,7 @@ fn compare_what_does_not_exist(pair: &Pair) {
         ("metrics", "GET", "/"),
         ("metrics", "GET", "/v3/paths/list"),
     ] {
-        alike(pair, face, method, target);
+        alike(pair, endpoint, method, target);
     }
 }
 

@@ -146,7 +146,7 @@ fn the_frame_of_the_page_is_as_recorded() {
 }
 
 #[test]
-fn sound_only_and_waiting_readers_as_recorded() {
+fn audio_only_and_waiting_readers_as_recorded() {
     let stream = Stream {
         name: "radio_only".into(),
         age: Duration::from_millis(3742),
@@ -164,7 +164,7 @@ fn sound_only_and_waiting_readers_as_recorded() {
 }
 
 #[test]
-fn pictures_only_and_constrained_profiles_as_recorded() {
+fn frames_only_and_constrained_profiles_as_recorded() {
     let stream = Stream {
         name: "a&b".into(),
         age: Duration::from_millis(3411),

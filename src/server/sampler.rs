@@ -14,7 +14,7 @@ use std::time::Instant;
 use uuid::Uuid;
 
 /// What views are taken from.
-pub struct Looker {
+pub struct Sampler {
     hub: Hub,
     about: About,
     begun: Instant,
@@ -23,10 +23,10 @@ pub struct Looker {
     rates: Mutex<Rates<Option<StreamName>>>,
 }
 
-impl Looker {
+impl Sampler {
     /// Looks at `hub`, for a server that began at `now`.
-    pub fn new(hub: Hub, about: About, now: Now) -> Looker {
-        Looker { hub, about, begun: now.mono, events: EventCounts::default(), rates: Mutex::default() }
+    pub fn new(hub: Hub, about: About, now: Now) -> Sampler {
+        Sampler { hub, about, begun: now.mono, events: EventCounts::default(), rates: Mutex::default() }
     }
 
     /// The streams.
@@ -87,7 +87,7 @@ impl Looker {
         }
     }
 
-    /// As [`Looker::view`], with what the process costs, which takes longer to find out.
+    /// As [`Sampler::view`], with what the process costs, which takes longer to find out.
     pub fn whole_view(&self, now: Now) -> View {
         let own = load::own();
         let load = Load {

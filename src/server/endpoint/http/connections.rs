@@ -1,6 +1,6 @@
-//! Who is connected to a face: so many in all, so many from one address.
+//! Who is connected to a endpoint: so many in all, so many from one address.
 
-use super::Face;
+use super::Endpoint;
 use super::phase::Phase;
 use crate::model::network::is_loopback;
 use std::collections::{BTreeMap, HashMap};
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Who is connected, oldest first.
 #[derive(Clone, Default)]
-pub struct Guests(Arc<Mutex<Inside>>);
+pub struct Connections(Arc<Mutex<Inside>>);
 
 #[derive(Default)]
 struct Inside {
@@ -19,30 +19,30 @@ struct Inside {
 }
 
 /// The right to be connected.
-pub struct Guest {
-    guests: Guests,
+pub struct Connection {
+    guests: Connections,
     number: u64,
     address: Option<IpAddr>,
     /// Where it is.
     pub phase: Arc<Phase>,
 }
 
-impl Guests {
+impl Connections {
     fn inside(&self) -> MutexGuard<'_, Inside> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lets a connection in. Where there are too many, the oldest that asks nothing makes room.
-    pub fn enter(&self, ip: IpAddr, face: &Face) -> Option<Guest> {
+    pub fn enter(&self, ip: IpAddr, endpoint: &Endpoint) -> Option<Connection> {
         let address = (!is_loopback(ip)).then_some(ip.to_canonical());
         let mut inside = self.inside();
         let count = address.and_then(|a| inside.addresses.get(&a)).copied().unwrap_or(0);
-        if count >= face.limits.per_address {
-            face.registry.broke("http_connections_per_address");
+        if count >= endpoint.limits.per_address {
+            endpoint.registry.broke("http_connections_per_address");
             return None;
         }
-        if inside.phases.len() >= face.limits.connections {
-            face.registry.broke("http_connections");
+        if inside.phases.len() >= endpoint.limits.connections {
+            endpoint.registry.broke("http_connections");
             // The oldest that asks nothing makes room; one whose answer is under way is left alone.
             let idle =
                 inside.phases.iter().find(|(_, phase)| phase.idle()).map(|(n, phase)| (*n, phase.clone()));
@@ -58,11 +58,11 @@ impl Guests {
             let count = inside.addresses.entry(address).or_default();
             *count = count.saturating_add(1);
         }
-        Some(Guest { guests: self.clone(), number, address, phase })
+        Some(Connection { guests: self.clone(), number, address, phase })
     }
 }
 
-impl Drop for Guest {
+impl Drop for Connection {
     fn drop(&mut self) {
         let mut inside = self.guests.inside();
         inside.phases.remove(&self.number);

@@ -1,4 +1,4 @@
-//! The control faces: what nginx-rtmp and MediaMTX would answer, written from a [`View`](super::view::View). Pure, but
+//! The control endpoints: what nginx-rtmp and MediaMTX would answer, written from a [`View`](super::view::View). Pure, but
 //! for `http`, which carries them.
 
 pub mod answer;

@@ -1,25 +1,25 @@
-//! Carries the faces over HTTP: an accept loop of our own, because strangers are slow, many and insistent. Every
+//! Carries the endpoints over HTTP: an accept loop of our own, because strangers are slow, many and insistent. Every
 //! connection has a time limit for each phase, every part of a request a size limit, and the number of connections is
 //! bounded; the oldest idle one makes room.
 
 pub mod borders;
-mod guests;
+mod connections;
 mod phase;
 mod socket;
 
-use super::answer::Answer;
+use super::answer::Response;
 use crate::hub::Registry;
 use crate::protocol::parting::{self, Parting};
 use crate::telemetry::Log;
 use borders::Follows;
 use bytes::Bytes;
-use guests::{Guest, Guests};
+use connections::{Connection, Connections};
+use hyper::StatusCode;
 use hyper::body::{Body, Incoming};
 use hyper::header::{
     CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, SERVER, TRANSFER_ENCODING,
 };
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
 use phase::{At, Phase};
 use socket::{Meter, Once, Watched};
 use std::convert::Infallible;
@@ -32,7 +32,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// Bounds of a face. Values, so that tests can shorten them.
+/// Bounds of a endpoint. Values, so that tests can shorten them.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// From the first byte of a request to the end of its head.
@@ -76,7 +76,7 @@ const HEAD: usize = 64 * 1024;
 
 /// A request whose head is within its limits.
 #[derive(Debug)]
-pub struct Asked<'a> {
+pub struct IncomingRequest<'a> {
     /// The other end.
     pub remote: SocketAddr,
     /// The method.
@@ -91,32 +91,32 @@ pub struct Asked<'a> {
 
 /// An answer with the header fields that only some have.
 #[derive(Clone, Debug)]
-pub struct Told {
+pub struct Reply {
     /// The answer.
-    pub answer: Answer,
+    pub answer: Response,
     /// `WWW-Authenticate`, for 401.
     pub challenge: Option<&'static str>,
     /// How long it is held back, against guessing.
     pub wait: Duration,
 }
 
-impl From<Answer> for Told {
-    fn from(answer: Answer) -> Told {
-        Told { answer, challenge: None, wait: Duration::ZERO }
+impl From<Response> for Reply {
+    fn from(answer: Response) -> Reply {
+        Reply { answer, challenge: None, wait: Duration::ZERO }
     }
 }
 
 /// An answer that may have to be waited for.
-pub type Answering = Pin<Box<dyn Future<Output = Told> + Send>>;
+pub type ReplyFuture = Pin<Box<dyn Future<Output = Reply> + Send>>;
 
-impl From<Told> for Answering {
-    fn from(told: Told) -> Answering {
+impl From<Reply> for ReplyFuture {
+    fn from(told: Reply) -> ReplyFuture {
         Box::pin(std::future::ready(told))
     }
 }
 
-/// One face.
-pub struct Face {
+/// One endpoint.
+pub struct Endpoint {
     /// For the log: `stat`.
     pub name: &'static str,
     /// What it calls itself in `Server`.
@@ -124,17 +124,17 @@ pub struct Face {
     /// Its bounds.
     pub limits: Limits,
     /// Answers a request. What it needs of the request it takes before it waits for anything.
-    pub answer: Box<dyn Fn(&Asked<'_>) -> Answering + Send + Sync>,
+    pub answer: Box<dyn Fn(&IncomingRequest<'_>) -> ReplyFuture + Send + Sync>,
     /// Where broken limits are counted.
     pub registry: Registry,
     /// Where refusals are told.
     pub log: Log,
 }
 
-/// Serves a face until `shutdown` says so; open requests have a moment to end.
-pub async fn serve(listener: TcpListener, face: Arc<Face>, mut shutdown: watch::Receiver<bool>) {
+/// Serves a endpoint until `shutdown` says so; open requests have a moment to end.
+pub async fn serve(listener: TcpListener, endpoint: Arc<Endpoint>, mut shutdown: watch::Receiver<bool>) {
     let mut tasks = JoinSet::new();
-    let guests = Guests::default();
+    let guests = Connections::default();
     loop {
         while tasks.try_join_next().is_some() {}
         let accepted = tokio::select! {
@@ -144,15 +144,15 @@ pub async fn serve(listener: TcpListener, face: Arc<Face>, mut shutdown: watch::
         let (stream, remote) = match accepted {
             Ok(accepted) => accepted,
             Err(e) => {
-                face.log.warn(format_args!("{}: cannot accept a connection: {e}", face.name));
+                endpoint.log.warn(format_args!("{}: cannot accept a connection: {e}", endpoint.name));
                 // Out of files or memory: a moment lets others end.
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             }
         };
-        let Some(guest) = guests.enter(remote.ip(), &face) else { continue };
+        let Some(guest) = guests.enter(remote.ip(), &endpoint) else { continue };
         let _ = stream.set_nodelay(true);
-        tasks.spawn(connection(stream, remote, face.clone(), guest, shutdown.clone()));
+        tasks.spawn(connection(stream, remote, endpoint.clone(), guest, shutdown.clone()));
     }
     drop(listener);
     let polite = async { while tasks.join_next().await.is_some() {} };
@@ -169,24 +169,24 @@ pub async fn asked_to_end(shutdown: &mut watch::Receiver<bool>) {
 async fn connection(
     stream: TcpStream,
     remote: SocketAddr,
-    face: Arc<Face>,
-    guest: Guest,
+    endpoint: Arc<Endpoint>,
+    guest: Connection,
     mut shutdown: watch::Receiver<bool>,
 ) {
     let stream = Arc::new(stream);
     let _parting = Parting::new(stream.clone());
     let phase = guest.phase.clone();
-    let meter = Arc::new(Meter::new(face.limits.body));
+    let meter = Arc::new(Meter::new(endpoint.limits.body));
     let io =
         Watched { stream: stream.clone(), phase: phase.clone(), meter: meter.clone(), ahead: Vec::new() };
-    let service = service_fn(|request: Request<Incoming>| {
+    let service = service_fn(|request: hyper::Request<Incoming>| {
         // Before the next byte is read, and so not inside the answer's future.
         meter.follows(follows(request.headers()));
-        respond(request, remote, face.clone(), phase.clone(), meter.clone())
+        respond(request, remote, endpoint.clone(), phase.clone(), meter.clone())
     });
     let mut http = hyper::server::conn::http1::Builder::new();
     http.title_case_headers(true)
-        .max_headers(face.limits.fields)
+        .max_headers(endpoint.limits.fields)
         .max_buf_size(HEAD)
         .half_close(false)
         .header_read_timeout(None);
@@ -196,11 +196,11 @@ async fn connection(
         tokio::select! {
             ended = &mut serving => {
                 if ended.is_err_and(|e| e.is_parse_too_large()) {
-                    face.registry.broke("http_head");
+                    endpoint.registry.broke("http_head");
                 }
                 break At::Idle;
             }
-            at = phase.over(&face.limits) => break at,
+            at = phase.over(&endpoint.limits) => break at,
             () = asked_to_end(&mut shutdown), if !down => {
                 down = true;
                 serving.as_mut().graceful_shutdown();
@@ -208,7 +208,7 @@ async fn connection(
         }
     };
     if matches!(over, At::Head | At::Request) {
-        face.registry.broke("http_request_time");
+        endpoint.registry.broke("http_request_time");
         // The answer, if the peer still has room for it; nothing of this request has been answered yet.
         let _ = stream
             .try_write(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
@@ -217,15 +217,15 @@ async fn connection(
 }
 
 async fn respond(
-    request: Request<Incoming>,
+    request: hyper::Request<Incoming>,
     remote: SocketAddr,
-    face: Arc<Face>,
+    endpoint: Arc<Endpoint>,
     phase: Arc<Phase>,
     meter: Arc<Meter>,
-) -> Result<Response<Once>, Infallible> {
+) -> Result<hyper::Response<Once>, Infallible> {
     phase.go(At::Request);
     let (head, body) = request.into_parts();
-    let limits = &face.limits;
+    let limits = &endpoint.limits;
     let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
     let long = |(name, value): (&hyper::header::HeaderName, &HeaderValue)| {
         name.as_str().len().saturating_add(value.len()) > limits.field
@@ -253,25 +253,25 @@ async fn respond(
     };
     let (told, close) = match refused {
         Some((status, limit)) => {
-            face.registry.broke(limit);
-            (Told::from(Answer::text(status, words(status))), true)
+            endpoint.registry.broke(limit);
+            (Reply::from(Response::text(status, words(status))), true)
         }
         None => {
-            let asked = Asked {
+            let asked = IncomingRequest {
                 remote,
                 method: head.method.as_str(),
                 target,
                 headers: &head.headers,
                 body: &content,
             };
-            let answering = (face.answer)(&asked);
+            let answering = (endpoint.answer)(&asked);
             (answering.await, false)
         }
     };
     if !told.wait.is_zero() {
         tokio::time::sleep(told.wait).await;
     }
-    Ok(response(told, close, face.server, phase))
+    Ok(response(told, close, endpoint.server, phase))
 }
 
 /// What follows a head. The library has seen to it that the two ways of saying so do not contradict each other.
@@ -316,9 +316,9 @@ const fn words(status: u16) -> &'static str {
     }
 }
 
-fn response(told: Told, close: bool, server: &'static str, phase: Arc<Phase>) -> Response<Once> {
-    let Answer { status, content_type, body } = told.answer;
-    let mut response = Response::new(Once { body: Some(Bytes::from(body)), phase });
+fn response(told: Reply, close: bool, server: &'static str, phase: Arc<Phase>) -> hyper::Response<Once> {
+    let Response { status, content_type, body } = told.answer;
+    let mut response = hyper::Response::new(Once { body: Some(Bytes::from(body)), phase });
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));

@@ -2,7 +2,7 @@
 //! as it sends them, for older clients. What this server does not have (HLS, WebRTC, ...) is a route that does not
 //! exist, as with a MediaMTX that has it switched off.
 
-use super::answer::{Answer, Question};
+use super::answer::{Request, Response};
 use super::items::Path;
 use super::kinds::{ROWS, Row};
 use crate::base::clock::log_stamp;
@@ -19,7 +19,7 @@ const PAGE: usize = 100;
 const FORM: &str = "v1.20.1";
 
 /// The answer to `question`. `kick` asks a client to leave and says whether there was one.
-pub fn answer(view: &View, question: &Question, kick: &mut dyn FnMut(Kind, Uuid) -> bool) -> Answer {
+pub fn answer(view: &View, question: &Request, kick: &mut dyn FnMut(Kind, Uuid) -> bool) -> Response {
     let Some(route) = question.path.strip_prefix("/v3/") else { return nowhere() };
     if let (Some(name), true) = (route.strip_prefix("paths/get"), question.reads()) {
         return match name.strip_prefix('/') {
@@ -70,9 +70,9 @@ fn clients(
     view: &View,
     row: &Row,
     route: (&str, &[&str]),
-    question: &Question,
+    question: &Request,
     kick: &mut dyn FnMut(Kind, Uuid) -> bool,
-) -> Answer {
+) -> Response {
     match route {
         ("GET", ["list"]) => list(question, view.of(row.kind).into_iter().map(row.item).collect()),
         ("GET", ["get", id]) => match parse(id) {
@@ -91,7 +91,7 @@ fn clients(
     }
 }
 
-fn path(view: &View, name: &str) -> Answer {
+fn path(view: &View, name: &str) -> Response {
     // Streams of the first application are found with it and without.
     let usual = view.about.applications.first().map_or("", String::as_str);
     let (application, name) = name.rsplit_once('/').unwrap_or((usual, name));
@@ -111,7 +111,7 @@ fn parse(text: &str) -> Result<Uuid, String> {
 }
 
 /// One page of `items`.
-fn list<T: Serialize>(question: &Question, items: Vec<T>) -> Answer {
+fn list<T: Serialize>(question: &Request, items: Vec<T>) -> Response {
     let per_page = match number(question.value("itemsPerPage"), PAGE) {
         Ok(0) => return error(400, "invalid items per page"),
         Ok(n) => n,
@@ -138,22 +138,22 @@ fn number(text: &str, usual: usize) -> Result<usize, String> {
     text.parse::<usize>().ok().filter(|n| *n < 1 << 31).ok_or_else(|| wrong("value out of range"))
 }
 
-fn json(value: &impl Serialize) -> Answer {
+fn json(value: &impl Serialize) -> Response {
     match serde_json::to_string(value) {
-        Ok(body) => Answer::ok(JSON, body),
+        Ok(body) => Response::ok(JSON, body),
         Err(_) => error(500, "the answer cannot be written"),
     }
 }
 
 /// An error in the API's form.
-pub fn error(status: u16, why: &str) -> Answer {
+pub fn error(status: u16, why: &str) -> Response {
     let body = serde_json::to_string(&Status { status: "error", error: Some(why) }).unwrap_or_default();
-    Answer { status, content_type: JSON, body }
+    Response { status, content_type: JSON, body }
 }
 
 /// What is answered where there is no route.
-pub fn nowhere() -> Answer {
-    Answer::text(404, "404 page not found")
+pub fn nowhere() -> Response {
+    Response::text(404, "404 page not found")
 }
 
 #[cfg(test)]

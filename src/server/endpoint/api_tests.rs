@@ -90,8 +90,8 @@ fn view() -> View {
     }
 }
 
-fn ask(target: &str) -> Answer {
-    answer(&view(), &Question::new("GET", target), &mut |_, _| panic!("nobody is kicked by reading"))
+fn ask(target: &str) -> Response {
+    answer(&view(), &Request::new("GET", target), &mut |_, _| panic!("nobody is kicked by reading"))
 }
 
 /// Keys and types of a JSON text in its own order: `{a:0,b:[""]}`. Of lists the items' forms, each once.
@@ -219,7 +219,7 @@ fn newer_codecs_have_the_properties_of_their_configurations() {
         let mut newer = view();
         let track = VideoTrack::from_config(codec, Bytes::copy_from_slice(config)).unwrap();
         newer.streams[0].tracks.set_video(TrackId::VIDEO, track);
-        let said = answer(&newer, &Question::new("GET", "/v3/paths/get/cam1"), &mut |_, _| false).body;
+        let said = answer(&newer, &Request::new("GET", "/v3/paths/get/cam1"), &mut |_, _| false).body;
         assert!(said.contains(shown), "{said}");
     }
 }
@@ -230,11 +230,11 @@ fn what_is_not_ready_says_so() {
     waiting.streams[0].publisher = None;
     waiting.streams[1].ready_ms = None;
     let page = mediamtx::parse_page(
-        answer(&waiting, &Question::new("GET", "/v3/paths/list"), &mut |_, _| false).body.as_bytes(),
+        answer(&waiting, &Request::new("GET", "/v3/paths/list"), &mut |_, _| false).body.as_bytes(),
     )
     .unwrap();
     assert!(page.paths.iter().all(|p| !p.ready && p.tracks.is_empty()), "{page:?}");
-    let lost = answer(&waiting, &Question::new("GET", "/v3/paths/get/cam1"), &mut |_, _| false).body;
+    let lost = answer(&waiting, &Request::new("GET", "/v3/paths/get/cam1"), &mut |_, _| false).body;
     assert!(
         lost.contains("\"readyTime\":null,\"available\":false,\"availableTime\":null,\"online\":false"),
         "{lost}"
@@ -345,7 +345,7 @@ fn pages_count_from_zero() {
         names("/v3/paths/list?itemsPerPage=&page="),
         (2, 1, vec!["cam1".to_string(), "cam2".to_string()])
     );
-    let empty = answer(&View::default(), &Question::new("GET", "/v3/paths/list"), &mut |_, _| false);
+    let empty = answer(&View::default(), &Request::new("GET", "/v3/paths/list"), &mut |_, _| false);
     assert_eq!(shape(&empty.body), shape(&recorded("paths-list-empty.json")));
     assert_eq!(empty.body, "{\"itemCount\":0,\"pageCount\":0,\"items\":[]}");
 }
@@ -361,7 +361,7 @@ fn kicks_reach_their_client_and_nobody_else() {
             }
             known
         };
-        answer(&view(), &Question::new(method, target), &mut kick)
+        answer(&view(), &Request::new(method, target), &mut kick)
     };
     let body = |file: &str| recorded(file).split_once("\r\n\r\n").unwrap().1.trim_end().to_string();
     let ok = post("POST", "/v3/rtmpconns/kick/00000000-0000-0000-0000-000000000002");

@@ -1,4 +1,4 @@
-//! The control faces of `msconv serve` as programs see them: real streams, raw requests, Prometheus' own checker.
+//! The control endpoints of `msconv serve` as programs see them: real streams, raw requests, Prometheus' own checker.
 
 use crate::stage::{Running, Serve, Stage, checked_metrics, film, needs, raw, wait_for};
 use nix::sys::signal::Signal;
@@ -36,8 +36,8 @@ fn item<'a>(list: &'a Value, state: &str) -> Option<&'a Value> {
 }
 
 #[test]
-fn an_idle_server_answers_on_every_face() {
-    let stage = Stage::new("faces-idle");
+fn an_idle_server_answers_on_every_endpoint() {
+    let stage = Stage::new("endpoints-idle");
     let serve = Serve::start(&stage, &[]);
     let stat = serve.get("stat", "/stat");
     assert_eq!((stat.status, stat.field("content-type")), (200, Some("text/xml")));
@@ -49,14 +49,14 @@ fn an_idle_server_answers_on_every_face() {
     let metrics = serve.get("metrics", "/metrics");
     assert_eq!(metrics.field("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
     assert!(metrics.body.starts_with("# Paths\npaths 0\n"), "{}", metrics.body);
-    for face in ["stat", "api", "metrics"] {
-        let health = serve.get(face, "/health");
+    for endpoint in ["stat", "api", "metrics"] {
+        let health = serve.get(endpoint, "/health");
         assert_eq!((health.status, &health.json()["status"]), (200, &"ok".into()));
         assert_eq!(health.json()["serving"]["rtmp"], true, "{}", health.body);
-        let nowhere = serve.get(face, "/nowhere");
-        assert_eq!((nowhere.status, nowhere.field("content-type")), (404, Some("text/plain")), "{face}");
+        let nowhere = serve.get(endpoint, "/nowhere");
+        assert_eq!((nowhere.status, nowhere.field("content-type")), (404, Some("text/plain")), "{endpoint}");
     }
-    for (method, face, target) in [
+    for (method, endpoint, target) in [
         ("DELETE", "stat", "/stat"),
         ("POST", "metrics", "/metrics"),
         ("GET", "stat", "/control/drop/publisher"),
@@ -64,7 +64,7 @@ fn an_idle_server_answers_on_every_face() {
         ("GET", "api", "/v3/config/global/get"),
         ("OPTIONS", "api", "/v3/paths/list"),
     ] {
-        assert_eq!(serve.ask(face, method, target, "").status, 404, "{method} {target}");
+        assert_eq!(serve.ask(endpoint, method, target, "").status, 404, "{method} {target}");
     }
     let head = serve.ask("stat", "HEAD", "/stat", "");
     assert_eq!((head.status, head.body.as_str()), (200, ""));
@@ -72,11 +72,11 @@ fn an_idle_server_answers_on_every_face() {
 }
 
 #[test]
-fn streams_and_viewers_are_on_every_face() {
+fn streams_and_viewers_are_on_every_endpoint() {
     if !needs("ffmpeg") {
         return;
     }
-    let stage = Stage::new("faces-live");
+    let stage = Stage::new("endpoints-live");
     let serve = Serve::start(&stage, &[]);
     let _publisher = publisher(&stage, &serve, "cam1");
     let _other = publisher(&stage, &serve, "cam2");
@@ -141,7 +141,7 @@ fn a_kick_ends_its_client_and_nobody_else() {
     if !needs("ffmpeg") {
         return;
     }
-    let stage = Stage::new("faces-kick");
+    let stage = Stage::new("endpoints-kick");
     let serve = Serve::start(&stage, &[]);
     let mut publisher = publisher(&stage, &serve, "cam1");
     let mut kicked = reader(&stage, &serve, "cam1");
@@ -186,7 +186,7 @@ fn a_kick_ends_its_client_and_nobody_else() {
 
 #[test]
 fn requests_beyond_their_bounds_are_refused_while_others_are_served() {
-    let stage = Stage::new("faces-bounds");
+    let stage = Stage::new("endpoints-bounds");
     let serve = Serve::start(&stage, &[]);
     let api = serve.address("api");
     let long = "a".repeat(5000);
@@ -224,7 +224,7 @@ fn requests_beyond_their_bounds_are_refused_while_others_are_served() {
 
 #[test]
 fn a_slow_request_is_ended_and_nobody_waits_for_it() {
-    let stage = Stage::new("faces-slow");
+    let stage = Stage::new("endpoints-slow");
     let serve = Serve::start(&stage, &[]);
     let begun = Instant::now();
     let mut slow = TcpStream::connect(serve.address("api")).unwrap();
@@ -243,7 +243,7 @@ fn prometheus_accepts_our_metrics() {
     if !needs("promtool") || !needs("ffmpeg") {
         return;
     }
-    let stage = Stage::new("faces-promtool");
+    let stage = Stage::new("endpoints-promtool");
     let serve = Serve::start(&stage, &[]);
     let check = |page: &str| checked_metrics(&stage, page);
     let looks = || {
@@ -263,15 +263,15 @@ fn prometheus_accepts_our_metrics() {
 
 #[test]
 fn strangers_get_health_and_nothing_else() {
-    let stage = Stage::new("faces-strangers");
+    let stage = Stage::new("endpoints-strangers");
     let Some(own) = outer_address() else {
         eprintln!("skipped: this machine has no address but loopback");
         return;
     };
     let password = stage.file("pw");
     std::fs::write(&password, "hunter22\n").unwrap();
-    let there = |serve: &Serve, face: &str, request: &str| {
-        let address = (own, serve.address(face).port()).into();
+    let there = |serve: &Serve, endpoint: &str, request: &str| {
+        let address = (own, serve.address(endpoint).port()).into();
         raw(address, format!("{request}Connection: close\r\n\r\n").as_bytes())
     };
     let kick = "POST /v3/rtmpconns/kick/00000000-0000-0000-0000-000000000000 HTTP/1.1\r\nHost: h\r\n";
@@ -284,8 +284,8 @@ fn strangers_get_health_and_nothing_else() {
     // Without a password: this machine alone, by whichever address.
     let serve = Serve::start(&stage, &["--listen", "0.0.0.0"]);
     wait_for("the warning", SOON, || serve.running().stderr().contains("publishing by this machine alone"));
-    for (face, request) in looks {
-        let said = there(&serve, face, request);
+    for (endpoint, request) in looks {
+        let said = there(&serve, endpoint, request);
         assert!(said.starts_with("HTTP/1.1 403 ") && said.contains("answer this machine only"), "{said}");
     }
     assert!(there(&serve, "api", "GET /health HTTP/1.1\r\nHost: h\r\n").starts_with("HTTP/1.1 200 "));
@@ -295,12 +295,12 @@ fn strangers_get_health_and_nothing_else() {
     // With one: whoever knows it. Ten wrong guesses shut an address out.
     let flag = format!("--publish-password-file={}", password.display());
     let serve = Serve::start(&stage, &["--listen", "0.0.0.0", &flag]);
-    for (face, request) in looks {
-        let said = there(&serve, face, request);
+    for (endpoint, request) in looks {
+        let said = there(&serve, endpoint, request);
         assert!(said.starts_with("HTTP/1.1 401 ") && said.contains("Www-Authenticate: Basic"), "{said}");
         // publish:hunter22
         let said =
-            there(&serve, face, &format!("{request}Authorization: Basic cHVibGlzaDpodW50ZXIyMg==\r\n"));
+            there(&serve, endpoint, &format!("{request}Authorization: Basic cHVibGlzaDpodW50ZXIyMg==\r\n"));
         assert!(said.starts_with("HTTP/1.1 200 ") || said.contains("connection not found"), "{said}");
     }
     assert!(!serve.running().stderr().contains("hunter22"));
@@ -309,7 +309,7 @@ fn strangers_get_health_and_nothing_else() {
     // A trusted network needs none.
     let serve = Serve::start(&stage, &["--listen", "0.0.0.0", "--trusted", &own.to_string()]);
     assert!(there(&serve, "stat", looks[0].1).starts_with("HTTP/1.1 200 "));
-    // And with the faces on loopback a stranger finds nothing at all.
+    // And with the endpoints on loopback a stranger finds nothing at all.
     drop(serve);
     let serve = Serve::start(&stage, &["--listen", "0.0.0.0", "--control-listen", "127.0.0.1"]);
     assert!(TcpStream::connect((own, serve.address("api").port())).is_err());

@@ -1,11 +1,11 @@
-//! RTP of sound into packets of its codec: AAC (RFC 3640), MPEG audio (RFC 2250); Opus and G.711 are what they are.
+//! RTP of audio into packets of its codec: AAC (RFC 3640), MPEG audio (RFC 2250); Opus and G.711 are what they are.
 
 use super::{Unit, Unreadable};
 use crate::media::rtp::header::Header;
 use crate::media::rtp::mpeg_audio;
 use bytes::{Bytes, BytesMut};
 
-/// Longest packet of sound that is put together from fragments, in bytes.
+/// Longest audio packet that is put together from fragments, in bytes.
 const LONGEST: usize = 1 << 16;
 /// Most access units in one RTP packet.
 const MOST_UNITS: usize = 64;

@@ -1,8 +1,8 @@
-//! What a face is asked and what it answers, without HTTP's wrapping.
+//! What a endpoint is asked and what it answers, without HTTP's wrapping.
 
-/// What a face answers.
+/// What a endpoint answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct Response {
     /// HTTP status.
     pub status: u16,
     /// `Content-Type`.
@@ -11,21 +11,21 @@ pub struct Answer {
     pub body: String,
 }
 
-impl Answer {
+impl Response {
     /// Success with a body.
-    pub fn ok(content_type: &'static str, body: String) -> Answer {
-        Answer { status: 200, content_type, body }
+    pub fn ok(content_type: &'static str, body: String) -> Response {
+        Response { status: 200, content_type, body }
     }
 
     /// A sentence in plain text.
-    pub fn text(status: u16, body: &str) -> Answer {
-        Answer { status, content_type: "text/plain", body: body.to_string() }
+    pub fn text(status: u16, body: &str) -> Response {
+        Response { status, content_type: "text/plain", body: body.to_string() }
     }
 }
 
 /// What is asked, taken apart: the path decoded, the query as pairs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Question {
+pub struct Request {
     /// `GET` (also for `HEAD`), `POST`, or another method.
     pub method: String,
     /// The path, decoded; bytes that are no UTF-8 are replaced.
@@ -34,9 +34,9 @@ pub struct Question {
     pub query: Vec<(String, String)>,
 }
 
-impl Question {
+impl Request {
     /// Of a request line's method and target (`/v3/paths/list?page=1`).
-    pub fn new(method: &str, target: &str) -> Question {
+    pub fn new(method: &str, target: &str) -> Request {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let method = if method == "HEAD" { "GET" } else { method };
         let query = query
@@ -47,7 +47,7 @@ impl Question {
                 (decoded(name, true), decoded(value, true))
             })
             .collect();
-        Question { method: method.to_string(), path: decoded(path, false), query }
+        Request { method: method.to_string(), path: decoded(path, false), query }
     }
 
     /// The first value of a name in the query; empty if there is none.
@@ -93,18 +93,18 @@ mod tests {
 
     #[test]
     fn takes_a_target_apart() {
-        let question = Question::new("HEAD", "/v3/paths/get/a%2Fb%20c+%zz%?page=1&x=%D0%BF+y&flag&=");
+        let question = Request::new("HEAD", "/v3/paths/get/a%2Fb%20c+%zz%?page=1&x=%D0%BF+y&flag&=");
         assert_eq!(question.path, "/v3/paths/get/a/b c+%zz%");
         assert!(question.reads());
         assert_eq!((question.value("page"), question.value("x"), question.value("flag")), ("1", "п y", ""));
         assert_eq!(question.value("none"), "");
-        assert_eq!(Question::new("GET", "*").path, "*");
+        assert_eq!(Request::new("GET", "*").path, "*");
     }
 
     proptest! {
         #[test]
         fn any_target_is_taken_apart(target in ".{0,80}") {
-            let _ = Question::new("GET", &target);
+            let _ = Request::new("GET", &target);
         }
     }
 }

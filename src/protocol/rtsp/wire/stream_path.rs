@@ -6,7 +6,7 @@ use crate::model::stream_name::is_name;
 
 /// A stream as a URL names it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Place {
+pub struct StreamPath {
     /// The stream: by the name that the URL shows, until its public one is known.
     pub stream: StreamName,
     /// The name that the URL shows, which may be a secret.
@@ -47,12 +47,12 @@ fn parts(uri: &str) -> Option<(String, &str, &str)> {
     Some((format!("rtsp://{host}"), path, query))
 }
 
-impl Place {
+impl StreamPath {
     /// The stream that `uri` names on a server with these applications, and what stands behind its name (a track, as a rule).
     ///
     /// # Errors
     /// Why it names none.
-    pub fn of(uri: &str, applications: &[String]) -> Result<(Place, Option<String>), BadPlace> {
+    pub fn of(uri: &str, applications: &[String]) -> Result<(StreamPath, Option<String>), BadPlace> {
         let (host, path, query) = parts(uri).ok_or(BadPlace::Scheme)?;
         // Clients that take the query for a part of the name write the track behind it.
         let (query, behind) = match query.rsplit_once('/') {
@@ -81,7 +81,7 @@ impl Place {
         let names_application = application.is_some();
         let application = application.or_else(|| applications.first().cloned()).unwrap_or_default();
         let stream = StreamName::new(application, name);
-        let place = Place { stream, shown: name.into(), names_application, query: query.into(), base };
+        let place = StreamPath { stream, shown: name.into(), names_application, query: query.into(), base };
         Ok((place, track.map(str::to_string)))
     }
 
@@ -133,8 +133,8 @@ fn is_track(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn found(uri: &str) -> Result<(Place, Option<String>), BadPlace> {
-        Place::of(uri, &["live".into(), "tv".into(), "tv/de".into()])
+    fn found(uri: &str) -> Result<(StreamPath, Option<String>), BadPlace> {
+        StreamPath::of(uri, &["live".into(), "tv".into(), "tv/de".into()])
     }
 
     fn of(uri: &str) -> (String, String, String, Option<String>) {

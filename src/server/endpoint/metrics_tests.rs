@@ -59,7 +59,7 @@ fn view() -> View {
 }
 
 fn page(view: &View, target: &str) -> String {
-    answer(view, &Question::new("GET", target)).body
+    answer(view, &Request::new("GET", target)).body
 }
 
 /// Names, labels and comments without values and ids, up to our own part.

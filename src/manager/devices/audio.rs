@@ -1,4 +1,4 @@
-//! Sound devices: ALSA's capture devices from `/proc/asound`, and the sources of PulseAudio or PipeWire.
+//! Audio devices: ALSA's capture devices from `/proc/asound`, and the sources of PulseAudio or PipeWire.
 
 use super::{Roots, rights};
 use crate::base::CommandLine;
@@ -16,9 +16,9 @@ const LIMIT: Duration = Duration::from_secs(3);
 /// How many devices of each kind are listed.
 const MOST: usize = 64;
 
-/// A sound device.
+/// an audio device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Sound {
+pub struct Audio {
     /// What `--audio-device` takes: `hw:1,0`, `pulse:NAME`.
     pub id: String,
     /// `alsa` or `pulse`.
@@ -33,20 +33,20 @@ pub struct Sound {
 }
 
 /// ALSA's capture devices and Pulse's sources.
-pub fn sounds(roots: &Roots, environment: &Environment) -> Vec<Sound> {
+pub fn audio(roots: &Roots, environment: &Environment) -> Vec<Audio> {
     let text = |name: &str| std::fs::read_to_string(roots.proc.join("asound").join(name)).unwrap_or_default();
     let mut found = alsa(&text("cards"), &text("pcm"));
-    for sound in &mut found {
-        let numbers = sound.id.trim_start_matches("hw:").replace(',', "D");
+    for audio in &mut found {
+        let numbers = audio.id.trim_start_matches("hw:").replace(',', "D");
         let node = roots.dev.join(format!("snd/pcmC{numbers}c"));
-        sound.permitted = access(&node, AccessFlags::R_OK | AccessFlags::W_OK).is_ok();
-        if !sound.permitted {
-            sound.steps = rights::barred(&node, "audio").steps;
+        audio.permitted = access(&node, AccessFlags::R_OK | AccessFlags::W_OK).is_ok();
+        if !audio.permitted {
+            audio.steps = rights::barred(&node, "audio").steps;
         }
     }
     let pulse = pulse_sources();
-    if pulse.is_empty() && sound_server(environment) {
-        found.push(Sound {
+    if pulse.is_empty() && audio_server(environment) {
+        found.push(Audio {
             id: "pulse".into(),
             system: "pulse",
             name: "the sound server's default source".into(),
@@ -59,7 +59,7 @@ pub fn sounds(roots: &Roots, environment: &Environment) -> Vec<Sound> {
 }
 
 /// Whether a PulseAudio or PipeWire server stands where its clients look for it.
-fn sound_server(environment: &Environment) -> bool {
+fn audio_server(environment: &Environment) -> bool {
     let socket = match (environment.get("PULSE_SERVER"), environment.get("XDG_RUNTIME_DIR")) {
         (Some(server), _) => {
             match server.strip_prefix("unix:").or_else(|| server.starts_with('/').then_some(server)) {
@@ -76,7 +76,7 @@ fn sound_server(environment: &Environment) -> bool {
 
 /// Capture devices of `/proc/asound/pcm` (`01-00: USB Audio : USB Audio : playback 1 : capture 1`), with the card's
 /// name of `/proc/asound/cards` (` 1 [Device         ]: USB-Audio - USB PnP Device`).
-fn alsa(cards: &str, pcm: &str) -> Vec<Sound> {
+fn alsa(cards: &str, pcm: &str) -> Vec<Audio> {
     let card_name = |number: u32| {
         cards.lines().find_map(|line| {
             let (head, name) = line.split_once("]: ")?;
@@ -99,7 +99,7 @@ fn alsa(cards: &str, pcm: &str) -> Vec<Sound> {
                 Some(card) => format!("{card}, {own}"),
                 None => own.to_string(),
             };
-            Some(Sound {
+            Some(Audio {
                 id: format!("hw:{card},{device}"),
                 system: "alsa",
                 name,
@@ -112,7 +112,7 @@ fn alsa(cards: &str, pcm: &str) -> Vec<Sound> {
 }
 
 /// The sources that `pactl` lists; none where there is no sound server.
-fn pulse_sources() -> Vec<Sound> {
+fn pulse_sources() -> Vec<Audio> {
     let Some(pactl) = locate(None, "pactl") else { return Vec::new() };
     let mut line = CommandLine::new(pactl);
     line.args(["list", "short", "sources"]);
@@ -123,7 +123,7 @@ fn pulse_sources() -> Vec<Sound> {
 }
 
 /// Reads `1\talsa_input.usb.analog-stereo\tmodule\ts16le 2ch 48000Hz\tIDLE`.
-fn parse_pactl(text: &str) -> Vec<Sound> {
+fn parse_pactl(text: &str) -> Vec<Audio> {
     text.lines()
         .filter_map(|line| {
             let mut fields = line.split('\t');
@@ -131,7 +131,7 @@ fn parse_pactl(text: &str) -> Vec<Sound> {
             let name = fields.next().filter(|n| !n.is_empty())?;
             let shape = fields.nth(1).unwrap_or_default();
             let what = if name.ends_with(".monitor") { "what is heard" } else { "microphone or line" };
-            Some(Sound {
+            Some(Audio {
                 id: format!("pulse:{name}"),
                 system: "pulse",
                 name: if shape.is_empty() { what.to_string() } else { format!("{what}, {shape}") },
@@ -170,11 +170,11 @@ mod tests {
     }
 
     #[test]
-    fn a_sound_server_is_known_by_its_socket() {
+    fn a_audio_server_is_known_by_its_socket() {
         let dir = tempfile::tempdir().unwrap();
         let socket = dir.path().join("pulse/native");
         let runtime = dir.path().display().to_string();
-        let made = |vars: &[(&str, &str)]| sound_server(&Environment::made(vars, dir.path()));
+        let made = |vars: &[(&str, &str)]| audio_server(&Environment::made(vars, dir.path()));
         assert!(!made(&[]) && !made(&[("XDG_RUNTIME_DIR", &runtime)]));
         std::fs::create_dir_all(socket.parent().unwrap()).unwrap();
         std::fs::write(&socket, "").unwrap();

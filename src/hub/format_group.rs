@@ -1,7 +1,7 @@
 //! All readers of one format: frames are packed once here and go out to each of them.
 
 use super::client::{Client, Counters};
-use super::cursor::{Cursor, Over};
+use super::cursor::{Cursor, ReaderEnd};
 use super::format::{Format, FormatKey, Headers, Outlet, Packed, Targets};
 use super::limits::Limits;
 use super::ring::{Entry, Ring};
@@ -22,7 +22,7 @@ struct Slot {
 }
 
 /// One format with its readers.
-pub struct Lane {
+pub struct FormatGroup {
     /// Which format.
     pub key: FormatKey,
     /// Its readers.
@@ -34,17 +34,25 @@ pub struct Lane {
     surveyed: Instant,
 }
 
-impl Lane {
+impl FormatGroup {
     /// A format that begins where a late reader begins.
-    pub fn new(key: FormatKey, format: Box<dyn Format>, ring: &Ring, now: Instant) -> Lane {
+    pub fn new(key: FormatKey, format: Box<dyn Format>, ring: &Ring, now: Instant) -> FormatGroup {
         let first = ring.begin().unwrap_or_else(|| ring.head());
-        Lane { key, cursors: Vec::new(), format, slots: VecDeque::new(), first, bytes: 0, surveyed: now }
+        FormatGroup {
+            key,
+            cursors: Vec::new(),
+            format,
+            slots: VecDeque::new(),
+            first,
+            bytes: 0,
+            surveyed: now,
+        }
     }
 
     /// Takes a reader in. The stream may have changed since the reader was told of it.
     pub fn join(&mut self, mut cursor: Cursor, tracks: &Tracks) {
         if let Err(misfit) = self.format.fits(tracks) {
-            cursor.end(Over::Reconfigured(misfit));
+            cursor.end(ReaderEnd::Reconfigured(misfit));
         }
         self.cursors.push(cursor);
     }
@@ -106,7 +114,7 @@ impl Lane {
         let head = ring.head();
         while number < head {
             let packed: Vec<&Packed> = (number..head)
-                .filter_map(|n| Lane::slot(&self.slots, self.first, n))
+                .filter_map(|n| FormatGroup::slot(&self.slots, self.first, n))
                 .map(|slot| &slot.packed)
                 .filter(|packed| !packed.cuts.is_empty())
                 .collect();
@@ -133,16 +141,17 @@ impl Lane {
 
     /// Sends to one reader.
     pub fn send_to(&mut self, index: usize, ring: &Ring, headers: &Headers, limits: &Limits, now: Now) {
-        let Lane { cursors, slots, format, first, bytes, .. } = self;
+        let FormatGroup { cursors, slots, format, first, bytes, .. } = self;
         let Some(cursor) = cursors.get_mut(index) else { return };
-        let packed = |number: u64| Lane::slot(slots, *first, number).map(|slot| &slot.packed);
+        let packed = |number: u64| FormatGroup::slot(slots, *first, number).map(|slot| &slot.packed);
         let mut preamble = |at: MediaTime| format.preamble(headers, at, now.wall_ms);
         match &cursor.outlet {
             Outlet::Stream(_) => {
                 cursor.write(ring, &packed, &mut preamble, now.mono);
                 if cursor.blocked {
-                    let lag =
-                        |at: u64| Lane::slot(slots, *first, at).map_or(0, |s| bytes.saturating_sub(s.before));
+                    let lag = |at: u64| {
+                        FormatGroup::slot(slots, *first, at).map_or(0, |s| bytes.saturating_sub(s.before))
+                    };
                     cursor.position.keep_up(ring, lag, limits);
                 }
             }
@@ -163,7 +172,7 @@ impl Lane {
     pub fn change(&mut self, tracks: &Tracks) {
         if let Err(misfit) = self.format.fits(tracks) {
             for cursor in &mut self.cursors {
-                cursor.end(Over::Reconfigured(misfit));
+                cursor.end(ReaderEnd::Reconfigured(misfit));
             }
         }
     }

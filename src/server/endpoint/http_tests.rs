@@ -24,20 +24,20 @@ async fn start(limits: Limits) -> Served {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let registry = Registry::default();
-    let face = Face {
+    let endpoint = Endpoint {
         name: "test",
         server: "test",
         limits,
         answer: Box::new(|asked| {
             let body = format!("{} {}", asked.method, asked.target.len());
             let body = if asked.target == "/large" { "x".repeat(64 << 20) } else { body };
-            Told::from(Answer::ok("text/plain", body)).into()
+            Reply::from(Response::ok("text/plain", body)).into()
         }),
         registry: registry.clone(),
         log: Log::silent(),
     };
     let (down, downs) = watch::channel(false);
-    let task = tokio::spawn(serve(listener, Arc::new(face), downs));
+    let task = tokio::spawn(serve(listener, Arc::new(endpoint), downs));
     Served { address, registry, down, task }
 }
 

@@ -4,7 +4,7 @@
 //!
 //! The number of series is bounded whatever strangers do: streams and clients beyond a cap are counted, not listed.
 
-use super::answer::{Answer, Question};
+use super::answer::{Request, Response};
 use super::kinds::{ROWS, Section, Series, row};
 use crate::hub::Role;
 use crate::server::view::{Client, Stream, View};
@@ -17,7 +17,7 @@ pub const MOST_STREAMS: usize = 500;
 pub const MOST_CLIENTS: usize = 500;
 
 /// The whole page, or the part that `question` asks for.
-pub fn answer(view: &View, question: &Question) -> Answer {
+pub fn answer(view: &View, question: &Request) -> Response {
     let kind = question.value("type");
     // Parts of the query that ask for one item of a section, and so for no other section.
     let mut filters = ROWS.iter().map(|row| row.metrics.filter).chain(["path"]);
@@ -39,7 +39,7 @@ pub fn answer(view: &View, question: &Question) -> Answer {
     if wanted("msconv", "") {
         own(&mut page, view);
     }
-    Answer::ok(CONTENT_TYPE, page.finish())
+    Response::ok(CONTENT_TYPE, page.finish())
 }
 
 fn paths(page: &mut Page, view: &View, path: &str) {

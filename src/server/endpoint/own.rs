@@ -1,6 +1,6 @@
 //! Our own form of the API, beside MediaMTX's: what supervisors tell and ask the server.
 
-use super::answer::{Answer, Question};
+use super::answer::{Request, Response};
 use crate::base::clock::Now;
 use crate::hub::{self, Hub};
 use crate::model::ladder_fact::MOST_RENDITIONS;
@@ -16,13 +16,13 @@ pub const PREFIX: &str = "/msconv/v1/";
 pub const SERVER: &str = "/msconv/v1/server";
 
 /// The answer to a request below [`PREFIX`].
-pub fn answer(hub: &Hub, applications: &[String], question: &Question, body: &[u8], now: Now) -> Answer {
+pub fn answer(hub: &Hub, applications: &[String], question: &Request, body: &[u8], now: Now) -> Response {
     match (question.method.as_str(), question.path.strip_prefix(PREFIX).unwrap_or_default()) {
         ("GET", "streams") => streams(hub, applications, question, now),
         ("POST", "ladders") => match fact(applications, body) {
             Ok(fact) => {
                 hub.tell(fact, now);
-                Answer { status: 204, content_type: JSON, body: String::new() }
+                Response { status: 204, content_type: JSON, body: String::new() }
             }
             Err(why) => error(400, &why),
         },
@@ -31,7 +31,7 @@ pub fn answer(hub: &Hub, applications: &[String], question: &Question, body: &[u
     }
 }
 
-fn streams(hub: &Hub, applications: &[String], question: &Question, now: Now) -> Answer {
+fn streams(hub: &Hub, applications: &[String], question: &Request, now: Now) -> Response {
     let names: Vec<&str> =
         question.query.iter().filter(|(n, _)| n == "name").map(|(_, v)| v.as_str()).collect();
     if names.len() > MOST_NAMES {
@@ -89,10 +89,10 @@ pub fn fact(applications: &[String], body: &[u8]) -> Result<LadderFact, String> 
 }
 
 /// An answer in JSON.
-pub fn json(status: u16, value: &impl Serialize) -> Answer {
+pub fn json(status: u16, value: &impl Serialize) -> Response {
     match serde_json::to_string(value) {
-        Ok(body) => Answer { status, content_type: JSON, body },
-        Err(_) => Answer::text(500, "the answer cannot be written"),
+        Ok(body) => Response { status, content_type: JSON, body },
+        Err(_) => Response::text(500, "the answer cannot be written"),
     }
 }
 
@@ -101,7 +101,7 @@ struct Refused<'a> {
     error: &'a str,
 }
 
-fn error(status: u16, why: &str) -> Answer {
+fn error(status: u16, why: &str) -> Response {
     json(status, &Refused { error: why })
 }
 
@@ -123,7 +123,7 @@ mod tests {
         let hub = Hub::new(Registry::default(), Limits::default());
         let applications = ["live".to_string()];
         let ask = |method: &str, target: &str, body: &str| {
-            answer(&hub, &applications, &Question::new(method, target), body.as_bytes(), Now::read())
+            answer(&hub, &applications, &Request::new(method, target), body.as_bytes(), Now::read())
         };
         assert_eq!(ask("POST", "/msconv/v1/ladders", CAM).status, 204);
         let now = Now::read();

@@ -96,12 +96,12 @@ fn word(client: &Client) -> &'static str {
 }
 
 fn tracks(stream: &Stream) -> Vec<Track> {
-    let video = stream.tracks.videos().map(|(_, video)| picture(video));
-    let audio = stream.tracks.audios().map(|(_, audio)| sound(audio));
+    let video = stream.tracks.videos().map(|(_, video)| video_item(video));
+    let audio = stream.tracks.audios().map(|(_, audio)| audio_item(audio));
     video.chain(audio).collect()
 }
 
-fn picture(video: &VideoTrack) -> Track {
+fn video_item(video: &VideoTrack) -> Track {
     let codec = video.codec.name();
     let codec_props = match video.codec {
         VideoCodec::H264 | VideoCodec::H265 => Some(Props::Picture {
@@ -125,7 +125,7 @@ fn picture(video: &VideoTrack) -> Track {
     Track { codec, codec_props }
 }
 
-fn sound(audio: &AudioTrack) -> Track {
+fn audio_item(audio: &AudioTrack) -> Track {
     let (sample_rate, channel_count) = (audio.sample_rate, audio.channels);
     let (codec, codec_props) = match audio.codec {
         AudioCodec::Aac => ("MPEG-4 Audio", Some(Props::Samples { sample_rate, channel_count })),
