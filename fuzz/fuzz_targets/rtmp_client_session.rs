@@ -32,8 +32,8 @@ fuzz_target!(|input: (u8, Vec<Vec<u8>>)| {
         let _ = server.receive(&client.output(), Duration::ZERO);
         while let Some(event) = server.event() {
             match event {
-                Event::Publish(wish) => server.published(&wish, Duration::ZERO),
-                Event::Play(wish) => server.playing(&wish),
+                Event::Publish(wanted) => server.published(&wanted, Duration::ZERO),
+                Event::Play(wanted) => server.playing(&wanted),
                 _ => {}
             }
         }

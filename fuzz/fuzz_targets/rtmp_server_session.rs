@@ -64,20 +64,20 @@ fn grant(
                 };
                 server.authorized(answer, now)?;
             }
-            Event::Publish(wish) => {
-                assert!(name::check(&wish.name).is_ok());
-                if wish.name.len() % 7 == 3 {
-                    server.refuse_publish(&wish, "no")
+            Event::Publish(wanted) => {
+                assert!(name::check(&wanted.name).is_ok());
+                if wanted.name.len() % 7 == 3 {
+                    server.refuse_publish(&wanted, "no")
                 } else {
-                    server.published(&wish, now)
+                    server.published(&wanted, now)
                 }
             }
-            Event::Play(wish) => {
-                assert!(name::check(&wish.name).is_ok());
-                if wish.name.len() % 7 == 3 {
-                    server.not_found(&wish, "no", now)
+            Event::Play(wanted) => {
+                assert!(name::check(&wanted.name).is_ok());
+                if wanted.name.len() % 7 == 3 {
+                    server.not_found(&wanted, "no", now)
                 } else {
-                    server.playing(&wish)
+                    server.playing(&wanted)
                 }
             }
             Event::Media(message) => {
@@ -123,7 +123,7 @@ fuzz_target!(|input: (u8, Vec<(u8, Vec<u8>)>)| {
         if outcome.is_err() {
             return;
         }
-        // Each wish is answered with little more than what the session itself may hold.
+        // Each wanted is answered with little more than what the session itself may hold.
         assert!(server.output().len() <= 256 << 10);
     }
 });

@@ -10,10 +10,10 @@ use msconv::protocol::rtsp::session::client::{Caller, Event, Way, Intent};
 fuzz_target!(|input: (u8, bool, bool, bool, &[u8])| {
     let (piece, publish, datagrams, login, bytes) = input;
     let audio = AudioTrack::aac(aac::lc(48_000, 2).expect("AAC")).ok();
-    let wish = if publish { Intent::Publish(Box::new(Tracks::of(None, audio))) } else { Intent::Read };
+    let wanted = if publish { Intent::Publish(Box::new(Tracks::of(None, audio))) } else { Intent::Read };
     let way = if datagrams { Way::Datagrams(vec![(5000, 5001), (5002, 5003)]) } else { Way::Interleaved };
     let credentials = login.then(|| Credentials::new("u", "p"));
-    let mut caller = Caller::new("rtsp://h/live/x", credentials, wish, way);
+    let mut caller = Caller::new("rtsp://h/live/x", credentials, wanted, way);
     let mut said = 0;
     for some in bytes.chunks(usize::from(piece).max(1)) {
         caller.buffer().extend_from_slice(some);

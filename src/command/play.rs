@@ -20,7 +20,7 @@ use tokio::time::Instant;
 const POLL: Duration = Duration::from_millis(500);
 
 /// Which stream is meant.
-enum Asked {
+enum Named {
     /// By name.
     Key {
         key: String,
@@ -44,28 +44,28 @@ pub fn run(context: &Context, args: &PlayArgs) -> Outcome<u8> {
     let asked = asked(context, args)?;
     context.block_on(async {
         let target = match &asked {
-            Asked::Key { key, unusual } => {
+            Named::Key { key, unusual } => {
                 by_key(context, key, unusual.as_ref(), &selection.unwrap_or(Selection::Best), wait).await?
             }
-            Asked::Pick => by_picker(context, selection.as_ref()).await?,
+            Named::Pick => by_picker(context, selection.as_ref()).await?,
         };
         if args.print_url { print_url(context, &target) } else { watch(context, args, target).await }
     })
 }
 
-fn asked(context: &Context, args: &PlayArgs) -> Outcome<Asked> {
+fn asked(context: &Context, args: &PlayArgs) -> Outcome<Named> {
     if args.list {
         context.console.need_person("the picker", "msconv play -s KEY    (msconv list shows the keys)")?;
-        return Ok(Asked::Pick);
+        return Ok(Named::Pick);
     }
     match (&args.stream_key, &context.settings.stream_key) {
         (Some(text), _) => match parse_key(text) {
-            Ok(key) => Ok(Asked::Key { key: key.to_string(), unusual: None }),
+            Ok(key) => Ok(Named::Key { key: key.to_string(), unusual: None }),
             // Names such as `my.stream` are no keys of ours, but other publishers use them.
-            Err(failure) if foreign(text) => Ok(Asked::Key { key: text.clone(), unusual: Some(failure) }),
+            Err(failure) if foreign(text) => Ok(Named::Key { key: text.clone(), unusual: Some(failure) }),
             Err(failure) => Err(failure),
         },
-        (None, Some(key)) => Ok(Asked::Key { key: key.to_string(), unusual: None }),
+        (None, Some(key)) => Ok(Named::Key { key: key.to_string(), unusual: None }),
         (None, None) => Err(Failure::usage("which stream?").hint("msconv play -s KEY, or -l to pick")),
     }
 }
@@ -172,7 +172,7 @@ fn print_url(context: &Context, target: &Target) -> Outcome<u8> {
             "key": target.key,
             "label": target.label,
             "protocol": protocol.word(),
-            // Asked for in so many words, so it is given whole: with credentials masked it would open nothing.
+            // Named for in so many words, so it is given whole: with credentials masked it would open nothing.
             "url": address.url,
         }))?;
     } else {

@@ -123,7 +123,7 @@ fn key(context: &Context, args: &PublishArgs) -> Outcome<StreamKey> {
         (Some(path), _) => key_from_file(path, &mut std::io::stdin()),
         (None, Some(key)) => Ok(key.clone()),
         (None, None) => {
-            Err(Failure::usage("which name shall the stream have?").hint("msconv publish -s stream1 ..."))
+            Err(Failure::usage("what is the name of the stream?").hint("msconv publish -s stream1 ..."))
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::base::{Failure, Outcome, clock};
 use crate::cli::UpArgs;
 use crate::config::Paths;
 use crate::config::choices::Backend;
-use crate::manager::servers::{self, Asked, Server, Up};
+use crate::manager::servers::{self, Server, Up, UpRequest};
 use crate::model::network::is_loopback;
 use crate::process::child_log;
 use crate::server::options::exposed;
@@ -82,7 +82,7 @@ pub async fn brought_up(context: &Context, wait: Duration, monitoring: bool) -> 
             context.console.talk(&format!("    {}", bounded(line, PROGRESS)));
         }
     };
-    let asked = Asked { monitoring, progress: &progress, interrupted: &cancel.asked };
+    let asked = UpRequest { monitoring, progress: &progress, interrupted: &cancel.asked };
     servers::up(&context.settings, &context.environment, wait, asked).await
 }
 

@@ -238,7 +238,7 @@ fn copied(wanted: &Wanted<'_>, rungs: &[PlannedRung], rate: Rate, notes: &mut Ve
         match (&request.source, rungs.get(index)) {
             (Source::File(_), Some(rung)) => passthrough::settled(request, rung, known.packets.as_ref())?,
             _ => notes.push(
-                "the source is copied on its word: its bitrate and keyframes cannot be known beforehand"
+                "the source is copied without a look at its packets: its bitrate and keyframes cannot be known beforehand"
                     .into(),
             ),
         }

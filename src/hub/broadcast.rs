@@ -58,7 +58,7 @@ pub struct Broadcast {
     source: Option<Source>,
     generation: u64,
     ring: Ring,
-    lanes: Vec<FormatGroup>,
+    format_groups: Vec<FormatGroup>,
     next_reader: u64,
     name: String,
     /// The ladder that it belongs to.
@@ -86,7 +86,7 @@ impl Broadcast {
             source: None,
             generation: 0,
             ring: Ring::default(),
-            lanes: Vec::new(),
+            format_groups: Vec::new(),
             next_reader: 0,
             name: name.to_string(),
             group,
@@ -141,14 +141,16 @@ impl Broadcast {
     /// Ends all readers.
     pub fn end_readers(&mut self, why: ReaderEnd) {
         self.taps.iter_mut().for_each(Tap::end);
-        for cursor in self.lanes.iter_mut().flat_map(|lane| &mut lane.cursors) {
+        for cursor in self.format_groups.iter_mut().flat_map(|format_group| &mut format_group.cursors) {
             cursor.end(why);
         }
     }
 
     /// Whether nobody is here.
     pub fn is_empty(&self) -> bool {
-        self.source.is_none() && self.taps.is_empty() && self.lanes.iter().all(|lane| lane.cursors.is_empty())
+        self.source.is_none()
+            && self.taps.is_empty()
+            && self.format_groups.iter().all(|format_group| format_group.cursors.is_empty())
     }
 
     /// The tracks as the publisher says; a change in mid-stream reaches the readers.
@@ -162,9 +164,9 @@ impl Broadcast {
             // Readers that came early get them in their preamble.
             return self.announce();
         }
-        let Broadcast { lanes, ring, headers: Headers { tracks: after, .. }, .. } = self;
-        for lane in lanes {
-            lane.change(after);
+        let Broadcast { format_groups, ring, headers: Headers { tracks: after, .. }, .. } = self;
+        for format_group in format_groups {
+            format_group.change(after);
         }
         // What came before is for late readers as long as they can decode it by what they are told now.
         let same_video = before.videos().eq(after.videos());
@@ -203,7 +205,8 @@ impl Broadcast {
 
     /// Whether readers wait for a publisher.
     pub fn is_awaited(&self) -> bool {
-        !self.lanes.iter().all(|lane| lane.cursors.is_empty()) || !self.taps.is_empty()
+        !self.format_groups.iter().all(|format_group| format_group.cursors.is_empty())
+            || !self.taps.is_empty()
     }
 
     /// One frame from the publisher.
@@ -248,9 +251,9 @@ impl Broadcast {
     /// Sends everybody what came since the last time, at the latest when it is [`Broadcast::due`]; at the end (`last`) at
     /// once.
     pub fn flush(&mut self, limits: &Limits, last: bool, now: Now) {
-        let Broadcast { lanes, ring, headers, gathering, taps, .. } = self;
+        let Broadcast { format_groups, ring, headers, gathering, taps, .. } = self;
         let head = ring.head();
-        let readers = lanes.iter().map(|lane| lane.cursors.len()).sum();
+        let readers = format_groups.iter().map(|format_group| format_group.cursors.len()).sum();
         let is_audio = |number| match ring.get(number) {
             Some(Entry::Frame(frame, _)) => frame.track.kind() == TrackKind::Audio,
             _ => false,
@@ -259,11 +262,11 @@ impl Broadcast {
         if head != self.flushed && (last || !gathering.waits(audio_alone, readers, now.mono)) {
             gathering.end();
             self.flushed = head;
-            for lane in lanes.iter_mut() {
-                lane.fan_out(ring, headers, limits, now);
+            for format_group in format_groups.iter_mut() {
+                format_group.fan_out(ring, headers, limits, now);
             }
         }
-        let mut needed = lanes.iter().map(FormatGroup::needed).min().unwrap_or(u64::MAX);
+        let mut needed = format_groups.iter().map(FormatGroup::needed).min().unwrap_or(u64::MAX);
         let mut keep = limits.keep();
         for tap in taps {
             let (next, policy) = tap.needs();
@@ -294,12 +297,12 @@ impl Broadcast {
         let cursor = Cursor::new(self.next_reader, client, outlet, &self.ring, now.mono);
         let wake = cursor.wake.clone();
         let tracks = &self.headers.tracks;
-        match self.lanes.iter_mut().find(|lane| lane.key == key) {
-            Some(lane) => lane.join(cursor, tracks),
+        match self.format_groups.iter_mut().find(|format_group| format_group.key == key) {
+            Some(format_group) => format_group.join(cursor, tracks),
             None => {
-                let mut lane = FormatGroup::new(key, make(tracks), &self.ring, now.mono);
-                lane.join(cursor, tracks);
-                self.lanes.push(lane);
+                let mut format_group = FormatGroup::new(key, make(tracks), &self.ring, now.mono);
+                format_group.join(cursor, tracks);
+                self.format_groups.push(format_group);
             }
         }
         (self.next_reader, wake)
@@ -307,9 +310,9 @@ impl Broadcast {
 
     /// Forgets a reader.
     pub fn unsubscribe(&mut self, id: u64) {
-        for lane in &mut self.lanes {
-            if let Some(at) = lane.cursors.iter().position(|c| c.id == id) {
-                let gone = lane.cursors.swap_remove(at);
+        for format_group in &mut self.format_groups {
+            if let Some(at) = format_group.cursors.iter().position(|c| c.id == id) {
+                let gone = format_group.cursors.swap_remove(at);
                 let counters = &gone.client().counters;
                 self.totals.left_bytes_out =
                     self.totals.left_bytes_out.saturating_add(get(&counters.bytes_out));
@@ -317,7 +320,7 @@ impl Broadcast {
                     self.totals.left_frames_dropped.saturating_add(get(&counters.frames_dropped));
             }
         }
-        self.lanes.retain(|lane| !lane.cursors.is_empty());
+        self.format_groups.retain(|format_group| !format_group.cursors.is_empty());
     }
 
     /// A reader of frames; its number.
@@ -357,40 +360,44 @@ impl Broadcast {
 
     /// The reader with this number.
     pub fn cursor(&mut self, id: u64) -> Option<&mut Cursor> {
-        self.lanes.iter_mut().flat_map(|lane| &mut lane.cursors).find(|c| c.id == id)
+        self.format_groups.iter_mut().flat_map(|format_group| &mut format_group.cursors).find(|c| c.id == id)
     }
 
     /// Sends one reader what it can take now.
     pub fn send_to(&mut self, id: u64, limits: &Limits, now: Now) {
-        let Broadcast { lanes, ring, headers, .. } = self;
-        for lane in lanes.iter_mut() {
-            if let Some(index) = lane.cursors.iter().position(|c| c.id == id) {
-                lane.pack(ring, now);
-                lane.send_to(index, ring, headers, limits, now);
+        let Broadcast { format_groups, ring, headers, .. } = self;
+        for format_group in format_groups.iter_mut() {
+            if let Some(index) = format_group.cursors.iter().position(|c| c.id == id) {
+                format_group.pack(ring, now);
+                format_group.send_to(index, ring, headers, limits, now);
             }
         }
     }
 
     /// Places a reader where a late reader begins.
     pub fn place(&mut self, id: u64) {
-        let Broadcast { lanes, ring, .. } = self;
-        if let Some(cursor) = lanes.iter_mut().flat_map(|lane| &mut lane.cursors).find(|c| c.id == id) {
+        let Broadcast { format_groups, ring, .. } = self;
+        if let Some(cursor) =
+            format_groups.iter_mut().flat_map(|format_group| &mut format_group.cursors).find(|c| c.id == id)
+        {
             cursor.position.place(ring);
         }
     }
 
     /// The packed entries that a reader would begin with.
     pub fn upcoming(&mut self, id: u64, now: Now) -> Vec<Packed> {
-        let Broadcast { lanes, ring, .. } = self;
-        let Some(lane) = lanes.iter_mut().find(|lane| lane.cursors.iter().any(|c| c.id == id)) else {
+        let Broadcast { format_groups, ring, .. } = self;
+        let Some(format_group) =
+            format_groups.iter_mut().find(|format_group| format_group.cursors.iter().any(|c| c.id == id))
+        else {
             return Vec::new();
         };
-        lane.pack(ring, now);
-        ring.begin().map(|begin| lane.packed_from(begin)).unwrap_or_default()
+        format_group.pack(ring, now);
+        ring.begin().map(|begin| format_group.packed_from(begin)).unwrap_or_default()
     }
 
     /// The entries in the registry of those who read for somebody to watch: not those of the server itself.
     pub fn readers(&self) -> Vec<Arc<Client>> {
-        self.lanes.iter().flat_map(FormatGroup::clients).cloned().collect()
+        self.format_groups.iter().flat_map(FormatGroup::clients).cloned().collect()
     }
 }

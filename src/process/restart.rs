@@ -52,7 +52,7 @@ pub const FIRST_PAUSE: Duration = Duration::from_millis(500);
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// After this time on the air earlier failures are forgotten.
 pub const HEALTHY_AFTER: Duration = Duration::from_secs(30);
-/// So many failures within [`FAILING_WITHIN`] are told as failing.
+/// Report `failing` after this many failures within [`FAILING_WITHIN`].
 pub const FAILING_COUNT: usize = 5;
 /// See [`FAILING_COUNT`].
 pub const FAILING_WITHIN: Duration = Duration::from_secs(60);

@@ -49,13 +49,13 @@ pub async fn supervise<P: Program, L: ServerProbe>(
     job: Job,
     place: StreamPlace,
     program: P,
-    looker: L,
+    probe: L,
     control: mpsc::Receiver<Control>,
     tell: impl FnMut(&Event),
 ) -> Ended {
     let (target, targets) = watch::channel(None);
     let (looks_in, looks) = mpsc::channel(4);
-    let looking = tokio::spawn(keep_looking(looker, targets, looks_in));
+    let looking = tokio::spawn(keep_looking(probe, targets, looks_in));
     let mut supervisor = Supervisor {
         began: Instant::now(),
         log: Log::new(&job),
@@ -122,7 +122,7 @@ fn shown(command: &CommandLine, job: &Job) -> Vec<String> {
 type Target = Option<(i32, Duration)>;
 
 async fn keep_looking<L: ServerProbe>(
-    mut looker: L,
+    mut probe: L,
     mut targets: watch::Receiver<Target>,
     looks: mpsc::Sender<(i32, Reading)>,
 ) {
@@ -131,7 +131,7 @@ async fn keep_looking<L: ServerProbe>(
         let pause = match target {
             None => Duration::from_secs(3600),
             Some((child, pause)) => {
-                let look = looker.look(child).await;
+                let look = probe.look(child).await;
                 if looks.send((child, look)).await.is_err() {
                     return;
                 }

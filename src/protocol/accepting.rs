@@ -27,7 +27,7 @@ pub struct ListenerContext<'a> {
     /// Who is there, in the registry.
     pub hub: &'a Hub,
     /// Who may come in.
-    pub door: &'a Admission,
+    pub admission: &'a Admission,
     /// Where refusals are told.
     pub log: &'a Log,
     /// What comes in.
@@ -111,7 +111,7 @@ impl ListenerContext<'_> {
         let now = Now::read();
         let registry = self.hub.registry();
         let client = registry.enter(self.kind, remote, now.mono, now.wall_ms);
-        match self.door.enter(&client) {
+        match self.admission.enter(&client) {
             Ok(place) => Some((client, place)),
             Err(refused) => {
                 registry.broke(refused.limit());

@@ -1,5 +1,5 @@
 //! How many connections there may be: in all, from one address, and from one address without having published or played.
-//! RTMP and RTSP share one door. When it is full, the oldest connection that has done nothing yet makes room.
+//! RTMP and RTSP share one admission. When it is full, the oldest connection that has done nothing yet makes room.
 
 use crate::auth::neighbourhood;
 use crate::hub::{Client, Role};
@@ -66,7 +66,7 @@ impl Refused {
     }
 }
 
-/// The door of the server. Cloning shares it.
+/// The admission of the server. Cloning shares it.
 #[derive(Clone, Debug)]
 pub struct Admission(Arc<Mutex<Inside>>);
 
@@ -113,7 +113,7 @@ impl Count {
 }
 
 impl Admission {
-    /// A door with nobody inside. Addresses of `trusted` networks are not counted, nor are this machine's.
+    /// A admission with nobody inside. Addresses of `trusted` networks are not counted, nor are this machine's.
     pub fn new(limits: Limits, trusted: Vec<Network>) -> Admission {
         Admission(Arc::new(Mutex::new(Inside {
             limits,
@@ -135,7 +135,7 @@ impl Admission {
         if let Some(out) = out.and_then(|out| out.upgrade()) {
             out.kick();
         }
-        Ok(Permit { door: self.clone(), number })
+        Ok(Permit { admission: self.clone(), number })
     }
 
     /// Connections that are in.
@@ -212,7 +212,7 @@ impl Inside {
 /// A connection's place; dropping it leaves.
 #[derive(Debug)]
 pub struct Permit {
-    door: Admission,
+    admission: Admission,
     number: u64,
 }
 
@@ -222,13 +222,13 @@ impl Permit {
     /// # Errors
     /// Too many from its address do so.
     pub fn settle(&self, role: Role) -> Result<(), Refused> {
-        self.door.inside().settle(self.number, role)
+        self.admission.inside().settle(self.number, role)
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.door.inside().leave(self.number);
+        self.admission.inside().leave(self.number);
     }
 }
 
@@ -252,21 +252,21 @@ mod tests {
     #[test]
     fn the_oldest_idle_one_makes_room() {
         let registry = Registry::default();
-        let door = Admission::new(Limits { total: 3, ..Limits::default() }, Vec::new());
+        let admission = Admission::new(Limits { total: 3, ..Limits::default() }, Vec::new());
         let clients: Vec<_> = (0..5).map(|_| client(&registry, "127.0.0.1")).collect();
-        let first = door.enter(&clients[0]).unwrap();
+        let first = admission.enter(&clients[0]).unwrap();
         first.settle(Role::Read).unwrap();
-        let second = door.enter(&clients[1]).unwrap();
-        let third = door.enter(&clients[2]).unwrap();
-        let fourth = door.enter(&clients[3]).unwrap();
+        let second = admission.enter(&clients[1]).unwrap();
+        let third = admission.enter(&clients[2]).unwrap();
+        let fourth = admission.enter(&clients[3]).unwrap();
         assert_eq!(clients.iter().map(kicked).collect::<Vec<_>>(), [false, true, false, false, false]);
         drop(second);
-        assert_eq!(door.count(), 3, "the place of one that was kicked is not given back twice");
+        assert_eq!(admission.count(), 3, "the place of one that was kicked is not given back twice");
         third.settle(Role::Publish).unwrap();
         fourth.settle(Role::Read).unwrap();
-        assert_eq!(door.enter(&clients[4]).unwrap_err(), Refused::Full);
+        assert_eq!(admission.enter(&clients[4]).unwrap_err(), Refused::Full);
         drop(first);
-        assert!(door.enter(&clients[4]).is_ok());
+        assert!(admission.enter(&clients[4]).is_ok());
     }
 
     #[test]
@@ -278,14 +278,14 @@ mod tests {
             idle_per_address: 8,
             ..Limits::default()
         };
-        let door = Admission::new(limits, Vec::new());
+        let admission = Admission::new(limits, Vec::new());
         let there = client(&registry, "192.0.2.1");
-        let mut places: Vec<Permit> = (0..8).map(|_| door.enter(&there).unwrap()).collect();
-        assert_eq!(door.enter(&there).unwrap_err(), Refused::Idle);
-        assert!(door.enter(&client(&registry, "192.0.2.2")).is_ok());
+        let mut places: Vec<Permit> = (0..8).map(|_| admission.enter(&there).unwrap()).collect();
+        assert_eq!(admission.enter(&there).unwrap_err(), Refused::Idle);
+        assert!(admission.enter(&client(&registry, "192.0.2.2")).is_ok());
         for _ in 8..28 {
             places.last().unwrap().settle(Role::Read).unwrap();
-            places.push(door.enter(&client(&registry, "::ffff:192.0.2.1")).unwrap());
+            places.push(admission.enter(&client(&registry, "::ffff:192.0.2.1")).unwrap());
         }
         let last = places.last().unwrap();
         assert_eq!(last.settle(Role::Read), Err(Refused::Readers));
@@ -294,19 +294,21 @@ mod tests {
         assert_eq!(places[0].settle(Role::Publish), Ok(()));
         assert_eq!(places[1].settle(Role::Publish), Err(Refused::Publishers));
         drop(places);
-        assert!(door.enter(&there).is_ok());
-        assert_eq!(door.count(), 0);
-        assert!(door.inside().addresses.is_empty() && door.inside().idle.is_empty());
+        assert!(admission.enter(&there).is_ok());
+        assert_eq!(admission.count(), 0);
+        assert!(admission.inside().addresses.is_empty() && admission.inside().idle.is_empty());
     }
 
     #[test]
     fn this_machine_and_trusted_networks_are_not_counted() {
         let registry = Registry::default();
-        let door = Admission::new(Limits::default(), vec!["10.0.0.0/8".parse().unwrap()]);
+        let admission = Admission::new(Limits::default(), vec!["10.0.0.0/8".parse().unwrap()]);
         let (here, near) = (client(&registry, "::1"), client(&registry, "::ffff:10.1.2.3"));
-        let places: Vec<_> =
-            (0..100).flat_map(|_| [door.enter(&here), door.enter(&near)]).map(Result::unwrap).collect();
-        assert_eq!(door.count(), places.len());
+        let places: Vec<_> = (0..100)
+            .flat_map(|_| [admission.enter(&here), admission.enter(&near)])
+            .map(Result::unwrap)
+            .collect();
+        assert_eq!(admission.count(), places.len());
     }
 
     #[test]

@@ -51,7 +51,7 @@ impl Parts {
 #[derive(Clone)]
 pub struct Control {
     /// What is shown.
-    pub looker: Arc<Sampler>,
+    pub sampler: Arc<Sampler>,
     rules: Arc<Rules>,
     authorizer: Arc<dyn Authorizer>,
     stat_path: Arc<str>,
@@ -81,7 +81,7 @@ impl Control {
         };
         let rules = Rules { trusted: options.trusted.clone(), demand: authorizer.demand(Action::Control) };
         Control {
-            looker: Arc::new(Sampler::new(hub, about, begun)),
+            sampler: Arc::new(Sampler::new(hub, about, begun)),
             rules: Arc::new(rules),
             authorizer,
             stat_path: options.stat_path.as_str().into(),
@@ -99,7 +99,7 @@ impl Control {
             name,
             server: if name == "stat" { concat!("msconv/", env!("CARGO_PKG_VERSION")) } else { "mediamtx" },
             limits: Limits::default(),
-            registry: self.looker.registry().clone(),
+            registry: self.sampler.registry().clone(),
             log: self.log.clone(),
             answer: Box::new(move |asked| control.answer(name, asked)),
         })
@@ -142,19 +142,19 @@ impl Control {
         let now = Now::read();
         if endpoint == "api" && question.path.starts_with(own::PREFIX) {
             if question.method == "GET" && question.path == own::SERVER {
-                return own::json(200, &listing::listing(&self.looker.view(now))).into();
+                return own::json(200, &listing::listing(&self.sampler.view(now))).into();
             }
-            let applications = self.looker.applications();
-            return own::answer(self.looker.hub(), applications, question, body, now).into();
+            let applications = self.sampler.applications();
+            return own::answer(self.sampler.hub(), applications, question, body, now).into();
         }
-        let view = if endpoint == "metrics" { self.looker.whole_view(now) } else { self.looker.view(now) };
+        let view = if endpoint == "metrics" { self.sampler.whole_view(now) } else { self.sampler.view(now) };
         let answer = match (endpoint, question.path.as_str()) {
             ("stat", path) if question.reads() && path == &*self.stat_path => {
                 Response::ok("text/xml", super::endpoint::stat::page(&view))
             }
             ("metrics", "/metrics") if question.reads() => super::endpoint::metrics::answer(&view, question),
             ("api", _) => super::endpoint::api::answer(&view, question, &mut |kind, id| {
-                let found = self.looker.registry().find(kind, id);
+                let found = self.sampler.registry().find(kind, id);
                 if let Some(client) = &found {
                     self.log.info(format_args!("{remote} kicks the {} {id} ({})", kind.name, client.remote));
                     client.kick();
@@ -182,7 +182,7 @@ impl Control {
                 Reply { wait: pause(random()), ..refusal(401, "authentication error") }
             }
             Denied::Late => {
-                self.looker.registry().broke("control_authentication_time");
+                self.sampler.registry().broke("control_authentication_time");
                 refusal(503, &denied.to_string())
             }
             Denied::ShutOut | Denied::Outside | Denied::Because(_) => refusal(403, &denied.to_string()),
@@ -291,7 +291,7 @@ mod tests {
         let begun = tokio::time::Instant::now();
         assert_eq!(ask(&control, Some(RIGHT)).await.answer.status, 503);
         assert_eq!(begun.elapsed(), PATIENCE);
-        assert_eq!(control.looker.registry().broken_limits()["control_authentication_time"], 1);
+        assert_eq!(control.sampler.registry().broken_limits()["control_authentication_time"], 1);
         // Who is asked for nothing waits for nothing.
         assert_eq!(ask(&control, None).await.answer.status, 401);
     }

@@ -123,7 +123,7 @@ fn pair(wanted: SocketAddr) -> Result<(UdpSocket, UdpSocket), (SocketAddr, io::E
         return Ok((open(wanted)?, open(at(wanted.port().saturating_add(1)))?));
     }
     let mut last = None;
-    // What was opened in vain stays open meanwhile, or the system might give it again.
+    // Keep rejected sockets open, so that the system does not return them again.
     let mut vain = Vec::new();
     for _ in 0..PAIRS {
         let first = open(wanted)?;

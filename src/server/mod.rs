@@ -90,7 +90,7 @@ impl Server {
             publishers_per_address,
             ..admission::Limits::with_file_limit(open_files_allowed())
         };
-        let door = Admission::new(limits, options.trusted.clone());
+        let admission = Admission::new(limits, options.trusted.clone());
 
         let rules =
             rtmp::session::server::Rules { applications: options.applications.clone(), ..Default::default() };
@@ -99,7 +99,7 @@ impl Server {
             hub.clone(),
             rules,
             authorizer.clone(),
-            door.clone(),
+            admission.clone(),
             ledger.clone(),
             log.clone(),
         );
@@ -121,7 +121,7 @@ impl Server {
             hub.clone(),
             options.applications.clone().into(),
             authorizer.clone(),
-            door,
+            admission,
             ledger.clone(),
             Some(udp.clone()),
             log.clone(),
@@ -138,11 +138,11 @@ impl Server {
         work.add("rtp", udp.serve(downs.clone()));
 
         let control = Control::new(&options, authorizer, hub, work.parts.clone(), ledger, log.clone());
-        let listener = control.looker.hub().events().listen();
-        let counts = control.looker.events().clone();
+        let listener = control.sampler.hub().events().listen();
+        let counts = control.sampler.events().clone();
         let beside = RuntimeThread::start("control")?;
         work.add("events", beside.run(events::listen(listener, counts, log.clone(), downs.clone())));
-        work.add("ticks", beside.run(ticks(control.looker.clone(), downs.clone())));
+        work.add("ticks", beside.run(ticks(control.sampler.clone(), downs.clone())));
         for service in Service::ALL.into_iter().filter(|s| s.row().audience == Audience::Operators) {
             let name = service.row().id;
             let listener = {
@@ -212,12 +212,12 @@ fn listening(listeners: &mut Listeners, service: Service) -> Outcome<TcpListener
 }
 
 /// Looks at the counters every second.
-async fn ticks(looker: Arc<Sampler>, mut shutdown: watch::Receiver<bool>) {
+async fn ticks(sampler: Arc<Sampler>, mut shutdown: watch::Receiver<bool>) {
     let mut again = tokio::time::interval(TICK);
     again.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = again.tick() => looker.tick(Now::read()),
+            _ = again.tick() => sampler.tick(Now::read()),
             () = http::asked_to_end(&mut shutdown) => return,
         }
     }

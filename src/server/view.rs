@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use uuid::Uuid;
 
-/// Everything that a endpoint may show.
+/// Everything that an endpoint may show.
 #[derive(Clone, Debug, Default)]
 pub struct View {
     /// Facts that do not change while it runs.

@@ -113,8 +113,8 @@ fn status_pages(house: &House) -> String {
         stat_port: 0,
     };
     let now = Now::read();
-    let looker = Sampler::new(house.hub.clone(), about, now);
-    let view = looker.whole_view(now);
+    let sampler = Sampler::new(house.hub.clone(), about, now);
+    let view = sampler.whole_view(now);
     let mut pages = endpoint::stat::page(&view);
     pages += &endpoint::metrics::answer(&view, &EndpointRequest::new("GET", "/metrics")).body;
     for list in ["paths", "rtmpconns", "rtspconns", "rtspsessions"] {
@@ -281,10 +281,10 @@ fn whoever_never_answers_costs_only_those_who_wait_for_it() {
                 assert_eq!(&by_rtmp::Peer::knocking(house.rtmp, aim, "hang").refusal().1, late);
             });
         }
-        for wish in [Intent::Publish(Box::new(frames())), Intent::Read] {
+        for wanted in [Intent::Publish(Box::new(frames())), Intent::Read] {
             let (house, late) = (&house, &late);
             scope.spawn(move || {
-                let (status, why) = Peer::new(house, "hang", None, wish, false).refusal();
+                let (status, why) = Peer::new(house, "hang", None, wanted, false).refusal();
                 assert_eq!((status, why.trim()), (Status::UNAVAILABLE, late.as_str()));
             });
         }

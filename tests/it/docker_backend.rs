@@ -239,7 +239,7 @@ fn a_container_between_two_attempts_is_quoted_too() {
     stage
         .msconv(&["up"])
         .expect(6)
-        .says("nginx-rtmp does not get well")
+        .says("nginx-rtmp does not become healthy")
         .says("it said: nginx: [emerg] unknown directive");
     nothing_is_left(&stage);
 }

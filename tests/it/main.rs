@@ -40,3 +40,4 @@ mod serving_rtmp;
 mod serving_rtsp;
 mod stage_works;
 mod test_groups;
+mod vocabulary;

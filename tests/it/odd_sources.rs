@@ -448,7 +448,7 @@ fn samples_colours_fields_and_rates() {
 }
 
 #[test]
-fn sounds_and_how_they_lie() {
+fn audio_files_that_lie() {
     if ready() {
         all_of("odd-audio", audio_sources());
     }

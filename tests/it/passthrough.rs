@@ -142,7 +142,7 @@ fn a_live_source_is_copied_when_asked() {
     air.stage.msconv(&args).expect(0).prints("in 2 variants with x264");
     air.stage.msconv(&["stop", "-s", "a"]).expect(0);
     let asked: Vec<&str> = args.into_iter().chain(["--passthrough", "always"]).collect();
-    air.stage.msconv(&asked).expect(0).prints("240p copied").says("copied on its word");
+    air.stage.msconv(&asked).expect(0).prints("240p copied").says("copied without a look at its packets");
     let hashes: Vec<String> =
         packets(list(&air.stage, film.to_str().unwrap())).into_iter().map(|p| p.hash).collect();
     let copied = packets(list(&air.stage, &format!("{}/a_240p", air.nginx.rtmp_url())));

@@ -43,7 +43,7 @@ pub fn password(settings: &Settings, environment: &Environment) -> Outcome<Passw
     let mut chance = [0u8; CHANCE];
     SystemRandom::new()
         .fill(&mut chance)
-        .map_err(|_| Failure::internal("this machine gives no random numbers"))?;
+        .map_err(|_| Failure::internal("no random numbers from this system"))?;
     let text: String = chance.iter().map(|byte| format!("{byte:02x}")).collect();
     atomic_file::write(&path, format!("{text}\n").as_bytes(), 0o600, Durability::Synced)
         .map_err(|e| Failure::io("write", &path, &e))?;

@@ -68,15 +68,16 @@ pub struct UpOptions<'a> {
 /// # Errors
 /// Usage (settings that the stack cannot follow), Missing (Docker), Server (the engine, a port, a build, no health),
 /// Interrupted.
-pub async fn up(settings: &Settings, environment: &Environment, wish: UpOptions<'_>) -> Outcome<Up> {
+pub async fn up(settings: &Settings, environment: &Environment, options: UpOptions<'_>) -> Outcome<Up> {
     let begun = Instant::now();
     let owner = Owner { uid: environment.uid, gid: nix::unistd::getegid().as_raw() };
     let mut told = variables::variables(settings, owner)?;
-    let stack = Stack::choose(settings, environment, wish.monitoring)?;
-    let found = look(wish.install)?;
+    let stack = Stack::choose(settings, environment, options.monitoring)?;
+    let found = look(options.install)?;
     let prefix = settings.paths.docker();
     belongs_to_us(&prefix)?;
-    let patience = Patience { deadline: begun + wish.wait, whole: wish.wait, interrupted: wish.interrupted };
+    let patience =
+        Patience { deadline: begun + options.wait, whole: options.wait, interrupted: options.interrupted };
     let _turn = Turn::take(settings, patience).await?;
     folder(&prefix, 0o700)?;
     // Docker would make them as root.
@@ -86,7 +87,7 @@ pub async fn up(settings: &Settings, environment: &Environment, wish: UpOptions<
     stack.write()?;
     let mut notes = Vec::new();
     let public = told.clone();
-    if wish.monitoring {
+    if options.monitoring {
         let password = grafana::password(settings, environment)?;
         let place = match &password.file {
             Some(file) => format!("the password in {}", file.display()),
@@ -101,11 +102,11 @@ pub async fn up(settings: &Settings, environment: &Environment, wish: UpOptions<
         client: &found.client,
         stack: &stack,
         variables: &told,
-        progress: wish.progress,
-        interrupted: wish.interrupted,
+        progress: options.progress,
+        interrupted: options.interrupted,
     };
     let before = engine.containers().await?;
-    let outcome = bring_up(settings, &engine, &before, &public, wish).await;
+    let outcome = bring_up(settings, &engine, &before, &public, options).await;
     match outcome {
         Ok(containers) => {
             let servers = SERVERS
@@ -146,19 +147,22 @@ async fn bring_up(
     engine: &Engine<'_>,
     before: &[Container],
     public: &[(String, String)],
-    wish: UpOptions<'_>,
+    options: UpOptions<'_>,
 ) -> Outcome<Vec<Container>> {
     free_ports(settings, before)?;
-    let slow = Limits { silence: wish.wait.max(Duration::from_secs(1)) * PATIENT, deadline: None };
+    let slow = Limits { silence: options.wait.max(Duration::from_secs(1)) * PATIENT, deadline: None };
     engine.step(&command::build(engine.client, engine.stack), slow, "the images cannot be built").await?;
     engine.fetch(slow).await?;
     let project = before.first().map(|c| c.project.clone()).unwrap_or_default();
     let record = Record { schema: 1, stack: engine.stack.clone(), project, variables: public.to_vec() };
     record.write(settings)?;
     // From here on everything is here; what takes time now is the servers themselves.
-    let patience =
-        Patience { deadline: Instant::now() + wish.wait, whole: wish.wait, interrupted: wish.interrupted };
-    let quick = Limits { silence: wish.wait, deadline: Some(patience.deadline) };
+    let patience = Patience {
+        deadline: Instant::now() + options.wait,
+        whole: options.wait,
+        interrupted: options.interrupted,
+    };
+    let quick = Limits { silence: options.wait, deadline: Some(patience.deadline) };
     let started = engine.step(&command::start(engine.client, engine.stack), quick, NOT_STARTED).await;
     let containers = engine.containers().await.unwrap_or_default();
     if let Some(project) = containers.first().map(|c| c.project.clone()) {
@@ -171,7 +175,7 @@ async fn bring_up(
         let starting = |c: &&Container| generic && c.state == State::Starting;
         let restless = || {
             let container = containers.iter().find(starting)?;
-            Some(engine.blame(container, format!("{} does not get well", container.service)))
+            Some(engine.blame(container, format!("{} does not become healthy", container.service)))
         };
         return Err(match containers.iter().find_map(|c| amiss(engine, c)).or_else(restless) {
             Some(better) if failure.kind() == Kind::Server => better,

@@ -1,4 +1,4 @@
-//! What others shall run for us, written in their forms: units of systemd.
+//! Units for service managers: systemd.
 
 pub mod systemd;
 mod unit_text;

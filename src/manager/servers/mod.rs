@@ -32,7 +32,7 @@ pub struct Down {
 
 /// What `up` is asked for beside the settings.
 #[derive(Clone, Copy)]
-pub struct Asked<'a> {
+pub struct UpRequest<'a> {
     /// With the services that watch the others; the docker backend has them.
     pub monitoring: bool,
     /// Where the progress of long steps goes, a line at a time.
@@ -50,7 +50,7 @@ pub async fn up(
     settings: &Settings,
     environment: &Environment,
     wait: Duration,
-    asked: Asked<'_>,
+    asked: UpRequest<'_>,
 ) -> Outcome<Up> {
     let mut other = Vec::new();
     for (backend, status) in [
@@ -80,14 +80,14 @@ pub async fn up(
         }
         Backend::Docker => {
             let install = install_docker(environment);
-            let wish = docker::UpOptions {
+            let options = docker::UpOptions {
                 wait,
                 monitoring: asked.monitoring,
                 install: &install,
                 progress: asked.progress,
                 interrupted: asked.interrupted,
             };
-            docker::up(settings, environment, wish).await
+            docker::up(settings, environment, options).await
         }
     }
 }

@@ -101,7 +101,7 @@ pub async fn run_at(
         look: None,
         built_in: built_in.clone(),
     };
-    let looker = ServerStats {
+    let probe = ServerStats {
         client,
         stat_url: assignment.stat_url,
         api_url: assignment.api_url,
@@ -111,7 +111,7 @@ pub async fn run_at(
         port: assignment.port,
         built_in,
     };
-    supervisor::supervise(assignment.job, place, program, looker, control, tell).await
+    supervisor::supervise(assignment.job, place, program, probe, control, tell).await
 }
 
 /// Takes the locks of the names on the server, the stream's own being ours.

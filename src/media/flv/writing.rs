@@ -93,7 +93,7 @@ impl Prefix {
         }
     }
 
-    /// Of a audio packet.
+    /// Of audio packet.
     pub fn of_audio(track: &AudioTrack) -> Prefix {
         let stereo = u8::from(track.channels > 1);
         let rate: u8 = match track.sample_rate {

@@ -12,7 +12,7 @@ const SMALL: i64 = 1_000_000_000;
 const BELIEVABLE: i64 = 10_000_000_000;
 /// A step of RTP time that runs so far from the arrivals is a source that began anew.
 const JUMP: i64 = 10_000_000_000;
-/// Slow corrections: at most one part in so many of the time that passes.
+/// Slow corrections: slew at most 1/200 of the elapsed time.
 const SLOWNESS: i64 = 200;
 
 #[derive(Clone, Copy, Debug)]

@@ -71,7 +71,7 @@ const fn ends(first: bool, last: bool) -> u8 {
 /// bring its parameter sets itself gets `sets` before it. The last packet carries the marker.
 pub fn pack(
     codec: VideoCodec,
-    lane: &mut RtpStream,
+    rtp_stream: &mut RtpStream,
     out: &mut Packets,
     timestamp: u32,
     payload: &[u8],
@@ -103,10 +103,10 @@ pub fn pack(
                     body.extend(length.to_be_bytes());
                     body.extend_from_slice(unit);
                 }
-                lane.packet(out, timestamp, last, &[], &body);
+                rtp_stream.packet(out, timestamp, last, &[], &body);
             }
-            [unit, ..] if unit.len() <= ROOM => lane.packet(out, timestamp, last, &[], unit),
-            [unit, ..] => fragments(rules, lane, out, timestamp, unit, last),
+            [unit, ..] if unit.len() <= ROOM => rtp_stream.packet(out, timestamp, last, &[], unit),
+            [unit, ..] => fragments(rules, rtp_stream, out, timestamp, unit, last),
             [] => break,
         }
         at = next;
@@ -128,7 +128,7 @@ fn fitting(rules: &Rules, units: &[&[u8]]) -> usize {
 
 fn fragments(
     rules: &Rules,
-    lane: &mut RtpStream,
+    rtp_stream: &mut RtpStream,
     out: &mut Packets,
     timestamp: u32,
     unit: &[u8],
@@ -141,7 +141,7 @@ fn fragments(
     while let Some(piece) = pieces.next() {
         let end = pieces.peek().is_none();
         let (headers, length) = (rules.fragment)(unit, first, end);
-        lane.packet(out, timestamp, last && end, headers.get(..length).unwrap_or(&headers), piece);
+        rtp_stream.packet(out, timestamp, last && end, headers.get(..length).unwrap_or(&headers), piece);
         first = false;
     }
 }
@@ -157,9 +157,9 @@ mod tests {
     }
 
     fn packed(codec: VideoCodec, units: &[&[u8]], sets: &[Bytes]) -> Vec<(bool, Vec<u8>)> {
-        let mut lane = RtpStream::new(0, 1, 96, 9);
+        let mut rtp_stream = RtpStream::new(0, 1, 96, 9);
         let mut out = Packets::new(4, 10);
-        pack(codec, &mut lane, &mut out, 90, &framed(units), sets);
+        pack(codec, &mut rtp_stream, &mut out, 90, &framed(units), sets);
         let read = |p: Bytes| {
             let (header, payload) = Header::read(&p).unwrap();
             (header.marker, p[payload].to_vec())

@@ -62,7 +62,7 @@ enum Payload {
 #[derive(Clone, Debug)]
 pub struct Packer {
     /// The stream that it writes.
-    pub lane: RtpStream,
+    pub rtp_stream: RtpStream,
     clock_rate: u32,
     offset: u32,
     audio: AudioClock,
@@ -74,8 +74,8 @@ impl Packer {
     pub fn video(track: &VideoTrack, tag: u8, ssrc: u32, sequence: u16, offset: u32) -> Option<Packer> {
         let (payload_type, clock_rate) = video_format(track)?;
         let payload = Payload::Video { codec: track.codec, sets: track.parameter_sets() };
-        let lane = RtpStream::new(tag, ssrc, payload_type, sequence);
-        Some(Packer { lane, clock_rate, offset, audio: AudioClock::new(clock_rate), payload })
+        let rtp_stream = RtpStream::new(tag, ssrc, payload_type, sequence);
+        Some(Packer { rtp_stream, clock_rate, offset, audio: AudioClock::new(clock_rate), payload })
     }
 
     /// For audio. Packets count from `sequence`, time from `offset`.
@@ -89,8 +89,8 @@ impl Packer {
                 Payload::G711 { channels: u32::from(track.channels.max(1)) }
             }
         };
-        let lane = RtpStream::new(tag, ssrc, payload_type, sequence);
-        Packer { lane, clock_rate, offset, audio: AudioClock::new(counted_rate(track)), payload }
+        let rtp_stream = RtpStream::new(tag, ssrc, payload_type, sequence);
+        Packer { rtp_stream, clock_rate, offset, audio: AudioClock::new(counted_rate(track)), payload }
     }
 
     /// Goes on with a track of the same [`Coding`](crate::media::Coding): new parameter sets stand before the next
@@ -131,7 +131,7 @@ impl Packer {
             Payload::Video { codec, sets } => {
                 let sets = if frame.keyframe { &sets[..] } else { &[] };
                 let timestamp = self.offset.wrapping_add(wrapped(frame.pts.in_clock(self.clock_rate)));
-                nal_pack::pack(*codec, &mut self.lane, out, timestamp, body, sets);
+                nal_pack::pack(*codec, &mut self.rtp_stream, out, timestamp, body, sets);
             }
             Payload::Aac { samples } => {
                 let timestamp = self.audio_time(frame.pts, Some(*samples));
@@ -140,7 +140,7 @@ impl Packer {
             Payload::Opus => {
                 let timestamp = self.audio_time(frame.pts, opus::samples(body));
                 if body.len() <= LONGEST_UNCUT {
-                    self.lane.packet(out, timestamp, false, &[], body);
+                    self.rtp_stream.packet(out, timestamp, false, &[], body);
                 }
             }
             Payload::Mp3 => {
@@ -169,7 +169,7 @@ impl Packer {
         let head = [0, 16, high, low];
         let mut pieces = body.chunks(ROOM - 4).peekable();
         while let Some(piece) = pieces.next() {
-            self.lane.packet(out, timestamp, pieces.peek().is_none(), &head, piece);
+            self.rtp_stream.packet(out, timestamp, pieces.peek().is_none(), &head, piece);
         }
     }
 
@@ -178,7 +178,7 @@ impl Packer {
         let mut at = 0_u16;
         for piece in body.chunks(ROOM - 4) {
             let [high, low] = at.to_be_bytes();
-            self.lane.packet(out, timestamp, false, &[0, 0, high, low], piece);
+            self.rtp_stream.packet(out, timestamp, false, &[0, 0, high, low], piece);
             at = at.saturating_add(u16::try_from(piece.len()).unwrap_or(u16::MAX));
         }
     }
@@ -188,7 +188,7 @@ impl Packer {
         let whole = ROOM.saturating_sub(ROOM.checked_rem(channels as usize).unwrap_or(0)).max(1);
         let mut time = timestamp;
         for piece in body.chunks(whole) {
-            self.lane.packet(out, time, false, &[], piece);
+            self.rtp_stream.packet(out, time, false, &[], piece);
             let samples = u32::try_from(piece.len()).unwrap_or(0).checked_div(channels).unwrap_or(0);
             time = time.wrapping_add(samples);
         }

@@ -11,7 +11,7 @@ pub const LONGEST: usize = 1372;
 /// Where one packet stands in the buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
-    /// Which lane wrote it, as the lane was told.
+    /// Which RTP stream wrote it, as that was told.
     pub tag: u8,
     /// Its first byte.
     pub start: usize,
@@ -113,13 +113,13 @@ mod tests {
     #[test]
     fn packets_stand_behind_their_lead() {
         let mut out = Packets::new(4, 100);
-        let mut lane = RtpStream::new(2, 7, 97, 65_535);
-        lane.packet(&mut out, 5, true, b"h", b"body");
-        lane.packet(&mut out, 6, false, b"", b"x");
+        let mut rtp_stream = RtpStream::new(2, 7, 97, 65_535);
+        rtp_stream.packet(&mut out, 5, true, b"h", b"body");
+        rtp_stream.packet(&mut out, 6, false, b"", b"x");
         out.whole(3, b"rtcp");
         let at: Vec<_> = out.spans.iter().map(|s| (s.tag, s.start, s.len)).collect();
         assert_eq!(at, [(2, 4, 17), (2, 25, 13), (3, 42, 4)]);
-        assert_eq!((lane.sequence, lane.packets, lane.octets), (1, 2, 6));
+        assert_eq!((rtp_stream.sequence, rtp_stream.packets, rtp_stream.octets), (1, 2, 6));
         let all: Vec<_> = out.each().collect();
         let (header, payload) = Header::read(&all[1]).unwrap();
         assert_eq!((header.sequence, header.timestamp, &all[1][payload]), (0, 6, &b"x"[..]));

@@ -149,9 +149,8 @@ impl Bench {
         let lock = StreamLock::acquire(&self.job.lock).unwrap();
         let place = StreamPlace::new(self.job.spots.clone(), vec![lock]);
         let (ask, control) = mpsc::channel(4);
-        let looker = Counting(Arc::new(AtomicU64::new(0)));
-        let supervised =
-            supervise(self.job.clone(), place, script, looker, control, |event| act(event, &ask));
+        let probe = Counting(Arc::new(AtomicU64::new(0)));
+        let supervised = supervise(self.job.clone(), place, script, probe, control, |event| act(event, &ask));
         let ended = tokio::time::timeout(Duration::from_secs(60), supervised)
             .await
             .unwrap_or_else(|_| panic!("the supervisor ends: {}", self.log()));

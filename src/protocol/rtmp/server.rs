@@ -34,7 +34,7 @@ pub struct Shared {
     /// Who may publish and read.
     pub authorizer: Arc<dyn Authorizer>,
     /// How many may come in.
-    pub door: Admission,
+    pub admission: Admission,
     /// Wrong passwords.
     pub ledger: Arc<Mutex<Ledger>>,
     /// Who came, what was refused.
@@ -50,7 +50,7 @@ impl Shared {
         hub: Hub,
         rules: Rules,
         authorizer: Arc<dyn Authorizer>,
-        door: Admission,
+        admission: Admission,
         ledger: Arc<Mutex<Ledger>>,
         log: Log,
     ) -> Shared {
@@ -62,7 +62,7 @@ impl Shared {
             hub,
             rules: Arc::new(Rules { secret, demands, ..rules }),
             authorizer,
-            door,
+            admission,
             ledger,
             log,
             started: Instant::now(),
@@ -134,7 +134,7 @@ pub async fn serve(
 ) {
     let entrance = ListenerContext {
         hub: &shared.hub,
-        door: &shared.door,
+        admission: &shared.admission,
         log: &shared.log,
         kind: RTMP,
         workers: &workers,

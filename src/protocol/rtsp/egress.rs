@@ -162,7 +162,7 @@ impl RtpFormat {
             none => {
                 *none = make(described::usual(place).0, *begin);
                 if let Some(packer) = none {
-                    packer.lane.payload_type = pack::payload_type(packer.lane.payload_type, id);
+                    packer.rtp_stream.payload_type = pack::payload_type(packer.rtp_stream.payload_type, id);
                 }
                 self.note(place, None);
             }
@@ -178,7 +178,7 @@ impl RtpFormat {
     fn note(&self, place: usize, last: Option<MediaTime>) {
         let packer = self.packers.get(place).and_then(Option::as_ref);
         let position = packer.map(|packer| Position {
-            next: packer.lane.sequence,
+            next: packer.rtp_stream.sequence,
             clock: packer.clock_rate(),
             zero: packer.timestamp(MediaTime::ZERO),
             last: last.map(|time| (time, packer.timestamp(time))),
@@ -197,14 +197,14 @@ impl RtpFormat {
         for packer in self.packers.iter().flatten() {
             packet.clear();
             let report = SenderReport {
-                ssrc: packer.lane.ssrc,
+                ssrc: packer.rtp_stream.ssrc,
                 ntp,
                 timestamp: packer.timestamp(at),
-                packets: packer.lane.packets,
-                octets: packer.lane.octets,
+                packets: packer.rtp_stream.packets,
+                octets: packer.rtp_stream.octets,
             };
             rtcp::write_sender(&report, NAME, &mut packet);
-            out.whole(packer.lane.tag | 1, &packet);
+            out.whole(packer.rtp_stream.tag | 1, &packet);
         }
     }
 }

@@ -69,7 +69,7 @@ pub struct Shared {
     /// Who may publish and read.
     pub authorizer: Arc<dyn Authorizer>,
     /// How many may come in.
-    pub door: Admission,
+    pub admission: Admission,
     /// Wrong passwords.
     pub ledger: Arc<Mutex<Ledger>>,
     /// Who came, what was refused.
@@ -90,7 +90,7 @@ impl Shared {
         hub: Hub,
         applications: Arc<[String]>,
         authorizer: Arc<dyn Authorizer>,
-        door: Admission,
+        admission: Admission,
         ledger: Arc<Mutex<Ledger>>,
         udp: Option<Arc<Udp>>,
         log: Log,
@@ -100,7 +100,7 @@ impl Shared {
             hub,
             applications,
             authorizer,
-            door,
+            admission,
             ledger,
             log,
             limits,
@@ -156,7 +156,7 @@ pub async fn serve(
 ) {
     let entrance = ListenerContext {
         hub: &shared.hub,
-        door: &shared.door,
+        admission: &shared.admission,
         log: &shared.log,
         kind: RTSP_CONNECTION,
         workers: &workers,

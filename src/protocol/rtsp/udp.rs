@@ -26,7 +26,7 @@ use tokio::sync::watch;
 const MOST_SEGMENTS: usize = 64;
 /// Most bytes of one segmented message: what an IP datagram holds.
 const MOST_BYTES: usize = 65_000;
-/// So many messages in a row that were not cut mean that none will be.
+/// Give up on UDP_SEGMENT after this many failures in a row.
 const MOST_UNCUT: u32 = 64;
 /// Most addresses of one call.
 const MOST_MESSAGES: usize = 256;

@@ -1,6 +1,6 @@
-//! What a endpoint is asked and what it answers, without HTTP's wrapping.
+//! What an endpoint is asked and what it answers, without HTTP's wrapping.
 
-/// What a endpoint answers.
+/// What an endpoint answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     /// HTTP status.

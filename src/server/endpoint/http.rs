@@ -32,7 +32,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// Bounds of a endpoint. Values, so that tests can shorten them.
+/// Bounds of an endpoint. Values, so that tests can shorten them.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// From the first byte of a request to the end of its head.
@@ -131,10 +131,10 @@ pub struct Endpoint {
     pub log: Log,
 }
 
-/// Serves a endpoint until `shutdown` says so; open requests have a moment to end.
+/// Serves an endpoint until `shutdown` says so; open requests have a moment to end.
 pub async fn serve(listener: TcpListener, endpoint: Arc<Endpoint>, mut shutdown: watch::Receiver<bool>) {
     let mut tasks = JoinSet::new();
-    let guests = Connections::default();
+    let connections = Connections::default();
     loop {
         while tasks.try_join_next().is_some() {}
         let accepted = tokio::select! {
@@ -150,9 +150,9 @@ pub async fn serve(listener: TcpListener, endpoint: Arc<Endpoint>, mut shutdown:
                 continue;
             }
         };
-        let Some(guest) = guests.enter(remote.ip(), &endpoint) else { continue };
+        let Some(permit) = connections.enter(remote.ip(), &endpoint) else { continue };
         let _ = stream.set_nodelay(true);
-        tasks.spawn(connection(stream, remote, endpoint.clone(), guest, shutdown.clone()));
+        tasks.spawn(connection(stream, remote, endpoint.clone(), permit, shutdown.clone()));
     }
     drop(listener);
     let polite = async { while tasks.join_next().await.is_some() {} };
@@ -170,12 +170,12 @@ async fn connection(
     stream: TcpStream,
     remote: SocketAddr,
     endpoint: Arc<Endpoint>,
-    guest: Connection,
+    connection: Connection,
     mut shutdown: watch::Receiver<bool>,
 ) {
     let stream = Arc::new(stream);
     let _parting = Parting::new(stream.clone());
-    let phase = guest.phase.clone();
+    let phase = connection.phase.clone();
     let meter = Arc::new(Meter::new(endpoint.limits.body));
     let io =
         Watched { stream: stream.clone(), phase: phase.clone(), meter: meter.clone(), ahead: Vec::new() };

@@ -15,7 +15,7 @@ const SETS: &str = "Z0LADdoFB+hAAAADAEAAAAyDxQqo,aM4PyA==";
 fn frames(raw: &mut Raw, channel: u8, payload_type: u8, sets: bool) {
     let video = crate::serving_rtsp::house::video();
     let mut packer = Packer::video(&video, 0, 5, 0, 0).unwrap();
-    packer.lane.payload_type = payload_type;
+    packer.rtp_stream.payload_type = payload_type;
     for n in 0..20_u32 {
         let mut frame = crate::serving_rtsp::house::picture(i64::from(n) * 40, n, n % 10 == 0, 200);
         if !sets {

@@ -216,12 +216,12 @@ pub fn rtsp_sender(
     let (stopped, coded) = (stop.clone(), coded.clone());
     let thread = std::thread::spawn(move || {
         let begun = Instant::now();
-        let mut lane = RtpStream::new(0, 5, 96, 60_000);
+        let mut rtp_stream = RtpStream::new(0, 5, 96, 60_000);
         for number in 0.. {
             let mut packets = Packets::new(4, 0);
             for (later, units) in packing(&coded.frames[number as usize % coded.frames.len()]) {
                 let time = (1_000_000 + number * STEP * 90).wrapping_add_signed(later);
-                nal_pack::pack(coded.codec, &mut lane, &mut packets, time, &lengths(4, &units), &[]);
+                nal_pack::pack(coded.codec, &mut rtp_stream, &mut packets, time, &lengths(4, &units), &[]);
             }
             for packet in packets.each() {
                 let sent = if datagrams {

@@ -70,9 +70,9 @@ impl House {
         authorizer: Arc<dyn Authorizer>,
     ) -> House {
         let (hub, threads) = several_workers(limits);
-        let door = Admission::new(admission, Vec::new());
+        let admission = Admission::new(admission, Vec::new());
         let shared =
-            Arc::new(Shared::new(hub.clone(), rules, authorizer, door, Arc::default(), Log::silent()));
+            Arc::new(Shared::new(hub.clone(), rules, authorizer, admission, Arc::default(), Log::silent()));
         let (down, downs) = watch::channel(false);
         let (tell, told) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {

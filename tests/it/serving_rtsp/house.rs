@@ -112,7 +112,7 @@ impl House {
             runtime.block_on(async move {
                 let workers =
                     Workers::new(Handle::current(), threads.iter().map(RuntimeThread::handle).collect());
-                let door = Admission::new(admission::Limits::default(), Vec::new());
+                let admission = Admission::new(admission::Limits::default(), Vec::new());
                 let ledger: Arc<Mutex<Ledger>> = Arc::default();
                 let (rtp, rtcp) = pair();
                 let udp = Arc::new(Udp::new(rtp, rtcp, hub.registry().clone()).unwrap());
@@ -124,14 +124,15 @@ impl House {
                     hub.clone(),
                     vec!["live".to_string()].into(),
                     plan.authorizer.clone(),
-                    door.clone(),
+                    admission.clone(),
                     ledger.clone(),
                     Some(udp.clone()),
                     log,
                 );
                 shared.limits = plan.limits;
                 let authorizer = plan.authorizer;
-                let other = rtmp::server::Shared::new(hub, plan.rules, authorizer, door, ledger, of_rtmp);
+                let other =
+                    rtmp::server::Shared::new(hub, plan.rules, authorizer, admission, ledger, of_rtmp);
                 tokio::join!(
                     serve(rtsp, Arc::new(shared), workers.clone(), downs.clone()),
                     rtmp::server::serve(rtmp, Arc::new(other), workers, downs.clone()),
@@ -233,7 +234,7 @@ pub struct Peer {
 }
 
 impl Peer {
-    pub fn new(house: &House, name: &str, login: Option<(&str, &str)>, wish: Intent, udp: bool) -> Peer {
+    pub fn new(house: &House, name: &str, login: Option<(&str, &str)>, wanted: Intent, udp: bool) -> Peer {
         let datagrams: Vec<_> = if udp { vec![pair(), pair()] } else { Vec::new() };
         for (rtp, rtcp) in &datagrams {
             rtp.set_read_timeout(Some(SOON)).unwrap();
@@ -248,7 +249,7 @@ impl Peer {
         let credentials = login.map(|(user, password)| Credentials::new(user, password));
         Peer {
             socket: house.raw(),
-            caller: Caller::new(&house.url(name), credentials, wish, way),
+            caller: Caller::new(&house.url(name), credentials, wanted, way),
             starts: Vec::new(),
             datagrams,
             servers: vec![(0, 0); 2],
@@ -329,7 +330,7 @@ impl Peer {
     pub fn send(&mut self, frame: &Frame) -> std::io::Result<()> {
         let track = usize::from(frame.track.kind() == TrackKind::Audio);
         let Some(packer) = &mut self.packers[track] else { return Ok(()) };
-        let place = usize::from(packer.lane.tag);
+        let place = usize::from(packer.rtp_stream.tag);
         let mut out = Packets::new(4, frame.payload.len());
         packer.pack(frame, &mut out);
         if self.datagrams.is_empty() {
@@ -348,7 +349,7 @@ impl Peer {
 
     /// Sends a track's packets with another payload type from now on.
     pub fn payload_type(&mut self, track: usize, payload_type: u8) {
-        self.packers[track].as_mut().expect("the track").lane.payload_type = payload_type;
+        self.packers[track].as_mut().expect("the track").rtp_stream.payload_type = payload_type;
     }
 
     /// A picture with a number, and `more` bytes.

@@ -85,7 +85,7 @@ impl Mediamtx {
         self.ports.clone()
     }
 
-    /// One GET at a endpoint.
+    /// One GET at an endpoint.
     pub fn get(&self, endpoint: &str, target: &str) -> Answer {
         ask(self.address(endpoint), "GET", target, "")
     }

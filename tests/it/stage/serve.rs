@@ -37,7 +37,7 @@ impl Serve {
         Serve { running, ready }
     }
 
-    /// Where a endpoint listens: `stat`, `api`, `metrics`, `rtmp`, `rtsp`, `rtp`.
+    /// Where an endpoint listens: `stat`, `api`, `metrics`, `rtmp`, `rtsp`, `rtp`.
     pub fn address(&self, name: &str) -> SocketAddr {
         let text = self.ready[name].as_str().unwrap_or_else(|| panic!("{name} is not in {}", self.ready));
         text.parse().unwrap_or_else(|e| panic!("{text}: {e}"))
@@ -53,7 +53,7 @@ impl Serve {
         self.running
     }
 
-    /// One GET at a endpoint.
+    /// One GET at an endpoint.
     pub fn get(&self, endpoint: &str, target: &str) -> Answer {
         self.ask(endpoint, "GET", target, "")
     }

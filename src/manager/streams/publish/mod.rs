@@ -270,7 +270,7 @@ impl Prepared {
                 fixed_source: matches!(spec.source, Source::File(_)),
                 ways: self.ways.clone(),
                 way: self.way,
-                // A source that comes by itself may be what is slow; beginning anew would only cost its viewers a break.
+                // A live source may be the bottleneck; a restart would only interrupt its viewers.
                 steps_down: !matches!(spec.source, Source::Url(_)),
                 budget: Some(budget::path(&environment.runtime_dir())),
                 slow_hint: self.plan.quality.map(|quality| match quality {

@@ -230,10 +230,10 @@ mod tests {
 
     /// Two frames of these units as packets.
     fn packets(codec: VideoCodec, units: &[Vec<u8>]) -> Vec<Bytes> {
-        let mut lane = RtpStream::new(0, 1, 96, 0);
+        let mut rtp_stream = RtpStream::new(0, 1, 96, 0);
         let mut out = Packets::new(0, 0);
         for timestamp in [100, 200] {
-            nal_pack::pack(codec, &mut lane, &mut out, timestamp, &framed(units), &[]);
+            nal_pack::pack(codec, &mut rtp_stream, &mut out, timestamp, &framed(units), &[]);
         }
         out.each().collect()
     }

@@ -267,8 +267,8 @@ impl Connection {
                 Ok(())
             }
             News::Headers(headers) => {
-                if let Part::Waits(wish, _) = std::mem::replace(&mut self.part, Part::None) {
-                    self.play(wish, headers);
+                if let Part::Waits(wanted, _) = std::mem::replace(&mut self.part, Part::None) {
+                    self.play(wanted, headers);
                 }
                 Ok(())
             }
@@ -352,10 +352,10 @@ impl Connection {
                 d.agent = agent;
             }),
             Event::Authorize(request) => self.authorize(*request),
-            Event::Publish(wish) => self.publish(wish),
-            Event::Play(wish) => {
-                let (hub, name) = (self.shared.hub.clone(), wish.stream_name());
-                self.part = Part::Waits(wish, Box::pin(async move { hub.headers(&name).await }));
+            Event::Publish(wanted) => self.publish(wanted),
+            Event::Play(wanted) => {
+                let (hub, name) = (self.shared.hub.clone(), wanted.stream_name());
+                self.part = Part::Waits(wanted, Box::pin(async move { hub.headers(&name).await }));
             }
             Event::Unpublish => {
                 if let Part::Publishes(publishing) = std::mem::replace(&mut self.part, Part::None) {
@@ -414,66 +414,68 @@ impl Connection {
         End::Goodbye
     }
 
-    fn publish(&mut self, wish: StreamRequest) {
+    fn publish(&mut self, wanted: StreamRequest) {
         let now = Now::read();
         let remote = self.client.remote;
         if let Err(refused) = self.place.settle(Role::Publish) {
             self.shared.hub.registry().broke(refused.limit());
-            self.shared.log.warn(format_args!("rtmp: {remote} may not publish {}: {refused}", wish.name));
-            return self.session.refuse_publish(&wish, &refused.to_string());
+            self.shared.log.warn(format_args!("rtmp: {remote} may not publish {}: {refused}", wanted.name));
+            return self.session.refuse_publish(&wanted, &refused.to_string());
         }
-        match self.shared.hub.publish(&wish.stream_name(), &self.client, now) {
+        match self.shared.hub.publish(&wanted.stream_name(), &self.client, now) {
             Ok(publisher) => {
-                self.shared.log.info(format_args!("rtmp: {remote} publishes {}", wish.name));
-                self.describe(Role::Publish, &wish);
-                self.session.published(&wish, self.age());
+                self.shared.log.info(format_args!("rtmp: {remote} publishes {}", wanted.name));
+                self.describe(Role::Publish, &wanted);
+                self.session.published(&wanted, self.age());
                 self.part = Part::Publishes(Box::new(Publishing {
                     publisher,
                     ingest: Ingest::default(),
-                    name: wish.name,
+                    name: wanted.name,
                     buffer: vec![0; PUBLISHER_READ],
                     steps: Vec::new(),
                 }));
             }
             Err(refused) => {
-                self.shared.log.warn(format_args!("rtmp: {remote} may not publish {}: {refused}", wish.name));
-                self.session.refuse_publish(&wish, &refused.to_string());
+                self.shared
+                    .log
+                    .warn(format_args!("rtmp: {remote} may not publish {}: {refused}", wanted.name));
+                self.session.refuse_publish(&wanted, &refused.to_string());
             }
         }
     }
 
-    fn play(&mut self, wish: StreamRequest, headers: Option<Headers>) {
+    fn play(&mut self, wanted: StreamRequest, headers: Option<Headers>) {
         let now = Now::read();
         if let Err(refused) = self.place.settle(Role::Read) {
             self.shared.hub.registry().broke(refused.limit());
-            return self.session.not_found(&wish, &refused.to_string(), self.age());
+            return self.session.not_found(&wanted, &refused.to_string(), self.age());
         }
         let subscribed = headers.and_then(|_| {
             let outlet = Outlet::Stream(Arc::new(ConnectionSink(self.socket.clone())));
-            let make = |tracks: &Tracks| Box::new(Egress::new(wish.stream, tracks)) as Box<dyn hub::Format>;
-            let key = egress::key(wish.stream);
-            self.shared.hub.subscribe(&wish.stream_name(), &self.client, key, make, outlet, now).ok()
+            let make = |tracks: &Tracks| Box::new(Egress::new(wanted.stream, tracks)) as Box<dyn hub::Format>;
+            let key = egress::key(wanted.stream);
+            self.shared.hub.subscribe(&wanted.stream_name(), &self.client, key, make, outlet, now).ok()
         });
         let Some(reader) = subscribed else {
-            return self.session.not_found(&wish, "nobody publishes this name", self.age());
+            return self.session.not_found(&wanted, "nobody publishes this name", self.age());
         };
-        self.shared.log.info(format_args!("rtmp: {} reads {}", self.client.remote, wish.name));
-        self.describe(Role::Read, &wish);
-        self.session.playing(&wish);
+        self.shared.log.info(format_args!("rtmp: {} reads {}", self.client.remote, wanted.name));
+        self.describe(Role::Read, &wanted);
+        self.session.playing(&wanted);
         // From here on everything goes through the hub, so that it stands between frames and not inside them.
         let mut words = std::mem::take(&mut self.out);
         words.extend_from_slice(&self.session.output());
         reader.say(Bytes::from(words), now);
         reader.play(now);
-        self.part = Part::Reads(reader, wish);
+        self.part = Part::Reads(reader, wanted);
     }
 
-    fn describe(&self, role: Role, wish: &StreamRequest) {
+    fn describe(&self, role: Role, wanted: &StreamRequest) {
         self.client.describe(|d| {
             d.role = role;
-            d.name.clone_from(&wish.name);
-            d.query.clone_from(&wish.query);
-            d.user.clone_from(&wish.user);
+            d.name.clone_from(&wanted.name);
+            d.query.clone_from(&wanted.query);
+            d.user.clone_from(&wanted.user);
         });
     }
 
@@ -524,19 +526,19 @@ impl Connection {
                     drop(publishing);
                 }
             },
-            Part::Reads(reader, wish) => {
+            Part::Reads(reader, wanted) => {
                 if let End::Ended(ReaderEnd::Unpublished | ReaderEnd::Lost | ReaderEnd::Reconfigured(_))
                 | End::Sent(_)
                 | End::Goodbye = &end
                 {
                     if !matches!(end, End::Goodbye) {
-                        self.session.unpublished(&wish);
+                        self.session.unpublished(&wanted);
                     }
                     reader.pause();
                     reader.say(self.session.output().into(), Now::read());
                     let _ = timeout(FAREWELL, drained(&reader, &self.socket)).await;
                 }
-                self.shared.log.info(format_args!("rtmp: {remote} no longer reads {}", wish.name));
+                self.shared.log.info(format_args!("rtmp: {remote} no longer reads {}", wanted.name));
             }
             Part::None | Part::Asks(..) | Part::Waits(..) => {}
         }
@@ -561,7 +563,7 @@ impl Connection {
             }
             End::Ended(ReaderEnd::TooSlow) => {
                 self.shared.hub.registry().broke("reader_progress");
-                self.shared.log.warn(format_args!("rtmp: {remote} is closed: it takes nothing"));
+                self.shared.log.warn(format_args!("rtmp: {remote} is closed: it does not read"));
                 return self.parting.reset();
             }
             End::Ended(ReaderEnd::Broken) => return self.parting.reset(),

@@ -310,18 +310,18 @@ impl ServerSession {
     }
 
     /// The name is theirs now.
-    pub fn published(&mut self, wish: &StreamRequest, now: Duration) {
+    pub fn published(&mut self, wanted: &StreamRequest, now: Duration) {
         // It may have ended it in the same breath.
         if self.purpose == Purpose::AskedToPublish {
             self.purpose = Purpose::Publishes(now);
         }
-        let text = format!("{} is now published.", wish.name);
-        status(&mut self.out, wish.stream, Level::Status, "NetStream.Publish.Start", &text);
+        let text = format!("{} is now published.", wanted.name);
+        status(&mut self.out, wanted.stream, Level::Status, "NetStream.Publish.Start", &text);
     }
 
     /// They may not have the name.
-    pub fn refuse_publish(&mut self, wish: &StreamRequest, reason: &str) {
-        self.bad_name(wish.stream, reason);
+    pub fn refuse_publish(&mut self, wanted: &StreamRequest, reason: &str) {
+        self.bad_name(wanted.stream, reason);
     }
 
     /// What they send cannot be carried, or may no longer be: they are told and sent away.
@@ -331,34 +331,34 @@ impl ServerSession {
     }
 
     /// Their stream begins.
-    pub fn playing(&mut self, wish: &StreamRequest) {
+    pub fn playing(&mut self, wanted: &StreamRequest) {
         if self.purpose == Purpose::AskedToPlay {
             self.purpose = Purpose::Plays;
         }
         let out = &mut self.out;
-        control(out, UserControl::StreamBegin(wish.stream));
-        let text = format!("{} is now playing.", wish.name);
-        status(out, wish.stream, Level::Status, "NetStream.Play.Start", &text);
+        control(out, UserControl::StreamBegin(wanted.stream));
+        let text = format!("{} is now playing.", wanted.name);
+        status(out, wanted.stream, Level::Status, "NetStream.Play.Start", &text);
         let mut body = Vec::new();
         for value in [Value::text("|RtmpSampleAccess"), Value::Boolean(true), Value::Boolean(true)] {
             crate::protocol::rtmp::wire::amf0::write(&mut body, &value);
         }
-        chunk_writer::write(out, CHUNK_SIZE, kind::DATA, wish.stream, 0, &[], &body);
+        chunk_writer::write(out, CHUNK_SIZE, kind::DATA, wanted.stream, 0, &[], &body);
     }
 
     /// Nobody publishes what they want to play.
-    pub fn not_found(&mut self, wish: &StreamRequest, reason: &str, now: Duration) {
+    pub fn not_found(&mut self, wanted: &StreamRequest, reason: &str, now: Duration) {
         self.purpose = Purpose::None(now);
-        status(&mut self.out, wish.stream, Level::Error, "NetStream.Play.StreamNotFound", reason);
+        status(&mut self.out, wanted.stream, Level::Error, "NetStream.Play.StreamNotFound", reason);
     }
 
     /// What they play has ended.
-    pub fn unpublished(&mut self, wish: &StreamRequest) {
+    pub fn unpublished(&mut self, wanted: &StreamRequest) {
         let out = &mut self.out;
-        control(out, UserControl::StreamEof(wish.stream));
-        let text = format!("{} is no longer published.", wish.name);
-        status(out, wish.stream, Level::Status, "NetStream.Play.UnpublishNotify", &text);
-        status(out, wish.stream, Level::Status, "NetStream.Play.Stop", &text);
+        control(out, UserControl::StreamEof(wanted.stream));
+        let text = format!("{} is no longer published.", wanted.name);
+        status(out, wanted.stream, Level::Status, "NetStream.Play.UnpublishNotify", &text);
+        status(out, wanted.stream, Level::Status, "NetStream.Play.Stop", &text);
         self.close();
     }
 

@@ -115,8 +115,8 @@ fn granted(session: &mut ServerSession, access: &Access, event: &server::Event) 
             session.authorized(access.check(request), T).unwrap();
             return false;
         }
-        server::Event::Publish(wish) => session.published(wish, T),
-        server::Event::Play(wish) => session.playing(wish),
+        server::Event::Publish(wanted) => session.published(wanted, T),
+        server::Event::Play(wanted) => session.playing(wanted),
         _ => {}
     }
     true
@@ -155,8 +155,8 @@ fn publishing_whatever_way_the_bytes_are_split() {
                 agent: "FMLE/3.0 (compatible; msconv)".into(),
             };
             assert_eq!(said.next(), Some(connected));
-            let Some(server::Event::Publish(wish)) = said.next() else { panic!("no wish") };
-            assert_eq!((wish.name.as_str(), wish.query.as_str(), wish.stream), ("film", "token=1", 1));
+            let Some(server::Event::Publish(wanted)) = said.next() else { panic!("no wanted") };
+            assert_eq!((wanted.name.as_str(), wanted.query.as_str(), wanted.stream), ("film", "token=1", 1));
             for (kind, timestamp, length) in [(kind::VIDEO, 40, 302), (kind::AUDIO, 0x0100_0000, 70_002)] {
                 let Some(server::Event::Media(message)) = said.next() else { panic!("no media") };
                 assert_eq!(
@@ -177,15 +177,17 @@ fn playing_whatever_way_the_bytes_are_split() {
             let target = Target { scheme, ..target("live", "film") };
             let mut talk = Talk::new(target, Aim::Play, Rules::default(), peer(), split);
             talk.run();
-            let Some(server::Event::Play(wish)) = talk.server_says.last().cloned() else { panic!("no wish") };
+            let Some(server::Event::Play(wanted)) = talk.server_says.last().cloned() else {
+                panic!("no wanted")
+            };
             // Ready, then the sample access that Flash wants to see.
             assert_eq!(talk.client_says[0], client::Event::Ready, "split {split}");
             let mut frames = Vec::new();
-            chunk_writer::write(&mut frames, 65_536, kind::VIDEO, wish.stream, 5, &[0x17], &[1; 100_000]);
+            chunk_writer::write(&mut frames, 65_536, kind::VIDEO, wanted.stream, 5, &[0x17], &[1; 100_000]);
             for part in frames.chunks(split) {
                 talk.client.receive(part).unwrap();
             }
-            talk.server.unpublished(&wish);
+            talk.server.unpublished(&wanted);
             talk.run();
             let last = &talk.client_says[2..];
             assert!(
@@ -356,8 +358,8 @@ fn adobe_authentication_takes_three_connections() {
     let talks = with_adobe(&access, &rules, Aim::Publish, with("secret"), asked);
     assert_eq!(talks.len(), 3);
     assert_eq!(talks[2].client_says, [client::Event::Ready]);
-    let Some(server::Event::Publish(wish)) = talks[2].server_says.last() else { panic!("no wish") };
-    assert_eq!(wish.user, "bob");
+    let Some(server::Event::Publish(wanted)) = talks[2].server_says.last() else { panic!("no wanted") };
+    assert_eq!(wanted.user, "bob");
     let talks = with_adobe(&access, &rules, Aim::Publish, with("wrong"), asked);
     assert_eq!(talks.len(), 3);
     assert_eq!(talks[2].server_says, [server::Event::Refused(Denied::Wrong)]);
@@ -456,7 +458,7 @@ fn what_comes_right_behind_publish_is_not_lost() {
     assert!(matches!(server.event(), Some(server::Event::Authorize(_))));
     assert_eq!(server.event(), None, "what follows waits for the answer");
     server.authorized(Ok(Grant { name: "film".into(), user: String::new() }), T).unwrap();
-    assert!(matches!(server.event(), Some(server::Event::Publish(wish)) if wish.name == "film"));
+    assert!(matches!(server.event(), Some(server::Event::Publish(wanted)) if wanted.name == "film"));
     assert!(matches!(server.event(), Some(server::Event::Media(m)) if m.kind == kind::VIDEO));
 }
 
@@ -485,12 +487,12 @@ fn the_public_name_takes_the_place_of_the_one_that_was_shown() {
         assert_eq!((request.name.reveal(), request.query.reveal()), ("s3cret", "t=1"));
         assert_eq!(session.deadline(), None, "the shell keeps the time");
         session.authorized(Ok(Grant { name: "film".into(), user: "ann".into() }), T).unwrap();
-        let wish = match session.event() {
-            Some(server::Event::Publish(wish)) if what == "publish" => wish,
-            Some(server::Event::Play(wish)) if what == "play" => wish,
+        let wanted = match session.event() {
+            Some(server::Event::Publish(wanted)) if what == "publish" => wanted,
+            Some(server::Event::Play(wanted)) if what == "play" => wanted,
             other => panic!("{other:?}"),
         };
-        assert_eq!((wish.name.as_str(), wish.user.as_str()), ("film", "ann"));
+        assert_eq!((wanted.name.as_str(), wanted.user.as_str()), ("film", "ann"));
         // What is granted follows the rule as well.
         let (mut session, _) = asking(what, keys, peer());
         session.authorized(Ok(Grant { name: "../film".into(), user: String::new() }), T).unwrap();
@@ -554,7 +556,7 @@ fn a_player_may_pause_stop_and_play_again() {
     talk.server.receive(&command("play", 0.0, &[Value::Null, Value::text("other")]), T).unwrap();
     let said = all_events(&mut talk.server);
     assert_eq!(said[..3], [server::Event::Pause(true), server::Event::Pause(false), server::Event::Stop]);
-    assert!(matches!(&said[3], server::Event::Play(wish) if wish.name == "other"));
+    assert!(matches!(&said[3], server::Event::Play(wanted) if wanted.name == "other"));
 }
 
 #[test]

@@ -152,7 +152,7 @@ fn losses_are_counted_and_strangers_too() {
     let (mut ingest, mut steps) = (Ingest::new(&described(true)[1..], |_| true, true), Vec::new());
     ingest.begin(&mut steps);
     let mut audio = Packer::audio(&audio(), 0, 6, 65_500, 77);
-    audio.lane.payload_type = 97;
+    audio.rtp_stream.payload_type = 97;
     for n in 0..200_u64 {
         let packet = &packets(&mut audio, &frame(TrackId::AUDIO, n as i64 * 21, true))[0];
         if n % 20 != 7 {
@@ -181,7 +181,7 @@ fn packets_that_were_not_announced_are_told_once_and_are_no_loss() {
     let mut audio = Packer::audio(&audio(), 0, 6, 0, 77);
     for n in 0..60_u64 {
         // Telephone events among the audio; they count on in its numbers.
-        audio.lane.payload_type = if n % 3 == 1 { 101 } else { 97 };
+        audio.rtp_stream.payload_type = if n % 3 == 1 { 101 } else { 97 };
         let packet = &packets(&mut audio, &frame(TrackId::AUDIO, n as i64 * 21, true))[0];
         ingest.rtp(0, packet, ms(n), &counters, &mut steps);
     }

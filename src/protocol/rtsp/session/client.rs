@@ -59,7 +59,7 @@ pub enum Event {
 pub struct Caller {
     url: String,
     credentials: Option<Credentials>,
-    wish: Intent,
+    wanted: Intent,
     way: Way,
     input: Input,
     out: VecDeque<Event>,
@@ -77,11 +77,11 @@ pub struct Caller {
 
 impl Caller {
     /// Begins: the first request is there at once. `url` without credentials.
-    pub fn new(url: &str, credentials: Option<Credentials>, wish: Intent, way: Way) -> Caller {
+    pub fn new(url: &str, credentials: Option<Credentials>, wanted: Intent, way: Way) -> Caller {
         let mut caller = Caller {
             url: url.to_string(),
             credentials,
-            wish,
+            wanted,
             way,
             input: Input::default(),
             out: VecDeque::new(),
@@ -95,7 +95,7 @@ impl Caller {
             base: url.trim_end_matches('/').to_string(),
             closed: false,
         };
-        let method = match caller.wish {
+        let method = match caller.wanted {
             Intent::Read => Method::Describe,
             Intent::Publish(_) => Method::Announce,
         };
@@ -161,8 +161,8 @@ impl Caller {
         if let Some(session) = &self.session {
             draft = draft.header("Session", session.clone());
         }
-        let record = matches!(self.wish, Intent::Publish(_));
-        match (&method, &self.wish) {
+        let record = matches!(self.wanted, Intent::Publish(_));
+        match (&method, &self.wanted) {
             (Method::Describe, _) => draft = draft.header("Accept", "application/sdp"),
             (Method::Announce, Intent::Publish(tracks)) => {
                 let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -217,7 +217,7 @@ impl Caller {
         match method {
             Method::Describe => self.described(response),
             Method::Announce => {
-                let Intent::Publish(tracks) = &self.wish else { return };
+                let Intent::Publish(tracks) = &self.wanted else { return };
                 let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
                 match sdp_read::read(&sdp_write::describe("msconv", tracks, here, 1)) {
                     Ok(described) => self.set_all_up(&described),
@@ -269,12 +269,12 @@ impl Caller {
         match self.to_set_up.front().cloned() {
             Some((_, url)) => self.send(Method::Setup, url),
             None => {
-                let method = match self.wish {
+                let method = match self.wanted {
                     Intent::Read => Method::Play,
                     Intent::Publish(_) => Method::Record,
                 };
                 let url =
-                    if matches!(self.wish, Intent::Read) { self.base.clone() } else { self.url.clone() };
+                    if matches!(self.wanted, Intent::Read) { self.base.clone() } else { self.url.clone() };
                 self.send(method, url);
             }
         }

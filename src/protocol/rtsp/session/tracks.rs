@@ -59,7 +59,7 @@ impl Tracked {
             Transport::Datagrams { .. } => datagrams && kind != Some(true),
         };
         let way = match offers.into_iter().find(fits)? {
-            Transport::Interleaved(wish) => Transport::Interleaved(Some(others.channels(wish, track)?)),
+            Transport::Interleaved(wanted) => Transport::Interleaved(Some(others.channels(wanted, track)?)),
             way => way,
         };
         *self.ways.get_mut(track)? = Some(way);
@@ -74,11 +74,11 @@ impl Tracked {
         others
     }
 
-    fn channels(&self, wish: Option<(u8, u8)>, track: usize) -> Option<(u8, u8)> {
+    fn channels(&self, wanted: Option<(u8, u8)>, track: usize) -> Option<(u8, u8)> {
         let free = |(a, b): &(u8, u8)| self.channel(*a).is_none() && self.channel(*b).is_none();
         let usual = u8::try_from(track.checked_mul(2)?).ok()?;
         let usual = (usual, usual.checked_add(1)?);
-        wish.filter(free).or(Some(usual).filter(free)).or_else(|| {
+        wanted.filter(free).or(Some(usual).filter(free)).or_else(|| {
             let pairs =
                 (0..=127_u8).filter_map(|n| Some((n.checked_mul(2)?, n.checked_mul(2)?.checked_add(1)?)));
             pairs.into_iter().find(free)

@@ -1,4 +1,4 @@
-//! Who is connected to a endpoint: so many in all, so many from one address.
+//! Connection limits of an endpoint: in all, and per address.
 
 use super::Endpoint;
 use super::phase::Phase;
@@ -20,7 +20,7 @@ struct Inside {
 
 /// The right to be connected.
 pub struct Connection {
-    guests: Connections,
+    connections: Connections,
     number: u64,
     address: Option<IpAddr>,
     /// Where it is.
@@ -58,13 +58,13 @@ impl Connections {
             let count = inside.addresses.entry(address).or_default();
             *count = count.saturating_add(1);
         }
-        Some(Connection { guests: self.clone(), number, address, phase })
+        Some(Connection { connections: self.clone(), number, address, phase })
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        let mut inside = self.guests.inside();
+        let mut inside = self.connections.inside();
         inside.phases.remove(&self.number);
         if let Some(address) = self.address
             && let Some(count) = inside.addresses.get_mut(&address)

@@ -182,12 +182,12 @@ impl ServerSession {
 
     fn granted(&mut self, action: Action, query: String, stream: u32, grant: Grant, now: Duration) {
         let application = self.application.clone();
-        let wish = StreamRequest { application, name: grant.name, query, user: short(&grant.user), stream };
-        match (name::check(&wish.name), action) {
-            (Ok(()), Action::Publish) => self.events.push_back(Event::Publish(wish)),
-            (Ok(()), _) => self.events.push_back(Event::Play(wish)),
+        let wanted = StreamRequest { application, name: grant.name, query, user: short(&grant.user), stream };
+        match (name::check(&wanted.name), action) {
+            (Ok(()), Action::Publish) => self.events.push_back(Event::Publish(wanted)),
+            (Ok(()), _) => self.events.push_back(Event::Play(wanted)),
             (Err(bad), Action::Publish) => self.bad_name(stream, &bad.to_string()),
-            (Err(bad), _) => self.not_found(&wish, &bad.to_string(), now),
+            (Err(bad), _) => self.not_found(&wanted, &bad.to_string(), now),
         }
     }
 

@@ -397,10 +397,10 @@ fn strays_end_the_connection() {
 }
 
 /// Our client and our server, with bytes handed over in pieces of `piece`.
-fn together(wish: &Intent, way: &Way, password: Option<&str>, piece: usize) -> Vec<Event> {
+fn together(wanted: &Intent, way: &Way, password: Option<&str>, piece: usize) -> Vec<Event> {
     let bob = Credentials::new("bob", "pw");
     let shown = password.map(|p| Credentials::new("bob", p));
-    let mut client = Caller::new("rtsp://h:8554/live/cam?x=y", shown, wish.clone(), way.clone());
+    let mut client = Caller::new("rtsp://h:8554/live/cam?x=y", shown, wanted.clone(), way.clone());
     let mut server = Dialog::new(around(true));
     let mut events = Vec::new();
     let (mut to_server, mut to_client) = (BytesMut::new(), BytesMut::new());
@@ -451,20 +451,20 @@ fn together(wish: &Intent, way: &Way, password: Option<&str>, piece: usize) -> V
 fn our_client_and_our_server_understand_each_other_in_any_pieces() {
     let publish = Intent::Publish(Box::new(tracks()));
     let udp = Way::Datagrams(vec![(9000, 9001), (9002, 9003)]);
-    for (wish, way) in [
+    for (wanted, way) in [
         (&Intent::Read, &Way::Interleaved),
         (&Intent::Read, &udp),
         (&publish, &Way::Interleaved),
         (&publish, &udp),
     ] {
         for password in [None, Some("pw")] {
-            let whole = together(wish, way, password, usize::MAX);
+            let whole = together(wanted, way, password, usize::MAX);
             assert!(whole.iter().any(|e| matches!(e, Event::Granted(_))), "{whole:?}");
             for piece in 1..40 {
-                assert_eq!(together(wish, way, password, piece), whole, "in pieces of {piece}");
+                assert_eq!(together(wanted, way, password, piece), whole, "in pieces of {piece}");
             }
         }
-        let refused = together(wish, way, Some("wrong"), 7);
+        let refused = together(wanted, way, Some("wrong"), 7);
         assert!(matches!(refused.last(), Some(Event::Refused(Status::UNAUTHORIZED, _))), "{refused:?}");
     }
     let read = together(&Intent::Read, &Way::Interleaved, None, 1);
