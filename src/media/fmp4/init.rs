@@ -2,7 +2,8 @@
 
 use super::{AUDIO_TRACK, VIDEO_TIMESCALE, VIDEO_TRACK, carries_audio};
 use crate::media::codec::opus;
-use crate::media::track::{AudioCodec, AudioTrack, Tracks, VideoCodec, VideoTrack};
+use crate::media::track::{AudioCodec, AudioTrack, VideoCodec, VideoTrack};
+use crate::media::tracks::Tracks;
 use bytes::Bytes;
 use mp4_atom::esds::{DecoderConfig, DecoderSpecific, EsDescriptor, SLConfig};
 use mp4_atom::{
@@ -27,8 +28,8 @@ pub enum InitError {
 /// # Errors
 /// No track is left, or a decoder configuration that cannot be read.
 pub fn init_segment(tracks: &Tracks) -> Result<Bytes, InitError> {
-    let video = tracks.video.as_ref().map(video_track).transpose()?;
-    let audio = tracks.audio.as_ref().filter(|track| carries_audio(track)).map(audio_track);
+    let video = tracks.video().map(video_track).transpose()?;
+    let audio = tracks.audio().filter(|track| carries_audio(track)).map(audio_track);
     let trak: Vec<Trak> = video.into_iter().chain(audio).collect();
     if trak.is_empty() {
         return Err(InitError::NoTrack);

@@ -4,7 +4,7 @@ use super::muxer::Muxer;
 use super::timeline::{Cut, Timeline};
 use super::window::{Segment, Window};
 use crate::media::fmp4::InitError;
-use crate::media::{Frame, MediaTime, TrackKind, Tracks};
+use crate::media::{Frame, MediaTime, TrackId, TrackKind, Tracks};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -128,21 +128,17 @@ impl Member {
 
     /// Whether it has video.
     pub fn has_video(&self) -> bool {
-        self.tracks.video.is_some()
+        self.tracks.video().is_some()
     }
 
-    /// Whether it has a track of this kind.
-    pub fn carries(&self, track: TrackKind) -> bool {
-        match track {
-            TrackKind::Video => self.has_video(),
-            TrackKind::Audio => self.tracks.audio.is_some(),
-            TrackKind::Data => false,
-        }
+    /// Whether this is its track of video or of audio: the first of its kind.
+    pub fn carries(&self, track: TrackId) -> bool {
+        [self.tracks.first_video(), self.tracks.first_audio()].contains(&Some(track))
     }
 
     /// Whether a segment can begin with this frame.
     pub fn can_begin_with(&self, frame: &Frame) -> bool {
-        match frame.track {
+        match frame.track.kind() {
             TrackKind::Video => frame.keyframe,
             TrackKind::Audio => !self.has_video(),
             TrackKind::Data => false,
@@ -158,7 +154,8 @@ impl Member {
 
     /// Whether its track leaps to another time with this frame; the leap is noted.
     pub fn is_torn_by(&mut self, frame: &Frame) -> bool {
-        let last = if frame.track == TrackKind::Video { &mut self.last_video } else { &mut self.last_audio };
+        let last =
+            if frame.track.kind() == TrackKind::Video { &mut self.last_video } else { &mut self.last_audio };
         let before = last.replace(frame.dts);
         before.is_some_and(|before| before.distance(frame.dts) > TORN)
     }
@@ -299,7 +296,7 @@ impl Member {
 
     /// Pixels of its video; none if it has none or nothing tells.
     pub fn size(&self) -> Option<(u32, u32)> {
-        let video = self.tracks.video.as_ref()?;
+        let video = self.tracks.video()?;
         let told = (self.about.width, self.about.height);
         let size = if video.width > 0 && video.height > 0 { (video.width, video.height) } else { told };
         (size.0 > 0 && size.1 > 0).then_some(size)

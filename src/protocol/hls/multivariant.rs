@@ -36,8 +36,8 @@ pub fn multivariant_playlist(ladder: &Ladder, uri_of: impl Fn(&str) -> Option<St
 
 /// Codec names of video and audio, as players ask Media Source Extensions.
 pub fn codecs(member: &Member) -> String {
-    let video = member.tracks.video.as_ref().map(video_codec_name);
-    let audio = member.tracks.audio.as_ref().filter(|track| carries_audio(track)).map(audio_codec_name);
+    let video = member.tracks.video().map(video_codec_name);
+    let audio = member.tracks.audio().filter(|track| carries_audio(track)).map(audio_codec_name);
     video.into_iter().chain(audio).collect::<Vec<_>>().join(",")
 }
 

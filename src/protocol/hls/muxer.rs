@@ -81,10 +81,10 @@ impl Muxer {
     /// # Errors
     /// As [`fmp4::init_segment`].
     pub fn new(tracks: &Tracks, part: Duration) -> Result<Muxer, InitError> {
-        let audio = tracks.audio.as_ref().filter(|track| fmp4::carries_audio(track));
+        let audio = tracks.audio().filter(|track| fmp4::carries_audio(track));
         Ok(Muxer {
             init: fmp4::init_segment(tracks)?,
-            video: tracks.video.as_ref().map(|track| Video::new(track, part)),
+            video: tracks.video().map(|track| Video::new(track, part)),
             audio: audio.map(|track| Audio::new(track, part)),
             sequence: 0,
         })
@@ -115,12 +115,12 @@ impl Muxer {
     /// Takes a frame; the parts that it completes. Frames of other tracks than the muxer was made for are passed over.
     pub fn push(&mut self, frame: &Frame) -> Vec<Part> {
         let mut parts = Vec::new();
-        match frame.track {
+        match frame.track.kind() {
             TrackKind::Video => parts.extend(self.push_video(frame)),
             TrackKind::Audio => self.push_audio(frame),
             TrackKind::Data => {}
         }
-        parts.extend(self.close_if_full(frame.track));
+        parts.extend(self.close_if_full(frame.track.kind()));
         parts
     }
 

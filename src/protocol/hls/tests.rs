@@ -6,7 +6,7 @@ use super::listing::Position;
 use super::multivariant::multivariant_playlist;
 use super::playlist::media_playlist;
 use crate::media::codec::h264;
-use crate::media::{AudioTrack, Frame, MediaTime, TrackKind, Tracks};
+use crate::media::{AudioTrack, Frame, MediaTime, TrackId, TrackKind, Tracks};
 use bytes::Bytes;
 use proptest::prelude::*;
 use std::time::{Duration, Instant};
@@ -23,10 +23,10 @@ const SETTINGS: Settings = Settings {
 };
 
 fn tracks() -> Tracks {
-    Tracks {
-        video: Some(h264::track_of_sets(SPS, PPS).unwrap()),
-        audio: Some(AudioTrack::aac(Bytes::from_static(&[0x11, 0x90])).unwrap()),
-    }
+    Tracks::of(
+        h264::track_of_sets(SPS, PPS).unwrap(),
+        AudioTrack::aac(Bytes::from_static(&[0x11, 0x90])).unwrap(),
+    )
 }
 
 fn about(height: u32) -> About {
@@ -35,7 +35,13 @@ fn about(height: u32) -> About {
 
 fn frame(track: TrackKind, ms: i64, keyframe: bool) -> Frame {
     let at = MediaTime::from_millis(ms);
-    Frame { track, dts: at, pts: at, keyframe, payload: Bytes::from_static(&[0, 0, 0, 2, 0x65, 1]) }
+    Frame {
+        track: TrackId::first(track),
+        dts: at,
+        pts: at,
+        keyframe,
+        payload: Bytes::from_static(&[0, 0, 0, 2, 0x65, 1]),
+    }
 }
 
 /// A ladder that is given frames as time goes by.
@@ -267,10 +273,9 @@ proptest! {
             let arrival = house.arrival();
             match what {
                 0 => {
-                    let mut tracks = tracks();
-                    if which == 2 {
-                        tracks.video = None;
-                    }
+                    let all = tracks();
+                    let video = all.video().filter(|_| which != 2).cloned();
+                    let tracks = Tracks::of(video, all.audio().cloned());
                     house.ladder.join(label, tracks, About::default(), arrival.at).unwrap();
                 }
                 1 => house.ladder.leave(label, arrival.at),
