@@ -8,6 +8,7 @@ pub mod multivariant;
 mod muxer;
 mod pace;
 pub mod playlist;
+pub mod server;
 #[cfg(test)]
 mod tests;
 mod timeline;
