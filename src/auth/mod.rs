@@ -41,6 +41,8 @@ pub enum Protocol {
     Rtmp,
     /// RTSP.
     Rtsp,
+    /// HLS.
+    Hls,
     /// The control endpoints: `/stat`, `/v3`, `/metrics`.
     Control,
 }

@@ -2,6 +2,8 @@
 
 use super::Credentials;
 use crate::base::secret::Secret;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use std::fmt;
 use std::sync::Arc;
 
@@ -27,6 +29,17 @@ pub enum Shown {
 }
 
 impl Shown {
+    /// User and password of an `Authorization: Basic` (RFC 7617); none if it is something else.
+    pub fn basic(header: &str) -> Option<Shown> {
+        let (scheme, coded) = header.trim().split_once(' ')?;
+        if !scheme.eq_ignore_ascii_case("basic") {
+            return None;
+        }
+        let text = String::from_utf8(STANDARD.decode(coded.trim()).ok()?).ok()?;
+        let (user, password) = text.split_once(':')?;
+        Some(Shown::Password { user: user.to_string(), password: Secret::new(password) })
+    }
+
     /// Whether anything was shown.
     pub fn is_some(&self) -> bool {
         !matches!(self, Shown::Nothing)

@@ -452,7 +452,7 @@ pub struct DownArgs {
 Ports and applications follow the server addresses (--nginx-rtmp-url, --rtsp-url, ...) where they are
 not given, and the other way round. Passwords are read from MSCONV_PUBLISH_PASSWORD, a configuration
 file or the first line of a file. When everything listens, one line with all addresses is printed:
-ready rtmp=127.0.0.1:1935 rtsp=... rtp=... stat=... api=... metrics=...
+ready rtmp=127.0.0.1:1935 rtsp=... rtp=... stat=... api=... metrics=... web=...
 
 Examples:
   msconv serve

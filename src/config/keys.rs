@@ -79,6 +79,7 @@ pub const KEYS: &[Key] = &[
     key("stat_port", "8080", "serve: /stat, in the form of nginx-rtmp; follows nginx_stat_url"),
     key("api_port", "9997", "serve: /v3, in the form of MediaMTX; follows mediamtx_url"),
     key("metrics_port", "9998", "serve: /metrics for Prometheus; a free port unless api_port is 9997"),
+    key("web_port", "8000", "serve: HLS for browsers and players, TCP; a free port unless rtsp_port is 8554"),
     key("applications", "live", "serve: RTMP applications, separated by commas"),
     key("stat_path", "/stat", "serve: path of the status page"),
     key(

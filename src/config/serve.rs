@@ -264,6 +264,7 @@ impl Resolver {
                 Service::Stat => ("nginx_stat_url", near(reached.stat.is_local(), reached.stat.port())),
                 Service::Api => ("mediamtx_url", api),
                 Service::Metrics => ("api_port", goes_with(Service::Api)),
+                Service::Web => ("rtsp_port", goes_with(Service::Rtsp)),
             };
             let row = service.row();
             let port = self.port(row.key, followed, follow)?;

@@ -4,6 +4,7 @@
 use super::client::locked;
 use super::timeline::{Entered, Timeline};
 use crate::media::MediaTime;
+use crate::model::ladder_fact::RenditionFact;
 use crate::model::ladder_fact::by_looks;
 use crate::model::{LadderFact, LadderName, StreamName};
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +29,17 @@ pub struct Group {
     /// Where its publishers and readers run, as long as there is this ladder.
     pub worker: Worker,
     state: Mutex<State>,
+}
+
+/// A rendition of a ladder that has a publisher.
+#[derive(Clone, Debug)]
+pub struct OnAir {
+    /// Its name.
+    pub name: StreamName,
+    /// Its label in the ladder.
+    pub label: String,
+    /// What its supervisor told of it.
+    pub planned: Option<RenditionFact>,
 }
 
 #[derive(Debug)]
@@ -75,6 +87,29 @@ impl Groups {
         }
         group.tell(Arc::new(fact), now);
         group
+    }
+
+    /// The ladder and the label of a name, whether anybody publishes it or not.
+    pub fn place_of(&self, name: &StreamName) -> (LadderName, String) {
+        let (looks, label) = by_looks(name);
+        let ladder = self.told.get(name).cloned().unwrap_or(looks);
+        let label = self.groups.get(&ladder).map_or(label, |group| group.label(&name.name));
+        (ladder, label)
+    }
+
+    /// The names of a ladder that have a publisher.
+    pub fn published(&self, ladder: &LadderName) -> Vec<OnAir> {
+        let Some(group) = self.groups.get(ladder) else { return Vec::new() };
+        let fact = group.fact();
+        let names: Vec<String> = locked(&group.state).published.iter().cloned().collect();
+        names
+            .into_iter()
+            .map(|name| OnAir {
+                label: group.label(&name),
+                planned: fact.as_ref().and_then(|fact| fact.rendition(&name).cloned()),
+                name: StreamName::new(ladder.application.clone(), name),
+            })
+            .collect()
     }
 
     /// Forgets those that nobody has published for [`KEPT`]; their names.

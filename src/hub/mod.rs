@@ -37,7 +37,7 @@ pub use format::{
     Targets,
 };
 pub use frame_reader::FrameReader;
-pub use group::{Group, Worker};
+pub use group::{Group, OnAir, Worker};
 pub use limits::Limits;
 pub use publisher::Publisher;
 pub use reader::Reader;
@@ -48,7 +48,7 @@ pub use tap::Policy;
 
 use crate::base::clock::Now;
 use crate::media::Tracks;
-use crate::model::{LadderFact, StreamName};
+use crate::model::{LadderFact, LadderName, StreamName};
 use client::locked;
 use group::Groups;
 use std::collections::BTreeMap;
@@ -109,6 +109,16 @@ impl Hub {
         let stream = self.stream(name)?;
         let state = locked(&stream.state);
         Some(state.group().worker)
+    }
+
+    /// The ladder and the label of a name, whether anybody publishes it or not.
+    pub fn place_of(&self, name: &StreamName) -> (LadderName, String) {
+        locked(&self.0.groups).place_of(name)
+    }
+
+    /// The renditions of a ladder that have a publisher.
+    pub fn on_air(&self, ladder: &LadderName) -> Vec<OnAir> {
+        locked(&self.0.groups).published(ladder)
     }
 
     /// Who is connected.

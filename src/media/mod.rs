@@ -5,6 +5,7 @@ pub mod codec;
 mod configured;
 pub mod feed;
 pub mod flv;
+pub mod fmp4;
 pub mod frame;
 pub mod joining;
 pub mod nut;

@@ -16,6 +16,8 @@ pub enum Service {
     Api,
     /// Metrics for Prometheus.
     Metrics,
+    /// What browsers and players fetch over HTTP: HLS.
+    Web,
 }
 
 /// How a service is reached.
@@ -65,12 +67,19 @@ const fn row(
 }
 
 /// The number of services.
-pub const COUNT: usize = 6;
+pub const COUNT: usize = 7;
 
 impl Service {
     /// All of them, in the order in which they are printed.
-    pub const ALL: [Service; COUNT] =
-        [Service::Rtmp, Service::Rtsp, Service::Rtp, Service::Stat, Service::Api, Service::Metrics];
+    pub const ALL: [Service; COUNT] = [
+        Service::Rtmp,
+        Service::Rtsp,
+        Service::Rtp,
+        Service::Stat,
+        Service::Api,
+        Service::Metrics,
+        Service::Web,
+    ];
 
     /// Its row in the table.
     pub const fn row(self) -> Row {
@@ -105,6 +114,9 @@ impl Service {
                 Tcp,
                 Operators,
             ),
+            Service::Web => {
+                row(["web", "web_port", "web-port", "HLS for browsers and players"], 8000, Tcp, Viewers)
+            }
         }
     }
 }
@@ -122,13 +134,13 @@ impl<T: Copy> PerService<T> {
     /// # Errors
     /// The first that there is.
     pub fn try_of<E>(mut make: impl FnMut(Service) -> Result<T, E>) -> Result<PerService<T>, E> {
-        let [a, b, c, d, e, f] = Service::ALL;
-        Ok(PerService([make(a)?, make(b)?, make(c)?, make(d)?, make(e)?, make(f)?]))
+        let [a, b, c, d, e, f, g] = Service::ALL;
+        Ok(PerService([make(a)?, make(b)?, make(c)?, make(d)?, make(e)?, make(f)?, make(g)?]))
     }
 
     /// That of a service.
     pub fn of(&self, service: Service) -> T {
-        let [rtmp, rtsp, rtp, stat, api, metrics] = self.0;
+        let [rtmp, rtsp, rtp, stat, api, metrics, web] = self.0;
         match service {
             Service::Rtmp => rtmp,
             Service::Rtsp => rtsp,
@@ -136,6 +148,7 @@ impl<T: Copy> PerService<T> {
             Service::Stat => stat,
             Service::Api => api,
             Service::Metrics => metrics,
+            Service::Web => web,
         }
     }
 
@@ -157,9 +170,8 @@ mod tests {
             assert_eq!((row.id, own.of(service)), (id, id));
             assert_eq!((row.key, row.flag), (format!("{id}_port").as_str(), format!("{id}-port").as_str()));
         }
-        let mut ports: Vec<u16> = Service::ALL.iter().map(|service| service.row().port).collect();
-        ports.sort_unstable();
-        ports.dedup();
-        assert_eq!(ports.len(), COUNT, "no two have one port");
+        let port = |service: &Service| (service.row().transport == Transport::Tcp, service.row().port);
+        let ports: std::collections::BTreeSet<(bool, u16)> = Service::ALL.iter().map(port).collect();
+        assert_eq!(ports.len(), COUNT, "no two have one port of one transport");
     }
 }

@@ -12,6 +12,7 @@ pub const RTSP_SESSION: Kind = Kind { name: "rtsp session", connection: false };
 pub mod accepting;
 pub mod admission;
 pub mod connection_sink;
+pub mod hls;
 pub mod parting;
 pub mod rtmp;
 pub mod rtsp;

@@ -12,6 +12,7 @@ pub mod rates;
 pub mod runtime_thread;
 pub mod sampler;
 pub mod view;
+pub mod web;
 
 use crate::auth::{Authorizer, Ledger};
 use crate::base::clock::Now;
@@ -21,7 +22,7 @@ use crate::model::service::{Audience, PerService, Service};
 use crate::process::load::open_files_allowed;
 use crate::protocol::admission::{self, Admission};
 use crate::protocol::workers::Workers;
-use crate::protocol::{rtmp, rtsp};
+use crate::protocol::{hls, rtmp, rtsp};
 use crate::telemetry::Log;
 use control::{Control, Parts};
 use endpoint::http;
@@ -37,6 +38,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use web::Web;
 
 /// How long connections may take to end when the server ends.
 const POLITE: Duration = Duration::from_secs(5);
@@ -137,7 +139,32 @@ impl Server {
         );
         work.add("rtp", udp.serve(downs.clone()));
 
+        let hls = Arc::new(hls::server::Shared::new(
+            hub.clone(),
+            options.applications.clone().into(),
+            authorizer.clone(),
+            ledger.clone(),
+            log.clone(),
+            downs.clone(),
+        ));
+        let web = Arc::new(Web {
+            limits: web::Limits::new(readers_per_address, open_files_allowed()),
+            trusted: options.trusted.clone(),
+            registry: hub.registry().clone(),
+            log: log.clone(),
+            routes: web::routes(hls.clone()),
+        });
+        // Viewers over HTTP ask far more often than readers of a connection do, and playlists are written for them: none
+        // of that stands in the way of frames or of the operators' endpoints.
+        let viewers = RuntimeThread::start("web")?;
+        let listener = {
+            let _theirs = viewers.enter();
+            listening(&mut listeners, Service::Web)?
+        };
+        work.add("web", viewers.run(web::serve(listener, web, downs.clone())));
+
         let control = Control::new(&options, authorizer, hub, work.parts.clone(), ledger, log.clone());
+        control.sampler.watch_hls(hls);
         let listener = control.sampler.hub().events().listen();
         let counts = control.sampler.events().clone();
         let beside = RuntimeThread::start("control")?;

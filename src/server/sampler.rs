@@ -2,14 +2,15 @@
 
 use super::events::EventCounts;
 use super::rates::{Bytes, Rates};
-use super::view::{About, Client, Counts, Load, Stream, Traffic, View};
+use super::view::{About, Client, Counts, Hls, Load, Stream, Traffic, View};
 use crate::base::clock::Now;
 use crate::hub::{self, Hub, Registry};
 use crate::model::StreamName;
 use crate::process::load;
+use crate::protocol::hls;
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 use uuid::Uuid;
 
@@ -21,12 +22,38 @@ pub struct Sampler {
     events: EventCounts,
     /// Of each stream, and of the whole server.
     rates: Mutex<Rates<Option<StreamName>>>,
+    /// Once it is served.
+    hls: OnceLock<Arc<hls::server::Shared>>,
 }
 
 impl Sampler {
     /// Looks at `hub`, for a server that began at `now`.
     pub fn new(hub: Hub, about: About, now: Now) -> Sampler {
-        Sampler { hub, about, begun: now.mono, events: EventCounts::default(), rates: Mutex::default() }
+        Sampler {
+            hub,
+            about,
+            begun: now.mono,
+            events: EventCounts::default(),
+            rates: Mutex::default(),
+            hls: OnceLock::new(),
+        }
+    }
+
+    /// Shows what this serves as well.
+    pub fn watch_hls(&self, hls: Arc<hls::server::Shared>) {
+        // It is said once, before anything is asked.
+        let _ = self.hls.set(hls);
+    }
+
+    fn hls(&self) -> Hls {
+        let Some(hls) = self.hls.get() else { return Hls::default() };
+        let ladders = hls.airings().lock().len();
+        Hls {
+            requests: hls.counts().requests(),
+            bytes: hls.counts().bytes(),
+            ladders: ladders as u64,
+            window_bytes: hls.airings().bytes() as u64,
+        }
     }
 
     /// The streams.
@@ -83,6 +110,7 @@ impl Sampler {
             clients,
             limits: registry.broken_limits(),
             events: self.events.read(),
+            hls: self.hls(),
             load: Load::default(),
         }
     }

@@ -27,8 +27,23 @@ pub struct View {
     pub limits: BTreeMap<&'static str, u64>,
     /// How often what happened.
     pub events: BTreeMap<&'static str, u64>,
+    /// What viewers over HLS have taken.
+    pub hls: Hls,
     /// What the process costs; zeros where nobody asked.
     pub load: Load,
+}
+
+/// HLS since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hls {
+    /// Requests by kind; empty where HLS is not served.
+    pub requests: BTreeMap<&'static str, u64>,
+    /// Bytes of all answers.
+    pub bytes: u64,
+    /// Ladders that are served now.
+    pub ladders: u64,
+    /// Bytes of the segments that are held now.
+    pub window_bytes: u64,
 }
 
 /// Facts that do not change while the server runs.

@@ -36,6 +36,7 @@ mod real_mediamtx;
 mod regression;
 mod servers;
 mod service_manager;
+mod serving_hls;
 mod serving_rtmp;
 mod serving_rtsp;
 mod stage_works;

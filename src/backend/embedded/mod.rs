@@ -144,6 +144,7 @@ fn ports(settings: &Settings) -> Vec<Listen> {
         ),
         (told.control_listen, told.ports.of(Service::Api), also(settings.mediamtx_url.host()), "api-port"),
         (told.control_listen, told.ports.of(Service::Metrics), None, "metrics-port"),
+        (told.listen, told.ports.of(Service::Web), None, "web-port"),
     ]
     .into_iter()
     .filter(|(_, port, _, _)| *port != 0)

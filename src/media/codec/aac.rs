@@ -11,7 +11,7 @@ const RATES: [u32; 13] =
 /// Channels by channelConfiguration.
 const CHANNELS: [u8; 8] = [0, 1, 2, 3, 4, 5, 6, 8];
 
-fn object_type(bits: &mut Bits<'_>) -> Option<u32> {
+fn read_object_type(bits: &mut Bits<'_>) -> Option<u32> {
     match bits.bits(5)? {
         31 => bits.bits(6)?.checked_add(32),
         kind => Some(kind),
@@ -29,7 +29,7 @@ fn rate(bits: &mut Bits<'_>) -> Option<Option<u32>> {
 pub fn track(config: Bytes) -> Result<AudioTrack, ConfigError> {
     let short = || ConfigError::Short(NAME);
     let mut bits = Bits::new(&config);
-    let kind = object_type(&mut bits).ok_or_else(short)?;
+    let kind = read_object_type(&mut bits).ok_or_else(short)?;
     let sample_rate = rate(&mut bits)
         .ok_or_else(short)?
         .filter(|rate| (1_000..=192_000).contains(rate))
@@ -56,12 +56,12 @@ pub fn track(config: Bytes) -> Result<AudioTrack, ConfigError> {
 /// short, and for what is no AAC: object types without a GASpecificConfig (4.4.1).
 pub(super) fn pass(bits: &mut Bits<'_>) -> Option<()> {
     let begin = bits.position();
-    let mut kind = object_type(bits)?;
+    let mut kind = read_object_type(bits)?;
     rate(bits)??;
     let channels = bits.bits(4)?;
     if kind == 5 || kind == 29 {
         rate(bits)??;
-        kind = object_type(bits)?;
+        kind = read_object_type(bits)?;
     }
     let error_resilient = match kind {
         1..=4 | 6 | 7 => false,
@@ -100,7 +100,7 @@ pub(super) fn pass_extension(bits: &mut Bits<'_>) -> Option<()> {
     if ahead.bits(11)? != 0x2b7 {
         return None;
     }
-    if object_type(&mut ahead)? == 5 && ahead.bit()? {
+    if read_object_type(&mut ahead)? == 5 && ahead.bit()? {
         rate(&mut ahead)?;
         let mut further = ahead.clone();
         if further.bits(11) == Some(0x548) && further.bit().is_some() {
@@ -133,16 +133,21 @@ fn pass_channels(bits: &mut Bits<'_>, begin: usize) -> Option<()> {
     bits.skip(comment.checked_mul(8)?)
 }
 
+/// The audio object type (ISO 14496-3, table 1.17): 2 for LC, 5 for HE. `None` for a configuration that is cut short.
+pub fn object_type(config: &[u8]) -> Option<u32> {
+    read_object_type(&mut Bits::new(config))
+}
+
 /// Samples in one packet: 1024, or 960 where frameLengthFlag is set (4.5.1.1).
 pub fn samples_per_packet(config: &[u8]) -> u32 {
     let mut bits = Bits::new(config);
     let mut read = || {
-        let kind = object_type(&mut bits)?;
+        let kind = read_object_type(&mut bits)?;
         rate(&mut bits)?;
         bits.bits(4)?;
         if kind == 5 || kind == 29 {
             rate(&mut bits)?;
-            object_type(&mut bits)?;
+            read_object_type(&mut bits)?;
         }
         bits.bit()
     };

@@ -26,6 +26,52 @@ pub fn head(channels: u8) -> Bytes {
     out.freeze()
 }
 
+/// What an OpusHead says beside its channels.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Head {
+    /// Samples of 48 kHz to throw away at the beginning.
+    pub pre_skip: u16,
+    /// The rate before encoding, samples a second; 0 if unknown.
+    pub input_sample_rate: u32,
+    /// Gain of the output, 1/256 dB.
+    pub output_gain: i16,
+    /// How streams become channels, of another family than mono and stereo.
+    pub mapping: Option<Mapping>,
+}
+
+/// The channel mapping table of an OpusHead (RFC 7845, 5.1.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mapping {
+    /// The family, never 0.
+    pub family: u8,
+    /// Opus streams in a packet.
+    pub streams: u8,
+    /// How many of them are stereo.
+    pub coupled: u8,
+    /// The decoded channel of each output channel.
+    pub channels: Vec<u8>,
+}
+
+impl Head {
+    /// The head of an Opus track. What it leaves out or breaks off is taken as nothing.
+    pub fn of(track: &AudioTrack) -> Head {
+        let head = track.config.as_ref();
+        let array = |at: usize| head.get(at..).and_then(|rest| rest.first_chunk::<2>()).copied();
+        let rate = head.get(12..).and_then(|rest| rest.first_chunk::<4>()).copied();
+        let mapping = || {
+            let family = *head.get(18).filter(|family| **family != 0)?;
+            let channels = head.get(21..21_usize.saturating_add(usize::from(track.channels)))?.to_vec();
+            Some(Mapping { family, streams: *head.get(19)?, coupled: *head.get(20)?, channels })
+        };
+        Head {
+            pre_skip: array(10).map_or(0, u16::from_le_bytes),
+            input_sample_rate: rate.map_or(0, u32::from_le_bytes),
+            output_gain: array(16).map_or(0, i16::from_le_bytes),
+            mapping: mapping(),
+        }
+    }
+}
+
 /// How many samples of 48 kHz a packet holds (RFC 6716, 3.1); `None` for one that breaks the rules.
 pub fn samples(packet: &[u8]) -> Option<u32> {
     let toc = *packet.first()?;

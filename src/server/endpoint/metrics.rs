@@ -189,7 +189,36 @@ fn own(page: &mut Page, view: &View) {
     for (event, count) in &view.events {
         page.sample("msconv_events_total", &[("event", event)], *count as f64);
     }
+    hls(page, view);
     per_stream(page, view);
+}
+
+/// HLS; its viewers have no connections that could be counted as readers.
+fn hls(page: &mut Page, view: &View) {
+    if view.hls.requests.is_empty() {
+        return;
+    }
+    page.describe(
+        "msconv_hls_requests_total",
+        Kind::Counter,
+        "Requests for HLS that were answered, by kind.",
+    );
+    for (kind, count) in &view.hls.requests {
+        page.sample("msconv_hls_requests_total", &[("kind", kind)], *count as f64);
+    }
+    for (name, kind, help, value) in [
+        ("msconv_hls_bytes_total", Kind::Counter, "Bytes of all answers over HLS.", view.hls.bytes),
+        ("msconv_hls_ladders", Kind::Gauge, "Ladders that are served as HLS now.", view.hls.ladders),
+        (
+            "msconv_hls_window_bytes",
+            Kind::Gauge,
+            "Bytes of the segments that are held.",
+            view.hls.window_bytes,
+        ),
+    ] {
+        page.describe(name, kind, help);
+        page.sample(name, &[], value as f64);
+    }
 }
 
 fn published(view: &View) -> usize {

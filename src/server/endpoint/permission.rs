@@ -8,11 +8,8 @@
 //!   a foreign name (DNS rebinding). Hence no `Access-Control-Allow-Origin`, which MediaMTX sends.
 
 use crate::auth::{Demand, Shown};
-use crate::base::secret::Secret;
 use crate::model::Network;
 use crate::model::network::is_loopback;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use std::net::IpAddr;
 
 /// The rules.
@@ -56,7 +53,7 @@ impl Rules {
         if sender.origin.is_some_and(|origin| !same_host(origin, sender.host)) {
             return Permission::No("requests of other web pages are refused");
         }
-        if let Some(shown) = sender.authorization.and_then(basic)
+        if let Some(shown) = sender.authorization.and_then(Shown::basic)
             && self.demand != Demand::Nothing
         {
             return Permission::Shown(shown);
@@ -101,18 +98,6 @@ fn foreign(host: &str) -> bool {
 fn same_host(origin: &str, host: Option<&str>) -> bool {
     let place = origin.split_once("://").map(|(_, place)| place);
     place.zip(host).is_some_and(|(place, host)| place.eq_ignore_ascii_case(host))
-}
-
-/// User and password of a Basic header (RFC 7617).
-fn basic(header: &str) -> Option<Shown> {
-    let (scheme, coded) = header.trim().split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
-    }
-    let bytes = STANDARD.decode(coded.trim()).ok()?;
-    let text = String::from_utf8(bytes).ok()?;
-    let (user, password) = text.split_once(':')?;
-    Some(Shown::Password { user: user.to_string(), password: Secret::new(password) })
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Tests of `permission`.
 
 use super::*;
+use crate::base::secret::Secret;
 
 fn sender<'a>(remote: &str, host: Option<&'a str>) -> Sender<'a> {
     Sender { remote: remote.parse().unwrap(), host, origin: None, authorization: None }

@@ -19,9 +19,15 @@ impl Serve {
     fn with(name: &str, more: &[&str]) -> Serve {
         let stage = Stage::new(name);
         let mut args = vec!["serve"];
-        for flag in
-            ["--rtmp-port", "--rtsp-port", "--rtp-port", "--stat-port", "--api-port", "--metrics-port"]
-        {
+        for flag in [
+            "--rtmp-port",
+            "--rtsp-port",
+            "--rtp-port",
+            "--stat-port",
+            "--api-port",
+            "--metrics-port",
+            "--web-port",
+        ] {
             args.extend([flag, "0"]);
         }
         args.extend(more);

@@ -16,14 +16,15 @@ pub struct Serve {
 impl Serve {
     /// With these flags, on free ports, once it listens.
     pub fn start(stage: &Stage, more: &[&str]) -> Serve {
-        let free = ["rtmp", "rtsp", "rtp", "stat", "api", "metrics"].map(|name| format!("--{name}-port=0"));
+        let free =
+            ["rtmp", "rtsp", "rtp", "stat", "api", "metrics", "web"].map(|name| format!("--{name}-port=0"));
         let free: Vec<&str> = free.iter().map(String::as_str).collect();
         Serve::of(stage, &[&free, more].concat())
     }
 
     /// On the ports of the stage's addresses.
     pub fn start_at_stage(stage: &Stage) -> Serve {
-        Serve::of(stage, &["--rtp-port=0", "--metrics-port=0"])
+        Serve::of(stage, &["--rtp-port=0", "--metrics-port=0", "--web-port=0"])
     }
 
     fn of(stage: &Stage, more: &[&str]) -> Serve {

@@ -1,0 +1,297 @@
+//! A ladder on the air as HLS: its renditions are cut at the same moments with the same numbers, and a part is listed
+//! when every rendition has it, so that a player can change between them at any moment.
+//!
+//! The largest rendition leads: it is cut at its keyframes, and the others at theirs of the same time. A keyframe of
+//! another rendition that comes first waits for the leader, some milliseconds.
+
+use super::listing::Listing;
+use super::member::Member;
+pub use super::member::{About, Arrival};
+use super::timeline::Timeline;
+use crate::media::fmp4::InitError;
+use crate::media::{Frame, MediaTime, Tracks};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// A leader without a part for so long while others go on is replaced.
+const STALLED: Duration = Duration::from_millis(400);
+/// What a rendition may be late before the others are listed without it, beside the length of a part.
+const LATE: Duration = Duration::from_millis(60);
+/// A rendition without keyframes at so many cuts in a row is not of this ladder.
+const MOST_MISSED_CUTS: u32 = 3;
+
+/// How media are divided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The length of a segment; a keyframe is waited for.
+    pub segment: Duration,
+    /// The length of a part.
+    pub part: Duration,
+    /// How far back playlists reach.
+    pub window: Duration,
+}
+
+/// See the module.
+pub struct Ladder {
+    settings: Settings,
+    epoch: u32,
+    timeline: Timeline,
+    members: BTreeMap<String, Member>,
+    leader: Option<String>,
+    /// All that ends before this is listed.
+    frontier: MediaTime,
+    version: u64,
+    target_s: u64,
+    unaligned: Vec<String>,
+}
+
+impl Ladder {
+    /// Without renditions. `epoch`: a number that no other ladder of this name had, so that no URL means two things.
+    pub fn new(settings: Settings, epoch: u32) -> Ladder {
+        Ladder {
+            settings,
+            epoch,
+            timeline: Timeline::default(),
+            members: BTreeMap::new(),
+            leader: None,
+            frontier: MediaTime::from_nanos(i64::MIN),
+            version: 0,
+            target_s: whole_seconds(settings.segment).max(1),
+            unaligned: Vec::new(),
+        }
+    }
+
+    /// A rendition is published, for the first time or again, or has other tracks.
+    ///
+    /// # Errors
+    /// Tracks that fragmented MP4 does not carry: the rendition takes no frames.
+    pub fn join(&mut self, label: &str, tracks: Tracks, about: About, now: Instant) -> Result<(), InitError> {
+        self.version = self.version.saturating_add(1);
+        match self.members.get_mut(label) {
+            Some(member) => {
+                member.about = about;
+                member.live = true;
+                member.set_tracks(tracks, now)?;
+            }
+            None => {
+                let member = Member::new(tracks, about, self.settings.part)?;
+                self.members.insert(label.to_string(), member);
+            }
+        }
+        self.choose_leader();
+        Ok(())
+    }
+
+    /// Its publisher is gone: what came is listed at once.
+    pub fn leave(&mut self, label: &str, now: Instant) {
+        if let Some(member) = self.members.get_mut(label) {
+            member.interrupt(false, now);
+            member.live = false;
+        }
+        self.choose_leader();
+        self.release(now);
+        self.advance(now);
+    }
+
+    /// Frames of it were lost, or its publisher began anew (`new_run`): it goes on at a keyframe.
+    pub fn interrupt(&mut self, label: &str, new_run: bool, now: Instant) {
+        if let Some(member) = self.members.get_mut(label) {
+            member.interrupt(new_run, now);
+        }
+        self.advance(now);
+    }
+
+    /// A frame of a rendition.
+    pub fn frame(&mut self, label: &str, frame: Frame, arrival: Arrival) {
+        let Some(member) =
+            self.members.get_mut(label).filter(|member| member.live && member.carries(frame.track))
+        else {
+            return;
+        };
+        if member.is_torn_by(&frame) {
+            member.last = Some(frame.dts);
+            self.interrupt(label, true, arrival.at);
+        }
+        let leads = self.leads(label);
+        let leader = self.leader_time();
+        let Some(member) = self.members.get_mut(label) else { return };
+        if !leads && member.must_wait(&frame, leader) {
+            return member.hold(frame, arrival);
+        }
+        let closed = self.process(label, &frame, arrival);
+        if leads && self.members.get(label).is_some_and(|member| member.can_begin_with(&frame)) {
+            self.release(arrival.at);
+        }
+        if closed {
+            self.advance(arrival.at);
+        }
+    }
+
+    /// Time passes without frames: a leader that has stopped is replaced, a late rendition no longer waited for.
+    pub fn tick(&mut self, now: Instant) {
+        let waits = |member: &Member| {
+            member
+                .held
+                .front()
+                .is_some_and(|(_, arrival)| now.saturating_duration_since(arrival.at) > STALLED)
+        };
+        if self.members.values().any(waits) {
+            self.leader = None;
+            self.choose_leader_among(waits);
+            self.release(now);
+        }
+        self.advance(now);
+    }
+
+    /// Renditions whose keyframes are not the leader's: they are no longer in this ladder.
+    pub fn take_unaligned(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.unaligned)
+    }
+
+    fn leads(&self, label: &str) -> bool {
+        self.leader.as_deref() == Some(label)
+    }
+
+    fn leader_time(&self) -> Option<MediaTime> {
+        self.leader.as_ref().and_then(|label| self.members.get(label)).and_then(|member| member.last)
+    }
+
+    fn choose_leader(&mut self) {
+        let live =
+            self.leader.as_ref().and_then(|label| self.members.get(label)).is_some_and(|member| member.live);
+        if !live {
+            self.leader = None;
+            self.choose_leader_among(|_| true);
+        }
+    }
+
+    /// The largest live rendition of those that may lead.
+    fn choose_leader_among(&mut self, may: impl Fn(&Member) -> bool) {
+        let rank = |member: &Member| {
+            let (width, height) = member.size().unwrap_or_default();
+            (member.has_video(), u64::from(width).saturating_mul(u64::from(height)), member.about.bitrate_bps)
+        };
+        let live = self.members.iter().filter(|(_, member)| member.live && may(member));
+        self.leader = live.max_by_key(|(_, member)| rank(member)).map(|(label, _)| label.clone());
+    }
+
+    /// Gives frames that waited for the leader to their renditions, as far as it has come.
+    fn release(&mut self, now: Instant) {
+        let labels: Vec<String> = self.members.keys().cloned().collect();
+        for label in labels {
+            while let Some((frame, arrival)) = self.next_held(&label) {
+                self.process(&label, &frame, Arrival { at: now, ..arrival });
+            }
+        }
+    }
+
+    fn next_held(&mut self, label: &str) -> Option<(Frame, Arrival)> {
+        let (leads, leader) = (self.leads(label), self.leader_time());
+        let member = self.members.get_mut(label)?;
+        let (frame, _) = member.held.front()?;
+        let reached =
+            leads || !member.can_begin_with(frame) || leader.is_some_and(|leader| leader >= frame.dts);
+        if reached { member.held.pop_front() } else { None }
+    }
+
+    /// Cuts if a segment begins here, then takes the frame. `true` if a part was closed.
+    fn process(&mut self, label: &str, frame: &Frame, arrival: Arrival) -> bool {
+        let leads = self.leads(label);
+        let Some(member) = self.members.get_mut(label) else { return false };
+        let mut closed = false;
+        if member.can_begin_with(frame) {
+            let cut = if leads {
+                member.lead(frame, arrival, &mut self.timeline, self.settings.segment)
+            } else {
+                member.cut_for(frame, &self.timeline)
+            };
+            if let Some(cut) = cut {
+                member.cut(cut, &self.timeline, arrival.at);
+                closed = true;
+            } else if member.missed_cuts() >= MOST_MISSED_CUTS {
+                self.members.remove(label);
+                self.unaligned.push(label.to_string());
+                self.version = self.version.saturating_add(1);
+                return true;
+            }
+        }
+        member.push(frame, arrival.at) || closed
+    }
+
+    /// Lists what every rendition has, and forgets what nobody will ask for.
+    fn advance(&mut self, now: Instant) {
+        let live = || self.members.values().filter(|member| member.live);
+        let furthest = live().map(Member::end).max();
+        let on_time = |member: &&Member| {
+            let behind = furthest.is_some_and(|furthest| member.end() < furthest);
+            let patience = self.part_target().saturating_add(LATE);
+            let idle = member.progressed.is_none_or(|at| now.saturating_duration_since(at) > patience);
+            !(behind && idle)
+        };
+        let all = || self.members.values().map(Member::end).max();
+        let frontier = live().filter(on_time).map(Member::end).min().or_else(all);
+        if let Some(frontier) = frontier.filter(|frontier| *frontier > self.frontier) {
+            self.frontier = frontier;
+            self.version = self.version.saturating_add(1);
+        }
+        for member in self.members.values_mut() {
+            let lengths = member.window.segments().filter_map(|segment| segment.duration);
+            let longest =
+                lengths.map(|length| length.as_millis().saturating_add(500) / 1000).max().unwrap_or(0);
+            self.target_s = self.target_s.max(u64::try_from(longest).unwrap_or(u64::MAX));
+            if let Some(first) = Listing::new(member, self.frontier, self.settings.window).first() {
+                member.window.trim(first, self.settings.window);
+            }
+        }
+    }
+
+    /// Changes whenever a playlist does.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The number in the names of its files.
+    pub fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// Its renditions, live or not.
+    pub fn renditions(&self) -> impl Iterator<Item = (&str, &Member)> {
+        self.members.iter().map(|(label, member)| (label.as_str(), member))
+    }
+
+    /// The rendition with this label.
+    pub fn rendition(&self, label: &str) -> Option<&Member> {
+        self.members.get(label)
+    }
+
+    /// What of a rendition is listed now.
+    pub fn listing(&self, label: &str) -> Option<Listing<'_>> {
+        let member = self.members.get(label)?;
+        Some(Listing::new(member, self.frontier, self.settings.window))
+    }
+
+    /// The longest segment, whole seconds (EXT-X-TARGETDURATION). It never shrinks.
+    pub fn target_s(&self) -> u64 {
+        self.target_s
+    }
+
+    /// Bytes of all segments that are held.
+    pub fn bytes(&self) -> usize {
+        self.members.values().map(|member| member.window.bytes()).sum()
+    }
+
+    /// Forgets the oldest segment of each rendition; the bytes that were freed.
+    pub fn drop_oldest(&mut self) -> usize {
+        self.members.values_mut().map(|member| member.window.drop_oldest()).sum()
+    }
+
+    /// The most that a part of any rendition lasts.
+    pub fn part_target(&self) -> Duration {
+        self.members.values().map(Member::part_target).max().unwrap_or_default()
+    }
+}
+
+fn whole_seconds(length: Duration) -> u64 {
+    length.as_secs().saturating_add(u64::from(length.subsec_nanos() > 0))
+}

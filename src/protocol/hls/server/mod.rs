@@ -1,0 +1,366 @@
+//! Serves ladders as HLS: who may watch, which ladder is meant, and what of it is there or worth waiting for. The web port
+//! carries it.
+
+mod airing;
+mod reply;
+pub mod route;
+pub mod stats;
+
+use super::ladder::{Ladder, Settings};
+use super::listing::Position;
+use super::multivariant::multivariant_playlist;
+use crate::auth::{self, Action, Authorizer, Demand, Denied, Ledger, PATIENCE, Protocol, Shown, pause};
+use crate::base::secret::Secret;
+use crate::hub::Hub;
+use crate::model::{LadderName, StreamName};
+use crate::telemetry::Log;
+use airing::{Airing, look_after};
+use axum::body::{Body, HttpBody};
+use axum::http::header::{ACCEPT_ENCODING, AUTHORIZATION, USER_AGENT};
+use axum::http::{HeaderMap, Method, Request, Response, StatusCode};
+use bytes::Bytes;
+use reply::{Keep, Replies, refusal};
+use route::{Directives, File, Item, Media, Route};
+use stats::{Airings, Asked, Budget, Counts};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// How ladders are divided. A segment is the distance of keyframes that msconv publishes with.
+pub const SETTINGS: Settings = Settings {
+    segment: Duration::from_secs(2),
+    part: Duration::from_millis(100),
+    window: Duration::from_secs(12),
+};
+/// How long a blocking request is held: hls.js 1.7.4 gives up after 0.8 target durations, and then polls without
+/// directives, so an answer of what is there comes before that.
+const HELD: Duration = Duration::from_millis(1300);
+/// How long the first viewer of a ladder waits for something to play.
+const FIRST: Duration = Duration::from_secs(5);
+/// Ladders that are served at once.
+const MOST_LADDERS: usize = 512;
+
+const MP4: &str = "video/mp4";
+
+/// What the requests of a server share.
+pub struct Shared {
+    hub: Hub,
+    applications: Arc<[String]>,
+    authorizer: Arc<dyn Authorizer>,
+    ledger: Arc<Mutex<Ledger>>,
+    log: Log,
+    begun: Instant,
+    airings: Airings,
+    counts: Counts,
+    shutdown: watch::Receiver<bool>,
+}
+
+impl Shared {
+    /// A server that begins now and serves until `shutdown` says so. `applications`: one at least, the first one being
+    /// that of names without one.
+    pub fn new(
+        hub: Hub,
+        applications: Arc<[String]>,
+        authorizer: Arc<dyn Authorizer>,
+        ledger: Arc<Mutex<Ledger>>,
+        log: Log,
+        shutdown: watch::Receiver<bool>,
+    ) -> Shared {
+        let (begun, airings, counts) = (Instant::now(), Airings::default(), Counts::default());
+        Shared { hub, applications, authorizer, ledger, log, begun, airings, counts, shutdown }
+    }
+
+    /// What was asked for so far.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// The ladders that are served.
+    pub fn airings(&self) -> &Airings {
+        &self.airings
+    }
+
+    /// Answers a request of `remote`. It must run where the tasks of ladders are to run.
+    pub async fn answer(self: &Arc<Shared>, request: Request<Body>, remote: IpAddr) -> Response<Body> {
+        let (asked, response) = self.respond(request, remote).await;
+        let asked = if response.status().is_success() { asked } else { Asked::Refused };
+        self.counts.add(asked, response.body().size_hint().exact().unwrap_or(0));
+        response
+    }
+
+    async fn respond(self: &Arc<Shared>, request: Request<Body>, remote: IpAddr) -> (Asked, Response<Body>) {
+        let nothing = |status, why| (Asked::Refused, refusal(status, why));
+        let (path, query) = (request.uri().path(), request.uri().query().unwrap_or_default());
+        let Some(route) = Route::of(path, &self.applications) else {
+            return nothing(StatusCode::NOT_FOUND, "there is nothing at this address");
+        };
+        match *request.method() {
+            Method::OPTIONS => return (Asked::Refused, reply::preflight()),
+            Method::GET | Method::HEAD => {}
+            _ => return nothing(StatusCode::METHOD_NOT_ALLOWED, "streams are read with GET and HEAD"),
+        }
+        let stream = match self.authorize(&route.stream, query, request.headers(), remote).await {
+            Ok(stream) => stream,
+            Err(refused) => return (Asked::Refused, refused),
+        };
+        let Some((airing, label)) = self.find(&stream) else {
+            return nothing(StatusCode::NOT_FOUND, "nobody publishes this name");
+        };
+        let replies = Replies { private: self.authorizer.demand(Action::Read) != Demand::Nothing };
+        let headers = request.headers();
+        let viewer =
+            Viewer { airing: &airing, replies, gzip: takes_gzip(headers), parts: plays_parts(headers) };
+        match route.item {
+            Item::Multivariant => (Asked::Multivariant, viewer.multivariant(label.as_deref()).await),
+            Item::Playlist(label) => match Directives::of(query) {
+                Ok(directives) => (Asked::Playlist, viewer.playlist(&label, directives).await),
+                Err(why) => nothing(StatusCode::BAD_REQUEST, &why.to_string()),
+            },
+            Item::File(label, file) => {
+                let asked = match file.media {
+                    Media::Init(_) => Asked::Init,
+                    Media::Segment(_) => Asked::Segment,
+                    Media::Part(_) => Asked::Part,
+                };
+                (asked, viewer.file(&label, file).await)
+            }
+        }
+    }
+
+    /// The public name of a stream, if it may be read.
+    async fn authorize(
+        &self,
+        stream: &StreamName,
+        query: &str,
+        headers: &HeaderMap,
+        remote: IpAddr,
+    ) -> Result<StreamName, Response<Body>> {
+        let guesses = self.authorizer.demand(Action::Read) != Demand::Nothing;
+        if guesses && self.ledger().shut_out(remote, self.begun.elapsed()) {
+            return Err(refusal(StatusCode::FORBIDDEN, &Denied::ShutOut.to_string()));
+        }
+        let credentials = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let request = auth::Request {
+            action: Action::Read,
+            protocol: Protocol::Hls,
+            application: stream.application.clone(),
+            name: Secret::new(stream.name.clone()),
+            query: Secret::new(query),
+            shown: credentials.and_then(Shown::basic).unwrap_or(Shown::Nothing),
+            address: remote,
+        };
+        let denied = match auth::ask(&*self.authorizer, request, PATIENCE).await {
+            Ok(grant) => return Ok(StreamName::new(stream.application.clone(), grant.name)),
+            Err(denied) => denied,
+        };
+        if denied.is_guess() {
+            self.ledger().failed(remote, self.begun.elapsed());
+            self.log.warn(format_args!("hls: {remote}: {denied}"));
+            tokio::time::sleep(pause(uuid::Uuid::new_v4().as_fields().0)).await;
+        }
+        let status = match denied {
+            Denied::NeedsCredentials(_) | Denied::Wrong | Denied::WrongKey => StatusCode::UNAUTHORIZED,
+            Denied::Late => StatusCode::SERVICE_UNAVAILABLE,
+            Denied::ShutOut | Denied::Outside | Denied::Because(_) => StatusCode::FORBIDDEN,
+        };
+        Err(refusal(status, &denied.to_string()))
+    }
+
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The ladder with this name, or that of the rendition with this name and its label.
+    fn find(self: &Arc<Shared>, stream: &StreamName) -> Option<(Arc<Airing>, Option<String>)> {
+        let whole = LadderName { application: stream.application.clone(), key: stream.name.clone() };
+        if let Some(airing) = self.airing(&whole) {
+            return Some((airing, None));
+        }
+        let (ladder, label) = self.hub.place_of(stream);
+        Some((self.airing(&ladder)?, Some(label)))
+    }
+
+    /// The ladder as it is served; from now on, if it is on the air and nobody has asked for it yet.
+    fn airing(self: &Arc<Shared>, name: &LadderName) -> Option<Arc<Airing>> {
+        let mut airings = self.airings.lock();
+        if let Some(airing) = airings.get(name) {
+            return Some(airing.clone());
+        }
+        if self.hub.on_air(name).is_empty() {
+            return None;
+        }
+        if airings.len() >= MOST_LADDERS {
+            self.hub.registry().broke("hls_ladders");
+            return None;
+        }
+        let airing = Arc::new(Airing::new(name.clone(), SETTINGS));
+        airings.insert(name.clone(), airing.clone());
+        let (shared, of) = (self.clone(), airing.clone());
+        tokio::spawn(async move {
+            let budget = Budget { airings: shared.airings.clone(), most: stats::MOST_BYTES };
+            look_after(
+                of.clone(),
+                shared.hub.clone(),
+                move || budget.keep(),
+                shared.log.clone(),
+                shared.shutdown.clone(),
+            )
+            .await;
+            shared.airings.lock().remove(&of.name);
+        });
+        Some(airing)
+    }
+}
+
+/// Somebody who watches a ladder.
+struct Viewer<'a> {
+    airing: &'a Airing,
+    replies: Replies,
+    gzip: bool,
+    /// Whether parts alone are of use to it.
+    parts: bool,
+}
+
+impl Viewer<'_> {
+    /// The list of renditions, or of the `only` one.
+    async fn multivariant(&self, only: Option<&str>) -> Response<Body> {
+        self.airing.ready(FIRST).await;
+        let prefix = only.map_or(String::new(), |_| format!("../{}/", self.airing.name.key));
+        let text = self.airing.look(|ladder| {
+            let listed = |label: &str| {
+                let there = ladder.listing(label).is_some_and(|listing| listing.last().is_some());
+                there && only.is_none_or(|only| only == label)
+            };
+            ladder.renditions().any(|(label, _)| listed(label)).then(|| {
+                multivariant_playlist(ladder, |label| {
+                    listed(label).then(|| format!("{prefix}{label}/i.m3u8"))
+                })
+            })
+        });
+        match text {
+            Some(text) => self.replies.playlist(text.into(), false, Keep::Seconds(2)),
+            None => refusal(
+                StatusCode::NOT_FOUND,
+                "nobody publishes this name, or it has sent nothing to show yet",
+            ),
+        }
+    }
+
+    /// The playlist of a rendition, when what it waits for is there.
+    async fn playlist(&self, label: &str, directives: Directives) -> Response<Body> {
+        self.airing.ready(FIRST).await;
+        let nothing_yet =
+            |ladder: &Ladder| ladder.listing(label).is_some_and(|listing| listing.last().is_none());
+        self.airing.wait(FIRST, |ladder| (!nothing_yet(ladder)).then_some(())).await;
+        if !self.parts && directives.wait_for.is_none() {
+            let whole = |ladder: &Ladder| {
+                ladder
+                    .listing(label)
+                    .is_none_or(|listing| listing.segments().iter().any(|listed| listed.complete))
+            };
+            self.airing.wait(FIRST, |ladder| whole(ladder).then_some(())).await;
+        }
+        let reach = self.airing.look(|ladder| {
+            let last = ladder.listing(label)?.last();
+            Some(directives.within_reach(last, parts_of_three_seconds(ladder)))
+        });
+        match reach {
+            None => return refusal(StatusCode::NOT_FOUND, "there is no such rendition"),
+            Some(Err(why)) => return refusal(StatusCode::BAD_REQUEST, &why.to_string()),
+            Some(Ok(())) => {}
+        }
+        let mut keep = Keep::Seconds(0);
+        if let Some((msn, part)) = directives.wait_for {
+            let has = |ladder: &Ladder| ladder.listing(label).is_some_and(|listing| listing.has(msn, part));
+            if self.airing.wait(HELD, |ladder| has(ladder).then_some(())).await.is_some() {
+                // This URL will be answered the same again: many viewers behind one cache ask once.
+                keep = Keep::Seconds(self.airing.look(Ladder::target_s).saturating_mul(6));
+            }
+        }
+        match self.airing.playlist(label, directives.skip) {
+            Some(written) if self.gzip => self.replies.playlist(written.gzipped, true, keep),
+            Some(written) => self.replies.playlist(written.plain, false, keep),
+            None => refusal(StatusCode::NOT_FOUND, "there is no such rendition"),
+        }
+    }
+
+    /// A file of media. A part that is about to come is waited for.
+    async fn file(&self, label: &str, file: File) -> Response<Body> {
+        let found = match self.airing.look(|ladder| find(ladder, label, file)) {
+            Found::Soon => {
+                let found = self.airing.wait(HELD, |ladder| match find(ladder, label, file) {
+                    Found::Soon => None,
+                    found => Some(found),
+                });
+                found.await.unwrap_or(Found::Nothing)
+            }
+            found => found,
+        };
+        match (found, file.media) {
+            (Found::Pieces(pieces), Media::Part(_)) => self.replies.media(MP4, pieces, Keep::Immutable(60)),
+            (Found::Pieces(pieces), _) => self.replies.media(MP4, pieces, Keep::Immutable(3600)),
+            _ => refusal(StatusCode::NOT_FOUND, "this is not there any more, or has never been"),
+        }
+    }
+}
+
+/// What there is under the name of a file.
+enum Found {
+    Pieces(Vec<Bytes>),
+    /// It is the next one.
+    Soon,
+    Nothing,
+}
+
+fn find(ladder: &Ladder, label: &str, file: File) -> Found {
+    let Some(member) = ladder.rendition(label).filter(|_| file.epoch == ladder.epoch()) else {
+        return Found::Nothing;
+    };
+    let one = |bytes: &Bytes| Found::Pieces(vec![bytes.clone()]);
+    match file.media {
+        Media::Init(number) => member.init(number).map_or(Found::Nothing, one),
+        Media::Segment(msn) => match member.window.get(msn) {
+            Some(segment) if segment.duration.is_some() && !segment.is_gap() => {
+                Found::Pieces(segment.whole())
+            }
+            _ => Found::Nothing,
+        },
+        Media::Part(Position { msn, part }) => {
+            let (Ok(index), Some(last)) = (usize::try_from(part), member.window.last()) else {
+                return Found::Nothing;
+            };
+            let segment = member.window.get(msn);
+            if let Some(part) = segment.and_then(|segment| segment.parts.get(index)) {
+                return one(&part.bytes);
+            }
+            let next = if last.duration.is_some() {
+                (last.cut.msn.saturating_add(1), 0)
+            } else {
+                (last.cut.msn, last.parts.len())
+            };
+            // Also the first part of the next segment, which is hinted at while this one is about to end.
+            let hinted = (msn, index) == next || (msn, index) == (last.cut.msn.saturating_add(1), 0);
+            if hinted && member.live { Found::Soon } else { Found::Nothing }
+        }
+    }
+}
+
+/// The Advance Part Limit (RFC 8216bis, 6.2.5.2).
+fn parts_of_three_seconds(ladder: &Ladder) -> u64 {
+    let part = ladder.part_target().as_secs_f64();
+    if part > 0.0 { (3.0 / part).ceil().clamp(3.0, 300.0) as u64 } else { 300 }
+}
+
+/// Whether parts alone are of use to a player. Browsers and Apple's players begin with parts; others (libavformat, VLC,
+/// GStreamer) take a playlist without a whole segment for an empty stream and give up.
+fn plays_parts(headers: &HeaderMap) -> bool {
+    let agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    ["Mozilla/", "AppleCoreMedia/"].iter().any(|word| agent.contains(word))
+}
+
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let accepted = headers.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    accepted.split(',').map(str::trim).any(|coding| coding.eq_ignore_ascii_case("gzip"))
+}

@@ -1,0 +1,113 @@
+//! The socket of a viewer, which fails when its peer has taken nothing for a while, however long the whole answer takes.
+
+use crate::process::sys;
+use std::future::Future;
+use std::io;
+use std::os::fd::AsFd;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, sleep};
+
+/// See the module.
+pub struct Progressing {
+    socket: Arc<TcpStream>,
+    patience: Duration,
+    /// While the socket is full: when it is looked at again, and what the peer had not taken yet.
+    full: Option<(Pin<Box<Sleep>>, u64)>,
+}
+
+impl Progressing {
+    /// A socket whose peer may take nothing for `patience` at most.
+    pub fn new(socket: Arc<TcpStream>, patience: Duration) -> Progressing {
+        Progressing { socket, patience, full: None }
+    }
+
+    fn untaken(&self) -> u64 {
+        sys::unsent(self.socket.as_fd()).unwrap_or(0)
+    }
+
+    /// Whether the peer has stopped taking. To be asked while the socket is full.
+    fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        loop {
+            let untaken = self.untaken();
+            let (look, before) = self.full.get_or_insert_with(|| (Box::pin(sleep(self.patience)), untaken));
+            ready!(look.as_mut().poll(cx));
+            // A peer that takes a little makes no room in the socket for a long time.
+            if untaken >= *before {
+                return Poll::Ready(io::ErrorKind::TimedOut.into());
+            }
+            *before = untaken;
+            look.as_mut().reset(Instant::now() + self.patience);
+        }
+    }
+
+    fn poll_written(
+        &mut self,
+        cx: &mut Context<'_>,
+        write: impl Fn(&TcpStream) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            match self.socket.poll_write_ready(cx) {
+                Poll::Ready(ready) => ready?,
+                Poll::Pending => return self.poll_stalled(cx).map(Err),
+            }
+            match write(&self.socket) {
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                other => {
+                    self.full = None;
+                    return Poll::Ready(other);
+                }
+            }
+        }
+    }
+}
+
+impl hyper::rt::Read for Progressing {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut buffer: hyper::rt::ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut bytes = [0_u8; 4096];
+        let room = buffer.remaining().min(bytes.len());
+        let Some(into) = bytes.get_mut(..room) else { return Poll::Ready(Ok(())) };
+        let count = loop {
+            ready!(self.socket.poll_read_ready(cx))?;
+            match self.socket.try_read(into) {
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                other => break other?,
+            }
+        };
+        buffer.put_slice(into.get(..count).unwrap_or_default());
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl hyper::rt::Write for Progressing {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.get_mut().poll_written(cx, |socket| socket.try_write(bytes))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.get_mut().poll_written(cx, |socket| socket.try_write_vectored(pieces))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(socket2::SockRef::from(&*self.socket).shutdown(std::net::Shutdown::Write))
+    }
+}

@@ -1,0 +1,303 @@
+//! A ladder as HLS over the web port: what ffmpeg publishes is what players get, low-latency requests wait for what is
+//! about to come, and strange ones hold nothing up.
+
+use crate::live::SOON;
+use crate::stage::{PATIENCE, Serve, Stage, needs, wait_for};
+use msconv::process::run_record::RunRecord;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+const LABELS: [&str; 3] = ["360p", "240p", "144p"];
+
+struct House {
+    /// Declared before the stage so that it is dropped first.
+    serve: Serve,
+    stage: Stage,
+}
+
+impl House {
+    /// A server and a ladder of three renditions on it.
+    fn new(name: &str) -> Option<House> {
+        if !needs("ffmpeg") || !needs("ffprobe") {
+            return None;
+        }
+        let stage = Stage::new(name);
+        let house = House { serve: Serve::start_at_stage(&stage), stage };
+        let variants = "360p:500k:640:360,240p:250k:426:240,144p:120k:256:144";
+        let args = ["publish", "-s", "cam", "--test", "--quality", "fastest", "--variants", variants];
+        house.stage.msconv(&args).expect(0);
+        Some(house)
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.serve.address("web"))
+    }
+
+    /// A text that must be there.
+    #[track_caller]
+    fn text(&self, path: &str) -> String {
+        let answer = self.serve.get("web", path);
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        answer.body
+    }
+
+    fn playlist(&self, label: &str) -> Playlist {
+        Playlist::of(&self.text(&format!("/live/cam/{label}/i.m3u8")))
+    }
+
+    fn stop(self) {
+        self.stage.msconv(&["stop", "-s", "cam"]).expect(0);
+    }
+}
+
+/// What a test needs of a media playlist.
+#[derive(Debug)]
+struct Playlist {
+    text: String,
+    first: u64,
+    segments: Vec<String>,
+    hint: Option<String>,
+}
+
+impl Playlist {
+    fn of(text: &str) -> Playlist {
+        let uri =
+            |line: &str| line.split_once("URI=\"").map(|(_, uri)| uri.split('"').next().unwrap().to_string());
+        let tagged =
+            |tag: &str| text.lines().filter(|line| line.starts_with(tag)).filter_map(uri).collect::<Vec<_>>();
+        Playlist {
+            text: text.to_string(),
+            first: value(text, "#EXT-X-MEDIA-SEQUENCE:").parse().unwrap(),
+            segments: text.lines().filter(|line| line.ends_with(".m4s")).map(str::to_string).collect(),
+            hint: tagged("#EXT-X-PRELOAD-HINT:").pop(),
+        }
+    }
+
+    /// The number behind the last segment that is complete.
+    fn next(&self) -> u64 {
+        self.first + self.segments.len() as u64
+    }
+
+    /// The hinted part: media sequence number and part.
+    fn hinted(&self) -> (u64, u64) {
+        let name = self.hint.as_ref().unwrap_or_else(|| panic!("no hint: {}", self.text));
+        let (_, numbers) = name.split_once('-').unwrap();
+        let mut numbers = numbers.split('.').map_while(|n| n.parse().ok());
+        (numbers.next().unwrap(), numbers.next().unwrap())
+    }
+}
+
+fn value<'a>(text: &'a str, tag: &str) -> &'a str {
+    let line = text.lines().find_map(|line| line.strip_prefix(tag));
+    line.unwrap_or_else(|| panic!("no {tag}: {text}")).split(',').next().unwrap()
+}
+
+#[test]
+fn players_get_every_rendition_and_its_audio() {
+    let Some(house) = House::new("hls-players") else { return };
+    // The very first answer names all renditions, the best first.
+    let all = house.text("/live/cam/index.m3u8");
+    let uris: Vec<&str> = all.lines().filter(|line| !line.starts_with('#')).collect();
+    assert_eq!(uris, LABELS.map(|label| format!("{label}/i.m3u8")), "{all}");
+    assert!(all.contains("RESOLUTION=640x360") && all.contains("mp4a.40.2\""), "{all}");
+    assert_eq!(house.text("/cam/index.m3u8"), all, "the short form is the same");
+    let alone = house.text("/live/cam_240p/index.m3u8");
+    assert_eq!(alone.lines().last(), Some("../cam/240p/i.m3u8"), "{alone}");
+    for (path, size) in [
+        ("/live/cam/index.m3u8", "640x360"),
+        ("/live/cam_360p/index.m3u8", "640x360"),
+        ("/live/cam_240p/index.m3u8", "426x240"),
+        ("/cam_144p/index.m3u8", "256x144"),
+    ] {
+        let url = house.url(path);
+        let decode = ["-hide_banner", "-xerror", "-i", &url, "-map", "0:v:0", "-map", "0:a:0", "-t", "3"];
+        let run = house.stage.spawn("ffmpeg", &[&decode[..], &["-f", "null", "-"]].concat()).wait(PATIENCE);
+        run.expect(0).says(size).says("Audio: aac");
+    }
+    let metrics = house.serve.get("metrics", "/metrics").body;
+    for kind in ["multivariant", "playlist", "init", "segment"] {
+        let count = value(&metrics, &format!("msconv_hls_requests_total{{kind=\"{kind}\"}} "));
+        assert!(count.parse::<f64>().unwrap() > 0.0, "{kind}: {metrics}");
+    }
+    assert!(value(&metrics, "msconv_hls_bytes_total ").parse::<f64>().unwrap() > 10_000.0, "{metrics}");
+    house.stop();
+}
+
+#[test]
+fn low_latency_requests_are_answered_when_there_is_something_new() {
+    let Some(house) = House::new("hls-blocking") else { return };
+    house.text("/live/cam/index.m3u8");
+    let playlist = wait_for("a segment of each rendition", SOON, || {
+        let playlist = house.playlist("240p");
+        if playlist.segments.is_empty() { Err(playlist.text) } else { Ok(playlist) }
+    });
+    let text = &playlist.text;
+    let target: u64 = value(text, "#EXT-X-TARGETDURATION:").parse().unwrap();
+    let part_target: f64 = value(text, "#EXT-X-PART-INF:PART-TARGET=").parse().unwrap();
+    for line in text.lines() {
+        if let Some(length) = line.strip_prefix("#EXTINF:") {
+            assert!(length.trim_end_matches(',').parse::<f64>().unwrap().round() <= target as f64, "{text}");
+        }
+        if let Some(length) = line.strip_prefix("#EXT-X-PART:DURATION=") {
+            assert!(
+                length.split(',').next().unwrap().parse::<f64>().unwrap() <= part_target + 0.001,
+                "{text}"
+            );
+        }
+    }
+    // What is asked for is in the answer, and the renditions agree on the numbers.
+    for label in LABELS {
+        let (msn, part) = house.playlist(label).hinted();
+        let path = format!("/live/cam/{label}/i.m3u8?_HLS_msn={msn}&_HLS_part={part}");
+        let answer = house.serve.get("web", &path);
+        let then = Playlist::of(&answer.body).hinted();
+        assert!(then > (msn, part), "{then:?} after {msn}.{part}: {}", answer.body);
+        let keep = answer.field("cache-control").unwrap_or_default();
+        assert_eq!(keep, format!("public, max-age={}", target * 6), "{answer:?}");
+    }
+    let report = format!("#EXT-X-RENDITION-REPORT:URI=\"../360p/i.m3u8\",LAST-MSN={}", playlist.hinted().0);
+    assert!(text.contains(report.trim_end_matches(char::is_numeric)), "{text}");
+    // The part that is hinted at comes when it is there.
+    let hint = house.playlist("144p").hint.unwrap();
+    let answer = house.serve.get("web", &format!("/live/cam/144p/{hint}"));
+    assert!(answer.status == 200 && answer.field("content-type") == Some("video/mp4"), "{}", answer.head);
+    assert_eq!(answer.field("cache-control"), Some("public, max-age=60, immutable"));
+    assert_eq!(answer.field("access-control-allow-origin"), Some("*"));
+    // What lies too far ahead, is no number or is not there.
+    let next = house.playlist("240p").next();
+    for (path, status) in [
+        (format!("240p/i.m3u8?_HLS_msn={}", next + 9), 400),
+        (format!("240p/i.m3u8?_HLS_msn={next}&_HLS_part=900"), 400),
+        ("240p/i.m3u8?_HLS_part=1".into(), 400),
+        ("240p/i.m3u8?_HLS_msn=x".into(), 400),
+        ("240p/i.m3u8?_HLS_skip=maybe".into(), 400),
+        ("720p/i.m3u8".into(), 404),
+        ("240p/00000000-0.m4s".into(), 404),
+        ("240p/../i.m3u8".into(), 404),
+    ] {
+        let answer = house.serve.get("web", &format!("/live/cam/{path}"));
+        assert_eq!(answer.status, status, "{path}: {answer:?}");
+        if status == 404 {
+            assert_eq!(answer.field("cache-control"), Some("max-age=1"), "{path}");
+        }
+    }
+    assert_eq!(house.serve.get("web", "/live/nobody/index.m3u8").status, 404);
+    let post = house.serve.ask("web", "POST", "/live/cam/index.m3u8", "Content-Length: 0\r\n");
+    assert_eq!((post.status, post.field("allow")), (405, Some("GET, HEAD, OPTIONS")));
+    let head = house.serve.ask("web", "HEAD", "/live/cam/240p/i.m3u8", "");
+    assert!(
+        head.status == 200 && head.body.is_empty() && head.field("content-length") != Some("0"),
+        "{head:?}"
+    );
+    assert_eq!(house.serve.ask("web", "OPTIONS", "/live/cam/240p/i.m3u8", "").status, 204);
+    let gzipped = house.serve.ask("web", "GET", "/live/cam/240p/i.m3u8", "Accept-Encoding: br, gzip\r\n");
+    assert_eq!(gzipped.field("content-encoding"), Some("gzip"), "{}", gzipped.head);
+    // A delta update, once the window is long enough to leave anything out: never less than the tail.
+    let delta = house.text("/live/cam/240p/i.m3u8?_HLS_skip=YES");
+    assert!(delta.contains("#EXT-X-PART:"), "{delta}");
+    house.stop();
+}
+
+#[test]
+fn viewers_see_a_discontinuity_when_the_publisher_comes_back() {
+    let Some(house) = House::new("hls-return") else { return };
+    house.text("/live/cam/index.m3u8");
+    let before = wait_for("some segments", SOON, || {
+        let playlist = house.playlist("360p");
+        if playlist.segments.len() < 2 { Err(playlist.text) } else { Ok(playlist) }
+    });
+    let record = RunRecord::read(&house.stage.file("pids/.state/cam.json")).expect("a record");
+    let killed = record.child.expect("ffmpeg").pid;
+    kill(Pid::from_raw(killed), Signal::SIGKILL).unwrap();
+    // A player that goes on asking, as players do.
+    let after = wait_for("segments behind the discontinuity", SOON, || {
+        let playlist = house.playlist("360p");
+        let behind = playlist.text.split_once("#EXT-X-DISCONTINUITY\n").map(|(_, behind)| behind.to_string());
+        match behind.filter(|behind| behind.contains("#EXTINF:")) {
+            Some(_) => Ok(playlist),
+            None => Err(playlist.text),
+        }
+    });
+    assert!(after.next() > before.next(), "{} {}", before.text, after.text);
+    let epoch = |playlist: &Playlist| playlist.segments[0].split('-').next().unwrap().to_string();
+    assert_eq!(epoch(&before), epoch(&after), "it is the same stream");
+    // All renditions go on together.
+    for label in LABELS {
+        wait_for("all renditions to go on", SOON, || {
+            let playlist = house.playlist(label);
+            let there = playlist.text.matches("#EXT-X-DISCONTINUITY\n").count() == 1;
+            if there && playlist.next() >= after.next() { Ok(()) } else { Err(playlist.text) }
+        });
+    }
+    let url = house.url("/live/cam/index.m3u8");
+    let decode = ["-hide_banner", "-v", "error", "-i", &url, "-t", "3", "-f", "null", "-"];
+    house.stage.spawn("ffmpeg", &decode).wait(PATIENCE).expect(0);
+    house.stop();
+}
+
+/// Sends a request and leaves the answer where it is.
+fn pending(house: &House, request: &str) -> TcpStream {
+    let mut peer = TcpStream::connect(house.serve.address("web")).unwrap();
+    peer.set_read_timeout(Some(PATIENCE)).unwrap();
+    peer.write_all(request.as_bytes()).unwrap();
+    peer
+}
+
+#[test]
+fn many_who_wait_are_answered_and_strange_requests_hold_nobody_up() {
+    let Some(house) = House::new("hls-crowd") else { return };
+    house.text("/live/cam/index.m3u8");
+    // Half a request, one that is read a byte at a time, and one with an endless query: nobody else notices.
+    let _half = pending(&house, "GET /live/cam/index.m3u8 HTTP/1.1\r\nHos");
+    let segment = wait_for("a segment", SOON, || {
+        let playlist = house.playlist("360p");
+        playlist.segments.last().cloned().ok_or(playlist.text)
+    });
+    let mut slow = pending(&house, &format!("GET /live/cam/360p/{segment} HTTP/1.1\r\nHost: a\r\n\r\n"));
+    slow.read_exact(&mut [0]).unwrap();
+    let mut endless =
+        pending(&house, &format!("GET /live/cam/index.m3u8?{} HTTP/1.1\r\n", "a".repeat(100_000)));
+    let mut refused = [0; 10];
+    // Over unread bytes the refusal may be lost by a reset.
+    if endless.read_exact(&mut refused).is_ok() {
+        assert_eq!(&refused, b"HTTP/1.1 4");
+    }
+    for round in 0..3 {
+        let (msn, part) = house.playlist("240p").hinted();
+        let request = format!(
+            "GET /live/cam/240p/i.m3u8?_HLS_msn={msn}&_HLS_part={part} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        );
+        let crowd: Vec<TcpStream> = (0..200).map(|_| pending(&house, &request)).collect();
+        for mut one in crowd {
+            let mut text = String::new();
+            one.read_to_string(&mut text).unwrap();
+            let (_, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("round {round}: {text:?}"));
+            assert!(Playlist::of(body).hinted() > (msn, part), "round {round}: {text}");
+        }
+    }
+    let metrics = house.serve.get("metrics", "/metrics").body;
+    let held: f64 = value(&metrics, "msconv_hls_window_bytes ").parse().unwrap();
+    assert!(held > 0.0 && held < 20e6, "{metrics}");
+    house.stop();
+}
+
+#[test]
+fn readers_show_their_password() {
+    let Some(_) = needs("ffmpeg").then_some(()) else { return };
+    let stage = Stage::new("hls-password");
+    let serve = Serve::start(&stage, &["--read-user", "eye", "--read-password-file", &password(&stage)]);
+    let path = "/live/cam/index.m3u8";
+    let answer = serve.get("web", path);
+    assert_eq!((answer.status, answer.field("www-authenticate")), (401, Some("Basic realm=\"msconv\"")));
+    // eye:pw; nobody publishes.
+    assert_eq!(serve.ask("web", "GET", path, "Authorization: Basic ZXllOnB3\r\n").status, 404);
+    assert_eq!(serve.ask("web", "GET", path, "Authorization: Basic ZXllOm5v\r\n").status, 401);
+}
+
+fn password(stage: &Stage) -> String {
+    let path = stage.file("password");
+    std::fs::write(&path, "pw\n").unwrap();
+    path.display().to_string()
+}
