@@ -36,6 +36,8 @@ pub struct Stream {
     pub from: Option<String>,
     /// What this machine knows of it, if it is ours.
     pub local: Option<Local>,
+    /// Where all its renditions can be read over HLS; none if its server serves no HLS.
+    pub hls_url: Option<String>,
     /// Its renditions, largest picture first.
     pub renditions: Vec<RenditionInfo>,
 }
@@ -78,6 +80,8 @@ pub struct RenditionInfo {
     pub rtmp_url: String,
     /// Where it can be read over RTSP, secrets masked.
     pub rtsp_url: String,
+    /// Where it can be read over HLS, alone; none if its server serves no HLS.
+    pub hls_url: Option<String>,
 }
 
 /// A picture's facts; 0 and `None` where the server does not say.

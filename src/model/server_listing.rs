@@ -14,6 +14,9 @@ pub struct ServerListing {
     pub uptime_s: u64,
     /// The port of its status page.
     pub stat_port: u16,
+    /// The port at which viewers get HLS; 0 if it does not say.
+    #[serde(default)]
+    pub web_port: u16,
     /// The applications, the first one being that of names without one.
     pub applications: Vec<String>,
     /// Published names, and names that readers wait for.

@@ -61,6 +61,8 @@ pub enum Protocol {
     Rtsp,
     /// RTMP.
     Rtmp,
+    /// HLS.
+    Hls,
 }
 
 impl Protocol {
@@ -69,6 +71,7 @@ impl Protocol {
         match self {
             Protocol::Rtsp => "rtsp",
             Protocol::Rtmp => "rtmp",
+            Protocol::Hls => "hls",
         }
     }
 
@@ -77,6 +80,7 @@ impl Protocol {
         match self {
             Protocol::Rtsp => "RTSP",
             Protocol::Rtmp => "RTMP",
+            Protocol::Hls => "HLS",
         }
     }
 }

@@ -78,6 +78,7 @@ impl Control {
             built: built(),
             applications: options.applications.clone(),
             stat_port: options.ports.of(Service::Stat),
+            web_port: options.ports.of(Service::Web),
         };
         let rules = Rules { trusted: options.trusted.clone(), demand: authorizer.demand(Action::Control) };
         Control {

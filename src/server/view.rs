@@ -59,6 +59,8 @@ pub struct About {
     pub applications: Vec<String>,
     /// The port of the status page.
     pub stat_port: u16,
+    /// The port of HLS.
+    pub web_port: u16,
 }
 
 /// Bytes and the rates of the last ten seconds.

@@ -166,6 +166,7 @@ mod tests {
             viewers: 1,
             rtmp_url: format!("rtmp://localhost:1935/live/x_{label}"),
             rtsp_url: format!("rtsp://localhost:8554/x_{label}"),
+            hls_url: None,
         }
     }
 
@@ -178,6 +179,7 @@ mod tests {
             viewers: 3,
             bitrate_bps: Some(8_100_000),
             from: Some("here".into()),
+            hls_url: None,
             local: Some(Local {
                 pid: Some(41233),
                 supervisor_pid: Some(41230),

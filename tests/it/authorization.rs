@@ -111,6 +111,7 @@ fn status_pages(house: &House) -> String {
         built: String::new(),
         applications: vec!["live".into()],
         stat_port: 0,
+        web_port: 0,
     };
     let now = Now::read();
     let sampler = Sampler::new(house.hub.clone(), about, now);

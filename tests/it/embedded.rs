@@ -83,7 +83,7 @@ fn the_whole_way_needs_nothing_but_ffmpeg() {
     let run = stage.msconv(&["list", "--json", "--nginx-stat-url", &nowhere]).expect(0);
     assert!(!run.stderr.contains("note"), "{run}");
     let (video, seen) = (&run.json()["streams"][0]["renditions"][0], &stream["renditions"][0]);
-    for field in ["label", "name", "state", "video", "audio", "rtmp_url", "rtsp_url"] {
+    for field in ["label", "name", "state", "video", "audio", "rtmp_url", "rtsp_url", "hls_url"] {
         assert_eq!(video[field], seen[field], "{field}");
     }
     assert_eq!(video["video"]["height"], 240, "{run}");
@@ -94,6 +94,11 @@ fn the_whole_way_needs_nothing_but_ffmpeg() {
         let url = stage.msconv(&args).expect(0).stdout;
         decodes(&stage, url.trim(), more);
     }
+    let hls =
+        stage.msconv(&["play", "-s", "a", "-v", "240p", "--protocol", "hls", "--print-url"]).expect(0).stdout;
+    assert_eq!(stream["renditions"][0]["hls_url"], hls.trim());
+    decodes(&stage, hls.trim(), &[]);
+    decodes(&stage, stream["hls_url"].as_str().unwrap(), &[]);
     // A viewer of either protocol is one viewer, and of the same stream.
     let url = format!("{}/a_240p", stage.rtsp_url());
     let watch = ["-nostdin", "-loglevel", "error", "-rtsp_transport", "tcp", "-i", &url, "-f", "null", "-"];

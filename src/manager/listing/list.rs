@@ -86,6 +86,7 @@ impl<'a> Lister<'a> {
         let mut notes = Vec::new();
         let mut movements = Movements::new();
         let mut snapshot = None;
+        let mut web = None;
         let servers = vec![
             server("nginx-rtmp", &settings.nginx_stat_url, nginx.as_ref().err()),
             server("mediamtx", &settings.mediamtx_url, mediamtx.as_ref().err()),
@@ -100,6 +101,7 @@ impl<'a> Lister<'a> {
                 }
                 movements = watched.movements;
                 self.samples = watched.samples;
+                web = watched.web;
                 snapshot = Some(watched.snapshot);
             }
             Err(reason) => notes.push(nginx_note(settings, &reason)),
@@ -114,6 +116,7 @@ impl<'a> Lister<'a> {
         let merged = merge::merge(&View {
             rtmp: &settings.nginx_rtmp_url,
             rtsp: &settings.rtsp_url,
+            web,
             nginx: snapshot.as_ref(),
             movements: &movements,
             mediamtx: paths.as_deref(),
@@ -141,7 +144,9 @@ impl<'a> Lister<'a> {
             ((s.application.clone(), s.name.clone()), movement)
         });
         let movements = movements.collect();
-        Some(Watched { snapshot, movements, samples: None, workers: 1 })
+        let web =
+            (listing.web_port != 0).then(|| format!("http://{}:{}", in_url(api.host()), listing.web_port));
+        Some(Watched { snapshot, movements, samples: None, workers: 1, web })
     }
 
     /// Finds out which foreign streams move: by what was seen before, then by looking again until all have moved or
@@ -168,7 +173,7 @@ impl<'a> Lister<'a> {
             // Only a later process needs the file, and only for lists as long as this one.
             samples.write(&runtime);
             let snapshot = first;
-            return Watched { snapshot, movements, samples: Some(samples), workers: 1 };
+            return Watched { snapshot, movements, samples: Some(samples), workers: 1, web: None };
         }
         let mut seen = BTreeMap::from([(first.pid, first)]);
         let since = Instant::now();
@@ -198,7 +203,7 @@ impl<'a> Lister<'a> {
         let mut pages = seen.into_values();
         let mut snapshot = pages.next().unwrap_or_default();
         pages.for_each(|page| snapshot.applications.extend(page.applications));
-        Watched { snapshot, movements, samples: Some(samples), workers }
+        Watched { snapshot, movements, samples: Some(samples), workers, web: None }
     }
 }
 
@@ -207,6 +212,13 @@ struct Watched {
     movements: Movements,
     samples: Option<Samples>,
     workers: usize,
+    /// Where our own server serves HLS.
+    web: Option<String>,
+}
+
+/// A host as it stands in a URL.
+fn in_url(host: &str) -> String {
+    if host.contains(':') { format!("[{host}]") } else { host.to_string() }
 }
 
 fn server(name: &str, url: &HttpUrl, error: Option<&SourceError>) -> Server {

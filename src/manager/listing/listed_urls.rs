@@ -34,6 +34,12 @@ pub fn rtsp_url(view: &View<'_>, at: &At) -> String {
     view.rtsp.shown_name_url(&escaped(&path))
 }
 
+/// Over HLS: a rendition by its name, or all of them by the stream's key.
+pub fn hls_url(view: &View<'_>, application: &str, name: &str) -> Option<String> {
+    let web = view.web.as_ref()?;
+    Some(format!("{web}/{}/{}/index.m3u8", escaped(application), escaped(name)))
+}
+
 /// A name as part of a URL: foreign names may hold anything.
 pub fn escaped(name: &str) -> String {
     let mut out = String::with_capacity(name.len());

@@ -40,6 +40,7 @@ impl Look {
         merge(&View {
             rtmp: &"rtmp://localhost:1935/live".parse().unwrap(),
             rtsp: &"rtsp://localhost:8554".parse().unwrap(),
+            web: None,
             nginx: self.nginx.as_ref(),
             movements: &self.movements,
             mediamtx: self.mediamtx.as_deref(),

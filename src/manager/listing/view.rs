@@ -12,6 +12,8 @@ pub struct View<'a> {
     pub rtmp: &'a RtmpUrl,
     /// The RTSP endpoint of the settings.
     pub rtsp: &'a RtspUrl,
+    /// Where our own server serves HLS, if that is who answered: `http://host:port`.
+    pub web: Option<String>,
     /// nginx-rtmp's page, if it answered.
     pub nginx: Option<&'a Snapshot>,
     /// Which names were seen moving.

@@ -57,13 +57,14 @@ impl Target {
         match protocol {
             Protocol::Rtsp => self.rtsp.clone().ok_or_else(|| no_rtsp_path(self)),
             Protocol::Rtmp => self.rtmp.clone().ok_or_else(|| no_rtmp(self)),
+            Protocol::Hls => self.hls.clone().ok_or_else(no_hls),
         }
     }
 }
 
 fn no_hls() -> Failure {
     Failure::new(Kind::Server, "no server here speaks HLS")
-        .why("the servers that up starts serve RTMP and RTSP")
+        .why("only the server that is built in serves HLS to msconv")
         .hint(Advice::set("protocol", "rtsp"))
         .hint(Advice::set("protocol", "rtmp"))
 }
@@ -86,7 +87,7 @@ fn no_rtmp(target: &Target) -> Failure {
 /// Server, if the wanted one is not to be had.
 pub fn protocols(target: &Target, wanted: Option<choices::Protocol>) -> Outcome<Vec<Protocol>> {
     let wanted = match wanted {
-        Some(choices::Protocol::Hls) => return Err(no_hls()),
+        Some(choices::Protocol::Hls) => vec![Protocol::Hls],
         Some(choices::Protocol::Rtsp) => vec![Protocol::Rtsp],
         Some(choices::Protocol::Rtmp) => vec![Protocol::Rtmp],
         None => vec![Protocol::Rtsp, Protocol::Rtmp],
@@ -242,6 +243,7 @@ mod tests {
             path: "a_720p".into(),
             rtmp: Some(address("rtmp://localhost:1935/live/a_720p")),
             rtsp: rtsp.then(|| address("rtsp://localhost:8554/a_720p")),
+            hls: None,
         }
     }
 

@@ -73,6 +73,7 @@ mod tests {
                 path: "a_720p".into(),
                 rtmp: Some(address.clone()),
                 rtsp: Some(address.clone()),
+                hls: None,
             },
             protocol: Protocol::Rtsp,
             kind,

@@ -79,6 +79,7 @@ mod tests {
             path: "a".into(),
             rtmp: Some(address),
             rtsp: None,
+            hls: None,
         };
         let say = |verdict| {
             let failure = failure(&verdict, &target, &settings, &environment);

@@ -54,6 +54,8 @@ pub struct Target {
     pub rtmp: Option<Address>,
     /// Where it is read over RTSP; `None` for a stream of another application, which no RTSP path leads to.
     pub rtsp: Option<Address>,
+    /// Where it is read over HLS; `None` where no server serves that.
+    pub hls: Option<Address>,
 }
 
 /// A URL with what people may see of it.
@@ -233,7 +235,8 @@ pub fn target(stream: &Stream, rendition: &RenditionInfo, servers: Servers<'_>) 
         }
         (Some(Address { url: rendition.rtmp_url.clone(), shown: rendition.rtmp_url.clone() }), None)
     };
-    Ok(Target { key: stream.key.clone(), label: rendition.label.clone(), path, rtmp, rtsp })
+    let hls = rendition.hls_url.clone().map(|url| Address { shown: url.clone(), url });
+    Ok(Target { key: stream.key.clone(), label: rendition.label.clone(), path, rtmp, rtsp, hls })
 }
 
 #[cfg(test)]
@@ -258,6 +261,7 @@ pub(super) mod tests {
             viewers: 0,
             rtmp_url: format!("rtmp://localhost:1935/live/{name}"),
             rtsp_url: format!("rtsp://localhost:8554/{name}"),
+            hls_url: None,
             name,
         }
     }
@@ -272,6 +276,7 @@ pub(super) mod tests {
             bitrate_bps: None,
             from: None,
             local: None,
+            hls_url: None,
             renditions,
         }
     }

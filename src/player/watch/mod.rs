@@ -77,6 +77,7 @@ mod tests {
         let url = match protocol {
             Protocol::Rtsp => "rtsp://localhost:8554/stream1_720p",
             Protocol::Rtmp => "rtmp://localhost:1935/live/stream1_720p",
+            Protocol::Hls => "http://localhost:8000/live/stream1_720p/index.m3u8",
         };
         Watch {
             program: Path::new(program),
@@ -93,7 +94,7 @@ mod tests {
     #[test]
     fn each_player_is_called_as_written_down() {
         for program in ["vlc", "mpv", "ffplay", "other"] {
-            for protocol in [Protocol::Rtsp, Protocol::Rtmp] {
+            for protocol in [Protocol::Rtsp, Protocol::Rtmp, Protocol::Hls] {
                 let name = format!("play-{program}-{}", protocol.word());
                 golden(&name, &command(&watch(&format!("/usr/bin/{program}"), protocol, &[])));
             }
@@ -109,7 +110,7 @@ mod tests {
     fn the_url_stands_last_and_alone() {
         let extra = [OsString::from("--fullscreen")];
         for program in ["vlc", "mpv", "ffplay", "other"] {
-            for protocol in [Protocol::Rtsp, Protocol::Rtmp] {
+            for protocol in [Protocol::Rtsp, Protocol::Rtmp, Protocol::Hls] {
                 let watch = watch(program, protocol, &extra);
                 let command = command(&watch);
                 let texts: Vec<&str> = command.args.iter().filter_map(|a| a.text().to_str()).collect();

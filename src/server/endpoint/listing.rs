@@ -11,6 +11,7 @@ pub fn listing(view: &View) -> ServerListing {
         pid: u64::from(view.about.pid),
         uptime_s: view.uptime.as_secs(),
         stat_port: view.about.stat_port,
+        web_port: view.about.web_port,
         applications: view.about.applications.clone(),
         streams: view.streams.iter().map(|stream| listed(view, stream)).collect(),
     }
