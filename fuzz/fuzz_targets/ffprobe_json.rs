@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use msconv::ffmpeg::capability::Capability;
-use msconv::ffmpeg::{decodable, probe, publish};
+use msconv::ffmpeg::{decodable, plan_ladder, probe};
 use msconv::model::{BFrames, LeaveOut, Passthrough, Quality, Source};
 use std::path::Path;
 use std::sync::LazyLock;
@@ -33,7 +33,7 @@ fuzz_target!(|json: &[u8]| {
         (Source::Url("rtmp://h/live/a".parse().expect("a URL")), false, false),
         (Source::Url("rtsp://h/a".parse().expect("a URL")), true, false),
     ] {
-        let request = publish::Request {
+        let request = plan_ladder::Request {
             key: "a".parse().expect("a key"),
             source,
             original,
@@ -51,7 +51,7 @@ fuzz_target!(|json: &[u8]| {
             endpoint: "rtmp://localhost:1935/live".parse().expect("a URL"),
             own_program: "msconv".into(),
         };
-        let Ok(plan) = publish::plan(&request, &report, &CAPABILITY) else { continue };
+        let Ok(plan) = plan_ladder::plan(&request, &report, &CAPABILITY) else { continue };
         assert!((1..=12).contains(&plan.renditions.len()));
         if !original {
             for rendition in &plan.renditions {

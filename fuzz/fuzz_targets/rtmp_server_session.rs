@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use msconv::auth::{Access, Action, Credentials, Demand, Denied, Grant};
-use msconv::protocol::rtmp::ingest::{Ingest, Step};
+use msconv::protocol::rtmp::ingest::{Ingest, IngestStep};
 use msconv::protocol::rtmp::session::client::{Aim, ClientSession, Target};
 use msconv::protocol::rtmp::session::server::{Demands, Event, Peer, Rules, ServerSession};
 use msconv::protocol::rtmp::session::{SessionError, name};
@@ -96,7 +96,7 @@ fn grant(
             _ => {}
         }
         for step in steps.drain(..) {
-            if let Step::Frame(frame) = step {
+            if let IngestStep::Frame(frame) = step {
                 // Nanoseconds that a publisher adds below a millisecond do not order frames.
                 let millis = frame.dts.millis();
                 let before = last.insert(frame.track, millis);

@@ -116,7 +116,7 @@ fn main_only_parses_runs_and_exits() {
         if named.under("msconv") {
             assert!(
                 named.under("msconv::cli") || named.under("msconv::command"),
-                "main.rs reaches past the admission: {}",
+                "main.rs names more than `cli` and `command`: {}",
                 named.text()
             );
         }

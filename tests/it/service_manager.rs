@@ -26,7 +26,7 @@ fn units() -> Vec<(&'static str, Request)> {
         settings: vec![],
     };
     let odd = PathBuf::from(OsString::from_vec(b"/srv/my \"film\" 50% $HOME \\ \xff;.mp4".to_vec()));
-    let mut hidden = of(stream("admission", Source::Url("rtsp://u:hunter22@cam/1".into()), &["--original"]));
+    let mut hidden = of(stream("yard", Source::Url("rtsp://u:hunter22@cam/1".into()), &["--original"]));
     hidden.settings = vec![
         ("MSCONV_NGINX_RTMP_URL".into(), "rtmp://u:hunter22@media.example/live".into()),
         ("MSCONV_NGINX_STAT_URL".into(), "http://media.example:8080/stat".into()),

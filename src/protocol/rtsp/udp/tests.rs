@@ -129,7 +129,7 @@ async fn reports_and_closed_ports_find_their_reader() {
     let block = rtcp::Block { ssrc: 1, summary, last_report: 0, delay: 0 };
     rtcp::write_receiver(5, &block, "n", &mut report);
     rtcp.send_to(&report, ("127.0.0.1", ports.1)).unwrap();
-    rtp.send_to(b"open the admission", ("127.0.0.1", ports.0)).unwrap();
+    rtp.send_to(b"open the way", ("127.0.0.1", ports.0)).unwrap();
     // From the wrong port, and to the wrong one.
     rtp.send_to(&report, ("127.0.0.1", ports.1)).unwrap();
     let wait = async {
