@@ -42,11 +42,11 @@ pub trait Connection: Sized + Send + 'static {
     /// on there.
     fn run(self, shutdown: watch::Receiver<bool>) -> impl Future<Output = Option<(Worker, Self)>> + Send;
 
-    /// The runtime that is entered watches its socket from now on.
+    /// The runtime that this is called on watches its socket from now on.
     ///
     /// # Errors
     /// As [`super::workers::taken_over`].
-    fn take_over(&mut self) -> io::Result<()>;
+    fn take_over(&mut self) -> impl Future<Output = io::Result<()>> + Send;
 }
 
 /// Gives each connection the task that `begin` makes of it, until `shutdown` says so. Then publishers' streams end,
@@ -64,18 +64,9 @@ pub async fn serve<C: Connection>(
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             Some(ended) = connections.join_next() => {
-                if let Ok(Some((worker, mut connection))) = ended {
-                    let runtime = entrance.workers.runtime(worker);
-                    let taken_over = {
-                        let _there = runtime.enter();
-                        C::take_over(&mut connection)
-                    };
-                    match taken_over {
-                        Ok(()) => {
-                            connections.spawn_on(connection.run(ends.clone()), runtime);
-                        }
-                        Err(error) => entrance.log.warn(format_args!("{name}: cannot move a connection: {error}")),
-                    }
+                if let Ok(Some((worker, connection))) = ended {
+                    let there = go_on(connection, name, entrance.log.clone(), ends.clone());
+                    connections.spawn_on(there, entrance.workers.runtime(worker));
                 }
                 continue;
             }
@@ -103,6 +94,22 @@ pub async fn serve<C: Connection>(
     let polite = async { while connections.join_next().await.is_some() {} };
     let _ = tokio::time::timeout(POLITE, polite).await;
     connections.shutdown().await;
+}
+
+/// Serves a connection that came from another worker.
+async fn go_on<C: Connection>(
+    mut connection: C,
+    name: &'static str,
+    log: Log,
+    shutdown: watch::Receiver<bool>,
+) -> Option<(Worker, C)> {
+    match connection.take_over().await {
+        Ok(()) => connection.run(shutdown).await,
+        Err(error) => {
+            log.warn(format_args!("{name}: cannot move a connection: {error}"));
+            None
+        }
+    }
 }
 
 impl ListenerContext<'_> {

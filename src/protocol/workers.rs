@@ -7,8 +7,10 @@ use std::net::TcpStream as StdStream;
 use std::num::NonZeroUsize;
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
+use tokio::time::timeout;
 
 /// All of them; one at least. Cloning shares them.
 #[derive(Clone, Debug)]
@@ -34,10 +36,16 @@ impl Workers {
     }
 }
 
-/// The same connection, watched by the runtime that is entered.
+/// How long a connection that moves may have no room for an answer; it has been sent next to nothing before.
+const ROOM: Duration = Duration::from_secs(1);
+
+/// The same connection, watched by the runtime that this is called on. It knows what the socket can do only after its
+/// first look: until then every write would block, and an answer to a peer that has closed its own side would be lost.
 ///
 /// # Errors
 /// The process may have no more files open.
-pub fn taken_over(socket: &TcpStream) -> io::Result<TcpStream> {
-    TcpStream::from_std(StdStream::from(socket.as_fd().try_clone_to_owned()?))
+pub async fn taken_over(socket: &TcpStream) -> io::Result<TcpStream> {
+    let socket = TcpStream::from_std(StdStream::from(socket.as_fd().try_clone_to_owned()?))?;
+    let _ = timeout(ROOM, socket.writable()).await;
+    Ok(socket)
 }

@@ -109,6 +109,20 @@ fn nobody_and_somebody_else() {
     assert_eq!(house.hub.registry().list(RTSP_SESSION).len(), 1);
 }
 
+/// Most of these connections move to the thread of the stream's ladder before they are answered.
+#[test]
+fn a_peer_that_closes_its_own_side_is_answered() {
+    let house = House::new();
+    let _publisher = Peer::publisher(&house, "x", &frames(), false);
+    for n in 0..100 {
+        let mut raw = house.raw();
+        raw.write_all(b"DESCRIBE rtsp://h/x RTSP/1.0\r\nCSeq: 1\r\n\r\n").unwrap();
+        raw.shutdown(std::net::Shutdown::Write).unwrap();
+        let words = house::last_words(&raw);
+        assert!(words.starts_with("RTSP/1.0 200 OK\r\nCSeq: 1\r\n"), "connection {n}: {words:?}");
+    }
+}
+
 #[test]
 fn credentials_are_asked_for() {
     let access = Access {

@@ -409,8 +409,8 @@ impl accepting::Connection for Connection {
         None
     }
 
-    fn take_over(&mut self) -> io::Result<()> {
-        self.socket = Arc::new(taken_over(&self.socket)?);
+    async fn take_over(&mut self) -> io::Result<()> {
+        self.socket = Arc::new(taken_over(&self.socket).await?);
         self.parting.follow(self.socket.clone());
         Ok(())
     }
