@@ -10,6 +10,7 @@ pub use super::member::{About, Arrival};
 use super::timeline::Timeline;
 use crate::media::fmp4::InitError;
 use crate::media::{Frame, MediaTime, Tracks};
+use crate::model::ladder_fact::MOST_RENDITIONS;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,17 @@ const STALLED: Duration = Duration::from_millis(400);
 const LATE: Duration = Duration::from_millis(60);
 /// A rendition without keyframes at so many cuts in a row is not of this ladder.
 const MOST_MISSED_CUTS: u32 = 3;
+
+/// Why a rendition cannot be one of a ladder.
+#[derive(Debug, thiserror::Error)]
+pub enum JoinError {
+    /// Fragmented MP4 does not carry its tracks.
+    #[error(transparent)]
+    Init(#[from] InitError),
+    /// There are too many already.
+    #[error("a ladder has at most {MOST_RENDITIONS} renditions")]
+    Full,
+}
 
 /// How media are divided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +49,8 @@ pub struct Ladder {
     epoch: u32,
     timeline: Timeline,
     members: BTreeMap<String, Member>,
+    /// The number of the first initialisation segment of whoever joins.
+    first_init: u32,
     leader: Option<String>,
     /// All that ends before this is listed.
     frontier: MediaTime,
@@ -53,6 +67,7 @@ impl Ladder {
             epoch,
             timeline: Timeline::default(),
             members: BTreeMap::new(),
+            first_init: 0,
             leader: None,
             frontier: MediaTime::from_nanos(i64::MIN),
             version: 0,
@@ -64,17 +79,19 @@ impl Ladder {
     /// A rendition is published, for the first time or again, or has other tracks.
     ///
     /// # Errors
-    /// Tracks that fragmented MP4 does not carry: the rendition takes no frames.
-    pub fn join(&mut self, label: &str, tracks: Tracks, about: About, now: Instant) -> Result<(), InitError> {
+    /// Too many renditions; tracks that fragmented MP4 does not carry: the rendition takes no frames.
+    pub fn join(&mut self, label: &str, tracks: Tracks, about: About, now: Instant) -> Result<(), JoinError> {
         self.version = self.version.saturating_add(1);
+        let full = self.members.len() >= MOST_RENDITIONS;
         match self.members.get_mut(label) {
             Some(member) => {
                 member.about = about;
                 member.live = true;
                 member.set_tracks(tracks, now)?;
             }
+            None if full => return Err(JoinError::Full),
             None => {
-                let member = Member::new(tracks, about, self.settings.part)?;
+                let member = Member::new(tracks, about, self.settings.part, self.first_init)?;
                 self.members.insert(label.to_string(), member);
             }
         }
@@ -141,6 +158,29 @@ impl Ladder {
             self.release(now);
         }
         self.advance(now);
+        self.forget_the_gone(now);
+    }
+
+    /// Takes out renditions that have been gone for as long as playlists reach, while others go on.
+    fn forget_the_gone(&mut self, now: Instant) {
+        if !self.members.values().any(|member| member.live) {
+            return;
+        }
+        let gone = |member: &Member| {
+            let since = member.progressed.map_or(Duration::MAX, |at| now.saturating_duration_since(at));
+            !member.live && since > self.settings.window
+        };
+        let gone = self.members.iter().filter(|(_, member)| gone(member));
+        let gone: Vec<String> = gone.map(|(label, _)| label.clone()).collect();
+        gone.iter().for_each(|label| self.take_out(label));
+    }
+
+    fn take_out(&mut self, label: &str) {
+        if let Some(member) = self.members.remove(label) {
+            // It may come back, and the name of a file never means two things.
+            self.first_init = self.first_init.max(member.init_number().saturating_add(1));
+            self.version = self.version.saturating_add(1);
+        }
     }
 
     /// Renditions whose keyframes are not the leader's: they are no longer in this ladder.
@@ -209,9 +249,8 @@ impl Ladder {
                 member.cut(cut, &self.timeline, arrival.at);
                 closed = true;
             } else if member.missed_cuts() >= MOST_MISSED_CUTS {
-                self.members.remove(label);
+                self.take_out(label);
                 self.unaligned.push(label.to_string());
-                self.version = self.version.saturating_add(1);
                 return true;
             }
         }

@@ -6,7 +6,7 @@ use super::window::{Segment, Window};
 use crate::media::fmp4::InitError;
 use crate::media::{Frame, MediaTime, TrackId, TrackKind, Tracks};
 use bytes::Bytes;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 /// When a frame came.
@@ -58,7 +58,8 @@ pub struct Member {
     last_audio: Option<MediaTime>,
     part: Duration,
     muxer: Option<Muxer>,
-    inits: Vec<Bytes>,
+    /// Initialisation segments by number: the one in use, and those that segments in the window need.
+    inits: BTreeMap<u32, Bytes>,
     /// It waits for a cut to begin at.
     waiting: bool,
     /// The initialisation segment of the last segment.
@@ -70,11 +71,11 @@ pub struct Member {
 }
 
 impl Member {
-    /// With these tracks, none of whose frames it has seen.
+    /// With these tracks, none of whose frames it has seen. Its initialisation segments count from `first_init`.
     ///
     /// # Errors
     /// Tracks that fragmented MP4 does not carry.
-    pub fn new(tracks: Tracks, about: About, part: Duration) -> Result<Member, InitError> {
+    pub fn new(tracks: Tracks, about: About, part: Duration, first_init: u32) -> Result<Member, InitError> {
         let muxer = Muxer::new(&tracks, part)?;
         Ok(Member {
             about,
@@ -88,10 +89,10 @@ impl Member {
             last_video: None,
             last_audio: None,
             part,
-            inits: vec![muxer.init().clone()],
+            inits: BTreeMap::from([(first_init, muxer.init().clone())]),
             muxer: Some(muxer),
             waiting: true,
-            last_init: 0,
+            last_init: first_init,
             last_keyframe: None,
             missed_cuts: 0,
         })
@@ -109,8 +110,10 @@ impl Member {
         self.tracks = tracks;
         self.muxer = None;
         let muxer = Muxer::new(&self.tracks, self.part)?;
-        if self.inits.last() != Some(muxer.init()) {
-            self.inits.push(muxer.init().clone());
+        let last = self.init_number();
+        if self.init(last) != Some(muxer.init()) {
+            self.inits.retain(|number, _| self.window.segments().any(|segment| segment.init == *number));
+            self.inits.insert(last.saturating_add(1), muxer.init().clone());
         }
         self.muxer = Some(muxer);
         Ok(())
@@ -118,12 +121,12 @@ impl Member {
 
     /// The number of the initialisation segment in use.
     pub fn init_number(&self) -> u32 {
-        u32::try_from(self.inits.len().saturating_sub(1)).unwrap_or(u32::MAX)
+        self.inits.last_key_value().map_or(0, |(number, _)| *number)
     }
 
     /// The initialisation segment with this number.
     pub fn init(&self, number: u32) -> Option<&Bytes> {
-        self.inits.get(usize::try_from(number).ok()?)
+        self.inits.get(&number)
     }
 
     /// Whether it has video.

@@ -8,11 +8,13 @@ use std::fmt::Write;
 /// What a rendition is taken for before it has a complete segment and nobody has told its bitrate, bits a second.
 const UNKNOWN_BANDWIDTH: u64 = 1_000_000;
 
-/// The playlist of these renditions, the best first. `uri_of` gives a label's media playlist; one that gives none is
+/// The playlist of the renditions, the best first: of those that are published, or of all while none is, since their
+/// publisher may return. `uri_of` gives a label's media playlist; one that gives none is
 /// left out.
 pub fn multivariant_playlist(ladder: &Ladder, uri_of: impl Fn(&str) -> Option<String>) -> String {
+    let away = !ladder.renditions().any(|(_, member)| member.live);
     let mut members: Vec<(&str, &Member)> =
-        ladder.renditions().filter(|(_, member)| member.is_listed()).collect();
+        ladder.renditions().filter(|(_, member)| member.live || (away && member.is_listed())).collect();
     members
         .sort_by_key(|(_, member)| std::cmp::Reverse((member.has_video(), area(member), bandwidth(member))));
     let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:9\n#EXT-X-INDEPENDENT-SEGMENTS\n");

@@ -6,6 +6,7 @@ use super::listing::Position;
 use super::multivariant::multivariant_playlist;
 use super::playlist::media_playlist;
 use crate::media::codec::h264;
+use crate::media::track::AudioCodec;
 use crate::media::{AudioTrack, Frame, MediaTime, TrackId, TrackKind, Tracks};
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -191,6 +192,39 @@ fn a_publisher_that_returns_goes_on_with_the_numbers() {
 }
 
 #[test]
+fn a_rendition_that_goes_leaves_the_list_and_then_the_ladder() {
+    let mut house = House::new(&[("720p", 720), ("360p", 360)]);
+    let listed = |house: &House| {
+        let text = multivariant_playlist(&house.ladder, |label| Some(format!("{label}/i.m3u8")));
+        ["720p/", "360p/"].map(|uri| text.contains(uri))
+    };
+    house.play(&["720p", "360p"], 0, 6_000);
+    assert_eq!(listed(&house), [true, true]);
+    house.ladder.leave("720p", house.arrival().at);
+    assert_eq!(listed(&house), [false, true]);
+    assert!(!house.segments("720p").is_empty(), "who plays it may play it to its end");
+    house.play(&["360p"], 6_000, 24_000);
+    house.ladder.tick(house.arrival().at);
+    assert!(house.ladder.rendition("720p").is_none());
+    house.ladder.join("720p", tracks(), about(720), house.arrival().at).unwrap();
+    assert_eq!(house.ladder.rendition("720p").unwrap().init_number(), 1, "a name never means two things");
+    for label in ["720p", "360p"] {
+        house.ladder.leave(label, house.arrival().at);
+    }
+    house.ladder.tick(house.arrival().at);
+    assert_eq!(listed(&house), [false, true], "a publisher that is away may return");
+}
+
+#[test]
+fn renditions_are_bounded() {
+    let mut house = House::new(&[]);
+    let join = |house: &mut House, n: u32| {
+        house.ladder.join(&format!("r{n}"), tracks(), about(360), house.began).is_ok()
+    };
+    assert_eq!((0..100).filter(|n| join(&mut house, *n)).count(), 16);
+}
+
+#[test]
 fn old_segments_slide_out_and_are_kept_for_slow_players() {
     let mut house = House::new(&[("720p", 720)]);
     house.play(&["720p"], 0, 60_500);
@@ -202,6 +236,20 @@ fn old_segments_slide_out_and_are_kept_for_slow_players() {
     assert!(house.ladder.bytes() > 0);
     while house.ladder.drop_oldest() > 0 {}
     assert_eq!(house.segments("720p").len(), 1);
+}
+
+#[test]
+fn initialisation_segments_that_nothing_needs_are_forgotten() {
+    let mut house = House::new(&[("720p", 720)]);
+    house.play(&["720p"], 0, 4_000);
+    for rate in 1..1000_u16 {
+        let audio = AudioTrack::plain(AudioCodec::Mp3, 8_000 + u32::from(rate), 2);
+        let tracks = Tracks::of(h264::track_of_sets(SPS, PPS).unwrap(), audio);
+        house.ladder.join("720p", tracks, about(720), house.began).unwrap();
+    }
+    let member = house.ladder.rendition("720p").unwrap();
+    let kept = (0..=member.init_number()).filter(|number| member.init(*number).is_some()).count();
+    assert!(member.init_number() > 900 && member.init(0).is_some() && kept <= 3, "{kept}");
 }
 
 #[test]
