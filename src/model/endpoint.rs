@@ -343,6 +343,12 @@ impl HttpUrl {
         self.0.write(&format!("{}{tail}", self.0.path), true)
     }
 
+    /// Another port of the same host, over plain HTTP, without path and login.
+    pub fn beside(&self, port: u16) -> HttpUrl {
+        let (scheme, host) = ("http".into(), self.0.host.clone());
+        HttpUrl(Parts { scheme, user: None, host, port: Some(port), path: String::new(), query: None })
+    }
+
     /// `host:port`, for messages.
     pub fn address(&self) -> String {
         format!("{}:{}", self.0.host, self.port())

@@ -8,6 +8,7 @@ pub mod endpoint;
 pub mod events;
 pub mod listeners;
 pub mod options;
+mod per_address;
 pub mod rates;
 pub mod runtime_thread;
 pub mod sampler;

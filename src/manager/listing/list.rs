@@ -144,8 +144,7 @@ impl<'a> Lister<'a> {
             ((s.application.clone(), s.name.clone()), movement)
         });
         let movements = movements.collect();
-        let web =
-            (listing.web_port != 0).then(|| format!("http://{}:{}", in_url(api.host()), listing.web_port));
+        let web = (listing.web_port != 0).then(|| api.beside(listing.web_port));
         Some(Watched { snapshot, movements, samples: None, workers: 1, web })
     }
 
@@ -213,12 +212,7 @@ struct Watched {
     samples: Option<Samples>,
     workers: usize,
     /// Where our own server serves HLS.
-    web: Option<String>,
-}
-
-/// A host as it stands in a URL.
-fn in_url(host: &str) -> String {
-    if host.contains(':') { format!("[{host}]") } else { host.to_string() }
+    web: Option<HttpUrl>,
 }
 
 fn server(name: &str, url: &HttpUrl, error: Option<&SourceError>) -> Server {

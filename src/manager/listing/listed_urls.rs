@@ -37,7 +37,7 @@ pub fn rtsp_url(view: &View<'_>, at: &At) -> String {
 /// Over HLS: a rendition by its name, or all of them by the stream's key.
 pub fn hls_url(view: &View<'_>, application: &str, name: &str) -> Option<String> {
     let web = view.web.as_ref()?;
-    Some(format!("{web}/{}/{}/index.m3u8", escaped(application), escaped(name)))
+    Some(web.join(&format!("/{}/{}/index.m3u8", escaped(application), escaped(name))))
 }
 
 /// A name as part of a URL: foreign names may hold anything.

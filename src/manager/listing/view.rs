@@ -2,7 +2,7 @@
 
 use super::stream_facts::Movements;
 use crate::manager::records::ours::Ours;
-use crate::model::{RtmpUrl, RtspUrl};
+use crate::model::{HttpUrl, RtmpUrl, RtspUrl};
 use crate::status::mediamtx::Path;
 use crate::status::nginx_stat::Snapshot;
 
@@ -12,8 +12,8 @@ pub struct View<'a> {
     pub rtmp: &'a RtmpUrl,
     /// The RTSP endpoint of the settings.
     pub rtsp: &'a RtspUrl,
-    /// Where our own server serves HLS, if that is who answered: `http://host:port`.
-    pub web: Option<String>,
+    /// Where our own server serves HLS, if that is who answered.
+    pub web: Option<HttpUrl>,
     /// nginx-rtmp's page, if it answered.
     pub nginx: Option<&'a Snapshot>,
     /// Which names were seen moving.

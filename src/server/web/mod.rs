@@ -8,6 +8,8 @@ use crate::hub::Registry;
 use crate::model::Network;
 use crate::protocol::hls;
 use crate::protocol::parting::Parting;
+use crate::server::endpoint::http::asked_to_end;
+use crate::server::per_address::{Counted, PerAddress};
 use crate::telemetry::Log;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -18,9 +20,8 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioTimer;
 use hyper_util::service::TowerToHyperService;
 use socket::Progressing;
-use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -96,20 +97,20 @@ async fn streams(
 /// Serves until `shutdown` says so; open requests have a moment to end.
 pub async fn serve(listener: TcpListener, web: Arc<Web>, mut shutdown: watch::Receiver<bool>) {
     let mut connections = JoinSet::new();
-    let visitors = Visitors::default();
+    let addresses = PerAddress::default();
     loop {
         while connections.try_join_next().is_some() {}
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            // An error means that whoever would say so is gone, which says the same.
-            _ = shutdown.wait_for(|down| *down) => break,
+            () = asked_to_end(&mut shutdown) => break,
         };
         match accepted {
             Ok((socket, remote)) => {
                 let full = connections.len() >= web.limits.connections;
-                match visitors.enter(remote.ip(), &web) {
-                    Some(visit) if !full => {
-                        connections.spawn(connection(socket, remote, web.clone(), visit, shutdown.clone()));
+                let from = counted_as(remote.ip(), &web.trusted);
+                match addresses.enter(from, web.limits.per_address) {
+                    Some(counted) if !full => {
+                        connections.spawn(connection(socket, remote, web.clone(), counted, shutdown.clone()));
                     }
                     Some(_) => web.registry.broke("web_connections"),
                     None => web.registry.broke("web_connections_per_address"),
@@ -132,7 +133,7 @@ async fn connection(
     socket: TcpStream,
     remote: SocketAddr,
     web: Arc<Web>,
-    _visit: Visit,
+    _counted: Counted,
     mut shutdown: watch::Receiver<bool>,
 ) {
     let _ = socket.set_nodelay(true);
@@ -153,12 +154,9 @@ async fn connection(
         .half_close(false)
         .serve_connection(Progressing::new(socket, limits.stalled), service);
     let mut serving = std::pin::pin!(serving);
-    let down = async {
-        let _ = shutdown.wait_for(|down| *down).await;
-    };
     let ended = tokio::select! {
         ended = &mut serving => ended,
-        () = down => {
+        () = asked_to_end(&mut shutdown) => {
             serving.as_mut().graceful_shutdown();
             serving.await
         }
@@ -168,46 +166,11 @@ async fn connection(
     }
 }
 
-/// How many connections there are from where. Cloning shares it.
-#[derive(Clone, Default)]
-struct Visitors(Arc<Mutex<HashMap<IpAddr, usize>>>);
-
-/// A connection that is counted, as long as this is kept.
-struct Visit {
-    visitors: Visitors,
-    /// None for those that are not counted.
-    from: Option<IpAddr>,
-}
-
-impl Visitors {
-    /// Counts one more; none if there are too many.
-    fn enter(&self, remote: IpAddr, web: &Web) -> Option<Visit> {
-        let remote = remote.to_canonical();
-        let known = remote.is_loopback() || web.trusted.iter().any(|network| network.contains(remote));
-        let from = (!known).then(|| neighbourhood(remote));
-        if let Some(from) = from {
-            let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let count = counts.entry(from).or_default();
-            if *count >= web.limits.per_address {
-                return None;
-            }
-            *count = count.saturating_add(1);
-        }
-        Some(Visit { visitors: self.clone(), from })
-    }
-}
-
-impl Drop for Visit {
-    fn drop(&mut self) {
-        let Some(from) = self.from else { return };
-        let mut counts = self.visitors.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&from) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                counts.remove(&from);
-            }
-        }
-    }
+/// The address that a connection is counted by; none for this machine and trusted networks.
+fn counted_as(remote: IpAddr, trusted: &[Network]) -> Option<IpAddr> {
+    let remote = remote.to_canonical();
+    let known = remote.is_loopback() || trusted.iter().any(|network| network.contains(remote));
+    (!known).then(|| neighbourhood(remote))
 }
 
 #[cfg(test)]
