@@ -28,7 +28,7 @@ pub mod backend;
 pub mod manager;
 pub mod server;
 
-// Floor 7 and 8: the admission.
+// Floor 7 and 8: the command line.
 pub mod cli;
 pub mod command;
 pub mod ui;

@@ -177,7 +177,7 @@ impl FormatGroup {
         }
     }
 
-    /// The oldest entry that a reader of this format_group still waits for.
+    /// The oldest entry that a reader of this group still waits for.
     pub fn needed(&self) -> u64 {
         self.cursors.iter().filter(|c| c.playing).map(|c| c.position.next()).min().unwrap_or(u64::MAX)
     }

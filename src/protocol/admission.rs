@@ -66,7 +66,7 @@ impl Refused {
     }
 }
 
-/// The admission of the server. Cloning shares it.
+/// Who is connected, within the limits. Cloning shares it.
 #[derive(Clone, Debug)]
 pub struct Admission(Arc<Mutex<Inside>>);
 
@@ -113,7 +113,7 @@ impl Count {
 }
 
 impl Admission {
-    /// A admission with nobody inside. Addresses of `trusted` networks are not counted, nor are this machine's.
+    /// An admission with nobody inside. Addresses of `trusted` networks are not counted, nor are this machine's.
     pub fn new(limits: Limits, trusted: Vec<Network>) -> Admission {
         Admission(Arc::new(Mutex::new(Inside {
             limits,

@@ -384,13 +384,13 @@ fn shape(name: &str, key: &str, want: &Want, seen: &serde_json::Value) -> Result
         Refused(_) => return Err("is live".into()),
     };
     let is = |what: &str, ok: bool| if ok { Ok(()) } else { Err(what.to_string()) };
-    is("number of audio", audio.len() == usize::from(channels > 0))?;
+    is("number of audio tracks", audio.len() == usize::from(channels > 0))?;
     if let Some(audio) = audio.first() {
         is("codec of the audio", audio["codec_name"] == "aac" && audio["sample_rate"] == "48000")?;
         is("channels", audio["channels"] == channels)?;
         is("decoded audio", !all("frames", "audio", "media_type").is_empty())?;
     }
-    is("number of frames", frames.len() == usize::from(!rungs.is_empty()))?;
+    is("number of video tracks", frames.len() == usize::from(!rungs.is_empty()))?;
     let Some(picture) = frames.first() else { return Ok(()) };
     let label = name.trim_start_matches(key).trim_start_matches('_');
     let (_, width, height) = rungs.iter().find(|(l, ..)| *l == label).ok_or("no such rung")?;

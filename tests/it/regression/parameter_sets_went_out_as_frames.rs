@@ -1,5 +1,5 @@
 //! Parameter sets went out as frames of their own: from publishers over RTSP that set the marker on every NAL unit or
-//! send sets under another time, and over RTMP in messages of their own. Players saw more frames than frames, and two
+//! send sets under another time, and over RTMP in messages of their own. Players saw more frames than were coded, and two
 //! with one time.
 
 use super::live::{Packing, STEP, Sender, Style, lengths, newer_ffmpeg, read, rtsp_sender, tag, urls};

@@ -1,6 +1,6 @@
 //! Adobe's authentication for publishers, as `rtmp://user:password@host/app/name` makes ffmpeg, OBS and others do it
 //! (never published; this is what those programs compute). It happens in three connections: `connect` is rejected with a
-//! wanted for credentials, then with a challenge, then answered with a hash.
+//! request for credentials, then with a challenge, then answered with a hash.
 //!
 //! Nothing is kept between them: the challenge carries its time, signed.
 

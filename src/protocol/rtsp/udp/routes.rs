@@ -199,7 +199,7 @@ impl Routes {
         let Inside { routes, expected, .. } = &mut *inside;
         let (session, track, mailbox) = match routes.get(&(side, from)) {
             Some(Route::Reader(_, link)) => {
-                // What a reader sends to open its gateway's admission is no report, but a sign of life.
+                // What a reader sends to open its NAT gateway is no report, but a sign of life.
                 if side == Side::Rtcp {
                     ReaderLink::report(&link.client, packet);
                 }
