@@ -120,7 +120,9 @@ fn lister(context: &Context) -> Lister<'_> {
 fn found(context: &Context, listing: &Listing, key: &str, selection: &Selection) -> Outcome<Target> {
     let servers = play::servers(&context.settings);
     let stream = selection::stream(listing, key, servers.rtmp.application())?;
-    selection::target(stream, selection::rendition(stream, selection)?, servers)
+    let target = selection::target(stream, selection::rendition(stream, selection)?, servers)?;
+    // Over HLS the player chooses, unless somebody else has.
+    Ok(if *selection == Selection::Best { target.of_whole_ladder(stream) } else { target })
 }
 
 async fn by_picker(context: &Context, selection: Option<&Selection>) -> Outcome<Target> {

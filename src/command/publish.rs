@@ -6,6 +6,7 @@ use crate::cli::PublishArgs;
 use crate::config::Paths;
 use crate::config::choices::Backend;
 use crate::config::from_file::{key_from_file, source_from_file};
+use crate::manager::listing::list;
 use crate::manager::streams::publish::{self, Awaited, Came, Patience, Prepared, Published, Step};
 use crate::manager::streams::stop;
 use crate::model::publish_spec::OutputArg;
@@ -272,9 +273,11 @@ fn offer_servers(context: &Context, failure: &Failure) -> Outcome<bool> {
 fn report(context: &Context, prepared: &Prepared, published: &Published) -> Outcome<()> {
     let settings = &context.settings;
     let renditions = &prepared.plan.renditions;
+    let hls = context.block_on(async { Ok(list::hls_url(settings, &prepared.key).await) })?;
     if context.console.json {
         context.console.object(&json!({
             "schema": "msconv.publish/1",
+            "hls_url": hls,
             "key": prepared.key,
             "state": published.record.state,
             "took_ms": u64::try_from(published.took.as_millis()).unwrap_or(u64::MAX),
@@ -315,6 +318,9 @@ fn report(context: &Context, prepared: &Prepared, published: &Published) -> Outc
         let play = format!("msconv play -s {}{choice}", prepared.key);
         let url = settings.rtsp_url.shown_name_url(example.name.as_str());
         context.console.say(&format!("    watch  {play:<36}  {url}"))?;
+    }
+    if let Some(url) = hls {
+        context.console.say(&format!("           {:<36}  {url}", "over HLS, all variants in one"))?;
     }
     say_the_way_out(context, &prepared.key)
 }

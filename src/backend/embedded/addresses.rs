@@ -106,22 +106,15 @@ fn names_fit(settings: &Settings) -> Outcome<()> {
 /// the one that the settings want. A server that is still starting has no record of this kind yet.
 pub fn are(settings: &Settings, recorded: &[String]) -> bool {
     let told = &settings.serve;
-    let port = |name: &str| {
-        let address = recorded.iter().find_map(|a| a.strip_prefix(name)?.strip_prefix('='))?;
-        address.rsplit_once(':')?.1.parse::<u16>().ok()
-    };
-    let wanted = [
-        ("rtmp", told.ports.of(Service::Rtmp)),
-        ("rtsp", told.ports.of(Service::Rtsp)),
-        ("stat", told.ports.of(Service::Stat)),
-        ("api", told.ports.of(Service::Api)),
-    ];
-    wanted.iter().all(|(name, wanted)| port(name).is_none_or(|port| port == *wanted))
+    let wanted = [Service::Rtmp, Service::Rtsp, Service::Stat, Service::Api];
+    wanted.iter().all(|service| port(recorded, *service).is_none_or(|port| port == told.ports.of(*service)))
 }
 
-/// The address of the metrics in a record.
-pub fn metrics(recorded: &[String]) -> Option<&str> {
-    recorded.iter().find_map(|a| a.strip_prefix("metrics="))
+/// The port of a service in a record.
+pub fn port(recorded: &[String], service: Service) -> Option<u16> {
+    let name = service.row().id;
+    let address = recorded.iter().find_map(|a| a.strip_prefix(name)?.strip_prefix('='))?;
+    address.rsplit_once(':')?.1.parse().ok()
 }
 
 #[cfg(test)]

@@ -55,5 +55,6 @@ fn a_record_is_compared() {
     assert!(are(&settings(&[]), &recorded));
     assert!(are(&settings(&[]), &["127.0.0.1:1".into()]));
     assert!(!are(&settings(&[("rtmp_port", "1936")]), &recorded));
-    assert_eq!(metrics(&recorded), Some("127.0.0.1:4711"));
+    assert_eq!(port(&recorded, Service::Metrics), Some(4711));
+    assert_eq!(port(&recorded, Service::Web), None);
 }

@@ -215,22 +215,11 @@ async fn ask(settings: &Settings, client: &Client, ready: Option<&Ready>) -> Res
     }
     paths.map_err(|e| format!("{}: {e}", settings.mediamtx_url))?;
     if let Some(ready) = ready {
-        let url = metrics_url(settings, ready.address(Service::Metrics));
-        let url = url.parse().map_err(|_| format!("{url} is no address"))?;
-        client.get(&url, "").await.map_err(|e| format!("{url}: {e}"))?;
+        let port = ready.address(Service::Metrics).rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+        let url = settings.nginx_stat_url.beside(port.ok_or("it does not say where the metrics are")?);
+        client.get(&url, "/metrics").await.map_err(|e| format!("{url}/metrics: {e}"))?;
     }
     Ok(pid)
-}
-
-/// Where the metrics are, beside the status page.
-fn metrics_url(settings: &Settings, address: &str) -> String {
-    let port = address.rsplit_once(':').map_or("9998", |(_, port)| port);
-    let host = settings.nginx_stat_url.host();
-    if host.contains(':') {
-        format!("http://[{host}]:{port}/metrics")
-    } else {
-        format!("http://{host}:{port}/metrics")
-    }
 }
 
 /// Ends the server and removes everything of it but its log.
@@ -266,16 +255,14 @@ pub fn status(settings: &Settings) -> Vec<Server> {
 fn describe(settings: &Settings, place: &Place, pid: Option<i32>, started: bool) -> Server {
     let running = place.running();
     let record = place.record();
-    let metrics = record.as_ref().and_then(|r| addresses::metrics(&r.addresses)).map(str::to_string);
+    let port = |service| addresses::port(&record.as_ref()?.addresses, service);
+    let (web, metrics) = (port(Service::Web), port(Service::Metrics));
     let alive = record.filter(|r| running && r.alive());
     let age = alive.map(|r| clock::now_ms().saturating_sub(r.started_at_ms).max(0) as u64 / 1000);
-    let mut urls = vec![
-        settings.nginx_rtmp_url.to_string(),
-        settings.rtsp_url.to_string(),
-        settings.nginx_stat_url.to_string(),
-        settings.mediamtx_url.to_string(),
-    ];
-    urls.extend(metrics.map(|address| metrics_url(settings, &address)));
+    let mut urls = vec![settings.nginx_rtmp_url.to_string(), settings.rtsp_url.to_string()];
+    urls.extend(web.map(|port| settings.nginx_rtmp_url.beside(port, "").to_string()));
+    urls.extend([settings.nginx_stat_url.to_string(), settings.mediamtx_url.to_string()]);
+    urls.extend(metrics.map(|port| settings.nginx_stat_url.beside(port).join("/metrics")));
     Server {
         name: NAME,
         running,

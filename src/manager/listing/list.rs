@@ -1,8 +1,8 @@
 //! `list`: one look at every status source at once, joined with our own records.
 
-use super::merge;
 use super::stream_facts::{Movement, Movements};
 use super::view::View;
+use super::{listed_urls, merge};
 use crate::base::secret::redact_urls;
 use crate::base::{Failure, Kind, Outcome, clock};
 use crate::config::choices::Backend;
@@ -10,8 +10,9 @@ use crate::config::{Environment, Settings};
 use crate::manager::records::ours::ours;
 use crate::manager::records::samples::{Judgement, Samples};
 use crate::manager::servers::preflight;
-use crate::model::HttpUrl;
 use crate::model::listing::{Listing, Server};
+use crate::model::server_listing::ServerListing;
+use crate::model::{HttpUrl, StreamKey};
 use crate::status::mediamtx::{self, Path};
 use crate::status::own;
 use crate::status::{self, Client, FetchError, Limits, Snapshot, SourceError};
@@ -46,6 +47,30 @@ pub struct Lister<'a> {
 /// Server, if no status source answered.
 pub async fn list(settings: &Settings, environment: &Environment) -> Outcome<Listing> {
     Lister::new(settings, environment, false).look().await
+}
+
+/// Where all renditions of our own stream `key` can be read over HLS, if our own server carries it.
+pub async fn hls_url(settings: &Settings, key: &StreamKey) -> Option<String> {
+    if settings.nginx_rtmp_url.host() != settings.mediamtx_url.host() {
+        return None;
+    }
+    let listing = our_server(&Client::new(Limits::default()), settings).await?;
+    Some(listed_urls::in_web(&web(&listing, settings)?, settings.nginx_rtmp_url.application(), key.as_str()))
+}
+
+/// What our own server says of itself, if it is what both addresses of the settings lead to.
+async fn our_server(client: &Client, settings: &Settings) -> Option<ServerListing> {
+    let (stat, api) = (&settings.nginx_stat_url, &settings.mediamtx_url);
+    if stat.host() != api.host() {
+        return None;
+    }
+    let answer = tokio::time::timeout(OWN_PATIENCE, own::listing(client, api)).await;
+    answer.ok()?.ok().filter(|listing| listing.stat_port == stat.port())
+}
+
+/// Where it serves HLS.
+fn web(listing: &ServerListing, settings: &Settings) -> Option<HttpUrl> {
+    (listing.web_port != 0).then(|| settings.mediamtx_url.beside(listing.web_port))
 }
 
 impl<'a> Lister<'a> {
@@ -130,12 +155,7 @@ impl<'a> Lister<'a> {
 
     /// What our own server says, if it is what both addresses of the settings lead to: it tells everything in one answer.
     async fn ask_our_server(&self) -> Option<Watched> {
-        let Settings { nginx_stat_url: stat, mediamtx_url: api, .. } = self.settings;
-        if stat.host() != api.host() {
-            return None;
-        }
-        let answer = tokio::time::timeout(OWN_PATIENCE, own::listing(&self.client, api)).await;
-        let listing = answer.ok()?.ok().filter(|listing| listing.stat_port == stat.port())?;
+        let listing = our_server(&self.client, self.settings).await?;
         let snapshot = own::snapshot(&listing);
         let published = listing.streams.iter().filter(|s| s.publisher.is_some());
         let movements = published.map(|s| {
@@ -144,7 +164,7 @@ impl<'a> Lister<'a> {
             ((s.application.clone(), s.name.clone()), movement)
         });
         let movements = movements.collect();
-        let web = (listing.web_port != 0).then(|| api.beside(listing.web_port));
+        let web = web(&listing, self.settings);
         Some(Watched { snapshot, movements, samples: None, workers: 1, web })
     }
 

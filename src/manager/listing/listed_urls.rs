@@ -3,6 +3,7 @@
 
 use super::stream_facts::At;
 use super::view::View;
+use crate::model::HttpUrl;
 
 impl At {
     /// The name on the server that has it; for MediaMTX alone that is the whole path.
@@ -36,8 +37,12 @@ pub fn rtsp_url(view: &View<'_>, at: &At) -> String {
 
 /// Over HLS: a rendition by its name, or all of them by the stream's key.
 pub fn hls_url(view: &View<'_>, application: &str, name: &str) -> Option<String> {
-    let web = view.web.as_ref()?;
-    Some(web.join(&format!("/{}/{}/index.m3u8", escaped(application), escaped(name))))
+    Some(in_web(view.web.as_ref()?, application, name))
+}
+
+/// The playlist of a name at the port `web`.
+pub fn in_web(web: &HttpUrl, application: &str, name: &str) -> String {
+    web.join(&format!("/{}/{}/index.m3u8", escaped(application), escaped(name)))
 }
 
 /// A name as part of a URL: foreign names may hold anything.

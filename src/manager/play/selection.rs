@@ -58,6 +58,13 @@ pub struct Target {
     pub hls: Option<Address>,
 }
 
+impl Target {
+    /// The same with all renditions of `stream` where a protocol has them in one address.
+    pub fn of_whole_ladder(self, stream: &Stream) -> Target {
+        Target { hls: stream.hls_url.clone().map(Address::plain).or(self.hls), ..self }
+    }
+}
+
 /// A URL with what people may see of it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Address {
@@ -65,6 +72,13 @@ pub struct Address {
     pub url: String,
     /// With secrets masked.
     pub shown: String,
+}
+
+impl Address {
+    /// One without secrets.
+    fn plain(url: String) -> Address {
+        Address { shown: url.clone(), url }
+    }
 }
 
 impl std::fmt::Debug for Address {
@@ -235,7 +249,7 @@ pub fn target(stream: &Stream, rendition: &RenditionInfo, servers: Servers<'_>) 
         }
         (Some(Address { url: rendition.rtmp_url.clone(), shown: rendition.rtmp_url.clone() }), None)
     };
-    let hls = rendition.hls_url.clone().map(|url| Address { shown: url.clone(), url });
+    let hls = rendition.hls_url.clone().map(Address::plain);
     Ok(Target { key: stream.key.clone(), label: rendition.label.clone(), path, rtmp, rtsp, hls })
 }
 
