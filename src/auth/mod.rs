@@ -76,6 +76,16 @@ pub struct Grant {
     pub name: String,
     /// Who it is; empty if nobody had to say.
     pub user: String,
+    /// How far it goes.
+    pub limits: Limits,
+}
+
+/// How far a grant goes. The default is without limits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// How long it holds: a connection that publishes or reads by it is ended then. For what expires, such as a stream
+    /// or a token.
+    pub time: Option<Duration>,
 }
 
 /// What has to be shown for an action, as far as that is the same for all streams.
@@ -131,7 +141,7 @@ mod tests {
                     Some(wait) => tokio::time::sleep(wait).await,
                     None => std::future::pending().await,
                 }
-                Ok(Grant { name: request.name.reveal().to_string(), user: String::new() })
+                Ok(Grant { name: request.name.reveal().to_string(), ..Grant::default() })
             })
         }
 

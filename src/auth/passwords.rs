@@ -34,14 +34,14 @@ impl Access {
             return if outside && self.outside_needs_password {
                 Err(Denied::Outside)
             } else {
-                Ok(Grant { name, user: String::new() })
+                Ok(Grant { name, ..Grant::default() })
             };
         };
         if !request.shown.is_some() {
             return Err(Denied::NeedsCredentials(request.action));
         }
         if request.shown.fits(wanted) {
-            Ok(Grant { name, user: request.shown.user().to_string() })
+            Ok(Grant { name, user: request.shown.user().to_string(), ..Grant::default() })
         } else {
             Err(Denied::Wrong)
         }
@@ -81,7 +81,7 @@ mod tests {
     }
 
     fn granted(user: &str) -> Result<Grant, Denied> {
-        Ok(Grant { name: "film".into(), user: user.into() })
+        Ok(Grant { name: "film".into(), user: user.into(), ..Grant::default() })
     }
 
     #[test]

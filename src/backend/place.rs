@@ -7,6 +7,7 @@ use crate::base::atomic_file::{self, Durability};
 use crate::base::failure::io_words;
 use crate::base::next::Advice;
 use crate::base::{Failure, Kind, Outcome, clock};
+use crate::process::blocking::blocking;
 use crate::process::identity::{self, Identity};
 use crate::process::stream_lock::{self, Holder, StreamLock};
 use crate::process::sys;
@@ -154,7 +155,12 @@ impl Place {
     ///
     /// # Errors
     /// Internal, if it is another user's, or cannot be killed.
-    pub fn end(&self) -> Outcome<Ended> {
+    pub async fn end(&self) -> Outcome<Ended> {
+        let own = self.clone();
+        blocking("end a server", move || own.end_now()).await?
+    }
+
+    fn end_now(&self) -> Outcome<Ended> {
         let holders = end_all(self.words(), || self.holders())?;
         let strays = end_all(self.words(), || self.strays())?;
         match (holders, strays) {
@@ -333,7 +339,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let place = Place { name: "nginx", program: "nginx".into(), prefix: dir.path().join("none") };
         assert!(!place.running());
-        assert_eq!(place.end().unwrap(), Ended::NotRunning);
+        assert_eq!(place.end_now().unwrap(), Ended::NotRunning);
         assert_eq!(place.record(), None);
     }
 

@@ -141,7 +141,7 @@ impl Start<'_> {
         .await;
         if outcome.is_err() {
             // We hold the lock as well, so its other holders are what was started.
-            let _ = self.place.end();
+            let _ = self.place.end().await;
             let _ = child.wait();
         }
         outcome

@@ -486,6 +486,15 @@ pub struct ServeArgs {
     /// Threads that carry media [default: as many as processors]
     #[arg(long, value_name = "NUMBER")]
     pub media_workers: Option<String>,
+    /// Length of HLS segments; a keyframe is waited for [default: 2s]
+    #[arg(long, value_name = "DURATION")]
+    pub hls_segment: Option<String>,
+    /// Length of the parts that low-latency HLS is made of [default: 100ms]
+    #[arg(long, value_name = "DURATION")]
+    pub hls_part: Option<String>,
+    /// How far back viewers over HLS can go [default: 12s]
+    #[arg(long, value_name = "DURATION")]
+    pub hls_window: Option<String>,
     /// User who may publish [default: publish]
     #[arg(long, value_name = "NAME")]
     pub publish_user: Option<String>,

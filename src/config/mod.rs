@@ -4,6 +4,7 @@
 pub mod choices;
 pub mod environment;
 pub mod from_file;
+pub mod hls;
 pub mod keys;
 pub mod layers;
 pub mod paths;

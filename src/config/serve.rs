@@ -3,6 +3,7 @@
 //! Its ports and the addresses by which clients reach it (`nginx_rtmp_url` and its kin) follow each other: whichever is
 //! set decides, so that one setting moves the server and everybody who talks to it.
 
+use super::hls::Hls;
 use super::layers::Origin;
 use super::resolver::{Resolver, Shown, blame};
 use crate::base::next::Advice;
@@ -45,6 +46,8 @@ pub struct Serve {
     pub publishers_per_address: usize,
     /// Threads that carry media; as many as processors if none.
     pub media_workers: Option<NonZeroUsize>,
+    /// How HLS divides what it serves.
+    pub hls: Hls,
     /// Who may publish, if not everybody who reaches it.
     pub publish: Login,
     /// Who may read, if not everybody who reaches it.
@@ -229,6 +232,7 @@ impl Resolver {
             readers_per_address: self.need("readers_per_address", number)?,
             publishers_per_address: self.need("publishers_per_address", number)?,
             media_workers: self.take("media_workers", workers)?,
+            hls: self.hls()?,
             publish: self.login(["publish_user", "publish_password", "publish_password_file"], cwd)?,
             read: self.login(["read_user", "read_password", "read_password_file"], cwd)?,
         })

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -85,10 +85,30 @@ pub struct Details {
     pub user: String,
     /// flashVer (RTMP) or User-Agent (RTSP).
     pub agent: String,
-    /// `TCP` or `UDP` for an RTSP session.
+    /// `TCP` or `UDP` for an RTSP session, `HTTP` for a viewer over HLS: all but `TCP` are carried by no connection that is
+    /// in the lists.
     pub transport: Option<&'static str>,
     /// The session of an RTSP connection, the connections of an RTSP session.
     pub linked: Vec<Uuid>,
+}
+
+/// Why a client has to leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leaves {
+    /// It was asked to.
+    Asked,
+    /// What it was allowed to do was allowed for a time, which is over.
+    TimeIsUp,
+}
+
+impl Leaves {
+    /// In words for the log.
+    pub const fn why(self) -> &'static str {
+        match self {
+            Leaves::Asked => "it was asked to leave",
+            Leaves::TimeIsUp => "the time that it was allowed is over",
+        }
+    }
 }
 
 /// One connection or session.
@@ -110,6 +130,7 @@ pub struct Client {
     pub counters: Counters,
     details: Mutex<Details>,
     kicked: AtomicBool,
+    leaves_at: Mutex<Option<Instant>>,
     kick: Notify,
     list: Weak<dyn Leave>,
 }
@@ -143,6 +164,7 @@ impl Client {
             counters: Counters::default(),
             details: Mutex::new(Details::default()),
             kicked: AtomicBool::new(false),
+            leaves_at: Mutex::new(None),
             kick: Notify::new(),
             list,
         }
@@ -150,7 +172,7 @@ impl Client {
 
     /// Whether its bytes are nobody else's: those of a session inside a connection are the connection's as well.
     pub(super) fn carries_itself(&self) -> bool {
-        self.kind.connection || locked(&self.details).transport == Some("UDP")
+        self.kind.connection || locked(&self.details).transport.is_some_and(|transport| transport != "TCP")
     }
 
     /// Bytes received and sent.
@@ -164,10 +186,27 @@ impl Client {
         self.kick.notify_one();
     }
 
-    /// Waits until it was asked to leave. One task may wait.
-    pub async fn kicked(&self) {
-        while !self.kicked.load(Ordering::Relaxed) {
-            self.kick.notified().await;
+    /// It has to leave after this time, or need not (`None`). The last word counts.
+    pub fn leave_after(&self, time: Option<Duration>) {
+        *locked(&self.leaves_at) = time.and_then(|time| Instant::now().checked_add(time));
+        self.kick.notify_one();
+    }
+
+    /// Waits until it has to leave, and says why. One task may wait.
+    pub async fn leaves(&self) -> Leaves {
+        loop {
+            if self.kicked.load(Ordering::Relaxed) {
+                return Leaves::Asked;
+            }
+            let leaves_at = *locked(&self.leaves_at);
+            let Some(at) = leaves_at else {
+                self.kick.notified().await;
+                continue;
+            };
+            tokio::select! {
+                () = self.kick.notified() => {}
+                () = tokio::time::sleep_until(at.into()) => return Leaves::TimeIsUp,
+            }
         }
     }
 }

@@ -112,6 +112,14 @@ impl Groups {
             .collect()
     }
 
+    /// The labels of a ladder that its supervisor plans, on the air or not.
+    pub fn planned(&self, ladder: &LadderName) -> Vec<String> {
+        let Some(group) = self.groups.get(ladder) else { return Vec::new() };
+        let fact = group.fact();
+        let names = fact.iter().flat_map(|fact| &fact.renditions);
+        names.map(|rendition| group.label(&rendition.name)).collect()
+    }
+
     /// Forgets those that nobody has published for [`KEPT`]; their names.
     pub fn forget_idle(&mut self, now: Instant) -> Vec<LadderName> {
         let over: Vec<LadderName> = self

@@ -29,7 +29,7 @@ mod tests;
 mod timeline;
 
 pub use broadcast::Totals;
-pub use client::{Client, Counters, Kind, Role};
+pub use client::{Client, Counters, Kind, Leaves, Role};
 pub use cursor::{ReaderEnd, Wake};
 pub use event::{Event, Events};
 pub use format::{
@@ -119,6 +119,11 @@ impl Hub {
     /// The renditions of a ladder that have a publisher.
     pub fn on_air(&self, ladder: &LadderName) -> Vec<OnAir> {
         locked(&self.0.groups).published(ladder)
+    }
+
+    /// The labels of a ladder that its supervisor plans, on the air or not; none if it tells nothing.
+    pub fn planned(&self, ladder: &LadderName) -> Vec<String> {
+        locked(&self.0.groups).planned(ladder)
     }
 
     /// Who is connected.

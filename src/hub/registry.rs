@@ -178,6 +178,6 @@ mod tests {
         let registry = Registry::default();
         let client = registry.enter(SOCKET, "[::1]:5".parse().unwrap(), Instant::now(), 1);
         client.kick();
-        client.kicked().await;
+        client.leaves().await;
     }
 }

@@ -34,6 +34,9 @@ pub struct ListedStream {
     pub age_ms: u64,
     /// Who publishes it; nobody while readers wait.
     pub publisher: Option<ListedPublisher>,
+    /// Whether its keyframes stand elsewhere than those of the other renditions, so that HLS serves it by itself.
+    #[serde(default)]
+    pub apart: bool,
     /// Readers.
     pub readers: u64,
     /// Frames that the readers of this moment were too slow for.

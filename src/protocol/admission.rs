@@ -246,7 +246,7 @@ mod tests {
 
     fn kicked(client: &Arc<Client>) -> bool {
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-        std::pin::pin!(client.kicked()).poll(&mut context).is_ready()
+        std::pin::pin!(client.leaves()).poll(&mut context).is_ready()
     }
 
     #[test]

@@ -9,6 +9,8 @@ pub const RTMP: Kind = Kind { name: "rtmp", connection: true };
 pub const RTSP_CONNECTION: Kind = Kind { name: "rtsp", connection: true };
 /// An RTSP session.
 pub const RTSP_SESSION: Kind = Kind { name: "rtsp session", connection: false };
+/// A viewer over HLS, as far as viewers can be told apart.
+pub const HLS_SESSION: Kind = Kind { name: "hls session", connection: false };
 pub mod accepting;
 pub mod admission;
 pub mod connection_sink;

@@ -146,6 +146,11 @@ impl Server {
             authorizer.clone(),
             ledger.clone(),
             log.clone(),
+            hls::ladder::Settings {
+                segment: options.hls.segment,
+                part: options.hls.part,
+                window: options.hls.window,
+            },
             downs.clone(),
         ));
         let web = Arc::new(Web {

@@ -4,6 +4,7 @@ use crate::auth::{Access, Credentials};
 use crate::base::secret::Redactor;
 use crate::base::{Failure, Outcome};
 use crate::config::Settings;
+use crate::config::hls::Hls;
 use crate::config::serve::{self, Login, Ports, Serve};
 use crate::model::Network;
 use crate::model::network::is_loopback;
@@ -30,6 +31,8 @@ pub struct Options {
     pub per_address: (usize, usize),
     /// Threads that carry media.
     pub media_workers: NonZeroUsize,
+    /// How HLS divides what it serves.
+    pub hls: Hls,
     /// Who may publish and read.
     pub access: Access,
 }
@@ -65,6 +68,7 @@ impl Options {
                 .media_workers
                 .or_else(|| std::thread::available_parallelism().ok())
                 .unwrap_or(NonZeroUsize::MIN),
+            hls: told.hls,
             access: Access {
                 publish,
                 read,

@@ -7,7 +7,7 @@ use crate::base::clock::Now;
 use crate::hub::{self, Hub, Registry};
 use crate::model::StreamName;
 use crate::process::load;
-use crate::protocol::hls;
+use crate::protocol::{HLS_SESSION, hls};
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -53,6 +53,7 @@ impl Sampler {
             bytes: hls.counts().bytes(),
             ladders: ladders as u64,
             window_bytes: hls.airings().bytes() as u64,
+            apart: hls.apart().into_iter().map(|name| (name.application, name.name)).collect(),
         }
     }
 
@@ -79,6 +80,9 @@ impl Sampler {
     /// Notes the counters for the rates, and forgets ladders that are over; to be called every second.
     pub fn tick(&self, now: Now) {
         self.hub.tick(now);
+        if let Some(hls) = self.hls.get() {
+            hls.viewers().forget(now.mono);
+        }
         let (bytes_in, bytes_out) = self.registry().traffic();
         let streams = self.hub.snapshot();
         let each = streams.iter().map(|s| (Some(s.name.clone()), counters(s)));
@@ -101,12 +105,14 @@ impl Sampler {
                 publisher.counts.timestamp_ms = u64::try_from(time).unwrap_or(0);
             }
         }
+        let mut streams: Vec<Stream> = snapshot.iter().map(|s| stream(s, &self.about, &rates, now)).collect();
+        add_viewers(&mut streams, &clients);
         View {
             about: self.about.clone(),
             uptime: now.mono.saturating_duration_since(self.begun),
             accepted: registry.accepted(),
             traffic: Traffic { bytes_in, bytes_out, bw_in, bw_out },
-            streams: snapshot.iter().map(|s| stream(s, &self.about, &rates, now)).collect(),
+            streams,
             clients,
             limits: registry.broken_limits(),
             events: self.events.read(),
@@ -124,6 +130,18 @@ impl Sampler {
             open_files: own.open_files,
         };
         View { load, ..self.view(now) }
+    }
+}
+
+/// Viewers over HLS read the rendition whose playlist they asked for last.
+fn add_viewers(streams: &mut [Stream], clients: &BTreeMap<Uuid, Client>) {
+    for viewer in clients.values().filter(|client| client.kind == HLS_SESSION) {
+        let read = |stream: &&mut Stream| {
+            (stream.application.as_str(), stream.name.as_str()) == (&viewer.application, &viewer.name)
+        };
+        if let Some(stream) = streams.iter_mut().find(read) {
+            stream.readers.push(viewer.id);
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::hub::{Kind, Role};
 use crate::media::Tracks;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 use uuid::Uuid;
@@ -44,6 +44,8 @@ pub struct Hls {
     pub ladders: u64,
     /// Bytes of the segments that are held now.
     pub window_bytes: u64,
+    /// Application and name of renditions whose keyframes stand elsewhere than those of their ladders.
+    pub apart: BTreeSet<(String, String)>,
 }
 
 /// Facts that do not change while the server runs.

@@ -3,13 +3,13 @@
 use crate::serving_rtmp::house as by_rtmp;
 use crate::serving_rtsp::house::{Came, Canary, House, Peer, Plan, SOON, both, frames, number};
 use crate::stage::{stream, wait_for};
-use msconv::auth::{Action, Answer, Authorizer, Credentials, Demand, Denied, Grant, Request};
+use msconv::auth::{Action, Answer, Authorizer, Credentials, Demand, Denied, Grant, Limits, Request};
 use msconv::base::clock::Now;
 use msconv::hub::Role;
 use msconv::protocol::rtmp::session::client::{Aim, Event, Target};
 use msconv::protocol::rtmp::session::server::Rules;
 use msconv::protocol::rtmp::wire::message::Message;
-use msconv::protocol::rtsp::server::Limits;
+use msconv::protocol::rtsp::server::Limits as RtspLimits;
 use msconv::protocol::rtsp::session::client::{Event as RtspEvent, Intent};
 use msconv::protocol::rtsp::wire::Status;
 use msconv::protocol::{RTMP, RTSP_CONNECTION, RTSP_SESSION};
@@ -37,7 +37,11 @@ impl Authorizer for Keys {
         let found = self.0.iter().find(|(action, key, ..)| {
             *action == request.action && *key == request.name.reveal() && request.application == "live"
         });
-        let answer = found.map(|(_, _, name, user)| Grant { name: (*name).into(), user: (*user).into() });
+        let answer = found.map(|(_, _, name, user)| Grant {
+            name: (*name).into(),
+            user: (*user).into(),
+            ..Grant::default()
+        });
         Box::pin(async move {
             // As if it had been looked up somewhere.
             tokio::task::yield_now().await;
@@ -61,7 +65,9 @@ impl Authorizer for Users {
         let right = known.is_some_and(|(name, pw)| request.shown.fits(&Credentials::new(*name, *pw)));
         Box::pin(std::future::ready(match request.shown.is_some() {
             false => Err(Denied::NeedsCredentials(request.action)),
-            true if right => Ok(Grant { name: format!("{user}.{}", request.name.reveal()), user }),
+            true if right => {
+                Ok(Grant { name: format!("{user}.{}", request.name.reveal()), user, ..Grant::default() })
+            }
             true => Err(Denied::Wrong),
         }))
     }
@@ -94,7 +100,7 @@ impl Authorizer for Slow {
                 "slow" => gate.acquire().await.unwrap().forget(),
                 _ => {}
             }
-            Ok(Grant { name, user: String::new() })
+            Ok(Grant { name, ..Grant::default() })
         })
     }
 
@@ -204,6 +210,39 @@ fn a_secret_name_opens_a_stream_with_a_public_one() {
     }
 }
 
+/// Grants for a moment.
+#[derive(Debug)]
+struct Passing;
+
+impl Authorizer for Passing {
+    fn authorize(&self, request: Request) -> Answer {
+        let name = request.name.reveal().to_string();
+        let time = (name == "brief").then_some(Duration::from_secs(1));
+        Box::pin(std::future::ready(Ok(Grant { name, limits: Limits { time }, ..Grant::default() })))
+    }
+
+    fn demand(&self, _: Action) -> Demand {
+        Demand::Nothing
+    }
+}
+
+#[test]
+fn what_was_granted_for_a_time_ends_with_it() {
+    let house = House::with(Plan { authorizer: Arc::new(Passing), ..Plan::default() });
+    let canary = Canary::new(&house);
+    let over = || house.said(&["the time that it was allowed is over"]).len();
+    // A publisher by each protocol, and a reader by each of a stream that goes on.
+    let _by_rtmp = by_rtmp::Peer::at(house.rtmp, Aim::Publish, "brief");
+    wait_for("the end of the publisher by RTMP", SOON, || {
+        over() == 1 && !house.hub.is_published(&stream("brief"))
+    });
+    let _by_rtsp = Peer::publisher(&house, "brief", &both(), false);
+    wait_for("the end of the publisher by RTSP", SOON, || {
+        over() == 2 && !house.hub.is_published(&stream("brief"))
+    });
+    canary.sings();
+}
+
 #[test]
 fn keys_cannot_be_guessed_for_ever() {
     let house = House::with(Plan { authorizer: Arc::new(KEYS), ..Plan::default() });
@@ -269,7 +308,7 @@ fn whoever_never_answers_costs_only_those_who_wait_for_it() {
     let patience = Duration::from_secs(1);
     let house = House::with(Plan {
         authorizer: Arc::new(Slow::new()),
-        limits: Limits { authorization: patience, ..Limits::default() },
+        limits: RtspLimits { authorization: patience, ..RtspLimits::default() },
         rules: Rules { authorization: patience, ..Rules::default() },
         ..Plan::default()
     });
@@ -301,7 +340,7 @@ fn while_one_waits_for_an_answer_others_come_and_go_and_it_can_be_kicked() {
     let hour = Duration::from_secs(3600);
     let house = House::with(Plan {
         authorizer: Arc::new(slow),
-        limits: Limits { authorization: hour, ..Limits::default() },
+        limits: RtspLimits { authorization: hour, ..RtspLimits::default() },
         rules: Rules { authorization: hour, ..Rules::default() },
         ..Plan::default()
     });

@@ -9,6 +9,7 @@ use super::words;
 use crate::base::failure::io_words;
 use crate::base::printable::bounded;
 use crate::base::{CommandLine, Failure, Kind, Outcome, clock};
+use crate::process::blocking::blocking;
 use crate::process::spawn::{self, RunError};
 use crate::process::talk::{self, Talk, TalkError, Told};
 use std::cell::RefCell;
@@ -107,7 +108,8 @@ impl Engine<'_> {
             }
             Err(failure) => return Err(failure),
         };
-        inspect(self.client, &ids(&told.lines.join("\n")))
+        let (client, ids) = (self.client.clone(), ids(&told.lines.join("\n")));
+        blocking("ask Docker for containers", move || inspect(&client, &ids)).await?
     }
 
     /// The failure `what` about a container, with its last words.

@@ -4,6 +4,7 @@
 use crate::base::{CommandLine, Outcome};
 use crate::config::{Environment, Settings};
 use std::path::Path;
+use std::time::Duration;
 
 /// The command.
 ///
@@ -27,6 +28,9 @@ pub fn line(settings: &Settings, environment: &Environment, log: &Path) -> Outco
         ("--stat-path", told.stat_path.clone()),
         ("--readers-per-address", told.readers_per_address.to_string()),
         ("--publishers-per-address", told.publishers_per_address.to_string()),
+        ("--hls-segment", milliseconds(told.hls.segment)),
+        ("--hls-part", milliseconds(told.hls.part)),
+        ("--hls-window", milliseconds(told.hls.window)),
         ("--publish-user", told.publish.user.clone()),
         ("--read-user", told.read.user.clone()),
     ] {
@@ -43,6 +47,10 @@ pub fn line(settings: &Settings, environment: &Environment, log: &Path) -> Outco
         line.arg("--trusted").arg(networks.join(","));
     }
     Ok(line)
+}
+
+fn milliseconds(length: Duration) -> String {
+    format!("{}ms", length.as_millis())
 }
 
 /// Variables: the passwords, and none of those that flags replace.

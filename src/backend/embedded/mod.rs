@@ -80,7 +80,7 @@ async fn bring_up(
     };
     // Of a server whose folder somebody removed.
     if !place.strays().is_empty() {
-        place.end()?;
+        place.end().await?;
     }
     let log = settings.paths.serve_log();
     if let Some(folder_of_log) = log.parent() {
@@ -237,7 +237,7 @@ pub async fn down(settings: &Settings, wait: Duration) -> Outcome<Vec<Down>> {
     let _turn = Turn::take(settings, patience).await?;
     let begun = Instant::now();
     let pid = place.master();
-    let outcome = place.end()?;
+    let outcome = place.end().await?;
     clear(&settings.paths.serve())?;
     Ok(vec![Down { name: NAME, outcome, pid, took_s: begun.elapsed().as_secs_f64() }])
 }

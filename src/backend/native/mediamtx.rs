@@ -8,6 +8,7 @@ use crate::base::atomic_file::{self, Durability};
 use crate::base::next::Advice;
 use crate::base::{CommandLine, Failure, Kind, Outcome};
 use crate::config::Settings;
+use crate::process::blocking::blocking;
 use crate::process::locate::locate;
 use crate::process::{child_log, spawn};
 use crate::status::fetch::{Client, Limits};
@@ -70,9 +71,10 @@ pub async fn up(
     };
     // Of a server whose folder somebody removed.
     if !place.strays().is_empty() {
-        place.end()?;
+        place.end().await?;
     }
-    let version = version(&program)?;
+    let own = program.clone();
+    let version = blocking("ask MediaMTX for its version", move || version(&own)).await??;
     if version < Version::OLDEST {
         return Ok(Up::Without(format!(
             "no RTSP: MediaMTX {version} cannot read from nginx-rtmp, {} and later can ({INSTALL})",

@@ -56,7 +56,7 @@ pub async fn up(
             Ok(mediamtx) => Ok((nginx, mediamtx)),
             Err(failure) => {
                 if nginx.started {
-                    nginx_place.end()?;
+                    nginx_place.end().await?;
                 }
                 Err(failure)
             }
@@ -105,7 +105,7 @@ pub async fn down(settings: &Settings, wait: Duration) -> Outcome<Vec<Down>> {
     for place in [&mediamtx, &nginx] {
         let begun = Instant::now();
         let pid = place.master();
-        let outcome = place.end()?;
+        let outcome = place.end().await?;
         done.push(Down { name: place.name, outcome, pid, took_s: begun.elapsed().as_secs_f64() });
     }
     clear(&settings.paths.native())?;

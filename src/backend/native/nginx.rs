@@ -9,6 +9,7 @@ use crate::base::failure::io_words;
 use crate::base::next::Advice;
 use crate::base::{CommandLine, Failure, Kind, Outcome};
 use crate::config::Settings;
+use crate::process::blocking::blocking;
 use crate::process::locate::locate;
 use crate::process::spawn;
 use crate::process::{child_log, identity};
@@ -118,7 +119,7 @@ pub async fn up(
             // Somebody removed the folder under a running server.
             replaced = !place.strays().is_empty();
             if replaced {
-                place.end()?;
+                place.end().await?;
             }
             lock
         }
@@ -126,7 +127,7 @@ pub async fn up(
             Some(pid) => return Ok(Up { pid, started: false, replaced }),
             None => {
                 replaced = true;
-                place.end()?;
+                place.end().await?;
                 place.acquire()?.ok_or_else(|| {
                     Failure::new(Kind::Conflict, "another msconv starts nginx at this moment")
                         .hint(Advice::StartServers)
@@ -134,7 +135,8 @@ pub async fn up(
             }
         },
     };
-    let program = find(settings, install)?;
+    let (own, line) = (settings.clone(), install.to_string());
+    let program = blocking("ask nginx what it has", move || find(&own, &line)).await??;
     write_files(settings, wanted, place, &program)?;
     let logs = settings.paths.nginx_logs();
     let mut line = CommandLine::new(&program.path);

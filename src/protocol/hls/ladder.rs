@@ -56,7 +56,18 @@ pub struct Ladder {
     frontier: MediaTime,
     version: u64,
     target_s: u64,
-    unaligned: Vec<String>,
+    unaligned: Vec<Unaligned>,
+}
+
+/// A rendition whose keyframes are not those of the ladder.
+#[derive(Debug)]
+pub struct Unaligned {
+    /// Its label.
+    pub label: String,
+    /// Its tracks.
+    pub tracks: Tracks,
+    /// What its publisher says of it.
+    pub about: About,
 }
 
 impl Ladder {
@@ -172,19 +183,21 @@ impl Ladder {
         };
         let gone = self.members.iter().filter(|(_, member)| gone(member));
         let gone: Vec<String> = gone.map(|(label, _)| label.clone()).collect();
-        gone.iter().for_each(|label| self.take_out(label));
-    }
-
-    fn take_out(&mut self, label: &str) {
-        if let Some(member) = self.members.remove(label) {
-            // It may come back, and the name of a file never means two things.
-            self.first_init = self.first_init.max(member.init_number().saturating_add(1));
-            self.version = self.version.saturating_add(1);
+        for label in gone {
+            self.take_out(&label);
         }
     }
 
+    fn take_out(&mut self, label: &str) -> Option<Member> {
+        let member = self.members.remove(label)?;
+        // It may come back, and the name of a file never means two things.
+        self.first_init = self.first_init.max(member.init_number().saturating_add(1));
+        self.version = self.version.saturating_add(1);
+        Some(member)
+    }
+
     /// Renditions whose keyframes are not the leader's: they are no longer in this ladder.
-    pub fn take_unaligned(&mut self) -> Vec<String> {
+    pub fn take_unaligned(&mut self) -> Vec<Unaligned> {
         std::mem::take(&mut self.unaligned)
     }
 
@@ -249,8 +262,12 @@ impl Ladder {
                 member.cut(cut, &self.timeline, arrival.at);
                 closed = true;
             } else if member.missed_cuts() >= MOST_MISSED_CUTS {
-                self.take_out(label);
-                self.unaligned.push(label.to_string());
+                let member = self.take_out(label);
+                self.unaligned.extend(member.map(|member| Unaligned {
+                    label: label.to_string(),
+                    tracks: member.tracks,
+                    about: member.about,
+                }));
                 return true;
             }
         }
@@ -318,6 +335,13 @@ impl Ladder {
     /// Bytes of all segments that are held.
     pub fn bytes(&self) -> usize {
         self.members.values().map(|member| member.window.bytes()).sum()
+    }
+
+    /// When the oldest segment began that may be forgotten, Unix milliseconds.
+    pub fn oldest_ms(&self) -> Option<i64> {
+        let windows = self.members.values().map(|member| &member.window);
+        let first = windows.filter(|window| window.segments().len() > 1);
+        first.filter_map(|window| window.segments().next()).map(|segment| segment.cut.wall_ms).min()
     }
 
     /// Forgets the oldest segment of each rendition; the bytes that were freed.

@@ -52,6 +52,36 @@ impl<'a> RtmpConnection<'a> {
     }
 }
 
+/// An item of `hlssessions/list`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HlsSession<'a> {
+    id: Uuid,
+    created: String,
+    remote_addr: String,
+    path: &'a str,
+    query: &'a str,
+    user: &'a str,
+    user_agent: &'a str,
+    outbound_bytes: u64,
+}
+
+impl<'a> HlsSession<'a> {
+    /// The item of `client`.
+    pub fn new(client: &'a Client) -> HlsSession<'a> {
+        HlsSession {
+            id: client.id,
+            created: log_stamp(client.created_ms),
+            remote_addr: client.remote.to_string(),
+            path: &client.path,
+            query: query(client),
+            user: &client.user,
+            user_agent: &client.agent,
+            outbound_bytes: client.counts.bytes_out,
+        }
+    }
+}
+
 /// An item of `rtspconns/list`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]

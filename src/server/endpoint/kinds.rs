@@ -1,7 +1,7 @@
 //! The kinds of clients, one row for each: their words in `/v3`, in the metrics and on the status page. A new protocol
 //! adds its rows here and its items.
 
-use super::client_items::{RtmpConnection, RtspConnection, RtspSession};
+use super::client_items::{HlsSession, RtmpConnection, RtspConnection, RtspSession};
 use crate::hub::Kind;
 use crate::protocol;
 use crate::server::view::{Client, Counts};
@@ -33,6 +33,8 @@ pub struct Row {
 pub enum Item<'a> {
     /// Of `rtmpconns`.
     Rtmp(RtmpConnection<'a>),
+    /// Of `hlssessions`.
+    Hls(HlsSession<'a>),
     /// Of `rtspconns`.
     RtspConnection(RtspConnection),
     /// Of `rtspsessions`.
@@ -62,7 +64,7 @@ pub type Labels = Vec<(&'static str, String)>;
 pub type Series = (&'static str, fn(&Counts) -> f64);
 
 /// All kinds, in the order of the sections.
-pub const ROWS: [Row; 3] = [
+pub const ROWS: [Row; 4] = [
     Row {
         kind: protocol::RTSP_CONNECTION,
         word: "rtspConn",
@@ -114,6 +116,24 @@ pub const ROWS: [Row; 3] = [
             deprecated: &OLD_BYTES,
         },
     },
+    Row {
+        kind: protocol::HLS_SESSION,
+        word: "hlsSession",
+        route: "hlssessions",
+        missing: "session not found",
+        // There is nothing to end: the next request begins it anew.
+        kicks: false,
+        item: |client| Item::Hls(HlsSession::new(client)),
+        agent: "HLS/",
+        metrics: Section {
+            title: "HLS sessions",
+            name: "hls_sessions",
+            filter: "hls_session",
+            labels: full_labels,
+            series: &SENT,
+            deprecated: &[],
+        },
+    },
 ];
 
 /// The row of a kind.
@@ -121,6 +141,7 @@ pub fn row(kind: Kind) -> Option<&'static Row> {
     const { &ROWS }.iter().find(|row| row.kind == kind)
 }
 
+const SENT: [Series; 1] = [("_outbound_bytes", |c| c.bytes_out as f64)];
 const BYTES: [Series; 2] =
     [("_inbound_bytes", |c| c.bytes_in as f64), ("_outbound_bytes", |c| c.bytes_out as f64)];
 const OLD_BYTES: [Series; 2] =

@@ -29,6 +29,7 @@ fn listed(view: &View, stream: &Stream) -> ListedStream {
             address: publisher.map(|p| p.remote.ip().to_canonical().to_string()).unwrap_or_default(),
             age_ms: publisher.map_or(0, |p| millis(p.age)),
         }),
+        apart: view.hls.apart.contains(&(stream.application.clone(), stream.name.clone())),
         readers: stream.readers.len() as u64,
         dropped: readers.fold(0, |sum, reader| sum.saturating_add(reader.counts.frames_dropped)),
         bytes_in: stream.traffic.bytes_in,

@@ -7,6 +7,7 @@
 use super::answer::{Request, Response};
 use super::kinds::{ROWS, Section, Series, row};
 use crate::hub::Role;
+use crate::protocol::HLS_SESSION;
 use crate::server::view::{Client, Stream, View};
 use crate::telemetry::exposition::{CONTENT_TYPE, Kind, Page};
 use std::collections::BTreeMap;
@@ -193,7 +194,7 @@ fn own(page: &mut Page, view: &View) {
     per_stream(page, view);
 }
 
-/// HLS; its viewers have no connections that could be counted as readers.
+/// HLS.
 fn hls(page: &mut Page, view: &View) {
     if view.hls.requests.is_empty() {
         return;
@@ -208,6 +209,12 @@ fn hls(page: &mut Page, view: &View) {
     }
     for (name, kind, help, value) in [
         ("msconv_hls_bytes_total", Kind::Counter, "Bytes of all answers over HLS.", view.hls.bytes),
+        (
+            "msconv_hls_viewers",
+            Kind::Gauge,
+            "Viewers over HLS now: addresses and user agents that asked for playlists within ten seconds.",
+            view.of(HLS_SESSION).len() as u64,
+        ),
         ("msconv_hls_ladders", Kind::Gauge, "Ladders that are served as HLS now.", view.hls.ladders),
         (
             "msconv_hls_window_bytes",

@@ -91,7 +91,7 @@ async fn streams(
     Extension(Remote(remote)): Extension<Remote>,
     request: Request,
 ) -> Response {
-    hls.answer(request, remote.ip()).await
+    hls.answer(request, remote).await
 }
 
 /// Serves until `shutdown` says so; open requests have a moment to end.

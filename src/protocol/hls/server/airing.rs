@@ -7,7 +7,7 @@ use crate::hub::tap::Item;
 use crate::hub::{FrameReader, Hub, Kind, OnAir, Policy};
 use crate::media::Tracks;
 use crate::model::LadderName;
-use crate::protocol::hls::ladder::{About, Arrival, Ladder, Settings};
+use crate::protocol::hls::ladder::{About, Arrival, Ladder, Settings, Unaligned};
 use crate::protocol::hls::playlist::media_playlist;
 use crate::telemetry::Log;
 use bytes::Bytes;
@@ -24,6 +24,8 @@ const SEGMENTER: Kind = Kind { name: "hls", connection: false };
 const WAITING: Policy = Policy::Whole { most_bytes: 32 << 20, most_time: Duration::from_secs(10) };
 /// How long a ladder is kept without a publisher: who comes back within it goes on.
 pub const KEPT: Duration = Duration::from_secs(60);
+/// How long the renditions of a ladder that has just begun may come one after the other.
+const GATHERING: Duration = Duration::from_secs(2);
 /// How often it is looked after.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -31,12 +33,18 @@ const TICK: Duration = Duration::from_millis(100);
 pub struct Airing {
     /// The ladder's name.
     pub name: LadderName,
+    begun: Instant,
     state: Mutex<State>,
     version: watch::Sender<u64>,
 }
 
 struct State {
+    /// The renditions that are cut together.
     ladder: Ladder,
+    /// Those whose keyframes stand elsewhere (another encoder), each as a ladder of its own.
+    apart: BTreeMap<String, Ladder>,
+    settings: Settings,
+    version: u64,
     /// Labels whose tracks have not been seen yet.
     awaited: BTreeSet<String>,
     /// Which run of its publisher each label is in.
@@ -55,47 +63,120 @@ pub struct Written {
     pub gzipped: Bytes,
 }
 
+impl State {
+    /// The ladder that a rendition is in.
+    fn of(&self, label: &str) -> &Ladder {
+        self.apart.get(label).unwrap_or(&self.ladder)
+    }
+
+    fn of_mut(&mut self, label: &str) -> &mut Ladder {
+        self.apart.get_mut(label).unwrap_or(&mut self.ladder)
+    }
+
+    fn ladders(&self) -> impl Iterator<Item = &Ladder> {
+        std::iter::once(&self.ladder).chain(self.apart.values())
+    }
+
+    fn ladders_mut(&mut self) -> impl Iterator<Item = &mut Ladder> {
+        std::iter::once(&mut self.ladder).chain(self.apart.values_mut())
+    }
+
+    /// Changes whenever one of the ladders does.
+    fn versions(&self) -> u64 {
+        self.ladders().fold(0, |sum, ladder| sum.wrapping_add(ladder.version()).wrapping_add(1))
+    }
+
+    /// Gives renditions that are not in step a ladder of their own; their labels.
+    fn set_apart(&mut self, now: Instant) -> Vec<String> {
+        let mut labels = Vec::new();
+        for Unaligned { label, tracks, about } in self.ladder.take_unaligned() {
+            let mut alone = Ladder::new(self.settings, epoch());
+            // Its tracks were fit for the ladder that it came from.
+            let _ = alone.join(&label, tracks, about, now);
+            self.written.retain(|(of, _), _| *of != label);
+            self.apart.insert(label.clone(), alone);
+            labels.push(label);
+        }
+        labels
+    }
+}
+
+/// Names of files must not mean two things, also over restarts.
+fn epoch() -> u32 {
+    uuid::Uuid::new_v4().as_fields().0
+}
+
 impl Airing {
     /// A ladder that has just been asked for.
     pub fn new(name: LadderName, settings: Settings) -> Airing {
-        // Names of files must not mean two things, also over restarts.
-        let epoch = uuid::Uuid::new_v4().as_fields().0;
         let state = State {
-            ladder: Ladder::new(settings, epoch),
+            ladder: Ladder::new(settings, epoch()),
+            apart: BTreeMap::new(),
+            settings,
+            version: 0,
             awaited: BTreeSet::new(),
             runs: BTreeMap::new(),
             written: BTreeMap::new(),
         };
-        Airing { name, state: Mutex::new(state), version: watch::Sender::new(0) }
+        Airing { name, begun: Instant::now(), state: Mutex::new(state), version: watch::Sender::new(0) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks at the ladder. Nothing is waited for meanwhile.
+    /// Looks at the renditions that are cut together. Nothing is waited for meanwhile.
     pub fn look<T>(&self, look: impl FnOnce(&Ladder) -> T) -> T {
         look(&self.state().ladder)
+    }
+
+    /// Looks at the ladder that a rendition is in.
+    pub fn look_at<T>(&self, label: &str, look: impl FnOnce(&Ladder) -> T) -> T {
+        look(self.state().of(label))
+    }
+
+    /// The renditions that are ladders of their own.
+    pub fn apart(&self) -> Vec<String> {
+        self.state().apart.keys().cloned().collect()
+    }
+
+    /// Bytes of all segments that are held.
+    pub fn bytes(&self) -> usize {
+        self.state().ladders().map(Ladder::bytes).sum()
+    }
+
+    /// When the oldest segment began that may be forgotten, Unix milliseconds.
+    pub fn oldest_ms(&self) -> Option<i64> {
+        self.state().ladders().filter_map(Ladder::oldest_ms).min()
     }
 
     /// Changes the ladder, and wakes who waits.
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let (changed, version) = {
             let mut state = self.state();
+            let before = state.versions();
             let changed = change(&mut state);
-            (changed, state.ladder.version())
+            if state.versions() != before {
+                state.version = state.version.wrapping_add(1);
+            }
+            (changed, state.version)
         };
         self.version.send_if_modified(|last| std::mem::replace(last, version) != version);
         changed
     }
 
-    /// Waits until `look` gives something, but not longer than `patience`.
-    pub async fn wait<T>(&self, patience: Duration, mut look: impl FnMut(&Ladder) -> Option<T>) -> Option<T> {
+    /// Waits until `look` gives something of the ladder that a rendition is in, but not longer than `patience`.
+    pub async fn wait<T>(
+        &self,
+        label: &str,
+        patience: Duration,
+        mut look: impl FnMut(&Ladder) -> Option<T>,
+    ) -> Option<T> {
         let mut versions = self.version.subscribe();
         let found = async {
             loop {
                 versions.borrow_and_update();
-                if let Some(found) = self.look(&mut look) {
+                if let Some(found) = self.look_at(label, &mut look) {
                     return Some(found);
                 }
                 versions.changed().await.ok()?;
@@ -112,8 +193,11 @@ impl Airing {
                 versions.borrow_and_update();
                 {
                     let state = self.state();
-                    let listed = |(label, _)| state.ladder.listing(label).is_some_and(|l| l.last().is_some());
-                    if state.awaited.is_empty() && state.ladder.renditions().any(listed) {
+                    let plays = |ladder: &Ladder| {
+                        let listed = |(label, _)| ladder.listing(label).is_some_and(|l| l.last().is_some());
+                        ladder.renditions().any(listed)
+                    };
+                    if state.awaited.is_empty() && state.ladders().any(plays) {
                         return;
                     }
                 }
@@ -126,22 +210,39 @@ impl Airing {
         in_time || self.look(|ladder| ladder.renditions().next().is_some())
     }
 
+    /// Waits until there is something to play of each of these renditions, or it has been on the air for so long that
+    /// one that is missing will not come: players read the list of renditions once.
+    pub async fn complete(&self, labels: &[String]) {
+        let patience = GATHERING.saturating_sub(self.begun.elapsed());
+        let mut versions = self.version.subscribe();
+        let all = async {
+            loop {
+                versions.borrow_and_update();
+                let plays = |label: &String| {
+                    self.look_at(label, |ladder| ladder.listing(label).is_some_and(|l| l.last().is_some()))
+                };
+                if labels.iter().all(plays) || versions.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        let _ = tokio::time::timeout(patience, all).await;
+    }
+
     /// The playlist of a rendition; none if there is none of this label.
     pub fn playlist(&self, label: &str, skip: bool) -> Option<Written> {
         let mut state = self.state();
-        let (key, version) = ((label.to_string(), skip), state.ladder.version());
+        let ladder = state.of(label);
+        let (key, version) = ((label.to_string(), skip), ladder.version());
         if let Some(written) = state.written.get(&key).filter(|written| written.version == version) {
             return Some(written.clone());
         }
-        let others: Vec<(String, String)> = state
-            .ladder
+        let others: Vec<(&str, String)> = ladder
             .renditions()
             .filter(|(other, _)| *other != label)
-            .map(|(other, _)| (other.to_string(), format!("../{other}/i.m3u8")))
+            .map(|(other, _)| (other, format!("../{other}/i.m3u8")))
             .collect();
-        let others: Vec<(&str, String)> =
-            others.iter().map(|(other, uri)| (other.as_str(), uri.clone())).collect();
-        let plain = Bytes::from(media_playlist(&state.ladder, label, skip, &others)?);
+        let plain = Bytes::from(media_playlist(ladder, label, skip, &others)?);
         let written = Written { version, gzipped: gzipped(&plain), plain };
         state.written.insert(key, written.clone());
         Some(written)
@@ -149,7 +250,10 @@ impl Airing {
 
     /// Forgets the oldest segments; the bytes that were freed.
     pub fn drop_oldest(&self) -> usize {
-        self.change(|state| state.ladder.drop_oldest())
+        self.change(|state| {
+            let oldest = state.ladders_mut().filter(|ladder| ladder.oldest_ms().is_some());
+            oldest.min_by_key(|ladder| ladder.oldest_ms()).map_or(0, Ladder::drop_oldest)
+        })
     }
 
     /// Takes what the hub has of one rendition, to the end of its stream.
@@ -192,11 +296,15 @@ impl Taking<'_> {
                     self.join(state, now);
                 }
                 if state.runs.insert(self.label.to_string(), stamp.run).is_some_and(|run| run != stamp.run) {
-                    state.ladder.interrupt(self.label, true, now);
+                    state.of_mut(self.label).interrupt(self.label, true, now);
                 }
-                state.ladder.frame(self.label, frame, Arrival { at: stamp.at, wall_ms: stamp.wall_ms });
+                state.of_mut(self.label).frame(
+                    self.label,
+                    frame,
+                    Arrival { at: stamp.at, wall_ms: stamp.wall_ms },
+                );
             }
-            Item::Gap(_) => state.ladder.interrupt(self.label, false, now),
+            Item::Gap(_) => state.of_mut(self.label).interrupt(self.label, false, now),
             Item::Interrupted => self.leave(state, now),
         }
     }
@@ -205,7 +313,7 @@ impl Taking<'_> {
         let Some(tracks) = self.tracks.clone() else { return };
         self.live = true;
         state.awaited.remove(self.label);
-        if let Err(error) = state.ladder.join(self.label, tracks, self.about, now) {
+        if let Err(error) = state.of_mut(self.label).join(self.label, tracks, self.about, now) {
             self.log.warn(format_args!("hls: the rendition '{}' cannot be served: {error}", self.label));
         }
     }
@@ -213,7 +321,7 @@ impl Taking<'_> {
     fn leave(&mut self, state: &mut State, now: Instant) {
         self.live = false;
         state.awaited.remove(self.label);
-        state.ladder.leave(self.label, now);
+        state.of_mut(self.label).leave(self.label, now);
     }
 }
 
@@ -298,13 +406,14 @@ impl Renditions {
     }
 
     fn tick(&self) {
-        let unaligned = self.airing.change(|state| {
-            state.ladder.tick(Instant::now());
-            state.ladder.take_unaligned()
+        let set_apart = self.airing.change(|state| {
+            let now = Instant::now();
+            state.ladders_mut().for_each(|ladder| ladder.tick(now));
+            state.set_apart(now)
         });
-        for label in unaligned {
+        for label in set_apart {
             self.log.warn(format_args!(
-                "hls: {}/{}: the rendition '{label}' has its keyframes at other times than the others, and is left out",
+                "hls: {}/{}: the rendition '{label}' has its keyframes at other times than the others, and gets a playlist of its own",
                 self.airing.name.application, self.airing.name.key
             ));
         }

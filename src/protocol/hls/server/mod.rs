@@ -5,11 +5,15 @@ mod airing;
 mod reply;
 pub mod route;
 pub mod stats;
+pub mod viewers;
 
 use super::ladder::{Ladder, Settings};
 use super::listing::Position;
 use super::multivariant::multivariant_playlist;
-use crate::auth::{self, Action, Authorizer, Demand, Denied, Ledger, PATIENCE, Protocol, Shown, pause};
+use crate::auth::{
+    self, Action, Authorizer, Demand, Denied, Grant, Ledger, PATIENCE, Protocol, Shown, pause,
+};
+use crate::base::clock::Now;
 use crate::base::secret::Secret;
 use crate::hub::Hub;
 use crate::model::{LadderName, StreamName};
@@ -22,21 +26,16 @@ use bytes::Bytes;
 use reply::{Keep, Replies, refusal};
 use route::{Directives, File, Item, Media, Route};
 use stats::{Airings, Asked, Budget, Counts};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
+use viewers::{Asker, Viewers};
 
-/// How ladders are divided. A segment is the distance of keyframes that msconv publishes with.
-pub const SETTINGS: Settings = Settings {
-    segment: Duration::from_secs(2),
-    part: Duration::from_millis(100),
-    window: Duration::from_secs(12),
-};
-/// How long a blocking request is held: hls.js 1.7.4 gives up after 0.8 target durations, and then polls without
-/// directives, so an answer of what is there comes before that.
-const HELD: Duration = Duration::from_millis(1300);
+/// How long a blocking request is held, in target durations: hls.js 1.7.4 gives up after 0.8 of them, and then polls
+/// without directives, so an answer of what is there comes before that.
+const HELD: f64 = 0.65;
 /// How long the first viewer of a ladder waits for something to play.
 const FIRST: Duration = Duration::from_secs(5);
 /// Ladders that are served at once.
@@ -54,6 +53,8 @@ pub struct Shared {
     begun: Instant,
     airings: Airings,
     counts: Counts,
+    viewers: Viewers,
+    settings: Settings,
     shutdown: watch::Receiver<bool>,
 }
 
@@ -66,15 +67,45 @@ impl Shared {
         authorizer: Arc<dyn Authorizer>,
         ledger: Arc<Mutex<Ledger>>,
         log: Log,
+        settings: Settings,
         shutdown: watch::Receiver<bool>,
     ) -> Shared {
         let (begun, airings, counts) = (Instant::now(), Airings::default(), Counts::default());
-        Shared { hub, applications, authorizer, ledger, log, begun, airings, counts, shutdown }
+        let viewers = Viewers::default();
+        Shared {
+            hub,
+            applications,
+            authorizer,
+            ledger,
+            log,
+            begun,
+            airings,
+            counts,
+            viewers,
+            settings,
+            shutdown,
+        }
     }
 
     /// What was asked for so far.
     pub fn counts(&self) -> &Counts {
         &self.counts
+    }
+
+    /// Who watches.
+    pub fn viewers(&self) -> &Viewers {
+        &self.viewers
+    }
+
+    /// Renditions on the air whose keyframes stand elsewhere than those of their ladders.
+    pub fn apart(&self) -> Vec<StreamName> {
+        let airings: Vec<Arc<Airing>> = self.airings.lock().values().cloned().collect();
+        let of = |airing: &Arc<Airing>| {
+            let labels = airing.apart();
+            let on_air = if labels.is_empty() { Vec::new() } else { self.hub.on_air(&airing.name) };
+            on_air.into_iter().filter(move |one| labels.contains(&one.label)).map(|one| one.name)
+        };
+        airings.iter().flat_map(of).collect()
     }
 
     /// The ladders that are served.
@@ -83,14 +114,18 @@ impl Shared {
     }
 
     /// Answers a request of `remote`. It must run where the tasks of ladders are to run.
-    pub async fn answer(self: &Arc<Shared>, request: Request<Body>, remote: IpAddr) -> Response<Body> {
+    pub async fn answer(self: &Arc<Shared>, request: Request<Body>, remote: SocketAddr) -> Response<Body> {
         let (asked, response) = self.respond(request, remote).await;
         let asked = if response.status().is_success() { asked } else { Asked::Refused };
-        self.counts.add(asked, response.body().size_hint().exact().unwrap_or(0));
+        self.counts.add(asked, length(&response));
         response
     }
 
-    async fn respond(self: &Arc<Shared>, request: Request<Body>, remote: IpAddr) -> (Asked, Response<Body>) {
+    async fn respond(
+        self: &Arc<Shared>,
+        request: Request<Body>,
+        remote: SocketAddr,
+    ) -> (Asked, Response<Body>) {
         let nothing = |status, why| (Asked::Refused, refusal(status, why));
         let (path, query) = (request.uri().path(), request.uri().query().unwrap_or_default());
         let Some(route) = Route::of(path, &self.applications) else {
@@ -101,8 +136,9 @@ impl Shared {
             Method::GET | Method::HEAD => {}
             _ => return nothing(StatusCode::METHOD_NOT_ALLOWED, "streams are read with GET and HEAD"),
         }
-        let stream = match self.authorize(&route.stream, query, request.headers(), remote).await {
-            Ok(stream) => stream,
+        let (stream, user) = match self.authorize(&route.stream, query, request.headers(), remote.ip()).await
+        {
+            Ok(grant) => (StreamName::new(route.stream.application.clone(), grant.name), grant.user),
             Err(refused) => return (Asked::Refused, refused),
         };
         let Some((airing, label)) = self.find(&stream) else {
@@ -112,10 +148,23 @@ impl Shared {
         let headers = request.headers();
         let viewer =
             Viewer { airing: &airing, replies, gzip: takes_gzip(headers), parts: plays_parts(headers) };
-        match route.item {
-            Item::Multivariant => (Asked::Multivariant, viewer.multivariant(label.as_deref()).await),
+        let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+        let asker = Asker { remote, agent, user: &user };
+        let (asked, response) = match route.item {
+            Item::Multivariant => {
+                if label.is_none() {
+                    airing.complete(&self.hub.planned(&airing.name)).await;
+                }
+                (Asked::Multivariant, viewer.multivariant(label.as_deref()).await)
+            }
             Item::Playlist(label) => match Directives::of(query) {
-                Ok(directives) => (Asked::Playlist, viewer.playlist(&label, directives).await),
+                Ok(directives) => {
+                    let response = viewer.playlist(&label, directives).await;
+                    if response.status().is_success() {
+                        self.watched(&airing.name, &label, asker);
+                    }
+                    (Asked::Playlist, response)
+                }
                 Err(why) => nothing(StatusCode::BAD_REQUEST, &why.to_string()),
             },
             Item::File(label, file) => {
@@ -126,17 +175,29 @@ impl Shared {
                 };
                 (asked, viewer.file(&label, file).await)
             }
-        }
+        };
+        self.viewers.sent(&airing.name, asker, length(&response));
+        (asked, response)
     }
 
-    /// The public name of a stream, if it may be read.
+    /// Somebody watches a rendition.
+    fn watched(&self, ladder: &LadderName, label: &str, asker: Asker<'_>) {
+        let name_of = || {
+            let on_air = self.hub.on_air(ladder).into_iter().find(|rendition| rendition.label == label);
+            let alone = || StreamName::new(ladder.application.clone(), ladder.key.clone());
+            on_air.map_or_else(alone, |rendition| rendition.name)
+        };
+        self.viewers.asked(self.hub.registry(), (ladder, label), asker, Now::read(), name_of);
+    }
+
+    /// The public name of a stream and who asks for it, if it may be read.
     async fn authorize(
         &self,
         stream: &StreamName,
         query: &str,
         headers: &HeaderMap,
         remote: IpAddr,
-    ) -> Result<StreamName, Response<Body>> {
+    ) -> Result<Grant, Response<Body>> {
         let guesses = self.authorizer.demand(Action::Read) != Demand::Nothing;
         if guesses && self.ledger().shut_out(remote, self.begun.elapsed()) {
             return Err(refusal(StatusCode::FORBIDDEN, &Denied::ShutOut.to_string()));
@@ -152,7 +213,7 @@ impl Shared {
             address: remote,
         };
         let denied = match auth::ask(&*self.authorizer, request, PATIENCE).await {
-            Ok(grant) => return Ok(StreamName::new(stream.application.clone(), grant.name)),
+            Ok(grant) => return Ok(grant),
             Err(denied) => denied,
         };
         if denied.is_guess() {
@@ -195,7 +256,7 @@ impl Shared {
             self.hub.registry().broke("hls_ladders");
             return None;
         }
-        let airing = Arc::new(Airing::new(name.clone(), SETTINGS));
+        let airing = Arc::new(Airing::new(name.clone(), self.settings));
         airings.insert(name.clone(), airing.clone());
         let (shared, of) = (self.clone(), airing.clone());
         tokio::spawn(async move {
@@ -214,6 +275,11 @@ impl Shared {
     }
 }
 
+/// Bytes of an answer's body.
+fn length(response: &Response<Body>) -> u64 {
+    response.body().size_hint().exact().unwrap_or(0)
+}
+
 /// Somebody who watches a ladder.
 struct Viewer<'a> {
     airing: &'a Airing,
@@ -228,7 +294,7 @@ impl Viewer<'_> {
     async fn multivariant(&self, only: Option<&str>) -> Response<Body> {
         self.airing.ready(FIRST).await;
         let prefix = only.map_or(String::new(), |_| format!("../{}/", self.airing.name.key));
-        let text = self.airing.look(|ladder| {
+        let written = |ladder: &Ladder| {
             let listed = |label: &str| {
                 let there = ladder.listing(label).is_some_and(|listing| listing.last().is_some());
                 there && only.is_none_or(|only| only == label)
@@ -238,7 +304,14 @@ impl Viewer<'_> {
                     listed(label).then(|| format!("{prefix}{label}/i.m3u8"))
                 })
             })
-        });
+        };
+        let text = match only {
+            Some(label) => self.airing.look_at(label, written),
+            None => self
+                .airing
+                .look(written)
+                .or_else(|| self.airing.apart().iter().find_map(|label| self.airing.look_at(label, written))),
+        };
         match text {
             Some(text) => self.replies.playlist(text.into(), false, Keep::Seconds(2)),
             None => refusal(
@@ -253,30 +326,30 @@ impl Viewer<'_> {
         self.airing.ready(FIRST).await;
         let nothing_yet =
             |ladder: &Ladder| ladder.listing(label).is_some_and(|listing| listing.last().is_none());
-        self.airing.wait(FIRST, |ladder| (!nothing_yet(ladder)).then_some(())).await;
+        self.airing.wait(label, FIRST, |ladder| (!nothing_yet(ladder)).then_some(())).await;
         if !self.parts && directives.wait_for.is_none() {
             let whole = |ladder: &Ladder| {
                 ladder
                     .listing(label)
                     .is_none_or(|listing| listing.segments().iter().any(|listed| listed.complete))
             };
-            self.airing.wait(FIRST, |ladder| whole(ladder).then_some(())).await;
+            self.airing.wait(label, FIRST, |ladder| whole(ladder).then_some(())).await;
         }
-        let reach = self.airing.look(|ladder| {
+        let reach = self.airing.look_at(label, |ladder| {
             let last = ladder.listing(label)?.last();
-            Some(directives.within_reach(last, parts_of_three_seconds(ladder)))
+            Some((directives.within_reach(last, parts_of_three_seconds(ladder)), ladder.target_s()))
         });
-        match reach {
+        let target_s = match reach {
             None => return refusal(StatusCode::NOT_FOUND, "there is no such rendition"),
-            Some(Err(why)) => return refusal(StatusCode::BAD_REQUEST, &why.to_string()),
-            Some(Ok(())) => {}
-        }
+            Some((Err(why), _)) => return refusal(StatusCode::BAD_REQUEST, &why.to_string()),
+            Some((Ok(()), target_s)) => target_s,
+        };
         let mut keep = Keep::Seconds(0);
         if let Some((msn, part)) = directives.wait_for {
             let has = |ladder: &Ladder| ladder.listing(label).is_some_and(|listing| listing.has(msn, part));
-            if self.airing.wait(HELD, |ladder| has(ladder).then_some(())).await.is_some() {
+            if self.airing.wait(label, held(target_s), |ladder| has(ladder).then_some(())).await.is_some() {
                 // This URL will be answered the same again: many viewers behind one cache ask once.
-                keep = Keep::Seconds(self.airing.look(Ladder::target_s).saturating_mul(6));
+                keep = Keep::Seconds(target_s.saturating_mul(6));
             }
         }
         match self.airing.playlist(label, directives.skip) {
@@ -288,9 +361,10 @@ impl Viewer<'_> {
 
     /// A file of media. A part that is about to come is waited for.
     async fn file(&self, label: &str, file: File) -> Response<Body> {
-        let found = match self.airing.look(|ladder| find(ladder, label, file)) {
+        let found = match self.airing.look_at(label, |ladder| find(ladder, label, file)) {
             Found::Soon => {
-                let found = self.airing.wait(HELD, |ladder| match find(ladder, label, file) {
+                let held = self.airing.look_at(label, |ladder| held(ladder.target_s()));
+                let found = self.airing.wait(label, held, |ladder| match find(ladder, label, file) {
                     Found::Soon => None,
                     found => Some(found),
                 });
@@ -345,6 +419,11 @@ fn find(ladder: &Ladder, label: &str, file: File) -> Found {
             if hinted && member.live { Found::Soon } else { Found::Nothing }
         }
     }
+}
+
+/// How long a blocking request is held where segments last so many seconds.
+fn held(target_s: u64) -> Duration {
+    Duration::from_secs(target_s.min(60)).mul_f64(HELD)
 }
 
 /// The Advance Part Limit (RFC 8216bis, 6.2.5.2).

@@ -2,7 +2,6 @@
 
 use super::airing::Airing;
 use crate::model::LadderName;
-use crate::protocol::hls::ladder::Ladder;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,7 +21,7 @@ impl Airings {
 
     /// Bytes of all segments.
     pub fn bytes(&self) -> usize {
-        self.lock().values().map(|airing| airing.look(Ladder::bytes)).sum()
+        self.lock().values().map(|airing| airing.bytes()).sum()
     }
 }
 
@@ -36,18 +35,14 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// Forgets the oldest segments of the ladder that holds most, until there is room.
+    /// Forgets the oldest segments, whichever ladder they are of, until there is room.
     pub fn keep(&self) {
         let mut held = self.airings.bytes();
         while held > self.most {
             let airings: Vec<Arc<Airing>> = self.airings.lock().values().cloned().collect();
-            let Some(largest) = airings.iter().max_by_key(|airing| airing.look(Ladder::bytes)) else {
-                return;
-            };
-            let freed = largest.drop_oldest();
-            if freed == 0 {
-                return;
-            }
+            let aged = airings.iter().filter_map(|airing| Some((airing.oldest_ms()?, airing)));
+            let Some((_, oldest)) = aged.min_by_key(|(began_ms, _)| *began_ms) else { return };
+            let freed = oldest.drop_oldest();
             held = held.saturating_sub(freed);
         }
     }

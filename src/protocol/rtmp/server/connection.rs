@@ -179,7 +179,7 @@ impl Connection {
                 },
                 () = timer.as_mut(), if armed => self.tick(),
                 event = news(&mut self.part) => self.hear(event),
-                () = self.client.kicked() => Err(End::Sent("it was asked to leave")),
+                leaves = self.client.leaves() => Err(End::Sent(leaves.why())),
                 _ = shutdown.wait_for(|down| *down) => Err(End::Sent("the server ends")),
             };
             if let Err(end) = step {
@@ -279,6 +279,9 @@ impl Connection {
                 {
                     self.part = Part::Asks(action, application, Box::pin(ready(answer)));
                     return Err(End::Elsewhere(worker));
+                }
+                if let Ok(grant) = &answer {
+                    self.client.leave_after(grant.limits.time);
                 }
                 let outcome = self.session.authorized(answer, self.age());
                 self.events(outcome)?;
@@ -580,7 +583,7 @@ impl Connection {
         // Whoever needs the place does not wait for it.
         tokio::select! {
             () = parting::say(&self.socket, &words) => {}
-            () = self.client.kicked(), if !sent => {}
+            _ = self.client.leaves(), if !sent => {}
         }
     }
 }

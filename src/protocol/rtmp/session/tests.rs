@@ -457,7 +457,7 @@ fn what_comes_right_behind_publish_is_not_lost() {
     server.receive(&bytes, T).unwrap();
     assert!(matches!(server.event(), Some(server::Event::Authorize(_))));
     assert_eq!(server.event(), None, "what follows waits for the answer");
-    server.authorized(Ok(Grant { name: "film".into(), user: String::new() }), T).unwrap();
+    server.authorized(Ok(Grant { name: "film".into(), ..Grant::default() }), T).unwrap();
     assert!(matches!(server.event(), Some(server::Event::Publish(wanted)) if wanted.name == "film"));
     assert!(matches!(server.event(), Some(server::Event::Media(m)) if m.kind == kind::VIDEO));
 }
@@ -486,7 +486,9 @@ fn the_public_name_takes_the_place_of_the_one_that_was_shown() {
         let Some(server::Event::Authorize(request)) = asked else { panic!("{asked:?}") };
         assert_eq!((request.name.reveal(), request.query.reveal()), ("s3cret", "t=1"));
         assert_eq!(session.deadline(), None, "the shell keeps the time");
-        session.authorized(Ok(Grant { name: "film".into(), user: "ann".into() }), T).unwrap();
+        session
+            .authorized(Ok(Grant { name: "film".into(), user: "ann".into(), ..Grant::default() }), T)
+            .unwrap();
         let wanted = match session.event() {
             Some(server::Event::Publish(wanted)) if what == "publish" => wanted,
             Some(server::Event::Play(wanted)) if what == "play" => wanted,
@@ -495,7 +497,7 @@ fn the_public_name_takes_the_place_of_the_one_that_was_shown() {
         assert_eq!((wanted.name.as_str(), wanted.user.as_str()), ("film", "ann"));
         // What is granted follows the rule as well.
         let (mut session, _) = asking(what, keys, peer());
-        session.authorized(Ok(Grant { name: "../film".into(), user: String::new() }), T).unwrap();
+        session.authorized(Ok(Grant { name: "../film".into(), ..Grant::default() }), T).unwrap();
         assert!(!matches!(session.event(), Some(server::Event::Publish(_) | server::Event::Play(_))));
         assert!(session.output().windows(13).any(|w| w == b"a stream name"));
         // Each key is a guess, also without a user and a password.
@@ -655,7 +657,7 @@ proptest! {
         for (at, part) in parts.iter().enumerate() {
             if at == late {
                 let answer = if granted {
-                    Ok(Grant { name: name.clone(), user: String::new() })
+                    Ok(Grant { name: name.clone(), ..Grant::default() })
                 } else {
                     Err(Denied::Late)
                 };

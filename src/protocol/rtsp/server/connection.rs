@@ -15,7 +15,7 @@ use super::tunnels::Lower;
 use crate::auth::{Denied, Grant};
 use crate::base::clock::Now;
 use crate::hub::client::add;
-use crate::hub::{self, Client, ReaderEnd, Worker};
+use crate::hub::{self, Client, Leaves, ReaderEnd, Worker};
 use crate::protocol::accepting;
 use crate::protocol::admission::Permit;
 use crate::protocol::parting::Parting;
@@ -211,7 +211,7 @@ impl Connection {
                 settled = settled(&mut self.pending) => self.settled(settled),
                 () = gone(link) => self.vanished(),
                 () = timer.as_mut() => self.tick(),
-                () = kicked(&self.client, self.session.as_ref()) => Err(End::Sent("it was asked to leave")),
+                leaves = leaves(&self.client, self.session.as_ref()) => Err(End::Sent(leaves.why())),
                 _ = shutdown.wait_for(|down| *down) => Err(End::Sent("the server ends")),
             };
             if let Err(end) = step {
@@ -446,15 +446,15 @@ async fn gone(link: Option<Arc<ReaderLink>>) {
     }
 }
 
-/// Connection or session were asked to leave.
-async fn kicked(client: &Client, session: Option<&Arc<Client>>) {
+/// Connection or session have to leave.
+async fn leaves(client: &Client, session: Option<&Arc<Client>>) -> Leaves {
     match session {
         Some(session) => {
             tokio::select! {
-                () = client.kicked() => {}
-                () = session.kicked() => {}
+                leaves = client.leaves() => leaves,
+                leaves = session.leaves() => leaves,
             }
         }
-        None => client.kicked().await,
+        None => client.leaves().await,
     }
 }

@@ -90,12 +90,14 @@ impl Connection {
             Settled::Answer(answer) => self.dialog.answer(answer),
             Settled::Read(_, Err(denied)) | Settled::Publish(_, _, Err(denied)) => self.deny(&denied),
             Settled::Read(mut place, Ok(grant)) => {
+                self.client.leave_after(grant.limits.time);
                 if self.rename(&mut place, grant.name) {
                     self.user = grant.user;
                     self.find_tracks(place);
                 }
             }
             Settled::Publish(mut place, described, Ok(grant)) => {
+                self.client.leave_after(grant.limits.time);
                 if self.rename(&mut place, grant.name) {
                     let answer = self.publish(&place, described, &grant.user, Now::read());
                     self.dialog.answer(answer);

@@ -69,7 +69,7 @@ impl Connection {
         };
         let why = tokio::select! {
             why = carried => why,
-            () = client.kicked() => "it was asked to leave",
+            leaves = client.leaves() => leaves.why(),
             _ = shutdown.wait_for(|down| *down) => "the server ends",
         };
         self.shared.log.debug(format_args!("rtsp: {remote}, one side of a tunnel, has gone: {why}"));
