@@ -495,6 +495,12 @@ pub struct ServeArgs {
     /// How far back viewers over HLS can go [default: 12s]
     #[arg(long, value_name = "DURATION")]
     pub hls_window: Option<String>,
+    /// Certificate of the web port, in PEM; it then speaks https. Read again on SIGHUP
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub tls_cert: Option<String>,
+    /// Private key of the certificate, in PEM
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub tls_key: Option<String>,
     /// User who may publish [default: publish]
     #[arg(long, value_name = "NAME")]
     pub publish_user: Option<String>,

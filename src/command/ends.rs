@@ -3,6 +3,7 @@
 
 use crate::base::{Failure, Outcome};
 use crate::process::notify::Notifier;
+use std::future::Future;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// The signals that end a server.
@@ -30,10 +31,20 @@ impl Ends {
 
     /// Waits for the first; from then on a second Ctrl-C ends the process where it stands.
     pub(super) async fn asked(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-            _ = self.hangup.recv() => {}
+        self.asked_or(None::<fn() -> std::future::Ready<()>>).await;
+    }
+
+    /// As [`Ends::asked`], but where there is something to read anew, SIGHUP asks for that instead.
+    pub(super) async fn asked_or<F: Future<Output = ()>>(&mut self, mut reload: Option<impl FnMut() -> F>) {
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => break,
+                _ = self.terminate.recv() => break,
+                _ = self.hangup.recv() => match &mut reload {
+                    Some(reload) => reload().await,
+                    None => break,
+                },
+            }
         }
         let again = signal(SignalKind::interrupt());
         tokio::spawn(async move {

@@ -5,14 +5,17 @@ use super::ends::{self, Ends};
 use crate::base::{Failure, Outcome, clock, failure::io_words};
 use crate::cli::ServeArgs;
 use crate::config::choices::LogLevel;
+use crate::process::blocking::blocking;
 use crate::process::child_log::LogFile;
 use crate::server::listeners::Addresses;
 use crate::server::options::exposed;
+use crate::server::web::tls::Tls;
 use crate::server::{Options, Server};
 use crate::telemetry::level::Sink;
 use crate::telemetry::{Level, Log};
 use serde_json::{Value, json};
 use std::path::Path;
+use std::sync::Arc;
 
 /// The settings that its flags set.
 pub fn settings(args: &ServeArgs) -> Vec<(&'static str, Option<String>)> {
@@ -29,6 +32,8 @@ pub fn settings(args: &ServeArgs) -> Vec<(&'static str, Option<String>)> {
         ("hls_segment", args.hls_segment.clone()),
         ("hls_part", args.hls_part.clone()),
         ("hls_window", args.hls_window.clone()),
+        ("tls_cert", args.tls_cert.clone()),
+        ("tls_key", args.tls_key.clone()),
         ("publish_user", args.publish_user.clone()),
         ("publish_password_file", args.publish_password_file.clone()),
         ("read_user", args.read_user.clone()),
@@ -61,13 +66,28 @@ pub fn run(context: &Context, args: &ServeArgs) -> Outcome<u8> {
         }
         let notifier = context.notifier();
         ends::ready(&notifier, &line(&addresses));
+        let renew = server.tls().map(|tls| {
+            let log = log.clone();
+            move || renewed(tls.clone(), log.clone())
+        });
         let asked = async {
-            ends.asked().await;
+            ends.asked_or(renew).await;
             notifier.stopping();
         };
         server.run(asked).await
     })?;
     Ok(0)
+}
+
+/// Takes the certificate that stands in the files now.
+async fn renewed(tls: Arc<Tls>, log: Log) {
+    match blocking("read the certificate", move || tls.reload()).await.and_then(|reloaded| reloaded) {
+        Ok(()) => log.info(format_args!("web: the certificate was read anew")),
+        Err(failure) => {
+            let why = failure.reasons().join("; ");
+            log.error(format_args!("web: the certificate stays as it was: {}: {why}", failure.what()));
+        }
+    }
 }
 
 fn line(addresses: &Addresses) -> String {

@@ -93,6 +93,8 @@ pub const KEYS: &[Key] = &[
     key("hls_segment", "2s", "serve: length of HLS segments, 1s to 10s; a keyframe is waited for"),
     key("hls_part", "100ms", "serve: length of the parts that low-latency HLS is made of, 100ms to 1s"),
     key("hls_window", "12s", "serve: how far back viewers over HLS can go, three segments to 12h"),
+    key("tls_cert", "", "serve: certificate of the web port, a file in PEM; it then speaks https"),
+    key("tls_key", "", "serve: the private key of tls_cert, a file in PEM"),
     key("publish_user", "publish", "serve: user who may publish, where publish_password is set"),
     key("publish_password", "", "serve: asked of every publisher; needed for publishers from outside"),
     key("publish_password_file", "", "serve: file with publish_password in its first line"),

@@ -39,6 +39,8 @@ fn example(name: &str) -> &'static str {
         "mediamtx" => "/usr/local/bin/mediamtx",
         "control_listen" => "127.0.0.1",
         "media_workers" => "2",
+        "tls_cert" => "/etc/msconv/cert.pem",
+        "tls_key" => "/etc/msconv/key.pem",
         "trusted" => "192.168.1.0/24",
         "publish_password" | "read_password" => "a-long-random-one",
         "publish_password_file" => "/run/secrets/publish_password",

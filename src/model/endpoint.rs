@@ -349,6 +349,12 @@ impl HttpUrl {
         HttpUrl(Parts { scheme, user: None, host, port: Some(port), path: String::new(), query: None })
     }
 
+    /// The same over TLS, if `encrypted`.
+    pub fn over_tls(self, encrypted: bool) -> HttpUrl {
+        let scheme = if encrypted { "https".into() } else { self.0.scheme.clone() };
+        HttpUrl(Parts { scheme, ..self.0 })
+    }
+
     /// `host:port`, for messages.
     pub fn address(&self) -> String {
         format!("{}:{}", self.0.host, self.port())

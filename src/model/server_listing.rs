@@ -17,6 +17,9 @@ pub struct ServerListing {
     /// The port at which viewers get HLS; 0 if it does not say.
     #[serde(default)]
     pub web_port: u16,
+    /// Whether it is https there.
+    #[serde(default)]
+    pub web_tls: bool,
     /// The applications, the first one being that of names without one.
     pub applications: Vec<String>,
     /// Published names, and names that readers wait for.

@@ -79,6 +79,7 @@ impl Control {
             applications: options.applications.clone(),
             stat_port: options.ports.of(Service::Stat),
             web_port: options.ports.of(Service::Web),
+            web_tls: options.tls.is_some(),
         };
         let rules = Rules { trusted: options.trusted.clone(), demand: authorizer.demand(Action::Control) };
         Control {

@@ -40,6 +40,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use web::Web;
+use web::tls::Tls;
 
 /// How long connections may take to end when the server ends.
 const POLITE: Duration = Duration::from_secs(5);
@@ -51,6 +52,7 @@ pub struct Server {
     options: Options,
     listeners: Listeners,
     addresses: Addresses,
+    tls: Option<Arc<Tls>>,
     log: Log,
 }
 
@@ -58,15 +60,16 @@ impl Server {
     /// Opens every socket.
     ///
     /// # Errors
-    /// As [`Listeners::open`].
+    /// As [`Listeners::open`] and [`Tls::load`].
     pub fn bind(options: Options, log: Log) -> Outcome<Server> {
+        let tls = options.tls.clone().map(Tls::load).transpose()?.map(Arc::new);
         let listeners = Listeners::open(&options)?;
         let addresses = listeners
             .addresses()
             .map_err(|e| Failure::internal("cannot tell where the server listens").why(io_words(&e)))?;
         // A port of 0 has become another one.
         let ports = PerService::try_of(|service| Ok::<_, Failure>(addresses.of(service).port()))?;
-        Ok(Server { options: Options { ports, ..options }, listeners, addresses, log })
+        Ok(Server { options: Options { ports, ..options }, listeners, addresses, tls, log })
     }
 
     /// Where it listens.
@@ -74,12 +77,17 @@ impl Server {
         self.addresses
     }
 
+    /// The certificate of the web port, if it speaks https.
+    pub fn tls(&self) -> Option<Arc<Tls>> {
+        self.tls.clone()
+    }
+
     /// Serves until `shutdown` is over.
     ///
     /// # Errors
     /// Internal, if a part of it ends by itself: half a server is worse than none.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Outcome<()> {
-        let Server { options, mut listeners, log, .. } = self;
+        let Server { options, mut listeners, tls, log, .. } = self;
         let (down, downs) = watch::channel(false);
         let mut work = Work { tasks: JoinSet::new(), parts: Arc::default() };
         // They live until everything that runs on them has ended.
@@ -158,6 +166,7 @@ impl Server {
             trusted: options.trusted.clone(),
             registry: hub.registry().clone(),
             log: log.clone(),
+            tls,
             routes: web::routes(hls.clone()),
         });
         // Viewers over HTTP ask far more often than readers of a connection do, and playlists are written for them: none

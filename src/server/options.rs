@@ -1,5 +1,6 @@
 //! What the server is told, resolved from the settings.
 
+use super::web::tls;
 use crate::auth::{Access, Credentials};
 use crate::base::secret::Redactor;
 use crate::base::{Failure, Outcome};
@@ -33,6 +34,8 @@ pub struct Options {
     pub media_workers: NonZeroUsize,
     /// How HLS divides what it serves.
     pub hls: Hls,
+    /// Where the certificate of the web port stands, if it speaks https.
+    pub tls: Option<tls::Files>,
     /// Who may publish and read.
     pub access: Access,
 }
@@ -69,6 +72,7 @@ impl Options {
                 .or_else(|| std::thread::available_parallelism().ok())
                 .unwrap_or(NonZeroUsize::MIN),
             hls: told.hls,
+            tls: told.tls.clone().map(|(certificate, key)| tls::Files { certificate, key }),
             access: Access {
                 publish,
                 read,

@@ -63,6 +63,8 @@ pub struct About {
     pub stat_port: u16,
     /// The port of HLS.
     pub web_port: u16,
+    /// Whether it speaks https.
+    pub web_tls: bool,
 }
 
 /// Bytes and the rates of the last ten seconds.

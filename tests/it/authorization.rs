@@ -118,6 +118,7 @@ fn status_pages(house: &House) -> String {
         applications: vec!["live".into()],
         stat_port: 0,
         web_port: 0,
+        web_tls: false,
     };
     let now = Now::read();
     let sampler = Sampler::new(house.hub.clone(), about, now);

@@ -70,7 +70,8 @@ async fn our_server(client: &Client, settings: &Settings) -> Option<ServerListin
 
 /// Where it serves HLS.
 fn web(listing: &ServerListing, settings: &Settings) -> Option<HttpUrl> {
-    (listing.web_port != 0).then(|| settings.mediamtx_url.beside(listing.web_port))
+    let web = settings.mediamtx_url.beside(listing.web_port).over_tls(listing.web_tls);
+    (listing.web_port != 0).then_some(web)
 }
 
 impl<'a> Lister<'a> {

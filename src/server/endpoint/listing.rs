@@ -12,6 +12,7 @@ pub fn listing(view: &View) -> ServerListing {
         uptime_s: view.uptime.as_secs(),
         stat_port: view.about.stat_port,
         web_port: view.about.web_port,
+        web_tls: view.about.web_tls,
         applications: view.about.applications.clone(),
         streams: view.streams.iter().map(|stream| listed(view, stream)).collect(),
     }

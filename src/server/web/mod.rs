@@ -1,28 +1,38 @@
-//! The web port: HTTP/1.1 for viewers, on an accept loop of our own around axum's routes. Connections are bounded in all and
+//! The web port: HTTP/1.1 for viewers, with TLS also HTTP/2, on an accept loop of our own around axum's routes. Connections are bounded in all and
 //! from one address, heads in time and size; an answer may take as long as its peer goes on taking it, and no longer.
 
+mod activity;
+mod health;
+mod http;
+mod problem;
 mod socket;
+pub mod tls;
 
 use crate::auth::neighbourhood;
 use crate::hub::Registry;
 use crate::model::Network;
 use crate::protocol::hls;
-use crate::protocol::parting::Parting;
+use crate::protocol::parting::{self, Parting};
 use crate::server::endpoint::http::asked_to_end;
 use crate::server::per_address::{Counted, PerAddress};
 use crate::telemetry::Log;
+use activity::Activity;
 use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::http::{StatusCode, Uri};
 use axum::response::Response;
+use axum::routing::any;
 use axum::{Extension, Router};
-use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
-use hyper_util::rt::TokioTimer;
+use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
+use problem::Problem;
 use socket::Progressing;
+use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
+use tls::Tls;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -73,6 +83,8 @@ pub struct Web {
     pub registry: Registry,
     /// What cannot be accepted.
     pub log: Log,
+    /// TLS, if that is what is spoken.
+    pub tls: Option<Arc<Tls>>,
     /// What is served.
     pub routes: Router,
 }
@@ -83,7 +95,15 @@ struct Remote(SocketAddr);
 
 /// The routes: everything that is no page and no API is the name of a stream.
 pub fn routes(hls: Arc<hls::server::Shared>) -> Router {
-    Router::new().fallback(streams).with_state(hls)
+    let nothing = |uri: Uri| async move {
+        Problem::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this address").at(uri.path())
+    };
+    Router::new()
+        .merge(health::routes())
+        .route("/api", any(nothing))
+        .route("/api/{*rest}", any(nothing))
+        .fallback(streams)
+        .with_state(hls)
 }
 
 async fn streams(
@@ -140,31 +160,70 @@ async fn connection(
     let _ = socket2::SockRef::from(&socket).set_send_buffer_size(SEND_BUFFER);
     let socket = Arc::new(socket);
     let _parting = Parting::new(socket.clone());
-    let routes = TowerToHyperService::new(web.routes.clone());
-    let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
-        request.extensions_mut().insert(Remote(remote));
-        routes.call(request.map(Body::new))
-    });
     let limits = &web.limits;
-    let serving = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head)
-        .max_headers(limits.fields)
-        .max_buf_size(limits.head_bytes)
-        .half_close(false)
-        .serve_connection(Progressing::new(socket, limits.stalled), service);
-    let mut serving = std::pin::pin!(serving);
-    let ended = tokio::select! {
-        ended = &mut serving => ended,
-        () = asked_to_end(&mut shutdown) => {
-            serving.as_mut().graceful_shutdown();
-            serving.await
+    let activity = Activity::default();
+    let io = Progressing::new(socket.clone(), limits.stalled);
+    let ended = match &web.tls {
+        None => http::first(TokioIo::new(io), answers(&web, remote, None), limits, &mut shutdown).await,
+        Some(tls) => {
+            let accepted =
+                async { if is_plain(&socket).await { Ok(None) } else { tls.accept(io).await.map(Some) } };
+            match tokio::time::timeout(limits.head, accepted).await {
+                Ok(Ok(Some((stream, true)))) => {
+                    let service = answers(&web, remote, Some(activity.clone()));
+                    http::second(TokioIo::new(stream), service, &activity, limits, &mut shutdown).await
+                }
+                Ok(Ok(Some((stream, false)))) => {
+                    http::first(TokioIo::new(stream), answers(&web, remote, None), limits, &mut shutdown)
+                        .await
+                }
+                Ok(Ok(None)) => {
+                    web.registry.broke("web_plain");
+                    return parting::say(&socket, PLAIN).await;
+                }
+                Ok(Err(_)) | Err(_) => return web.registry.broke("web_tls"),
+            }
         }
     };
     if ended.is_err_and(|error| error.is_parse_too_large()) {
         web.registry.broke("web_head");
     }
 }
+
+/// What answers the requests of a connection; `activity` is told of answers that have to get on.
+fn answers(
+    web: &Web,
+    remote: SocketAddr,
+    activity: Option<Activity>,
+) -> impl Service<
+    hyper::Request<hyper::body::Incoming>,
+    Response = Response,
+    Error = Infallible,
+    Future: Send + 'static,
+> + use<> {
+    let routes = TowerToHyperService::new(web.routes.clone());
+    service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+        request.extensions_mut().insert(Remote(remote));
+        let (answer, activity) = (routes.call(request.map(Body::new)), activity.clone());
+        async move {
+            let answer = answer.await?;
+            Ok(match activity {
+                Some(activity) => answer.map(|body| activity.watched(body)),
+                None => answer,
+            })
+        }
+    })
+}
+
+/// Whether the first byte is one of a request without TLS, whose first byte is 22 (RFC 8446, 5.1).
+async fn is_plain(socket: &TcpStream) -> bool {
+    let mut first = [0];
+    matches!(socket.peek(&mut first).await, Ok(1) if first.first().is_some_and(u8::is_ascii_uppercase))
+}
+
+/// The answer to a request without TLS where TLS is spoken.
+const PLAIN: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n\
+    Content-Length: 39\r\nConnection: close\r\n\r\nthis port speaks https: use https://...";
 
 /// The address that a connection is counted by; none for this machine and trusted networks.
 fn counted_as(remote: IpAddr, trusted: &[Network]) -> Option<IpAddr> {

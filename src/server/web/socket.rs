@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
@@ -65,28 +66,27 @@ impl Progressing {
     }
 }
 
-impl hyper::rt::Read for Progressing {
+impl AsyncRead for Progressing {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        mut buffer: hyper::rt::ReadBufCursor<'_>,
+        buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let mut bytes = [0_u8; 4096];
-        let room = buffer.remaining().min(bytes.len());
-        let Some(into) = bytes.get_mut(..room) else { return Poll::Ready(Ok(())) };
-        let count = loop {
+        loop {
             ready!(self.socket.poll_read_ready(cx))?;
-            match self.socket.try_read(into) {
+            match self.socket.try_read(buffer.initialize_unfilled()) {
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
-                other => break other?,
+                Err(e) => return Poll::Ready(Err(e)),
+                Ok(count) => {
+                    buffer.advance(count);
+                    return Poll::Ready(Ok(()));
+                }
             }
-        };
-        buffer.put_slice(into.get(..count).unwrap_or_default());
-        Poll::Ready(Ok(()))
+        }
     }
 }
 
-impl hyper::rt::Write for Progressing {
+impl AsyncWrite for Progressing {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.get_mut().poll_written(cx, |socket| socket.try_write(bytes))
     }

@@ -18,7 +18,14 @@ async fn port(change: impl FnOnce(&mut Limits)) -> (SocketAddr, Registry, watch:
     let routes =
         Router::new().route("/large", get(move || async move { large })).fallback(|| async { "hello" });
     let registry = Registry::default();
-    let web = Web { limits, trusted: Vec::new(), registry: registry.clone(), log: Log::silent(), routes };
+    let web = Web {
+        limits,
+        trusted: Vec::new(),
+        registry: registry.clone(),
+        log: Log::silent(),
+        tls: None,
+        routes,
+    };
     let (down, downs) = watch::channel(false);
     tokio::spawn(serve(listener, Arc::new(web), downs));
     (address, registry, down)
