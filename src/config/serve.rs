@@ -48,8 +48,10 @@ pub struct Serve {
     pub media_workers: Option<NonZeroUsize>,
     /// How HLS divides what it serves.
     pub hls: Hls,
-    /// The files of the web port's certificate and of its key, if it speaks https.
-    pub tls: Option<(PathBuf, PathBuf)>,
+    /// The file of the web port's certificate, if it speaks https.
+    pub tls_cert: Option<PathBuf>,
+    /// The file of its key.
+    pub tls_key: Option<PathBuf>,
     /// Who may publish, if not everybody who reaches it.
     pub publish: Login,
     /// Who may read, if not everybody who reaches it.
@@ -130,6 +132,24 @@ fn from_file(key: &str, path: &Path, stdin: &mut dyn Read) -> Outcome<Secret> {
 }
 
 impl Serve {
+    /// The files of the web port's certificate and of its key, if it speaks https.
+    ///
+    /// # Errors
+    /// Usage: one without the other.
+    pub fn tls(&self) -> Outcome<Option<(&Path, &Path)>> {
+        let alone = |set: &str, missing: &'static str, example: &str| {
+            Err(Failure::usage(format!("{set} is set, and {missing} is not"))
+                .why("a certificate is of no use without its private key, nor the other way round")
+                .hint(Advice::set(missing, example.to_string())))
+        };
+        match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => Ok(Some((certificate, key))),
+            (None, None) => Ok(None),
+            (Some(_), None) => alone("tls_cert", "tls_key", "key.pem"),
+            (None, Some(_)) => alone("tls_key", "tls_cert", "cert.pem"),
+        }
+    }
+
     /// Fails if two listeners would want one port.
     ///
     /// # Errors
@@ -235,26 +255,11 @@ impl Resolver {
             publishers_per_address: self.need("publishers_per_address", number)?,
             media_workers: self.take("media_workers", workers)?,
             hls: self.hls()?,
-            tls: self.tls(cwd)?,
+            tls_cert: self.take("tls_cert", |text| Ok(cwd.join(text)))?,
+            tls_key: self.take("tls_key", |text| Ok(cwd.join(text)))?,
             publish: self.login(["publish_user", "publish_password", "publish_password_file"], cwd)?,
             read: self.login(["read_user", "read_password", "read_password_file"], cwd)?,
         })
-    }
-
-    fn tls(&mut self, cwd: &Path) -> Outcome<Option<(PathBuf, PathBuf)>> {
-        let certificate = self.take("tls_cert", |text| Ok(cwd.join(text)))?;
-        let key = self.take("tls_key", |text| Ok(cwd.join(text)))?;
-        let alone = |set: &str, missing: &'static str, example: &str| {
-            Err(Failure::usage(format!("{set} is set, and {missing} is not"))
-                .why("a certificate is of no use without its private key, nor the other way round")
-                .hint(Advice::set(missing, example.to_string())))
-        };
-        match (certificate, key) {
-            (Some(certificate), Some(key)) => Ok(Some((certificate, key))),
-            (None, None) => Ok(None),
-            (Some(_), None) => alone("tls_cert", "tls_key", "key.pem"),
-            (None, Some(_)) => alone("tls_key", "tls_cert", "cert.pem"),
-        }
     }
 
     fn login(&mut self, [user, password, file]: [&'static str; 3], cwd: &Path) -> Outcome<Login> {

@@ -2,6 +2,7 @@
 //! servers say in two answers, and movement, which they show only when they are asked again, stand in this one.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The answer.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -20,6 +21,9 @@ pub struct ServerListing {
     /// Whether it is https there.
     #[serde(default)]
     pub web_tls: bool,
+    /// The ports of all services, by the services' short names.
+    #[serde(default)]
+    pub ports: BTreeMap<String, u16>,
     /// The applications, the first one being that of names without one.
     pub applications: Vec<String>,
     /// Published names, and names that readers wait for.

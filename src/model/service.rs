@@ -122,7 +122,7 @@ impl Service {
 }
 
 /// Something for each service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PerService<T>([T; COUNT]);
 
 /// Ports; 0 takes a free one.

@@ -11,7 +11,6 @@ use crate::auth::{self, Action, Authorizer, Denied, Ledger, PATIENCE, Protocol, 
 use crate::base::clock::Now;
 use crate::base::secret::Secret;
 use crate::hub::Hub;
-use crate::model::service::Service;
 use crate::telemetry::Log;
 use hyper::header::{AUTHORIZATION, HOST, HeaderName, ORIGIN};
 use std::collections::BTreeMap;
@@ -77,8 +76,7 @@ impl Control {
             started_ms: begun.wall_ms,
             built: built(),
             applications: options.applications.clone(),
-            stat_port: options.ports.of(Service::Stat),
-            web_port: options.ports.of(Service::Web),
+            ports: options.ports,
             web_tls: options.tls.is_some(),
         };
         let rules = Rules { trusted: options.trusted.clone(), demand: authorizer.demand(Action::Control) };

@@ -72,7 +72,9 @@ impl Options {
                 .or_else(|| std::thread::available_parallelism().ok())
                 .unwrap_or(NonZeroUsize::MIN),
             hls: told.hls,
-            tls: told.tls.clone().map(|(certificate, key)| tls::Files { certificate, key }),
+            tls: told
+                .tls()?
+                .map(|(certificate, key)| tls::Files { certificate: certificate.into(), key: key.into() }),
             access: Access {
                 publish,
                 read,

@@ -3,6 +3,7 @@
 
 use crate::hub::{Kind, Role};
 use crate::media::Tracks;
+use crate::model::service::Ports;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -59,11 +60,9 @@ pub struct About {
     pub built: String,
     /// The RTMP applications, the first one being that of streams that name none.
     pub applications: Vec<String>,
-    /// The port of the status page.
-    pub stat_port: u16,
-    /// The port of HLS.
-    pub web_port: u16,
-    /// Whether it speaks https.
+    /// The ports of its services.
+    pub ports: Ports,
+    /// Whether the web port speaks https.
     pub web_tls: bool,
 }
 

@@ -116,8 +116,7 @@ fn status_pages(house: &House) -> String {
         started_ms: 0,
         built: String::new(),
         applications: vec!["live".into()],
-        stat_port: 0,
-        web_port: 0,
+        ports: Default::default(),
         web_tls: false,
     };
     let now = Now::read();

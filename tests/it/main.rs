@@ -39,6 +39,7 @@ mod service_manager;
 mod serving_hls;
 mod serving_rtmp;
 mod serving_rtsp;
+mod serving_web;
 mod stage_works;
 mod test_groups;
 mod vocabulary;

@@ -237,6 +237,63 @@ fn viewers_see_a_discontinuity_when_the_publisher_comes_back() {
     house.stop();
 }
 
+#[test]
+fn viewers_are_counted_where_readers_are() {
+    let Some(house) = House::new("hls-viewers") else { return };
+    let path = "/live/cam/240p/i.m3u8";
+    for agent in ["one", "two"] {
+        house.serve.ask("web", "GET", path, &format!("User-Agent: {agent}\r\n"));
+        house.serve.ask("web", "GET", path, &format!("User-Agent: {agent}\r\n"));
+    }
+    let path = house.serve.get("api", "/v3/paths/get/live/cam_240p").json();
+    let readers: Vec<&str> =
+        path["readers"].as_array().unwrap().iter().map(|reader| reader["type"].as_str().unwrap()).collect();
+    assert_eq!(readers, ["hlsSession"; 2], "{path}");
+    let sessions = house.serve.get("api", "/v3/hlssessions/list").json();
+    let of = |field: &str| sessions["items"][0][field].clone();
+    assert_eq!((of("path"), of("userAgent")), ("cam_240p".into(), "one".into()), "{sessions}");
+    assert!(of("outboundBytes").as_u64().unwrap() > 1000, "{sessions}");
+    let list = house.stage.msconv(&["list", "--json"]).expect(0).json();
+    assert_eq!(list["streams"][0]["viewers"].as_u64(), Some(2), "{list}");
+    assert!(house.serve.get("metrics", "/metrics").body.contains("msconv_hls_viewers 2"));
+    assert!(house.serve.get("stat", "/stat").body.contains("<flashver>HLS/one</flashver>"));
+    wait_for("those who ask no more to be gone", PATIENCE, || {
+        let metrics = house.serve.get("metrics", "/metrics").body;
+        if metrics.contains("msconv_hls_viewers 0") { Ok(()) } else { Err(metrics) }
+    });
+    house.stop();
+}
+
+#[test]
+fn a_rendition_of_another_encoder_has_a_playlist_of_its_own() {
+    let Some(house) = House::new("hls-apart") else { return };
+    house.text("/live/cam/index.m3u8");
+    // Keyframes every 0.7 s meet those of the ladder, every 2 s, only now and then.
+    let target = format!("rtmp://{}/live/cam_72p", house.serve.address("rtmp"));
+    let source =
+        ["-re", "-f", "lavfi", "-i", "testsrc2=s=128x72:r=30", "-c:v", "libx264", "-preset", "ultrafast"];
+    let shape =
+        ["-pix_fmt", "yuv420p", "-x264-params", "keyint=21:min-keyint=21:scenecut=0", "-f", "flv", &target];
+    let other = house.stage.spawn("ffmpeg", &[&source[..], &shape].concat());
+    wait_for("it to have a list of its own", SOON, || {
+        let answer = house.serve.get("web", "/live/cam_72p/index.m3u8");
+        let ladder = house.text("/live/cam/index.m3u8");
+        let apart = house.serve.running().stderr().contains("the rendition '72p' has its keyframes");
+        if apart && answer.status == 200 && !ladder.contains("72p") { Ok(()) } else { Err(ladder) }
+    });
+    let playlist = wait_for("segments of it", SOON, || {
+        let playlist = house.playlist("72p");
+        if playlist.segments.len() > 1 { Ok(playlist) } else { Err(playlist.text) }
+    });
+    assert!(!playlist.text.contains("RENDITION-REPORT"), "{}", playlist.text);
+    let url = house.url("/live/cam_72p/index.m3u8");
+    let decode = ["-hide_banner", "-v", "error", "-i", &url, "-t", "2", "-f", "null", "-"];
+    house.stage.spawn("ffmpeg", &decode).wait(PATIENCE).expect(0);
+    house.stage.msconv(&["doctor"]).prints("live/cam_72p").prints("keyframes");
+    drop(other);
+    house.stop();
+}
+
 /// Sends a request and leaves the answer where it is.
 fn pending(house: &House, request: &str) -> TcpStream {
     let mut peer = TcpStream::connect(house.serve.address("web")).unwrap();

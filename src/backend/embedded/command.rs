@@ -42,7 +42,7 @@ pub fn line(settings: &Settings, environment: &Environment, log: &Path) -> Outco
     for (service, port) in told.ports.each() {
         line.arg(format!("--{}", service.row().flag)).arg(port.to_string());
     }
-    if let Some((certificate, key)) = &told.tls {
+    if let Some((certificate, key)) = told.tls()? {
         line.arg("--tls-cert").arg(certificate).arg("--tls-key").arg(key);
     }
     if !told.trusted.is_empty() {

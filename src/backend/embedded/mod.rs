@@ -260,7 +260,7 @@ fn describe(settings: &Settings, place: &Place, pid: Option<i32>, started: bool)
     let alive = record.filter(|r| running && r.alive());
     let age = alive.map(|r| clock::now_ms().saturating_sub(r.started_at_ms).max(0) as u64 / 1000);
     let mut urls = vec![settings.nginx_rtmp_url.to_string(), settings.rtsp_url.to_string()];
-    let web_url = |port| settings.nginx_rtmp_url.beside(port, "").over_tls(settings.serve.tls.is_some());
+    let web_url = |port| settings.nginx_rtmp_url.beside(port, "").over_tls(settings.serve.tls_cert.is_some());
     urls.extend(web.map(|port| web_url(port).to_string()));
     urls.extend([settings.nginx_stat_url.to_string(), settings.mediamtx_url.to_string()]);
     urls.extend(metrics.map(|port| settings.nginx_stat_url.beside(port).join("/metrics")));

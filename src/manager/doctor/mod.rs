@@ -4,6 +4,7 @@
 pub mod check;
 pub mod folders;
 pub mod leftovers;
+mod own_services;
 pub mod programs;
 pub mod servers;
 

@@ -2,6 +2,7 @@
 //! us in, and whether MediaMTX pulls from nginx-rtmp in the form that its version understands.
 
 use super::check::{Check, Status};
+use super::own_services;
 use crate::backend::native::Version;
 use crate::base::next::{Advice, Next};
 use crate::base::printable::printable;
@@ -57,6 +58,9 @@ pub async fn look(settings: &Settings, environment: &Environment) -> Seen {
     let mut checks = vec![rtmp_check(settings, &hello), stat_check(settings, rtmp, stat)];
     checks.push(rtsp_check(settings, &rtsp));
     checks.extend(api_checks(settings, environment, (rtsp == Verdict::Plays, built_in), api));
+    if built_in {
+        checks.extend(own_services::look(&client, settings).await);
+    }
     Seen { rtmp, rtsp: rtsp == Verdict::Plays, checks }
 }
 

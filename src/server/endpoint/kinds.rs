@@ -49,6 +49,8 @@ pub struct Section {
     pub name: &'static str,
     /// The part of the query that asks for one client: `rtmp_conn`.
     pub filter: &'static str,
+    /// Whether it is there without clients.
+    pub when_idle: bool,
     /// Labels.
     pub labels: fn(&Client) -> Labels,
     /// Series beside the one that counts.
@@ -77,6 +79,7 @@ pub const ROWS: [Row; 4] = [
             title: "RTSP connections",
             name: "rtsp_conns",
             filter: "rtsp_conn",
+            when_idle: true,
             labels: |client| vec![("id", client.id.to_string())],
             series: &BYTES,
             deprecated: &OLD_BYTES,
@@ -94,6 +97,7 @@ pub const ROWS: [Row; 4] = [
             title: "RTSP sessions",
             name: "rtsp_sessions",
             filter: "rtsp_session",
+            when_idle: true,
             labels: full_labels,
             series: &RTP,
             deprecated: &OLD_RTP,
@@ -111,6 +115,7 @@ pub const ROWS: [Row; 4] = [
             title: "RTMP connections",
             name: "rtmp_conns",
             filter: "rtmp_conn",
+            when_idle: true,
             labels: full_labels,
             series: &FRAMES,
             deprecated: &OLD_BYTES,
@@ -129,6 +134,7 @@ pub const ROWS: [Row; 4] = [
             title: "HLS sessions",
             name: "hls_sessions",
             filter: "hls_session",
+            when_idle: false,
             labels: full_labels,
             series: &SENT,
             deprecated: &[],

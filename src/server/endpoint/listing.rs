@@ -1,6 +1,7 @@
 //! The answer of `GET /msconv/v1/server`: the whole server in one look, for `list`.
 
 use crate::model::server_listing::{ListedAudio, ListedPublisher, ListedStream, ListedVideo, ServerListing};
+use crate::model::service::Service;
 use crate::server::view::{Stream, View};
 use std::time::Duration;
 
@@ -10,8 +11,9 @@ pub fn listing(view: &View) -> ServerListing {
         version: env!("CARGO_PKG_VERSION").to_string(),
         pid: u64::from(view.about.pid),
         uptime_s: view.uptime.as_secs(),
-        stat_port: view.about.stat_port,
-        web_port: view.about.web_port,
+        stat_port: view.about.ports.of(Service::Stat),
+        web_port: view.about.ports.of(Service::Web),
+        ports: view.about.ports.each().map(|(service, port)| (service.row().id.to_string(), port)).collect(),
         web_tls: view.about.web_tls,
         applications: view.about.applications.clone(),
         streams: view.streams.iter().map(|stream| listed(view, stream)).collect(),

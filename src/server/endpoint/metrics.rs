@@ -95,7 +95,8 @@ fn paths(page: &mut Page, view: &View, path: &str) {
 fn section(page: &mut Page, part: &Section, all: Vec<&Client>, one: &str) {
     let Section { title, name, .. } = part;
     let idle = all.is_empty();
-    if idle && !one.is_empty() {
+    // A MediaMTX without HLS has no such section.
+    if idle && (!one.is_empty() || !part.when_idle) {
         return;
     }
     let asked = |client: &&Client| one.is_empty() || client.id.to_string() == one;
@@ -105,6 +106,9 @@ fn section(page: &mut Page, part: &Section, all: Vec<&Client>, one: &str) {
         (title.to_string(), [&itself[..], part.series].concat()),
         (format!("{title} (deprecated)"), part.deprecated.to_vec()),
     ] {
+        if series.is_empty() {
+            continue;
+        }
         page.comment(&title);
         for client in &clients {
             let labels = (part.labels)(client);
