@@ -486,13 +486,16 @@ pub struct ServeArgs {
     /// Threads that carry media [default: as many as processors]
     #[arg(long, value_name = "NUMBER")]
     pub media_workers: Option<String>,
+    /// Folder of what the server keeps, such as a long HLS window [default: data in the home]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub data: Option<String>,
     /// Length of HLS segments; a keyframe is waited for [default: 2s]
     #[arg(long, value_name = "DURATION")]
     pub hls_segment: Option<String>,
     /// Length of the parts that low-latency HLS is made of [default: 100ms]
     #[arg(long, value_name = "DURATION")]
     pub hls_part: Option<String>,
-    /// How far back viewers over HLS can go [default: 12s]
+    /// How far back viewers over HLS can go; over 60s it is stored on disk [default: 12s]
     #[arg(long, value_name = "DURATION")]
     pub hls_window: Option<String>,
     /// Certificate of the web port, in PEM; it then speaks https. Read again on SIGHUP

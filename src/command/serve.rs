@@ -29,6 +29,7 @@ pub fn settings(args: &ServeArgs) -> Vec<(&'static str, Option<String>)> {
         ("readers_per_address", args.readers_per_address.clone()),
         ("publishers_per_address", args.publishers_per_address.clone()),
         ("media_workers", args.media_workers.clone()),
+        ("data", args.data.clone()),
         ("hls_segment", args.hls_segment.clone()),
         ("hls_part", args.hls_part.clone()),
         ("hls_window", args.hls_window.clone()),

@@ -26,6 +26,16 @@ pub struct Hls {
     pub window: Duration,
 }
 
+/// The longest window that stays in memory.
+const IN_MEMORY: Duration = Duration::from_secs(60);
+
+impl Hls {
+    /// Whether the window is too long for the memory.
+    pub fn on_disk(&self) -> bool {
+        self.window > IN_MEMORY
+    }
+}
+
 impl Resolver {
     /// See [`Hls`].
     pub(super) fn hls(&mut self) -> Outcome<Hls> {

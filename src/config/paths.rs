@@ -55,6 +55,11 @@ impl Paths {
         self.state().join(format!("{key}.json"))
     }
 
+    /// `data/`: what the server keeps.
+    pub fn data(&self) -> PathBuf {
+        self.home.join("data")
+    }
+
     /// `logs/`.
     pub fn logs(&self) -> PathBuf {
         self.home.join("logs")

@@ -46,6 +46,8 @@ pub struct Serve {
     pub publishers_per_address: usize,
     /// Threads that carry media; as many as processors if none.
     pub media_workers: Option<NonZeroUsize>,
+    /// The folder of what the server keeps, if not `data` in the home.
+    pub data: Option<PathBuf>,
     /// How HLS divides what it serves.
     pub hls: Hls,
     /// The file of the web port's certificate, if it speaks https.
@@ -254,6 +256,7 @@ impl Resolver {
             readers_per_address: self.need("readers_per_address", number)?,
             publishers_per_address: self.need("publishers_per_address", number)?,
             media_workers: self.take("media_workers", workers)?,
+            data: self.take("data", |text| Ok(cwd.join(text)))?,
             hls: self.hls()?,
             tls_cert: self.take("tls_cert", |text| Ok(cwd.join(text)))?,
             tls_key: self.take("tls_key", |text| Ok(cwd.join(text)))?,

@@ -39,6 +39,7 @@ fn example(name: &str) -> &'static str {
         "mediamtx" => "/usr/local/bin/mediamtx",
         "control_listen" => "127.0.0.1",
         "media_workers" => "2",
+        "data" => "/var/lib/msconv",
         "tls_cert" => "/etc/msconv/cert.pem",
         "tls_key" => "/etc/msconv/key.pem",
         "trusted" => "192.168.1.0/24",

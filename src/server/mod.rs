@@ -17,6 +17,7 @@ pub mod web;
 
 use crate::auth::{Authorizer, Ledger};
 use crate::base::clock::Now;
+use crate::base::next::Advice;
 use crate::base::{Failure, Outcome, failure::io_words};
 use crate::hub::{self, Hub, Registry};
 use crate::model::service::{Audience, PerService, Service};
@@ -27,11 +28,13 @@ use crate::protocol::{hls, rtmp, rtsp};
 use crate::telemetry::Log;
 use control::{Control, Parts};
 use endpoint::http;
+use hls::server::disk::{Disk, Room};
 use listeners::{Addresses, Listeners};
 pub use options::Options;
 use runtime_thread::RuntimeThread;
 use sampler::Sampler;
 use std::future::Future;
+use std::io;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -44,6 +47,8 @@ use web::tls::Tls;
 
 /// How long connections may take to end when the server ends.
 const POLITE: Duration = Duration::from_secs(5);
+/// How far back segments of HLS stay in memory where what lies further back goes to the disk: players begin within it.
+const IN_MEMORY: Duration = Duration::from_secs(30);
 /// Time between two looks at the counters.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -158,6 +163,7 @@ impl Server {
                 segment: options.hls.segment,
                 part: options.hls.part,
                 window: options.hls.window,
+                memory: options.hls.on_disk().then_some(IN_MEMORY),
             },
             downs.clone(),
         ));
@@ -176,6 +182,17 @@ impl Server {
             let _theirs = viewers.enter();
             listening(&mut listeners, Service::Web)?
         };
+        if options.hls.on_disk() {
+            let cannot = |e: &io::Error| {
+                Failure::internal(format!("cannot store segments in {}", options.hls_folder.display()))
+                    .why(io_words(e))
+                    .hint(Advice::set("hls_window", "60s"))
+            };
+            Disk::open(&options.hls_folder, Room::default(), log.clone())
+                .and_then(|disk| disk.keep(hls.airings().clone(), downs.clone()))
+                .map_err(|e| cannot(&e))?;
+            work.add("hls", viewers.run(hls.clone().divide_all()));
+        }
         work.add("web", viewers.run(web::serve(listener, web, downs.clone())));
 
         let control = Control::new(&options, authorizer, hub, work.parts.clone(), ledger, log.clone());

@@ -12,6 +12,7 @@ use crate::model::network::is_loopback;
 use std::io::Read;
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 
 /// Everything that the server is told.
 #[derive(Clone, Debug)]
@@ -34,6 +35,8 @@ pub struct Options {
     pub media_workers: NonZeroUsize,
     /// How HLS divides what it serves.
     pub hls: Hls,
+    /// Where segments of a long window are stored.
+    pub hls_folder: PathBuf,
     /// Where the certificate of the web port stands, if it speaks https.
     pub tls: Option<tls::Files>,
     /// Who may publish and read.
@@ -72,6 +75,7 @@ impl Options {
                 .or_else(|| std::thread::available_parallelism().ok())
                 .unwrap_or(NonZeroUsize::MIN),
             hls: told.hls,
+            hls_folder: told.data.clone().unwrap_or_else(|| settings.paths.data()).join("hls"),
             tls: told
                 .tls()?
                 .map(|(certificate, key)| tls::Files { certificate: certificate.into(), key: key.into() }),

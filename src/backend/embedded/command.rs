@@ -42,6 +42,9 @@ pub fn line(settings: &Settings, environment: &Environment, log: &Path) -> Outco
     for (service, port) in told.ports.each() {
         line.arg(format!("--{}", service.row().flag)).arg(port.to_string());
     }
+    if let Some(data) = &told.data {
+        line.arg("--data").arg(data);
+    }
     if let Some((certificate, key)) = told.tls()? {
         line.arg("--tls-cert").arg(certificate).arg("--tls-key").arg(key);
     }

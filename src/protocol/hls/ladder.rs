@@ -8,16 +8,21 @@ use super::listing::Listing;
 use super::member::Member;
 pub use super::member::{About, Arrival};
 use super::timeline::Timeline;
+use super::window::{Segment, Stored};
 use crate::media::fmp4::InitError;
 use crate::media::{Frame, MediaTime, Tracks};
 use crate::model::ladder_fact::MOST_RENDITIONS;
+use bytes::Bytes;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A leader without a part for so long while others go on is replaced.
 const STALLED: Duration = Duration::from_millis(400);
 /// What a rendition may be late before the others are listed without it, beside the length of a part.
 const LATE: Duration = Duration::from_millis(60);
+/// How far back from what is listed segments are kept for players that are slow, at most.
+const KEPT_BEYOND: Duration = Duration::from_secs(60);
 /// A rendition without keyframes at so many cuts in a row is not of this ladder.
 const MOST_MISSED_CUTS: u32 = 3;
 
@@ -41,6 +46,19 @@ pub struct Settings {
     pub part: Duration,
     /// How far back playlists reach.
     pub window: Duration,
+    /// How far back segments stay in memory, if somebody stores what lies further back.
+    pub memory: Option<Duration>,
+}
+
+/// A segment that is to be stored.
+#[derive(Debug)]
+pub struct Due {
+    /// Its rendition.
+    pub label: String,
+    /// Its number.
+    pub msn: u64,
+    /// What it is made of.
+    pub pieces: Vec<Bytes>,
 }
 
 /// See the module.
@@ -296,7 +314,7 @@ impl Ladder {
                 lengths.map(|length| length.as_millis().saturating_add(500) / 1000).max().unwrap_or(0);
             self.target_s = self.target_s.max(u64::try_from(longest).unwrap_or(u64::MAX));
             if let Some(first) = Listing::new(member, self.frontier, self.settings.window).first() {
-                member.window.trim(first, self.settings.window);
+                member.window.trim(first, self.settings.window.min(KEPT_BEYOND));
             }
         }
     }
@@ -337,11 +355,49 @@ impl Ladder {
         self.members.values().map(|member| member.window.bytes()).sum()
     }
 
-    /// When the oldest segment began that may be forgotten, Unix milliseconds.
+    /// When the oldest segment in memory began that may be forgotten, Unix milliseconds. Behind one that is stored there
+    /// is none: it goes the same way.
     pub fn oldest_ms(&self) -> Option<i64> {
+        self.oldest(|segment| segment.stored.is_none())
+    }
+
+    /// When the oldest segment began that is stored, Unix milliseconds.
+    pub fn oldest_stored_ms(&self) -> Option<i64> {
+        self.oldest(|segment| segment.stored.is_some())
+    }
+
+    fn oldest(&self, is: impl Fn(&Segment) -> bool) -> Option<i64> {
         let windows = self.members.values().map(|member| &member.window);
         let first = windows.filter(|window| window.segments().len() > 1);
-        first.filter_map(|window| window.segments().next()).map(|segment| segment.cut.wall_ms).min()
+        let firsts = first.filter_map(|window| window.segments().next());
+        firsts.filter(|segment| is(segment)).map(|segment| segment.cut.wall_ms).min()
+    }
+
+    /// The next segment that is to be stored, oldest first in each rendition.
+    pub fn due(&self) -> Option<Due> {
+        let memory = self.settings.memory?;
+        self.members.iter().find_map(|(label, member)| {
+            let segment = member.window.due(memory)?;
+            Some(Due { label: label.clone(), msn: segment.cut.msn, pieces: segment.whole() })
+        })
+    }
+
+    /// A segment is stored now.
+    pub fn store(&mut self, label: &str, msn: u64, stored: Arc<dyn Stored>) {
+        if let Some(member) = self.members.get_mut(label) {
+            member.window.store(msn, stored);
+            // Its parts are no longer listed, if they were.
+            self.version = self.version.saturating_add(1);
+        }
+    }
+
+    /// Forgets everything that is stored, and what is older.
+    pub fn forget_stored(&mut self) {
+        for member in self.members.values_mut() {
+            if member.window.forget_stored() {
+                self.version = self.version.saturating_add(1);
+            }
+        }
     }
 
     /// Forgets the oldest segment of each rendition; the bytes that were freed.

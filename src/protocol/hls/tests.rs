@@ -18,6 +18,7 @@ const SPS: &[u8] = &[
 ];
 const PPS: &[u8] = &[0x68, 0xeb, 0xe3, 0xcb, 0x22, 0xc0];
 const SETTINGS: Settings = Settings {
+    memory: None,
     segment: Duration::from_secs(2),
     part: Duration::from_millis(100),
     window: Duration::from_secs(12),

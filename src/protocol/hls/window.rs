@@ -5,7 +5,17 @@ use super::timeline::Cut;
 use crate::media::MediaTime;
 use bytes::Bytes;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
+
+/// The media of a segment where they no longer are in memory. Whoever drops the last handle lets them go.
+pub trait Stored: std::fmt::Debug + Send + Sync {
+    /// Reads them. Blocks.
+    ///
+    /// # Errors
+    /// They cannot be read any more.
+    fn read(&self) -> std::io::Result<Bytes>;
+}
 
 /// A segment, open or complete.
 #[derive(Clone, Debug)]
@@ -16,8 +26,10 @@ pub struct Segment {
     pub init: u32,
     /// How long it is; none while it is open.
     pub duration: Option<Duration>,
-    /// Its parts; none if the rendition was away.
+    /// Its parts; none if the rendition was away, or if it is stored.
     pub parts: Vec<Part>,
+    /// Where it is, if not in its parts.
+    pub stored: Option<Arc<dyn Stored>>,
     /// Bytes of all parts.
     pub bytes: usize,
 }
@@ -25,7 +37,7 @@ pub struct Segment {
 impl Segment {
     /// Whether the rendition was away, and there is nothing to fetch (EXT-X-GAP).
     pub fn is_gap(&self) -> bool {
-        self.duration.is_some() && self.parts.is_empty()
+        self.duration.is_some() && self.bytes == 0
     }
 
     /// How long it is so far.
@@ -41,7 +53,12 @@ impl Segment {
         }
     }
 
-    /// All of it.
+    /// Bytes of it in memory.
+    fn held(&self) -> usize {
+        if self.stored.is_some() { 0 } else { self.bytes }
+    }
+
+    /// All of it, where it is in memory.
     pub fn whole(&self) -> Vec<Bytes> {
         self.parts.iter().map(|part| part.bytes.clone()).collect()
     }
@@ -67,9 +84,23 @@ impl Window {
                 continue;
             };
             let duration = Some(next.time.since(missed.time));
-            self.segments.push_back(Segment { cut: missed, init, duration, parts: Vec::new(), bytes: 0 });
+            self.segments.push_back(Segment {
+                cut: missed,
+                init,
+                duration,
+                parts: Vec::new(),
+                stored: None,
+                bytes: 0,
+            });
         }
-        self.segments.push_back(Segment { cut, init, duration: None, parts: Vec::new(), bytes: 0 });
+        self.segments.push_back(Segment {
+            cut,
+            init,
+            duration: None,
+            parts: Vec::new(),
+            stored: None,
+            bytes: 0,
+        });
     }
 
     /// Adds a part to the open segment.
@@ -109,7 +140,44 @@ impl Window {
         self.segments.back()
     }
 
-    /// Bytes of all that is held.
+    /// The oldest complete segment in memory that lies further back than `memory` from the end.
+    pub fn due(&self, memory: Duration) -> Option<&Segment> {
+        let mut behind = Duration::ZERO;
+        let mut due = None;
+        for segment in self.segments.iter().rev() {
+            if segment.stored.is_some() {
+                break;
+            }
+            if behind >= memory && segment.duration.is_some() && !segment.is_gap() {
+                due = Some(segment);
+            }
+            behind = behind.saturating_add(segment.length());
+        }
+        due
+    }
+
+    /// A segment is stored now, and leaves the memory.
+    pub fn store(&mut self, msn: u64, stored: Arc<dyn Stored>) {
+        let Some(first) = self.segments.front().map(|segment| segment.cut.msn) else { return };
+        let index = msn.checked_sub(first).and_then(|index| usize::try_from(index).ok());
+        if let Some(segment) = index.and_then(|index| self.segments.get_mut(index)) {
+            self.bytes = self.bytes.saturating_sub(segment.held());
+            segment.parts = Vec::new();
+            segment.stored = Some(stored);
+        }
+    }
+
+    /// Forgets everything up to the last segment that is stored; whether there was one.
+    pub fn forget_stored(&mut self) -> bool {
+        let last = self.segments.iter().rposition(|segment| segment.stored.is_some());
+        let count = last.map_or(0, |last| last.saturating_add(1)).min(self.segments.len().saturating_sub(1));
+        for _ in 0..count {
+            self.drop_oldest();
+        }
+        count > 0
+    }
+
+    /// Bytes of all that is held in memory.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
@@ -124,12 +192,12 @@ impl Window {
         }
     }
 
-    /// Forgets the oldest segment, but never the last; the bytes that were freed.
+    /// Forgets the oldest segment, but never the last; the bytes of memory that were freed.
     pub fn drop_oldest(&mut self) -> usize {
         if self.segments.len() <= 1 {
             return 0;
         }
-        let freed = self.segments.pop_front().map_or(0, |segment| segment.bytes);
+        let freed = self.segments.pop_front().map_or(0, |segment| segment.held());
         self.bytes = self.bytes.saturating_sub(freed);
         freed
     }

@@ -7,8 +7,9 @@ use crate::hub::tap::Item;
 use crate::hub::{FrameReader, Hub, Kind, OnAir, Policy};
 use crate::media::Tracks;
 use crate::model::LadderName;
-use crate::protocol::hls::ladder::{About, Arrival, Ladder, Settings, Unaligned};
+use crate::protocol::hls::ladder::{About, Arrival, Due, Ladder, Settings, Unaligned};
 use crate::protocol::hls::playlist::media_playlist;
+use crate::protocol::hls::window::Stored;
 use crate::telemetry::Log;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
@@ -246,6 +247,34 @@ impl Airing {
         let written = Written { version, gzipped: gzipped(&plain), plain };
         state.written.insert(key, written.clone());
         Some(written)
+    }
+
+    /// The next segment that is to be stored.
+    pub fn due(&self) -> Option<Due> {
+        self.state().ladders().find_map(Ladder::due)
+    }
+
+    /// A segment is stored now.
+    pub fn store(&self, due: &Due, stored: Arc<dyn Stored>) {
+        self.change(|state| state.of_mut(&due.label).store(&due.label, due.msn, stored));
+    }
+
+    /// When the oldest segment began that is stored, Unix milliseconds.
+    pub fn oldest_stored_ms(&self) -> Option<i64> {
+        self.state().ladders().filter_map(Ladder::oldest_stored_ms).min()
+    }
+
+    /// Forgets the oldest segment that is stored of each rendition.
+    pub fn drop_oldest_stored(&self) {
+        self.change(|state| {
+            let stored = state.ladders_mut().filter(|ladder| ladder.oldest_stored_ms().is_some());
+            stored.min_by_key(|ladder| ladder.oldest_stored_ms()).map_or(0, Ladder::drop_oldest)
+        });
+    }
+
+    /// Forgets everything that is stored.
+    pub fn forget_stored(&self) {
+        self.change(|state| state.ladders_mut().for_each(Ladder::forget_stored));
     }
 
     /// Forgets the oldest segments; the bytes that were freed.

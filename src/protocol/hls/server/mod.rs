@@ -2,6 +2,8 @@
 //! carries it.
 
 mod airing;
+pub mod disk;
+mod reading;
 mod reply;
 pub mod route;
 pub mod stats;
@@ -16,13 +18,16 @@ use crate::auth::{
 use crate::base::clock::Now;
 use crate::base::secret::Secret;
 use crate::hub::Hub;
+use crate::hub::event::{Event, Heard};
 use crate::model::{LadderName, StreamName};
+use crate::protocol::hls::window::Stored;
 use crate::telemetry::Log;
 use airing::{Airing, look_after};
 use axum::body::{Body, HttpBody};
 use axum::http::header::{ACCEPT_ENCODING, AUTHORIZATION, USER_AGENT};
 use axum::http::{HeaderMap, Method, Request, Response, StatusCode};
 use bytes::Bytes;
+use reading::Reading;
 use reply::{Keep, Replies, refusal};
 use route::{Directives, File, Item, Media, Route};
 use stats::{Airings, Asked, Budget, Counts};
@@ -55,6 +60,7 @@ pub struct Shared {
     counts: Counts,
     viewers: Viewers,
     settings: Settings,
+    reading: Reading,
     shutdown: watch::Receiver<bool>,
 }
 
@@ -83,7 +89,34 @@ impl Shared {
             counts,
             viewers,
             settings,
+            reading: Reading::default(),
             shutdown,
+        }
+    }
+
+    /// Divides every ladder from its first frame on, whether anybody asks for it or not, until the server ends: what
+    /// viewers can go back to has to be there before they come.
+    pub async fn divide_all(self: Arc<Shared>) {
+        let mut shutdown = self.shutdown.clone();
+        let mut events = self.hub.events().listen();
+        loop {
+            let heard = tokio::select! {
+                heard = events.next() => heard,
+                _ = shutdown.wait_for(|down| *down) => return,
+            };
+            match heard {
+                Heard::Event(event) => {
+                    if let Event::Published { ladder, .. } = &*event {
+                        self.airing(ladder);
+                    }
+                }
+                Heard::Missed(_) => {
+                    for seen in self.hub.snapshot() {
+                        self.airing(&self.hub.place_of(&seen.name).0);
+                    }
+                }
+                Heard::Closed => return,
+            }
         }
     }
 
@@ -146,8 +179,13 @@ impl Shared {
         };
         let replies = Replies { private: self.authorizer.demand(Action::Read) != Demand::Nothing };
         let headers = request.headers();
-        let viewer =
-            Viewer { airing: &airing, replies, gzip: takes_gzip(headers), parts: plays_parts(headers) };
+        let viewer = Viewer {
+            airing: &airing,
+            reading: &self.reading,
+            replies,
+            gzip: takes_gzip(headers),
+            parts: plays_parts(headers),
+        };
         let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
         let asker = Asker { remote, agent, user: &user };
         let (asked, response) = match route.item {
@@ -283,6 +321,7 @@ fn length(response: &Response<Body>) -> u64 {
 /// Somebody who watches a ladder.
 struct Viewer<'a> {
     airing: &'a Airing,
+    reading: &'a Reading,
     replies: Replies,
     gzip: bool,
     /// Whether parts alone are of use to it.
@@ -372,6 +411,12 @@ impl Viewer<'_> {
             }
             found => found,
         };
+        let found = match found {
+            Found::Stored(stored) => {
+                self.reading.read(stored).await.map_or(Found::Nothing, |bytes| Found::Pieces(vec![bytes]))
+            }
+            found => found,
+        };
         match (found, file.media) {
             (Found::Pieces(pieces), Media::Part(_)) => self.replies.media(MP4, pieces, Keep::Immutable(60)),
             (Found::Pieces(pieces), _) => self.replies.media(MP4, pieces, Keep::Immutable(3600)),
@@ -383,6 +428,7 @@ impl Viewer<'_> {
 /// What there is under the name of a file.
 enum Found {
     Pieces(Vec<Bytes>),
+    Stored(Arc<dyn Stored>),
     /// It is the next one.
     Soon,
     Nothing,
@@ -396,9 +442,10 @@ fn find(ladder: &Ladder, label: &str, file: File) -> Found {
     match file.media {
         Media::Init(number) => member.init(number).map_or(Found::Nothing, one),
         Media::Segment(msn) => match member.window.get(msn) {
-            Some(segment) if segment.duration.is_some() && !segment.is_gap() => {
-                Found::Pieces(segment.whole())
-            }
+            Some(segment) if segment.duration.is_some() && !segment.is_gap() => match &segment.stored {
+                Some(stored) => Found::Stored(stored.clone()),
+                None => Found::Pieces(segment.whole()),
+            },
             _ => Found::Nothing,
         },
         Media::Part(Position { msn, part }) => {
