@@ -19,6 +19,7 @@ use crate::auth::{Authorizer, Ledger};
 use crate::base::clock::Now;
 use crate::base::next::Advice;
 use crate::base::{Failure, Outcome, failure::io_words};
+use crate::config::hls::Hls;
 use crate::hub::{self, Hub, Registry};
 use crate::model::service::{Audience, PerService, Service};
 use crate::process::load::open_files_allowed;
@@ -34,7 +35,6 @@ pub use options::Options;
 use runtime_thread::RuntimeThread;
 use sampler::Sampler;
 use std::future::Future;
-use std::io;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -153,47 +153,25 @@ impl Server {
         );
         work.add("rtp", udp.serve(downs.clone()));
 
+        let viewers = RuntimeThread::start("web")?;
         let hls = Arc::new(hls::server::Shared::new(
             hub.clone(),
             options.applications.clone().into(),
             authorizer.clone(),
             ledger.clone(),
             log.clone(),
-            hls::ladder::Settings {
-                segment: options.hls.segment,
-                part: options.hls.part,
-                window: options.hls.window,
-                memory: options.hls.on_disk().then_some(IN_MEMORY),
-            },
+            divided(&options),
             downs.clone(),
         ));
-        let web = Arc::new(Web {
+        let web = Web {
             limits: web::Limits::new(readers_per_address, open_files_allowed()),
             trusted: options.trusted.clone(),
             registry: hub.registry().clone(),
             log: log.clone(),
             tls,
             routes: web::routes(hls.clone()),
-        });
-        // Viewers over HTTP ask far more often than readers of a connection do, and playlists are written for them: none
-        // of that stands in the way of frames or of the operators' endpoints.
-        let viewers = RuntimeThread::start("web")?;
-        let listener = {
-            let _theirs = viewers.enter();
-            listening(&mut listeners, Service::Web)?
         };
-        if options.hls.on_disk() {
-            let cannot = |e: &io::Error| {
-                Failure::internal(format!("cannot store segments in {}", options.hls_folder.display()))
-                    .why(io_words(e))
-                    .hint(Advice::set("hls_window", "60s"))
-            };
-            Disk::open(&options.hls_folder, Room::default(), log.clone())
-                .and_then(|disk| disk.keep(hls.airings().clone(), downs.clone()))
-                .map_err(|e| cannot(&e))?;
-            work.add("hls", viewers.run(hls.clone().divide_all()));
-        }
-        work.add("web", viewers.run(web::serve(listener, web, downs.clone())));
+        work.add_viewers(&viewers, &mut listeners, &options, &hls, web, &downs)?;
 
         let control = Control::new(&options, authorizer, hub, work.parts.clone(), ledger, log.clone());
         control.sampler.watch_hls(hls);
@@ -244,6 +222,34 @@ impl Work {
         });
     }
 
+    /// Viewers over HTTP ask far more often than readers of a connection do, and playlists are written for them: none of
+    /// that stands in the way of frames or of the operators' endpoints.
+    fn add_viewers(
+        &mut self,
+        thread: &RuntimeThread,
+        listeners: &mut Listeners,
+        options: &Options,
+        hls: &Arc<hls::server::Shared>,
+        web: Web,
+        downs: &watch::Receiver<bool>,
+    ) -> Outcome<()> {
+        let listener = {
+            let _theirs = thread.enter();
+            listening(listeners, Service::Web)?
+        };
+        if options.hls.on_disk() {
+            let disk = Disk::open(&options.hls_folder, Room::default(), web.log.clone()).map_err(|e| {
+                Failure::internal(format!("cannot store segments in {}", options.hls_folder.display()))
+                    .why(io_words(&e))
+                    .hint(Advice::set("hls_window", "60s"))
+            })?;
+            self.add("disk", disk.keep(hls.airings().clone(), downs.clone()));
+            self.add("hls", thread.run(hls.clone().divide_all()));
+        }
+        self.add("web", thread.run(web::serve(listener, Arc::new(web), downs.clone())));
+        Ok(())
+    }
+
     /// Waits until one part ends, which none of them does while the server runs; its name, or that it panicked.
     async fn first_end(&mut self) -> &'static str {
         let name = self.tasks.join_next().await.and_then(Result::ok).unwrap_or("one that panicked");
@@ -258,6 +264,12 @@ impl Work {
         self.tasks.shutdown().await;
         all
     }
+}
+
+/// How ladders are divided for HLS.
+fn divided(options: &Options) -> hls::ladder::Settings {
+    let Hls { segment, part, window } = options.hls;
+    hls::ladder::Settings { segment, part, window, memory: options.hls.on_disk().then_some(IN_MEMORY) }
 }
 
 /// The threads that carry media beside the one that the server was started on.

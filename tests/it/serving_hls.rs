@@ -294,6 +294,59 @@ fn a_rendition_of_another_encoder_has_a_playlist_of_its_own() {
     house.stop();
 }
 
+/// Names in a folder; none where there is no such folder.
+fn names(folder: &std::path::Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+#[test]
+fn viewers_go_back_as_far_as_a_long_window_reaches() {
+    if !needs("ffmpeg") {
+        return;
+    }
+    let stage = Stage::new("hls-long-window");
+    let flags = ["--hls-window", "90s", "--hls-segment", "1s"];
+    let serve = Serve::start(&stage, &flags);
+    let folder = stage.file("data/hls");
+    // A minute of it in some seconds; nobody watches yet.
+    let target = format!("rtmp://{}/live/cam", serve.address("rtmp"));
+    let source = ["-readrate", "8", "-f", "lavfi", "-i", "testsrc2=s=256x144:r=25:d=300", "-c:v", "libx264"];
+    let shape = ["-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "25", "-f", "flv", &target];
+    let publisher = stage.spawn("ffmpeg", &[&source[..], &shape].concat());
+    let files = || {
+        let owners = names(&folder);
+        owners.iter().flat_map(|owner| names(&folder.join(owner))).collect::<Vec<_>>()
+    };
+    wait_for("segments on the disk", SOON, || if files().len() > 20 { Ok(()) } else { Err(files().len()) });
+    let playlist = wait_for("a long playlist", SOON, || {
+        let playlist = Playlist::of(&serve.get("web", "/live/cam/original/i.m3u8").body);
+        if playlist.segments.len() > 60 { Ok(playlist) } else { Err(playlist.segments.len()) }
+    });
+    // The oldest of them is read from its file.
+    let oldest = serve.get("web", &format!("/live/cam/original/{}", playlist.segments[0]));
+    assert_eq!(oldest.status, 200, "{}", oldest.head);
+    let url = format!("http://{}/live/cam/index.m3u8", serve.address("web"));
+    let from_the_first = ["-v", "error", "-xerror", "-live_start_index", "0", "-i", &url, "-t", "5"];
+    stage.spawn("ffmpeg", &[&from_the_first[..], &["-f", "null", "-"]].concat()).wait(PATIENCE).expect(0);
+    let metrics = serve.get("metrics", "/metrics").body;
+    let held: f64 = value(&metrics, "msconv_hls_window_bytes ").parse().unwrap();
+    assert!(held < 30e6, "what is stored is not in memory: {metrics}");
+    drop(publisher);
+    // A server that is killed leaves its files, and the next one removes them.
+    kill(Pid::from_raw(serve.running().pid()), Signal::SIGKILL).unwrap();
+    drop(serve);
+    assert_eq!(names(&folder).len(), 1);
+    let left = names(&folder);
+    let serve = Serve::start(&stage, &flags);
+    let now = names(&folder);
+    assert!(now.len() == 1 && now != left, "{left:?} {now:?}");
+    // One that ends leaves nothing.
+    kill(Pid::from_raw(serve.running().pid()), Signal::SIGTERM).unwrap();
+    serve.into_running().wait(PATIENCE).expect(0);
+    assert_eq!(names(&folder), [""; 0]);
+}
+
 /// Sends a request and leaves the answer where it is.
 fn pending(house: &House, request: &str) -> TcpStream {
     let mut peer = TcpStream::connect(house.serve.address("web")).unwrap();

@@ -349,7 +349,8 @@ fn next_steps(file: &SourceFile) -> Vec<Offence> {
 }
 
 fn writing(file: &SourceFile) -> Vec<Offence> {
-    if file.name == "src/base/atomic_file.rs" {
+    // Segments of a window are media, and of no use to anybody once their server is gone.
+    if ["src/base/atomic_file.rs", "src/protocol/hls/server/disk.rs"].contains(&file.name.as_str()) {
         return Vec::new();
     }
     let rule = "only base/atomic_file writes state files";

@@ -4,6 +4,7 @@
 
 use super::stats::Airings;
 use crate::base::failure::io_words;
+use crate::process::blocking;
 use crate::process::identity::Identity;
 use crate::protocol::hls::ladder::Due;
 use crate::protocol::hls::window::Stored;
@@ -11,6 +12,7 @@ use crate::telemetry::Log;
 use bytes::Bytes;
 use nix::sys::statvfs::statvfs;
 use std::fs::File;
+use std::future::Future;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -104,39 +106,45 @@ impl Disk {
         Ok(Disk { folder, room, used: Arc::default(), gone, goes, next: 0, log })
     }
 
-    /// Stores what is due of `airings` until `shutdown` says so, on a thread of its own.
-    ///
-    /// # Errors
-    /// No thread can be had.
-    pub fn keep(mut self, airings: Airings, shutdown: watch::Receiver<bool>) -> io::Result<()> {
-        let work = move || {
-            let mut fails_until = None::<Instant>;
-            while !*shutdown.borrow() && shutdown.has_changed().is_ok() {
-                match self.goes.recv_timeout(LOOK) {
-                    Ok(path) => {
-                        let _ = std::fs::remove_file(path);
-                        continue;
-                    }
-                    Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
-                }
-                if fails_until.is_some_and(|until| Instant::now() < until) {
+    /// Stores what is due of `airings` until `shutdown` says so, on a thread of its own; then removes everything. The
+    /// future is over when that is done.
+    pub fn keep(
+        self,
+        airings: Airings,
+        shutdown: watch::Receiver<bool>,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let done = blocking::begin(move || self.work(&airings, &shutdown));
+        async move {
+            let _ = done.await;
+        }
+    }
+
+    fn work(mut self, airings: &Airings, shutdown: &watch::Receiver<bool>) {
+        let mut pauses_until = None::<Instant>;
+        while !*shutdown.borrow() && shutdown.has_changed().is_ok() {
+            match self.goes.recv_timeout(LOOK) {
+                Ok(path) => {
+                    let _ = std::fs::remove_file(path);
                     continue;
                 }
-                fails_until = self.store_all(&airings).err().map(|error| {
-                    self.log.error(format_args!(
-                        "hls: cannot store segments in {}: {}; windows stay short for {} s",
-                        self.folder.display(),
-                        io_words(&error),
-                        RECOVERS.as_secs()
-                    ));
-                    // Without the disk the memory is all there is, and its bounds hold again.
-                    each(&airings).iter().for_each(|airing| airing.forget_stored());
-                    Instant::now() + RECOVERS
-                });
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
             }
-            let _ = std::fs::remove_dir_all(&self.folder);
-        };
-        std::thread::Builder::new().name("hls-disk".into()).spawn(work).map(|_| ())
+            if pauses_until.is_some_and(|until| Instant::now() < until) {
+                continue;
+            }
+            pauses_until = self.store_all(airings).err().map(|error| {
+                self.log.error(format_args!(
+                    "hls: cannot store segments in {}: {}; windows stay short for {} s",
+                    self.folder.display(),
+                    io_words(&error),
+                    RECOVERS.as_secs()
+                ));
+                // Without the disk the memory is all there is, and its bounds hold again.
+                each(airings).iter().for_each(|airing| airing.forget_stored());
+                Instant::now() + RECOVERS
+            });
+        }
+        let _ = std::fs::remove_dir_all(&self.folder);
     }
 
     fn store_all(&mut self, airings: &Airings) -> io::Result<()> {
