@@ -104,6 +104,7 @@ impl Ladder {
         if let Some(member) = self.members.get_mut(label) {
             member.interrupt(false, now);
             member.live = false;
+            self.version = self.version.saturating_add(1);
         }
         self.choose_leader();
         self.release(now);
@@ -114,6 +115,7 @@ impl Ladder {
     pub fn interrupt(&mut self, label: &str, new_run: bool, now: Instant) {
         if let Some(member) = self.members.get_mut(label) {
             member.interrupt(new_run, now);
+            self.version = self.version.saturating_add(1);
         }
         self.advance(now);
     }
@@ -254,7 +256,13 @@ impl Ladder {
                 return true;
             }
         }
-        member.push(frame, arrival.at) || closed
+        closed |= member.push(frame, arrival.at);
+        if member.is_overlong() {
+            member.end_segment(None, arrival.at);
+            self.version = self.version.saturating_add(1);
+            closed = true;
+        }
+        closed
     }
 
     /// Lists what every rendition has, and forgets what nobody will ask for.
@@ -322,6 +330,7 @@ impl Ladder {
 
     /// Forgets the oldest segment of each rendition; the bytes that were freed.
     pub fn drop_oldest(&mut self) -> usize {
+        self.version = self.version.saturating_add(1);
         self.members.values_mut().map(|member| member.window.drop_oldest()).sum()
     }
 

@@ -7,6 +7,10 @@ use bytes::Bytes;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+/// What a segment counts for at least when what lies further back is forgotten: however often a publisher begins anew,
+/// there are only so many.
+pub const LEAST: Duration = Duration::from_millis(250);
+
 /// A segment, open or complete.
 #[derive(Clone, Debug)]
 pub struct Segment {
@@ -116,10 +120,11 @@ impl Window {
 
     /// Forgets what lies further back than `keep` from the beginning of segment `first`, which is listed.
     pub fn trim(&mut self, first: u64, keep: Duration) {
-        let older = || self.segments.iter().take_while(|segment| segment.cut.msn < first);
-        let mut behind: Duration = older().map(Segment::length).sum();
+        let counted = |segment: &Segment| segment.length().max(LEAST);
+        let older = self.segments.iter().take_while(|segment| segment.cut.msn < first);
+        let mut behind = older.map(counted).fold(Duration::ZERO, Duration::saturating_add);
         while behind > keep {
-            behind = behind.saturating_sub(self.segments.front().map(Segment::length).unwrap_or_default());
+            behind = behind.saturating_sub(self.segments.front().map(counted).unwrap_or_default());
             self.drop_oldest();
         }
     }

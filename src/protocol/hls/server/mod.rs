@@ -2,6 +2,8 @@
 //! carries it.
 
 mod airing;
+#[cfg(test)]
+mod airing_tests;
 mod reply;
 pub mod route;
 pub mod stats;
