@@ -242,6 +242,7 @@ impl Ladder {
         let Some(member) = self.members.get_mut(label) else { return false };
         let mut closed = false;
         if member.can_begin_with(frame) {
+            member.note_return(frame.dts);
             let cut = if leads {
                 member.lead(frame, arrival, &mut self.timeline, self.settings.segment)
             } else {
@@ -261,6 +262,10 @@ impl Ladder {
             member.end_segment(None, arrival.at);
             self.version = self.version.saturating_add(1);
             closed = true;
+        }
+        // Of a rendition that is late, and where the times went back, everything is listed at once.
+        if closed && member.end() <= self.frontier {
+            self.version = self.version.saturating_add(1);
         }
         closed
     }

@@ -33,6 +33,9 @@ pub struct About {
 const TORN: Duration = Duration::from_secs(3);
 /// A keyframe that comes after so much of a segment's length ends it: keyframes do not keep time to the millisecond.
 const NEARLY: f64 = 0.9;
+/// One that begins again so far before where it ended has begun anew: predictions of how long a last frame lasts are
+/// nearer than that.
+const WENT_BACK: MediaTime = MediaTime::from_millis(500);
 /// The most frames, and bytes of them, that wait for the leader.
 const MOST_HELD: usize = 1024;
 const MOST_HELD_BYTES: usize = 32 << 20;
@@ -175,6 +178,12 @@ impl Member {
     /// Whether the next segment does not go on where the last one ended.
     pub fn begins_anew(&self) -> bool {
         self.new_run || self.last_init != self.init_number()
+    }
+
+    /// A frame at `time` is about to begin a segment. Where its times have gone back since it was interrupted, another run
+    /// has begun, whatever was told: a publisher that was on the air for a moment begins anew near where it was.
+    pub fn note_return(&mut self, time: MediaTime) {
+        self.new_run |= self.waiting && self.window.last().is_some_and(|last| time + WENT_BACK < last.end());
     }
 
     /// Keeps a frame until the leader has come as far; the oldest are given up where too many wait.

@@ -80,6 +80,29 @@ fn however_often_a_publisher_begins_anew_there_are_only_so_many_segments() {
     assert!(house.segments("720p").len() <= 2, "{:?}", house.segments("720p"));
 }
 
+/// A publisher that was there for two seconds, left, and begins where it began.
+#[test]
+fn one_that_begins_again_at_once_has_begun_anew() {
+    let mut house = House::new(&[("720p", 720), ("360p", 360)]);
+    house.play(&["720p", "360p"], 0, 2500);
+    for label in ["720p", "360p"] {
+        house.ladder.leave(label, house.arrival().at);
+        house.ladder.join(label, tracks(), about(720), house.arrival().at).unwrap();
+    }
+    let mut version = house.ladder.version();
+    for from in [0, 1000, 2000] {
+        house.play(&["720p", "360p"], from, from + 1000);
+        assert!(house.ladder.version() > version, "whoever waits is woken");
+        version = house.ladder.version();
+    }
+    for label in ["720p", "360p"] {
+        let text = house.playlist(label);
+        assert_eq!(text.matches("#EXT-X-DISCONTINUITY\n").count(), 1, "{text}");
+        let times: Vec<_> = house.segments(label).iter().map(|s| (s.0, s.1)).collect();
+        assert_eq!(times, [(0, 0), (1, 2000), (2, 0), (3, 2000)], "{text}");
+    }
+}
+
 #[test]
 fn no_part_is_longer_than_any_may_be() {
     // Steady frames of which some are lost; frames as uneven as a telephone sends them; both with other tracks in between.
