@@ -90,19 +90,19 @@ need_programs() {
   local had_nginx=
   have nginx && had_nginx=yes
   packages "${wanted[@]}"
-  [ -n "$had_nginx" ] || ! have nginx || quiet_nginx
+  [ -n "$had_nginx" ] || ! have nginx || quiet_service nginx /run/nginx.pid
 }
 
-# Debian's package starts an nginx of the system on port 80. Nobody asked for that one; `msconv up` starts its own.
-quiet_nginx() {
+# Debian's package starts a service of the system. Nobody asked for that one; msconv and its tests start their own.
+quiet_service() {
   if [ -d /run/systemd/system ]; then
-    as_root systemctl disable --now nginx >"$log" 2>&1 || true
-  elif [ -x /etc/init.d/nginx ] && [ -e /run/nginx.pid ]; then
-    as_root /etc/init.d/nginx stop >"$log" 2>&1 || true
+    as_root systemctl disable --now "$1" >"$log" 2>&1 || true
+  elif [ -x "/etc/init.d/$1" ] && [ -e "$2" ]; then
+    as_root "/etc/init.d/$1" stop >"$log" 2>&1 || true
   else
     return 0
   fi
-  say "the nginx service of the system, which came with the package, is switched off; msconv starts its own"
+  say "the $1 service of the system, which came with the package, is switched off; msconv starts its own"
 }
 
 # Finds or installs a cargo that is new enough for the package.

@@ -39,9 +39,11 @@ need_lints
 if have apt-get; then
   packages shellcheck mpv g++ perl-base util-linux vlc-bin vlc-plugin-base vlc-plugin-video-output \
     gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad \
-    gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-rtsp docker-compose
+    gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-rtsp docker-compose nodejs
+  # The cache before HLS, without the service that the package would start.
+  have varnishd || { packages varnish && quiet_service varnish /run/varnishd.pid; }
 else
-  for program in docker-compose shellcheck mpv c++ perl setsid setpriv vlc gst-launch-1.0; do have "$program" || fail "$program is missing" "$(elsewhere)"; done
+  for program in docker-compose varnishd node shellcheck mpv c++ perl setsid setpriv vlc gst-launch-1.0; do have "$program" || fail "$program is missing" "$(elsewhere)"; done
 fi
 # The runner of the tests and the linter of workflows; the linter of Dockerfiles and compose's own schema, from Python's
 # registry, beside the system's packages.
@@ -78,6 +80,18 @@ if [ -z "${MSCONV_FFMPEG_ENHANCED:-}" ]; then
   for newer in "$newer"/imageio_ffmpeg/binaries/ffmpeg-*; do
     if [ -x "$newer" ]; then export MSCONV_FFMPEG_ENHANCED=$newer; fi
   done
+fi
+
+# A parser of HLS playlists that is not ours.
+if [ -z "${MSCONV_TEST_HLS_PARSER:-}" ]; then
+  parser=$target/hls-parser/node_modules/hls-parser
+  if [ ! -f "$parser/package.json" ]; then
+    have npm || packages npm
+    say "fetching a parser of playlists (npm package hls-parser)"
+    mkdir -p "$target/hls-parser"
+    npm install --prefix "$target/hls-parser" --no-save --ignore-scripts --no-audit --no-fund --loglevel error hls-parser@0.16.1
+  fi
+  export MSCONV_TEST_HLS_PARSER=$parser
 fi
 
 # The compose plugin, where an engine run (scripts/engine.sh) has built one. The test that wants it says so where it cannot

@@ -1,98 +1,20 @@
 //! A ladder as HLS over the web port: what ffmpeg publishes is what players get, low-latency requests wait for what is
 //! about to come, and strange ones hold nothing up.
 
+mod cache;
+mod faults;
+mod house;
+mod listed;
+mod players;
+
 use crate::live::SOON;
 use crate::stage::{PATIENCE, Serve, Stage, needs, wait_for};
+use house::{House, LABELS, Playlist, pending, value};
 use msconv::process::run_record::RunRecord;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::net::TcpStream;
-
-const LABELS: [&str; 3] = ["360p", "240p", "144p"];
-
-struct House {
-    /// Declared before the stage so that it is dropped first.
-    serve: Serve,
-    stage: Stage,
-}
-
-impl House {
-    /// A server and a ladder of three renditions on it.
-    fn new(name: &str) -> Option<House> {
-        if !needs("ffmpeg") || !needs("ffprobe") {
-            return None;
-        }
-        let stage = Stage::new(name);
-        let house = House { serve: Serve::start_at_stage(&stage), stage };
-        let variants = "360p:500k:640:360,240p:250k:426:240,144p:120k:256:144";
-        let args = ["publish", "-s", "cam", "--test", "--quality", "fastest", "--variants", variants];
-        house.stage.msconv(&args).expect(0);
-        Some(house)
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.serve.address("web"))
-    }
-
-    /// A text that must be there.
-    #[track_caller]
-    fn text(&self, path: &str) -> String {
-        let answer = self.serve.get("web", path);
-        assert_eq!(answer.status, 200, "{path}: {answer:?}");
-        answer.body
-    }
-
-    fn playlist(&self, label: &str) -> Playlist {
-        Playlist::of(&self.text(&format!("/live/cam/{label}/i.m3u8")))
-    }
-
-    fn stop(self) {
-        self.stage.msconv(&["stop", "-s", "cam"]).expect(0);
-    }
-}
-
-/// What a test needs of a media playlist.
-#[derive(Debug)]
-struct Playlist {
-    text: String,
-    first: u64,
-    segments: Vec<String>,
-    hint: Option<String>,
-}
-
-impl Playlist {
-    fn of(text: &str) -> Playlist {
-        let uri =
-            |line: &str| line.split_once("URI=\"").map(|(_, uri)| uri.split('"').next().unwrap().to_string());
-        let tagged =
-            |tag: &str| text.lines().filter(|line| line.starts_with(tag)).filter_map(uri).collect::<Vec<_>>();
-        Playlist {
-            text: text.to_string(),
-            first: value(text, "#EXT-X-MEDIA-SEQUENCE:").parse().unwrap(),
-            segments: text.lines().filter(|line| line.ends_with(".m4s")).map(str::to_string).collect(),
-            hint: tagged("#EXT-X-PRELOAD-HINT:").pop(),
-        }
-    }
-
-    /// The number behind the last segment that is complete.
-    fn next(&self) -> u64 {
-        self.first + self.segments.len() as u64
-    }
-
-    /// The hinted part: media sequence number and part.
-    fn hinted(&self) -> (u64, u64) {
-        let name = self.hint.as_ref().unwrap_or_else(|| panic!("no hint: {}", self.text));
-        let (_, numbers) = name.split_once('-').unwrap();
-        let mut numbers = numbers.split('.').map_while(|n| n.parse().ok());
-        (numbers.next().unwrap(), numbers.next().unwrap())
-    }
-}
-
-fn value<'a>(text: &'a str, tag: &str) -> &'a str {
-    let line = text.lines().find_map(|line| line.strip_prefix(tag));
-    line.unwrap_or_else(|| panic!("no {tag}: {text}")).split(',').next().unwrap()
-}
 
 #[test]
 fn players_get_every_rendition_and_its_audio() {
@@ -200,6 +122,23 @@ fn low_latency_requests_are_answered_when_there_is_something_new() {
     house.stop();
 }
 
+/// Kills the ffmpeg of the ladder; its supervisor starts another one.
+fn kill_encoder(house: &House) {
+    let record = RunRecord::read(&house.stage.file("pids/.state/cam.json")).expect("a record");
+    kill(Pid::from_raw(record.child.expect("ffmpeg").pid), Signal::SIGKILL).unwrap();
+}
+
+/// As [`kill_encoder`], and waits for what the next one sends.
+fn killed_and_back(house: &House) {
+    let returns = |playlist: &Playlist| playlist.text.matches("#EXT-X-DISCONTINUITY\n").count();
+    let before = returns(&house.playlist(LABELS[0]));
+    kill_encoder(house);
+    wait_for("the ladder to be back", SOON, || {
+        let playlist = house.playlist(LABELS[0]);
+        if returns(&playlist) > before { Ok(()) } else { Err(playlist.text) }
+    });
+}
+
 #[test]
 fn viewers_see_a_discontinuity_when_the_publisher_comes_back() {
     let Some(house) = House::new("hls-return") else { return };
@@ -208,9 +147,7 @@ fn viewers_see_a_discontinuity_when_the_publisher_comes_back() {
         let playlist = house.playlist("360p");
         if playlist.segments.len() < 2 { Err(playlist.text) } else { Ok(playlist) }
     });
-    let record = RunRecord::read(&house.stage.file("pids/.state/cam.json")).expect("a record");
-    let killed = record.child.expect("ffmpeg").pid;
-    kill(Pid::from_raw(killed), Signal::SIGKILL).unwrap();
+    kill_encoder(&house);
     // A player that goes on asking, as players do.
     let after = wait_for("segments behind the discontinuity", SOON, || {
         let playlist = house.playlist("360p");
@@ -345,14 +282,6 @@ fn viewers_go_back_as_far_as_a_long_window_reaches() {
     kill(Pid::from_raw(serve.running().pid()), Signal::SIGTERM).unwrap();
     serve.into_running().wait(PATIENCE).expect(0);
     assert_eq!(names(&folder), [""; 0]);
-}
-
-/// Sends a request and leaves the answer where it is.
-fn pending(house: &House, request: &str) -> TcpStream {
-    let mut peer = TcpStream::connect(house.serve.address("web")).unwrap();
-    peer.set_read_timeout(Some(PATIENCE)).unwrap();
-    peer.write_all(request.as_bytes()).unwrap();
-    peer
 }
 
 #[test]

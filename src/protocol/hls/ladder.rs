@@ -133,6 +133,7 @@ impl Ladder {
         if let Some(member) = self.members.get_mut(label) {
             member.interrupt(false, now);
             member.live = false;
+            self.version = self.version.saturating_add(1);
         }
         self.choose_leader();
         self.release(now);
@@ -143,6 +144,7 @@ impl Ladder {
     pub fn interrupt(&mut self, label: &str, new_run: bool, now: Instant) {
         if let Some(member) = self.members.get_mut(label) {
             member.interrupt(new_run, now);
+            self.version = self.version.saturating_add(1);
         }
         self.advance(now);
     }
@@ -271,6 +273,7 @@ impl Ladder {
         let Some(member) = self.members.get_mut(label) else { return false };
         let mut closed = false;
         if member.can_begin_with(frame) {
+            member.note_return(frame.dts);
             let cut = if leads {
                 member.lead(frame, arrival, &mut self.timeline, self.settings.segment)
             } else {
@@ -289,7 +292,17 @@ impl Ladder {
                 return true;
             }
         }
-        member.push(frame, arrival.at) || closed
+        closed |= member.push(frame, arrival.at);
+        if member.is_overlong() {
+            member.end_segment(None, arrival.at);
+            self.version = self.version.saturating_add(1);
+            closed = true;
+        }
+        // Of a rendition that is late, and where the times went back, everything is listed at once.
+        if closed && member.end() <= self.frontier {
+            self.version = self.version.saturating_add(1);
+        }
+        closed
     }
 
     /// Lists what every rendition has, and forgets what nobody will ask for.
@@ -402,6 +415,7 @@ impl Ladder {
 
     /// Forgets the oldest segment of each rendition; the bytes that were freed.
     pub fn drop_oldest(&mut self) -> usize {
+        self.version = self.version.saturating_add(1);
         self.members.values_mut().map(|member| member.window.drop_oldest()).sum()
     }
 

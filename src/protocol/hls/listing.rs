@@ -1,7 +1,7 @@
 //! What of a rendition a playlist lists at this moment.
 
 use super::member::Member;
-use super::window::Segment;
+use super::window::{LEAST, Segment};
 use crate::media::MediaTime;
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ impl<'a> Listing<'a> {
         let mut behind = Duration::ZERO;
         let within = segments.iter().rev().take_while(|listed| {
             let begins = behind < window;
-            behind = behind.saturating_add(listed.segment.length());
+            behind = behind.saturating_add(listed.segment.length().max(LEAST));
             begins
         });
         let first = segments.len().saturating_sub(within.count());

@@ -33,8 +33,16 @@ pub struct About {
 const TORN: Duration = Duration::from_secs(3);
 /// A keyframe that comes after so much of a segment's length ends it: keyframes do not keep time to the millisecond.
 const NEARLY: f64 = 0.9;
-/// The most frames that wait for the leader.
+/// One that begins again so far before where it ended has begun anew: predictions of how long a last frame lasts are
+/// nearer than that.
+const WENT_BACK: MediaTime = MediaTime::from_millis(500);
+/// The most frames, and bytes of them, that wait for the leader.
 const MOST_HELD: usize = 1024;
+const MOST_HELD_BYTES: usize = 32 << 20;
+/// A segment without a keyframe to end it is given up when it has so much: nothing else bounds it.
+const LONGEST_SEGMENT: Duration = Duration::from_secs(30);
+const LARGEST_SEGMENT: usize = 64 << 20;
+const MOST_PARTS: usize = 1000;
 
 /// See the module.
 pub struct Member {
@@ -57,6 +65,8 @@ pub struct Member {
     last_video: Option<MediaTime>,
     last_audio: Option<MediaTime>,
     part: Duration,
+    /// The most that parts lasted before its tracks changed.
+    part_target_before: Duration,
     muxer: Option<Muxer>,
     /// Initialisation segments by number: the one in use, and those that segments in the window need.
     inits: BTreeMap<u32, Bytes>,
@@ -89,6 +99,7 @@ impl Member {
             last_video: None,
             last_audio: None,
             part,
+            part_target_before: Duration::ZERO,
             inits: BTreeMap::from([(first_init, muxer.init().clone())]),
             muxer: Some(muxer),
             waiting: true,
@@ -108,6 +119,7 @@ impl Member {
         }
         self.end_segment(None, now);
         self.tracks = tracks;
+        self.part_target_before = self.part_target();
         self.muxer = None;
         let muxer = Muxer::new(&self.tracks, self.part)?;
         let last = self.init_number();
@@ -168,9 +180,16 @@ impl Member {
         self.new_run || self.last_init != self.init_number()
     }
 
+    /// A frame at `time` is about to begin a segment. Where its times have gone back since it was interrupted, another run
+    /// has begun, whatever was told: a publisher that was on the air for a moment begins anew near where it was.
+    pub fn note_return(&mut self, time: MediaTime) {
+        self.new_run |= self.waiting && self.window.last().is_some_and(|last| time + WENT_BACK < last.end());
+    }
+
     /// Keeps a frame until the leader has come as far; the oldest are given up where too many wait.
     pub fn hold(&mut self, frame: Frame, arrival: Arrival) {
-        if self.held.len() >= MOST_HELD {
+        let bytes: usize = self.held.iter().map(|(frame, _)| frame.payload.len()).sum();
+        if self.held.len() >= MOST_HELD || bytes >= MOST_HELD_BYTES {
             self.held.clear();
             self.waiting = true;
         }
@@ -261,7 +280,8 @@ impl Member {
             return Some(cut);
         }
         let due = timeline.last().is_none_or(|last| {
-            frame.dts <= last.time || frame.dts.since(last.time) >= segment.mul_f64(NEARLY)
+            // Also where the times went back by as much.
+            frame.dts.distance(last.time) >= segment.mul_f64(NEARLY)
         });
         let cut = due || self.waiting || self.begins_anew();
         cut.then(|| timeline.cut(frame.dts, arrival.wall_ms, self.begins_anew()))
@@ -282,9 +302,18 @@ impl Member {
         self.window.last().map_or(MediaTime::from_nanos(i64::MIN), Segment::end)
     }
 
-    /// The most that its parts last.
+    /// The most that its parts last. It never shrinks.
     pub fn part_target(&self) -> Duration {
-        self.muxer.as_ref().map_or(Duration::ZERO, Muxer::part_target)
+        let now = self.muxer.as_ref().map_or(Duration::ZERO, Muxer::part_target);
+        now.max(self.part_target_before)
+    }
+
+    /// Whether the open segment has more than any may have.
+    pub fn is_overlong(&self) -> bool {
+        self.window.last().is_some_and(|open| {
+            let long = open.length() > LONGEST_SEGMENT || open.parts.len() >= MOST_PARTS;
+            open.duration.is_none() && (long || open.bytes >= LARGEST_SEGMENT)
+        })
     }
 
     /// How far a keyframe may stand from a cut and still be the same: half a frame.

@@ -13,8 +13,9 @@ use std::time::Duration;
 const VIDEO_STOPPED: Duration = Duration::from_millis(500);
 /// Fragments count from before zero: a source's first frames may lie a little below it.
 const BEFORE_ZERO: MediaTime = MediaTime::from_millis(10_000);
-/// The most frames that wait for a part to close, so that no source fills the memory.
+/// The most frames, and bytes of each track, that wait for a part to close, so that no source fills the memory.
 const MOST_WAITING: usize = 4096;
+const MOST_WAITING_BYTES: usize = 16 << 20;
 
 /// A part of a segment.
 #[derive(Clone, Debug)]
@@ -56,6 +57,8 @@ struct Video {
     codec: VideoCodec,
     pace: Pace,
     waiting: Vec<VideoSample>,
+    /// Bytes of those.
+    bytes: usize,
     last: Option<MediaTime>,
 }
 
@@ -65,6 +68,8 @@ struct Audio {
     length: Option<u32>,
     pace: Pace,
     waiting: Vec<AudioSample>,
+    /// Bytes of those.
+    bytes: usize,
 }
 
 /// See the module.
@@ -144,18 +149,23 @@ impl Muxer {
         // Where frames last unevenly, or some are missing, the next one shows that the part is full.
         let begun = video.waiting.first().map(|first| frame.dts.since(first.dts));
         let full = begun.is_some_and(|length| video.pace.is_full(length));
-        let part = if full || video.waiting.len() >= MOST_WAITING {
-            self.write(Some(frame.dts), None)
-        } else {
-            None
-        };
+        let too_many = video.waiting.len() >= MOST_WAITING || video.bytes >= MOST_WAITING_BYTES;
+        // Where the last frame shows to be so long that the part would be longer than any may be, it begins the next one.
+        let overlong = !video.pace.is_steady() && begun.is_some_and(|length| length > video.pace.target());
+        let kept = if overlong && video.waiting.len() > 1 { video.waiting.pop() } else { None };
+        let next = kept.as_ref().map_or(frame.dts, |kept| kept.dts);
+        let part = if full || overlong || too_many { self.write(Some(next), None) } else { None };
         let video = self.video.as_mut()?;
-        video.waiting.push(VideoSample {
+        let sample = VideoSample {
             dts: frame.dts,
             pts: frame.pts,
             sync: frame.keyframe,
             data: without_parameter_sets(video.codec, frame),
-        });
+        };
+        let held = kept.is_some();
+        video.waiting.extend(kept.into_iter().chain([sample]));
+        let added = video.waiting.iter().rev().take(1 + usize::from(held)).map(|sample| sample.data.len());
+        video.bytes = video.bytes.saturating_add(added.sum());
         part
     }
 
@@ -167,9 +177,11 @@ impl Muxer {
         };
         let Some(length) = length else { return };
         let tick = audio.clock.tick(frame.pts + BEFORE_ZERO, Some(length));
-        if tick < 0 || audio.waiting.len() >= MOST_WAITING {
+        let too_many = audio.waiting.len() >= MOST_WAITING || audio.bytes >= MOST_WAITING_BYTES;
+        if tick < 0 || too_many {
             return;
         }
+        audio.bytes = audio.bytes.saturating_add(frame.payload.len());
         audio.pace.note(MediaTime::from_clock(i64::from(length), audio.clock.rate()).since(MediaTime::ZERO));
         audio.waiting.push(AudioSample { time: frame.pts, tick, length, data: frame.payload.clone() });
     }
@@ -206,6 +218,7 @@ impl Muxer {
         if let Some(video) = &mut self.video {
             let frame = video.pace.frame().unwrap_or(Duration::from_millis(33));
             let taken = std::mem::take(&mut video.waiting);
+            video.bytes = 0;
             independent = taken.first().is_some_and(|first| first.sync);
             if let (Some(first), Some(last)) = (taken.first(), taken.last()) {
                 let expected = last.dts + MediaTime::from_duration(frame);
@@ -226,6 +239,7 @@ impl Muxer {
                 audio.waiting.iter().position(|packet| packet.time >= until).unwrap_or(audio.waiting.len())
             });
             let taken: Vec<AudioSample> = audio.waiting.drain(..keep).collect();
+            audio.bytes = audio.waiting.iter().map(|packet| packet.data.len()).sum();
             if let (Some(first), Some(last)) = (taken.first(), taken.last()) {
                 audio_base = u64::try_from(first.tick).unwrap_or(0);
                 let length = MediaTime::from_clock(i64::from(last.length), audio.clock.rate());
@@ -255,7 +269,13 @@ impl Video {
             .frame_rate
             .filter(|rate| (1.0..=240.0).contains(rate))
             .map(|r| Duration::from_secs_f64(1.0 / r));
-        Video { codec: track.codec, pace: Pace::new(part, nominal), waiting: Vec::new(), last: None }
+        Video {
+            codec: track.codec,
+            pace: Pace::new(part, nominal),
+            waiting: Vec::new(),
+            bytes: 0,
+            last: None,
+        }
     }
 
     /// How long what waits is.
@@ -273,6 +293,7 @@ impl Audio {
             length: track.samples_per_packet(),
             pace: Pace::new(part, None),
             waiting: Vec::new(),
+            bytes: 0,
         }
     }
 

@@ -95,9 +95,9 @@ impl Pace {
         self.distances.iter().all(|distance| distance.abs_diff(mean) <= UNSTEADY)
     }
 
-    /// The most that a part lasts; zero before the first two frames.
+    /// The most that a part lasts; what is wanted before the first two frames.
     pub fn target(&self) -> Duration {
-        self.target
+        if self.target.is_zero() { self.wanted } else { self.target }
     }
 
     /// Whether a part that lasts `length` has no room for another frame.

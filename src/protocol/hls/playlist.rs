@@ -52,7 +52,7 @@ pub fn media_playlist(ladder: &Ladder, label: &str, skip: bool, others: &[(&str,
         }
         let _ = writeln!(text, "#EXT-X-PROGRAM-DATE-TIME:{}", date_time(listed.segment.cut.wall_ms));
         if index >= first_with_parts {
-            parts(&mut text, ladder.epoch(), listed);
+            parts(&mut text, ladder.epoch(), listed, part_target);
         }
         if listed.complete {
             if listed.segment.is_gap() {
@@ -103,12 +103,14 @@ fn discontinuity(text: &mut String, epoch: u32, listed: &Listed<'_>) {
     let _ = writeln!(text, "#EXT-X-MAP:URI=\"{}\"", init_name(epoch, listed.segment.init));
 }
 
-fn parts(text: &mut String, epoch: u32, listed: &Listed<'_>) {
+fn parts(text: &mut String, epoch: u32, listed: &Listed<'_>, longest: Duration) {
     let msn = listed.segment.cut.msn;
     for (index, part) in listed.segment.parts.iter().take(listed.parts).enumerate() {
         let at = Position { msn, part: u64::try_from(index).unwrap_or(u64::MAX) };
         let independent = if part.independent { ",INDEPENDENT=YES" } else { "" };
-        let (length, name) = (seconds(part.duration), part_name(epoch, at));
+        // A frame that lasts because others were lost makes a part longer than any may be (RFC 8216bis, 4.4.4.9); its
+        // media say the truth, and so does the length of the segment.
+        let (length, name) = (seconds(part.duration.min(longest)), part_name(epoch, at));
         let _ = writeln!(text, "#EXT-X-PART:DURATION={length},URI=\"{name}\"{independent}");
     }
 }

@@ -1,6 +1,8 @@
 //! A made-up ladder: keyframes every two seconds, 30 frames a second, AAC of 48 kHz, in whole milliseconds as RTMP has
 //! them.
 
+mod hostile;
+
 use super::ladder::{About, Arrival, Ladder, Settings};
 use super::listing::Position;
 use super::multivariant::multivariant_playlist;

@@ -16,6 +16,9 @@ pub trait Stored: std::fmt::Debug + Send + Sync {
     /// They cannot be read any more.
     fn read(&self) -> std::io::Result<Bytes>;
 }
+/// What a segment counts for at least when what lies further back is forgotten: however often a publisher begins anew,
+/// there are only so many.
+pub const LEAST: Duration = Duration::from_millis(250);
 
 /// A segment, open or complete.
 #[derive(Clone, Debug)]
@@ -184,10 +187,11 @@ impl Window {
 
     /// Forgets what lies further back than `keep` from the beginning of segment `first`, which is listed.
     pub fn trim(&mut self, first: u64, keep: Duration) {
-        let older = || self.segments.iter().take_while(|segment| segment.cut.msn < first);
-        let mut behind: Duration = older().map(Segment::length).sum();
+        let counted = |segment: &Segment| segment.length().max(LEAST);
+        let older = self.segments.iter().take_while(|segment| segment.cut.msn < first);
+        let mut behind = older.map(counted).fold(Duration::ZERO, Duration::saturating_add);
         while behind > keep {
-            behind = behind.saturating_sub(self.segments.front().map(Segment::length).unwrap_or_default());
+            behind = behind.saturating_sub(self.segments.front().map(counted).unwrap_or_default());
             self.drop_oldest();
         }
     }

@@ -367,7 +367,7 @@ pub async fn look_after(
     renditions.attach_all();
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut last_on_air = Instant::now();
+    let mut last_on_air = tokio::time::Instant::now();
     loop {
         tokio::select! {
             heard = events.next() => match heard {
@@ -390,7 +390,7 @@ pub async fn look_after(
                         return;
                     }
                 } else {
-                    last_on_air = Instant::now();
+                    last_on_air = tokio::time::Instant::now();
                 }
             }
             // An error means that whoever would say so is gone, which says the same.

@@ -2,6 +2,8 @@
 //! carries it.
 
 mod airing;
+#[cfg(test)]
+mod airing_tests;
 pub mod disk;
 mod reading;
 mod reply;
