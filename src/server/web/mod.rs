@@ -1,6 +1,7 @@
 //! The web port: HTTP/1.1 for viewers, on an accept loop of our own around axum's routes. Connections are bounded in all and
 //! from one address, heads in time and size; an answer may take as long as its peer goes on taking it, and no longer.
 
+pub mod pages;
 mod socket;
 
 use crate::auth::neighbourhood;
@@ -83,7 +84,7 @@ struct Remote(SocketAddr);
 
 /// The routes: everything that is no page and no API is the name of a stream.
 pub fn routes(hls: Arc<hls::server::Shared>) -> Router {
-    Router::new().fallback(streams).with_state(hls)
+    Router::new().fallback(streams).with_state(hls.clone()).merge(pages::routes(hls, pages::built::BUILT))
 }
 
 async fn streams(

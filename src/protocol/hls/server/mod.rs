@@ -2,6 +2,7 @@
 //! carries it.
 
 mod airing;
+mod page;
 mod reply;
 pub mod route;
 pub mod stats;
