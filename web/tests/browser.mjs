@@ -44,6 +44,7 @@ const commands = {
     page.on("pageerror", (error) => said.push(String(error)));
     page.on("console", (line) => {
       const address = line.location().url;
+      if (process.env.BROWSER_LOG) process.stderr.write(`${(performance.now() / 1000).toFixed(3)} ${line.text()}\n`);
       if (line.type() === "error") said.push(`${line.text()} ${address}`);
     });
     page.on("request", (request) => {

@@ -8,6 +8,7 @@ import { HoleJumper } from "../src/rules/holes.ts";
 import { chooseLevel, type Situation } from "../src/rules/levels.ts";
 import { playlistEnd } from "../src/rules/playlist_end.ts";
 import { stateOf, type Facts } from "../src/rules/state.ts";
+import { Throughput } from "../src/rules/throughput.ts";
 import { Watchdog } from "../src/rules/watchdog.ts";
 import { language, wordsOf } from "../src/words.ts";
 
@@ -87,6 +88,20 @@ test("a better rendition waits until playback was steady, a cheaper one does not
   assert.equal(chooseLevel(situation({ estimate: 4.5e6 })), 1);
   // A player that became small.
   assert.equal(chooseLevel(situation({ height: 300 })), 3);
+});
+
+test("what the network carries is told from how long pieces take", () => {
+  const network = new Throughput();
+  assert.equal(network.estimate(1e6), undefined);
+  for (let n = 0; n < 40; n += 1) network.heard(0.1, 0.02);
+  assert.ok(Math.abs((network.estimate(1e6) ?? 0) - 5e6) < 1);
+  // It becomes slower than the media: after some seconds it says so.
+  for (let n = 0; n < 40; n += 1) network.heard(0.1, 0.15);
+  const slow = network.estimate(1e6) ?? 0;
+  assert.ok(slow < 1e6 && slow > 0.6e6, String(slow));
+  network.heard(Number.NaN, 1);
+  network.heard(0.1, -1);
+  assert.equal(network.estimate(1e6), slow);
 });
 
 test("the server's clock is found within a tenth of a second from whole seconds", () => {

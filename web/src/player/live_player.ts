@@ -7,6 +7,7 @@ import { ServerClock } from "../rules/clock.ts";
 import { HoleJumper, type Range } from "../rules/holes.ts";
 import { chooseLevel } from "../rules/levels.ts";
 import { type Facts } from "../rules/state.ts";
+import { Throughput } from "../rules/throughput.ts";
 import { Watchdog } from "../rules/watchdog.ts";
 import { lastRate, rememberRate } from "./memory.ts";
 import type { Player, Rendition } from "./player.ts";
@@ -26,7 +27,10 @@ export class LivePlayer implements Player {
   private watched: Watched = { clock: new ServerClock(), progressMs: performance.now() };
   private holes = new HoleJumper();
   private watchdog = new Watchdog();
+  private throughput = new Throughput();
   private edge = 0;
+  /** Whether hls.js has put the playhead where it begins. */
+  private begun = false;
   private edgeSn = -1;
   private partSeconds = 0.1;
   private playhead = Number.NaN;
@@ -96,6 +100,7 @@ export class LivePlayer implements Player {
     this.hls?.destroy();
     this.watchdog = new Watchdog();
     this.edgeSn = -1;
+    this.begun = false;
     const hls = new Hls(settings(this.watched));
     this.hls = hls;
     hls.on(Events.MEDIA_ATTACHED, () => this.play());
@@ -104,6 +109,13 @@ export class LivePlayer implements Player {
       this.wanted = this.chooseNow(-1);
       hls.startLevel = this.wanted;
       hls.loadLevel = this.wanted;
+    });
+    hls.on(Events.FRAG_LOADED, (_, { frag, part }) => {
+      const { loading } = (part ?? frag).stats;
+      if (frag.level === hls.loadLevel) this.throughput.heard((part ?? frag).duration, (loading.end - loading.start) / 1000);
+    });
+    hls.on(Events.FRAG_BUFFERED, () => {
+      this.begun = true;
     });
     hls.on(Events.LEVEL_UPDATED, (_, { details }) => this.listed(hls, details));
     hls.on(Events.ERROR, (_, error) => this.failed(hls, error));
@@ -129,6 +141,7 @@ export class LivePlayer implements Player {
     this.edgeSn = sn;
     if (begins && this.wanted >= 0 && this.wanted !== hls.loadLevel && this.wanted < hls.levels.length) {
       hls.loadLevel = this.wanted;
+      this.throughput = new Throughput();
       this.edgeSn = -1;
     }
   }
@@ -179,7 +192,7 @@ export class LivePlayer implements Player {
       if (video.readyState >= 2 && !video.paused) this.facts.seen = true;
     }
     this.load(hls, now);
-    if (video.readyState === 0 || video.seeking) return;
+    if (!this.begun || video.readyState === 0 || video.seeking) return;
     const buffered = ranges(video.buffered);
     const end = buffered.at(-1)?.to;
     if (end === undefined) return;
@@ -233,7 +246,11 @@ export class LivePlayer implements Player {
   private decide(now: number): void {
     this.chosenMs = now;
     this.wanted = this.pinned ?? this.chooseNow(this.current);
-    if (this.facts.seen) rememberRate(this.hls?.bandwidthEstimate ?? Number.NaN);
+    if (this.facts.seen) rememberRate(this.estimate() ?? Number.NaN);
+  }
+
+  private estimate(): number | undefined {
+    return this.throughput.estimate(this.hls?.levels[this.current]?.bitrate ?? Number.NaN);
   }
 
   private chooseNow(current: number): number {
@@ -242,7 +259,7 @@ export class LivePlayer implements Player {
     return chooseLevel({
       levels: levels.map((level) => ({ bitsPerSecond: level.bitrate, height: level.height })),
       current,
-      estimate: this.facts.seen ? (this.hls?.bandwidthEstimate ?? lastRate()) : lastRate(),
+      estimate: this.estimate() ?? lastRate(),
       height: this.video.clientHeight * window.devicePixelRatio,
       steadySeconds: (performance.now() - this.steadyMs) / 1000,
     });
@@ -253,6 +270,8 @@ function settings(watched: Watched): Partial<HlsConfig> {
   const errorRetry = { maxNumRetry: 20, retryDelayMs: 300, maxRetryDelayMs: 300 };
   const timeoutRetry = { maxNumRetry: 20, retryDelayMs: 0, maxRetryDelayMs: 0 };
   return {
+    // For whoever looks for a fault: /watch/NAME#debug
+    debug: location.hash === "#debug",
     lowLatencyMode: true,
     // The page keeps the distance, and the rendition.
     maxLiveSyncPlaybackRate: 1,
@@ -264,7 +283,6 @@ function settings(watched: Watched): Partial<HlsConfig> {
     maxBufferHole: 0.3,
     // Fragmented MP4 is handed on as it is; a worker would only be another step on the way.
     enableWorker: false,
-    abrEwmaDefaultEstimate: lastRate(),
     pLoader: playlistLoader(watched),
     manifestLoadPolicy: {
       default: { maxTimeToFirstByteMs: 10_000, maxLoadTimeMs: 10_000, timeoutRetry: null, errorRetry: null },

@@ -42,7 +42,8 @@ export function playlistLoader(watched: Watched): NonNullable<HlsConfig["pLoader
       this.inner.load(context, config, {
         ...callbacks,
         onSuccess: (response: LoaderResponse, stats: LoaderStats, _: LoaderContext, details: NullableNetworkDetails) => {
-          watched.clock.heard(Date.parse(this.inner.getResponseHeader?.("date") ?? ""), asked, Date.now());
+          const date = details instanceof XMLHttpRequest ? details.getResponseHeader("date") : null;
+          watched.clock.heard(Date.parse(date ?? ""), asked, Date.now());
           const end = playlistEnd(typeof response.data === "string" ? response.data : "");
           const key = path ?? "";
           const nothingNew = ends.get(key) === end;
