@@ -41,14 +41,13 @@ if (process.argv.includes("--tests")) {
     write: false,
     logLevel: "warning",
   });
-  await rm("dist", { recursive: true, force: true });
-  await mkdir("dist/assets", { recursive: true });
+  const files = new Map();
   const names = new Map();
   for (const file of built.outputFiles) {
     const name = basename(file.path);
     names.set(name.replace(/-[A-Z0-9]{8}(?=\.)/, ""), name);
-    await writeFile(join("dist/assets", name), file.contents);
-    await writeFile(join("dist/assets", `${name}.gz`), gzipSync(file.contents, { level: 9 }));
+    files.set(`assets/${name}`, Buffer.from(file.contents));
+    files.set(`assets/${name}.gz`, gzipSync(file.contents, { level: 9 }));
   }
   for (const page of ["watch.html"]) {
     const text = await readFile(join("src", page), "utf8");
@@ -56,6 +55,19 @@ if (process.argv.includes("--tests")) {
       if (!names.has(name)) throw new Error(`${page} names ${name}, which is not built`);
       return `/assets/${names.get(name)}`;
     });
-    await writeFile(join("dist", page), linked);
+    files.set(page, Buffer.from(linked));
+  }
+  await keep(files);
+}
+
+/** Makes web/dist hold these files and no others. What is the same is not touched, so that cargo does not build anew. */
+async function keep(files) {
+  await mkdir("dist/assets", { recursive: true });
+  for (const name of await readdir("dist", { recursive: true })) {
+    if (name !== "assets" && !files.has(name)) await rm(join("dist", name), { recursive: true });
+  }
+  for (const [name, bytes] of files) {
+    const before = await readFile(join("dist", name)).catch(() => undefined);
+    if (before === undefined || !before.equals(bytes)) await writeFile(join("dist", name), bytes);
   }
 }

@@ -29,8 +29,8 @@ export class Controls {
   private readonly menu: QualityMenu;
   private idle: number | undefined;
   private state: State = "connecting";
-  /** Whether the audio is off because the browser wanted a gesture first. */
-  private silenced = true;
+  /** Whether the viewer has said whether they want to hear it. Before that it is the browser that wants a gesture. */
+  private decided = false;
   private shownDelayMs = 0;
 
   constructor(
@@ -97,8 +97,7 @@ export class Controls {
     const seen = this.state === "playing" || this.state === "paused" || this.state === "returning";
     this.play.disabled = !seen;
     this.largePlay.hidden = this.state !== "paused";
-    if (!video.muted) this.silenced = false;
-    this.unmute.hidden = !(seen && video.muted && this.silenced);
+    this.unmute.hidden = !(seen && video.muted && !this.decided);
   }
 
   private fit(): void {
@@ -120,16 +119,16 @@ export class Controls {
   }
 
   private toggleMute(): void {
+    this.decided = true;
     this.video.muted = !this.video.muted;
-    this.silenced = false;
     if (!this.video.muted && this.video.volume === 0) this.video.volume = 1;
     this.show();
   }
 
   private setVolume(volume: number): void {
+    this.decided = true;
     this.video.volume = Math.min(1, Math.max(0, volume));
     this.video.muted = volume <= 0;
-    this.silenced = false;
     rememberVolume(this.video.volume);
   }
 

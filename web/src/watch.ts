@@ -6,7 +6,7 @@ import { LivePlayer } from "./player/live_player.ts";
 import { NativePlayer } from "./player/native_player.ts";
 import type { Player } from "./player/player.ts";
 import { stateOf, type State } from "./rules/state.ts";
-import { language, wordsOf, type Words } from "./words.ts";
+import { language, wordsOf } from "./words.ts";
 
 const LOOK_MS = 100;
 
@@ -39,12 +39,11 @@ function look(): void {
 
 function tell(state: State): void {
   badge.dataset["state"] = state;
-  const short = state === "playing" ? words.live : words[state];
-  badgeWord.textContent = short;
+  badgeWord.textContent = state === "playing" ? words.live : words[`${state}Short`];
   reload.hidden = state !== "refused";
   if (state === "playing" || state === "paused") return;
   word.textContent = words[state];
-  more.textContent = words[`${state}More` satisfies keyof Words];
+  more.textContent = words[`${state}More`];
 }
 
 look();

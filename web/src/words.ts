@@ -2,6 +2,13 @@
 
 const english = {
   live: "Live",
+  connectingShort: "Connecting",
+  waitingShort: "Not live yet",
+  returningShort: "Interrupted",
+  endedShort: "Ended",
+  refusedShort: "Locked",
+  unplayableShort: "No picture",
+  pausedShort: "Paused",
   connecting: "Connecting…",
   connectingMore: "",
   waiting: "Waiting for the stream",
@@ -14,7 +21,6 @@ const english = {
   refusedMore: "Load the page again to sign in.",
   unplayable: "This browser cannot play this stream",
   unplayableMore: "Another browser or a player may.",
-  paused: "Paused",
   play: "Play",
   pause: "Pause",
   mute: "Mute",
@@ -35,6 +41,13 @@ export type Word = keyof Words;
 
 const russian: Words = {
   live: "Эфир",
+  connectingShort: "Подключение",
+  waitingShort: "Ещё не в эфире",
+  returningShort: "Прервано",
+  endedShort: "Закончилась",
+  refusedShort: "Закрыто",
+  unplayableShort: "Нет картинки",
+  pausedShort: "Пауза",
   connecting: "Подключаемся…",
   connectingMore: "",
   waiting: "Ждём начала трансляции",
@@ -47,7 +60,6 @@ const russian: Words = {
   refusedMore: "Обновите страницу, чтобы войти.",
   unplayable: "Этот браузер не умеет показывать такую трансляцию",
   unplayableMore: "Попробуйте другой браузер или плеер.",
-  paused: "Пауза",
   play: "Смотреть",
   pause: "Пауза",
   mute: "Выключить звук",

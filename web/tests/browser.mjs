@@ -34,6 +34,7 @@ const commands = {
       viewport: { width: how.width ?? 1280, height: how.height ?? 800 },
       deviceScaleFactor: how.scale ?? 1,
       locale: how.language ?? "en-GB",
+      reducedMotion: "no-preference",
       colorScheme: how.dark ? "dark" : "light",
       hasTouch: how.touch ?? false,
       isMobile: how.touch ?? false,

@@ -40,6 +40,8 @@ export class LivePlayer implements Player {
   private pinned: number | undefined;
   private chosenMs = 0;
   private wanted = -1;
+  /** How often it had to help itself, for whoever looks for a fault. */
+  readonly helped = { jumps: 0, reloads: 0, rebuilds: 0 };
   private facts: Omit<Facts, "paused" | "stillMs"> = { list: "unknown", seen: false, decodable: true };
 
   constructor(
@@ -112,7 +114,8 @@ export class LivePlayer implements Player {
     });
     hls.on(Events.FRAG_LOADED, (_, { frag, part }) => {
       const { loading } = (part ?? frag).stats;
-      if (frag.level === hls.loadLevel) this.throughput.heard((part ?? frag).duration, (loading.end - loading.start) / 1000);
+      // What is loaded at first comes all at once, and says little of later.
+      if (this.begun && frag.level === hls.loadLevel) this.throughput.heard((part ?? frag).duration, (loading.end - loading.start) / 1000);
     });
     hls.on(Events.FRAG_BUFFERED, () => {
       this.begun = true;
@@ -204,6 +207,7 @@ export class LivePlayer implements Player {
       }
       const jump = this.holes.look(now, video.currentTime, buffered);
       if (jump !== undefined) {
+        this.helped.jumps += 1;
         video.currentTime = jump;
         return;
       }
@@ -223,8 +227,11 @@ export class LivePlayer implements Player {
 
   private rescue(hls: Hls, now: number, end: number): void {
     const rescue = this.watchdog.look(now, this.edge, end);
-    if (rescue === "rebuild") this.begin();
-    else if (rescue === "reload") {
+    if (rescue === "rebuild") {
+      this.helped.rebuilds += 1;
+      this.begin();
+    } else if (rescue === "reload") {
+      this.helped.reloads += 1;
       hls.stopLoad();
       hls.startLoad(-1);
     }
