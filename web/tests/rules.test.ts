@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { firstParts } from "../src/player/early_parts.ts";
 import { catchUp } from "../src/rules/catch_up.ts";
 import { ServerClock } from "../src/rules/clock.ts";
 import { HoleJumper } from "../src/rules/holes.ts";
@@ -65,7 +66,8 @@ const situation = (change: Partial<Situation>): Situation => ({
   current: 1,
   estimate: 20e6,
   height: 2000,
-  steadySeconds: 60,
+  troubledSeconds: Infinity,
+  playedSeconds: 60,
   ...change,
 });
 
@@ -81,9 +83,12 @@ test("the best rendition that screen and network carry is chosen", () => {
 
 test("a better rendition waits until playback was steady, a cheaper one does not", () => {
   assert.equal(chooseLevel(situation({})), 0);
-  assert.equal(chooseLevel(situation({ steadySeconds: 5 })), 1);
-  assert.equal(chooseLevel(situation({ steadySeconds: 0.2 })), 2);
-  assert.equal(chooseLevel(situation({ estimate: 2e6 })), 3);
+  assert.equal(chooseLevel(situation({ troubledSeconds: 5 })), 1);
+  assert.equal(chooseLevel(situation({ playedSeconds: 5 })), 1);
+  assert.equal(chooseLevel(situation({ troubledSeconds: 0.2 })), 2);
+  assert.equal(chooseLevel(situation({ estimate: 2e6, troubledSeconds: 2 })), 3);
+  // A measurement alone is no reason while all goes well.
+  assert.equal(chooseLevel(situation({ estimate: 2e6 })), 1);
   // Neither up nor down where the rate is nearly that of the one above.
   assert.equal(chooseLevel(situation({ estimate: 4.5e6 })), 1);
   // A player that became small.
@@ -132,6 +137,14 @@ test("a playlist's end changes with a part, a segment and nothing else", () => {
   assert.equal(playlistEnd("#EXTM3U\n#EXT-X-SKIP:SKIPPED-SEGMENTS=3\n" + body + report), end);
   assert.notEqual(playlistEnd(`${head}${body}#EXT-X-PART:DURATION=0.1,URI="a-5.1.m4s"\n`), end);
   assert.notEqual(playlistEnd(`${head}${body}#EXTINF:0.1,\na-5.m4s\n`), end);
+});
+
+test("a player begins with the parts of the last keyframe", () => {
+  const part = (name: string, more = "") => `#EXT-X-PART:DURATION=0.1,URI="${name}.m4s"${more}\n`;
+  const text = `#EXTM3U\n${part("a-1.0", ",INDEPENDENT=YES")}${part("a-1.1")}${part("a-2.0", ",INDEPENDENT=YES")}${part("a-2.1")}`;
+  const base = "http://host/live/cam/720p/i.m3u8";
+  assert.deepEqual(firstParts(text, base), ["http://host/live/cam/720p/a-2.0.m4s", "http://host/live/cam/720p/a-2.1.m4s"]);
+  assert.deepEqual(firstParts("#EXTM3U\n", base), []);
 });
 
 test("nothing is called over before the server said so", () => {

@@ -42,7 +42,7 @@ pub fn media_playlist(ladder: &Ladder, label: &str, skip: bool, others: &[(&str,
     let begins = begins(segments);
     head(&mut text, ladder, part_target, segments);
     if let Some(first) = begins {
-        nothing_before(&mut text, ladder.epoch(), first, target);
+        nothing_before(&mut text, ladder.epoch(), first, target, part_target);
     }
     if skipped > 0 {
         let _ = writeln!(text, "#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}");
@@ -110,14 +110,17 @@ fn begins<'a>(segments: &[Listed<'a>]) -> Option<&'a Cut> {
     }
 }
 
-/// Lists a segment before `first` that is not there: hls.js takes a playlist without a segment for a broken one, whatever
-/// parts it has, and the first viewer would wait for two seconds.
-fn nothing_before(text: &mut String, epoch: u32, first: &Cut, length: Duration) {
+/// Lists a segment and a part before `first` that are not there: hls.js takes a playlist without a segment for a broken one,
+/// and takes no parts while none is listed of an earlier segment. The first viewer would wait for two seconds.
+fn nothing_before(text: &mut String, epoch: u32, first: &Cut, length: Duration, part: Duration) {
     let wall_ms = first.wall_ms.saturating_sub(i64::try_from(length.as_millis()).unwrap_or(i64::MAX));
-    let (date, name) = (date_time(wall_ms), segment_name(epoch, first.msn.saturating_sub(1)));
+    let (date, msn) = (date_time(wall_ms), first.msn.saturating_sub(1));
+    let (name, part_name) = (segment_name(epoch, msn), part_name(epoch, Position { msn, part: 0 }));
     let _ = writeln!(
         text,
-        "#EXT-X-PROGRAM-DATE-TIME:{date}\n#EXT-X-GAP\n#EXTINF:{},\n{name}",
+        "#EXT-X-PROGRAM-DATE-TIME:{date}\n#EXT-X-PART:DURATION={},URI=\"{part_name}\",GAP=YES\n\
+         #EXT-X-GAP\n#EXTINF:{},\n{name}",
+        seconds(part),
         seconds(length)
     );
 }

@@ -112,22 +112,37 @@ fn renditions_are_cut_alike() {
 }
 
 #[test]
+fn a_ladder_that_begins_lists_a_segment_that_is_not_there() {
+    let mut house = House::new(&[("720p", 720)]);
+    house.play(&["720p"], 0, 1000);
+    let text = house.playlist("720p");
+    let begins = "#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-DISCONTINUITY-SEQUENCE:0\n#EXT-X-INDEPENDENT-SEGMENTS\n\
+        #EXT-X-PROGRAM-DATE-TIME:2023-11-14T22:13:18.000Z\n\
+        #EXT-X-PART:DURATION=0.10200,URI=\"00000007-0.0.m4s\",GAP=YES\n#EXT-X-GAP\n#EXTINF:2.00000,\n00000007-0.m4s\n\
+        #EXT-X-MAP:URI=\"00000007-init0.mp4\"\n#EXT-X-PROGRAM-DATE-TIME:2023-11-14T22:13:20.000Z\n\
+        #EXT-X-PART:DURATION=0.09933,URI=\"00000007-1.0.m4s\",INDEPENDENT=YES\n";
+    assert!(text.contains(begins), "{text}");
+    house.play(&["720p"], 1000, 2200);
+    assert!(!house.playlist("720p").contains("GAP"), "{}", house.playlist("720p"));
+}
+
+#[test]
 fn a_playlist_says_what_players_need() {
     let mut house = House::new(&[("720p", 720)]);
     house.play(&["720p"], 0, 4250);
     let text = house.playlist("720p");
     let head = "#EXTM3U\n#EXT-X-VERSION:9\n#EXT-X-TARGETDURATION:2\n\
         #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=12,PART-HOLD-BACK=0.30600,HOLD-BACK=6\n\
-        #EXT-X-PART-INF:PART-TARGET=0.10200\n#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-DISCONTINUITY-SEQUENCE:0\n\
+        #EXT-X-PART-INF:PART-TARGET=0.10200\n#EXT-X-MEDIA-SEQUENCE:1\n#EXT-X-DISCONTINUITY-SEQUENCE:0\n\
         #EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-MAP:URI=\"00000007-init0.mp4\"\n\
         #EXT-X-PROGRAM-DATE-TIME:2023-11-14T22:13:20.000Z\n\
-        #EXT-X-PART:DURATION=0.09933,URI=\"00000007-0.0.m4s\",INDEPENDENT=YES\n";
+        #EXT-X-PART:DURATION=0.09933,URI=\"00000007-1.0.m4s\",INDEPENDENT=YES\n";
     assert!(text.starts_with(head), "{text}");
-    assert!(text.contains("#EXTINF:2.00000,\n00000007-0.m4s\n"), "{text}");
-    assert!(text.ends_with("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"00000007-2.2.m4s\"\n"), "{text}");
+    assert!(text.contains("#EXTINF:2.00000,\n00000007-1.m4s\n"), "{text}");
+    assert!(text.ends_with("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"00000007-3.2.m4s\"\n"), "{text}");
     // Behind a segment as long as the one before it comes the next one.
     house.play(&["720p"], 4250, 5990);
-    assert!(house.playlist("720p").ends_with("URI=\"00000007-3.0.m4s\"\n"));
+    assert!(house.playlist("720p").ends_with("URI=\"00000007-4.0.m4s\"\n"));
 }
 
 #[test]

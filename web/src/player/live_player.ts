@@ -35,7 +35,8 @@ export class LivePlayer implements Player {
   private partSeconds = 0.1;
   private playhead = Number.NaN;
   private playheadMs = performance.now();
-  private steadyMs = performance.now();
+  private troubledMs = Number.NEGATIVE_INFINITY;
+  private begunMs = performance.now();
   private pausedMs: number | undefined;
   private pinned: number | undefined;
   private chosenMs = 0;
@@ -94,7 +95,7 @@ export class LivePlayer implements Player {
   }
 
   private readonly onWaiting = () => {
-    this.steadyMs = performance.now();
+    if (this.facts.seen && !this.video.paused) this.troubledMs = performance.now();
   };
 
   private begin(): void {
@@ -118,6 +119,7 @@ export class LivePlayer implements Player {
       if (this.begun && frag.level === hls.loadLevel) this.throughput.heard((part ?? frag).duration, (loading.end - loading.start) / 1000);
     });
     hls.on(Events.FRAG_BUFFERED, () => {
+      if (!this.begun) this.begunMs = performance.now();
       this.begun = true;
     });
     hls.on(Events.LEVEL_UPDATED, (_, { details }) => this.listed(hls, details));
@@ -218,8 +220,9 @@ export class LivePlayer implements Player {
   }
 
   private keepPace(end: number): void {
-    const within = this.video.currentTime <= end;
-    if (!within) return;
+    const ahead = end - this.video.currentTime;
+    if (ahead < 0) return;
+    if (ahead < this.partSeconds / 4) this.troubledMs = performance.now();
     const pace = catchUp(this.video.currentTime, end, this.partSeconds);
     if ("seekTo" in pace) this.video.currentTime = pace.seekTo;
     else if (this.video.playbackRate !== pace.rate) this.video.playbackRate = pace.rate;
@@ -268,7 +271,8 @@ export class LivePlayer implements Player {
       current,
       estimate: this.estimate() ?? lastRate(),
       height: this.video.clientHeight * window.devicePixelRatio,
-      steadySeconds: (performance.now() - this.steadyMs) / 1000,
+      troubledSeconds: (performance.now() - this.troubledMs) / 1000,
+      playedSeconds: (performance.now() - this.begunMs) / 1000,
     });
   }
 }

@@ -2,6 +2,7 @@
 // asked for again at once: hls.js would wait for a second and then ask without waiting at the server.
 
 import Hls, { type HlsConfig, type Loader, type LoaderCallbacks, type LoaderConfiguration, type LoaderContext, type LoaderResponse, type LoaderStats, type NullableNetworkDetails, type PlaylistLoaderContext } from "hls.js";
+import { fetchEarly, firstParts } from "./early_parts.ts";
 import { playlistEnd } from "../rules/playlist_end.ts";
 import type { ServerClock } from "../rules/clock.ts";
 
@@ -16,6 +17,7 @@ export type Watched = {
 export function playlistLoader(watched: Watched): NonNullable<HlsConfig["pLoader"]> {
   const Plain = Hls.DefaultConfig.loader;
   const ends = new Map<string, string>();
+  let fetchedEarly = false;
 
   return class PlaylistLoader implements Loader<PlaylistLoaderContext> {
     context: PlaylistLoaderContext | null = null;
@@ -44,7 +46,12 @@ export function playlistLoader(watched: Watched): NonNullable<HlsConfig["pLoader
         onSuccess: (response: LoaderResponse, stats: LoaderStats, _: LoaderContext, details: NullableNetworkDetails) => {
           const date = details instanceof XMLHttpRequest ? details.getResponseHeader("date") : null;
           watched.clock.heard(Date.parse(date ?? ""), asked, Date.now());
-          const end = playlistEnd(typeof response.data === "string" ? response.data : "");
+          const text = typeof response.data === "string" ? response.data : "";
+          const end = playlistEnd(text);
+          if (!fetchedEarly && context.type === "level") {
+            fetchedEarly = true;
+            fetchEarly(firstParts(text, response.url));
+          }
           const key = path ?? "";
           const nothingNew = ends.get(key) === end;
           ends.set(key, end);

@@ -12,8 +12,10 @@ export type Situation = {
   estimate: number;
   /** Height of the player in the pixels of the screen. */
   height: number;
-  /** Seconds since playback last ran dry, or since it began. */
-  steadySeconds: number;
+  /** Seconds since next to nothing was buffered; without end if that has not happened. */
+  troubledSeconds: number;
+  /** Seconds since playback began. */
+  playedSeconds: number;
 };
 
 /** What of the measured rate a rendition may take: to stay with it, and to be changed to. */
@@ -21,8 +23,9 @@ const STAY = 0.9;
 const RISE = 0.65;
 /** How long playback must have been steady before a better rendition is tried, seconds. */
 const STEADY = 10;
-/** How long after playback ran dry a cheaper one is due, seconds. */
+/** So soon after trouble a cheaper one is due, seconds: at once, and where the measured rate says so. */
 const DRY = 1;
+const TROUBLED = 4;
 
 /** The index of the rendition to load. */
 export function chooseLevel(now: Situation): number {
@@ -35,10 +38,11 @@ export function chooseLevel(now: Situation): number {
   };
   if (current < 0 || current >= levels.length) return affordable(STAY);
   if (rate(levels, current) > rate(levels, best)) return affordable(STAY);
-  if (rate(levels, current) > estimate * STAY) return affordable(STAY);
-  if (now.steadySeconds < DRY) return below(levels, current);
+  if (now.troubledSeconds < TROUBLED && rate(levels, current) > estimate * STAY) return affordable(STAY);
+  if (now.troubledSeconds < DRY) return below(levels, current);
   const better = affordable(RISE);
-  return now.steadySeconds >= STEADY && rate(levels, better) > rate(levels, current) ? better : current;
+  const steady = Math.min(now.troubledSeconds, now.playedSeconds) >= STEADY;
+  return steady && rate(levels, better) > rate(levels, current) ? better : current;
 }
 
 /** The smallest rendition that fills the player, or the largest there is. */
