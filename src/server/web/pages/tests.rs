@@ -7,7 +7,7 @@ use crate::telemetry::Log;
 use hyper::body::Body as _;
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
-use proptest::prelude::*;
+use proptest::prelude::{prop_assert, proptest};
 use std::sync::Mutex;
 use tokio::sync::watch;
 
@@ -133,7 +133,7 @@ fn text_in_a_page_stays_text() {
 
 proptest! {
     #[test]
-    fn no_name_breaks_out_of_its_place(name in any::<String>()) {
+    fn no_name_breaks_out_of_its_place(name in ".*") {
         let page = filled(b"{{name}}", &[("{{name}}", &name)]);
         let page = String::from_utf8(page.to_vec()).unwrap();
         prop_assert!(!page.contains(['<', '>', '"', '\'']), "{}", page);
