@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every check there is, with what this machine has: format, lints, tests, documentation, licences, fuzz targets, shell
-# scripts, workflows. Installs nothing; what is missing is named and skipped, unless MSCONV_REQUIRE_REAL=1 (scripts/test.sh).
+# scripts, workflows, pages. Installs nothing; what is missing is named and skipped, unless MSCONV_REQUIRE_REAL=1 (scripts/test.sh).
 set -euo pipefail
 # shellcheck source=scripts/machine.sh
 . "$(dirname "${BASH_SOURCE[0]}")/machine.sh"
@@ -101,6 +101,15 @@ shell_scripts() {
   fi
 }
 
+# The scripts of the pages: types, and the rules that need no browser. web/dist is built by whoever builds msconv.
+pages() {
+  if ! have npm || [ ! -d web/node_modules/typescript ]; then
+    skip "typescript (npm ci in web/)"
+    return
+  fi
+  (cd web && npm run --silent check && npm run --silent test)
+}
+
 workflows() {
   if have actionlint; then actionlint .github/workflows/*.yml; else say "note: actionlint is not here"; fi
 }
@@ -112,6 +121,7 @@ fi
 check "format" format
 check "shell scripts" shell_scripts
 check "workflows" workflows
+check "pages" pages
 check "lints" lints
 check "tests" tests "$@"
 check "documentation" documentation

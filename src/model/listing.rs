@@ -36,6 +36,8 @@ pub struct Stream {
     pub from: Option<String>,
     /// What this machine knows of it, if it is ours.
     pub local: Option<Local>,
+    /// The page that shows it in a browser; none if its server has none.
+    pub page_url: Option<String>,
     /// Where all its renditions can be read over HLS; none if its server serves no HLS.
     pub hls_url: Option<String>,
     /// Its renditions, largest picture first.
@@ -80,6 +82,8 @@ pub struct RenditionInfo {
     pub rtmp_url: String,
     /// Where it can be read over RTSP, secrets masked.
     pub rtsp_url: String,
+    /// The page that shows it alone; none if its server has none.
+    pub page_url: Option<String>,
     /// Where it can be read over HLS, alone; none if its server serves no HLS.
     pub hls_url: Option<String>,
 }

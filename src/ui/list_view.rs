@@ -166,6 +166,7 @@ mod tests {
             viewers: 1,
             rtmp_url: format!("rtmp://localhost:1935/live/x_{label}"),
             rtsp_url: format!("rtsp://localhost:8554/x_{label}"),
+            page_url: None,
             hls_url: None,
         }
     }
@@ -179,6 +180,7 @@ mod tests {
             viewers: 3,
             bitrate_bps: Some(8_100_000),
             from: Some("here".into()),
+            page_url: None,
             hls_url: None,
             local: Some(Local {
                 pid: Some(41233),

@@ -191,7 +191,9 @@ fn dockerfiles_are_clean() {
 fn the_image_of_msconv_is_built_from_what_the_build_needs() {
     let ignored = read(".dockerignore");
     let wanted: Vec<&str> = ignored.lines().filter_map(|line| line.strip_prefix('!')).collect();
-    for folder in ["src", "benches", "Cargo.toml", "Cargo.lock", "docker", "docker-compose.yml"] {
+    for folder in
+        ["src", "benches", "web", "build.rs", "Cargo.toml", "Cargo.lock", "docker", "docker-compose.yml"]
+    {
         assert!(wanted.contains(&folder), "{folder} is not sent to the build");
     }
     let rust = read("Cargo.toml")
@@ -203,6 +205,9 @@ fn the_image_of_msconv_is_built_from_what_the_build_needs() {
         read("docker/msconv/Dockerfile").contains(&image),
         "the image builds with the Rust that is promised"
     );
+    // The pages are built in the image, from what npm gives there.
+    assert!(read("docker/msconv/Dockerfile").contains("COPY --from=pages /web/dist web/dist"));
+    assert!(ignored.lines().any(|line| line == "web/dist"), "what was built elsewhere is not sent");
 }
 
 /// Every key that stands in a MediaMTX configuration, as `paths.source` for what is below another; the names of paths

@@ -5,6 +5,7 @@ pub mod check;
 pub mod folders;
 pub mod leftovers;
 mod own_services;
+pub mod pages;
 pub mod programs;
 pub mod servers;
 
@@ -45,6 +46,9 @@ fn programs(settings: &Settings, environment: &Environment, rtmp: bool, rtsp: bo
     }
     if settings.backend == Backend::Docker {
         checks.push(programs::docker(environment, needed));
+    }
+    if settings.backend == Backend::Embedded {
+        checks.push(pages::pages());
     }
     checks.push(programs::players(settings, environment));
     checks.push(programs::display(environment));

@@ -49,13 +49,25 @@ pub async fn list(settings: &Settings, environment: &Environment) -> Outcome<Lis
     Lister::new(settings, environment, false).look().await
 }
 
-/// Where all renditions of our own stream `key` can be read over HLS, if our own server carries it.
-pub async fn hls_url(settings: &Settings, key: &StreamKey) -> Option<String> {
+/// Where a stream can be watched at the web port.
+pub struct InWeb {
+    /// Its page.
+    pub page: String,
+    /// All its renditions over HLS.
+    pub hls: String,
+}
+
+/// Where our own stream `key` can be watched over the web, if our own server carries it.
+pub async fn in_web(settings: &Settings, key: &StreamKey) -> Option<InWeb> {
     if settings.nginx_rtmp_url.host() != settings.mediamtx_url.host() {
         return None;
     }
     let listing = our_server(&Client::new(Limits::default()), settings).await?;
-    Some(listed_urls::in_web(&web(&listing, settings)?, settings.nginx_rtmp_url.application(), key.as_str()))
+    let (web, application) = (web(&listing, settings)?, settings.nginx_rtmp_url.application());
+    Some(InWeb {
+        page: listed_urls::page_in_web(&web, application, key.as_str(), application),
+        hls: listed_urls::in_web(&web, application, key.as_str()),
+    })
 }
 
 /// What our own server says of itself, if it is what both addresses of the settings lead to.

@@ -45,6 +45,17 @@ pub fn in_web(web: &HttpUrl, application: &str, name: &str) -> String {
     web.join(&format!("/{}/{}/index.m3u8", escaped(application), escaped(name)))
 }
 
+/// The page of a rendition by its name, or of a whole stream by its key.
+pub fn page_url(view: &View<'_>, application: &str, name: &str) -> Option<String> {
+    Some(page_in_web(view.web.as_ref()?, application, name, view.rtmp.application()))
+}
+
+/// The page of a name at the port `web`. Names of the `usual` application need not say it.
+pub fn page_in_web(web: &HttpUrl, application: &str, name: &str, usual: &str) -> String {
+    let folder = if application == usual { String::new() } else { format!("{}/", escaped(application)) };
+    web.join(&format!("/watch/{folder}{}", escaped(name)))
+}
+
 /// A name as part of a URL: foreign names may hold anything.
 pub fn escaped(name: &str) -> String {
     let mut out = String::with_capacity(name.len());

@@ -4,7 +4,7 @@
 //! nginx-rtmp is the list of what is live; MediaMTX knows only what is being read, and what was published straight to
 //! it. A record of ours gives a name on the server its true key and label, before the name is split by its looks.
 
-use super::listed_urls::{escaped, hls_url, rtmp_url, rtsp_url};
+use super::listed_urls::{escaped, hls_url, page_url, rtmp_url, rtsp_url};
 use super::stream_facts::{self, At, Fact, Movement};
 use super::view::View;
 use crate::base::printable::printable;
@@ -199,6 +199,7 @@ impl<'a> Draft<'a> {
             viewers: fact.viewers(),
             rtmp_url: if at.direct && view.nginx.is_some() { String::new() } else { rtmp_url(view, at) },
             rtsp_url: rtsp_url(view, at),
+            page_url: page_url(view, &at.application, &at.name),
             hls_url: hls_url(view, &at.application, &at.name),
         };
         self.renditions.insert((label.to_string(), at.name.clone(), at.direct), (rendition, area));
@@ -237,6 +238,7 @@ impl<'a> Draft<'a> {
                     viewers: output.viewers.filter(|_| running(own)).unwrap_or(0),
                     rtmp_url: base.shown_name_url(&escaped(&output.name)),
                     rtsp_url: rtsp.shown_name_url(&escaped(&output.name)),
+                    page_url: None,
                     hls_url: None,
                 };
                 (rendition, area_of(output))
@@ -256,6 +258,7 @@ impl<'a> Draft<'a> {
             viewers: readers,
             rtmp_url: rtmp_url(view, at),
             rtsp_url: rtsp_url(view, at),
+            page_url: page_url(view, &at.application, &at.name),
             hls_url: hls_url(view, &at.application, &at.name),
         };
         let key = (label.to_string(), at.name.clone(), at.direct);
@@ -315,6 +318,7 @@ impl<'a> Draft<'a> {
         let rates: Vec<u64> = renditions.iter().filter_map(|r| r.bitrate_bps).collect();
         let on_air = place.server.is_empty() && renditions.iter().any(|r| r.hls_url.is_some());
         Stream {
+            page_url: page_url(view, &place.application, &place.key).filter(|_| on_air),
             hls_url: hls_url(view, &place.application, &place.key).filter(|_| on_air),
             key: printable(&place.key),
             application: printable(&place.application),

@@ -275,6 +275,7 @@ pub(super) mod tests {
             viewers: 0,
             rtmp_url: format!("rtmp://localhost:1935/live/{name}"),
             rtsp_url: format!("rtsp://localhost:8554/{name}"),
+            page_url: None,
             hls_url: None,
             name,
         }
@@ -290,6 +291,7 @@ pub(super) mod tests {
             bitrate_bps: None,
             from: None,
             local: None,
+            page_url: None,
             hls_url: None,
             renditions,
         }

@@ -2,6 +2,7 @@
 
 use super::ladder::Ladder;
 use super::listing::{Listed, Position};
+use super::timeline::Cut;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -38,7 +39,11 @@ pub fn media_playlist(ladder: &Ladder, label: &str, skip: bool, others: &[(&str,
     let segments = listing.segments();
     let skipped = if skip { skippable(segments, target) } else { 0 };
     let mut text = String::with_capacity(4096);
+    let begins = begins(segments);
     head(&mut text, ladder, part_target, segments);
+    if let Some(first) = begins {
+        nothing_before(&mut text, ladder.epoch(), first, target, part_target);
+    }
     if skipped > 0 {
         let _ = writeln!(text, "#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}");
     }
@@ -79,6 +84,7 @@ fn head(text: &mut String, ladder: &Ladder, part_target: Duration, segments: &[L
     let target = ladder.target_s();
     let longest_part = ladder.part_target();
     let first = segments.first().map(|listed| listed.segment.cut);
+    let first_msn = first.map_or(0, |cut| cut.msn.saturating_sub(u64::from(begins(segments).is_some())));
     // The tag of the first segment counts itself.
     let discontinuities =
         first.map_or(0, |cut| cut.discontinuities.saturating_sub(u64::from(cut.discontinuity)));
@@ -92,7 +98,30 @@ fn head(text: &mut String, ladder: &Ladder, part_target: Duration, segments: &[L
         seconds(longest_part.saturating_mul(HOLD_BACK)),
         target.saturating_mul(HOLD_BACK.into()),
         seconds(part_target),
-        first.map_or(0, |cut| cut.msn),
+        first_msn,
+    );
+}
+
+/// The segment that a ladder begins with, while it is not complete.
+fn begins<'a>(segments: &[Listed<'a>]) -> Option<&'a Cut> {
+    match segments {
+        [first] if !first.complete => Some(&first.segment.cut),
+        _ => None,
+    }
+}
+
+/// Lists a segment and a part before `first` that are not there: hls.js takes a playlist without a segment for a broken one,
+/// and takes no parts while none is listed of an earlier segment. The first viewer would wait for two seconds.
+fn nothing_before(text: &mut String, epoch: u32, first: &Cut, length: Duration, part: Duration) {
+    let wall_ms = first.wall_ms.saturating_sub(i64::try_from(length.as_millis()).unwrap_or(i64::MAX));
+    let (date, msn) = (date_time(wall_ms), first.msn.saturating_sub(1));
+    let (name, part_name) = (segment_name(epoch, msn), part_name(epoch, Position { msn, part: 0 }));
+    let _ = writeln!(
+        text,
+        "#EXT-X-PROGRAM-DATE-TIME:{date}\n#EXT-X-PART:DURATION={},URI=\"{part_name}\",GAP=YES\n\
+         #EXT-X-GAP\n#EXTINF:{},\n{name}",
+        seconds(part),
+        seconds(length)
     );
 }
 

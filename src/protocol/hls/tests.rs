@@ -101,7 +101,7 @@ impl House {
 fn renditions_are_cut_alike() {
     let mut house = House::new(&[("720p", 720), ("360p", 360)]);
     house.play(&["360p", "720p"], 0, 7000);
-    let expected = [(0, 0, 20), (1, 2000, 20), (2, 4000, 20), (3, 6000, 10)];
+    let expected = [(1, 0, 20), (2, 2000, 20), (3, 4000, 20), (4, 6000, 10)];
     assert_eq!(house.segments("720p"), expected);
     assert_eq!(house.segments("360p"), expected);
     let all = multivariant_playlist(&house.ladder, |label| Some(format!("{label}/i.m3u8")));
@@ -115,22 +115,37 @@ fn renditions_are_cut_alike() {
 }
 
 #[test]
+fn a_ladder_that_begins_lists_a_segment_that_is_not_there() {
+    let mut house = House::new(&[("720p", 720)]);
+    house.play(&["720p"], 0, 1000);
+    let text = house.playlist("720p");
+    let begins = "#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-DISCONTINUITY-SEQUENCE:0\n#EXT-X-INDEPENDENT-SEGMENTS\n\
+        #EXT-X-PROGRAM-DATE-TIME:2023-11-14T22:13:18.000Z\n\
+        #EXT-X-PART:DURATION=0.10200,URI=\"00000007-0.0.m4s\",GAP=YES\n#EXT-X-GAP\n#EXTINF:2.00000,\n00000007-0.m4s\n\
+        #EXT-X-MAP:URI=\"00000007-init0.mp4\"\n#EXT-X-PROGRAM-DATE-TIME:2023-11-14T22:13:20.000Z\n\
+        #EXT-X-PART:DURATION=0.09933,URI=\"00000007-1.0.m4s\",INDEPENDENT=YES\n";
+    assert!(text.contains(begins), "{text}");
+    house.play(&["720p"], 1000, 2200);
+    assert!(!house.playlist("720p").contains("GAP"), "{}", house.playlist("720p"));
+}
+
+#[test]
 fn a_playlist_says_what_players_need() {
     let mut house = House::new(&[("720p", 720)]);
     house.play(&["720p"], 0, 4250);
     let text = house.playlist("720p");
     let head = "#EXTM3U\n#EXT-X-VERSION:9\n#EXT-X-TARGETDURATION:2\n\
         #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=12,PART-HOLD-BACK=0.30600,HOLD-BACK=6\n\
-        #EXT-X-PART-INF:PART-TARGET=0.10200\n#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-DISCONTINUITY-SEQUENCE:0\n\
+        #EXT-X-PART-INF:PART-TARGET=0.10200\n#EXT-X-MEDIA-SEQUENCE:1\n#EXT-X-DISCONTINUITY-SEQUENCE:0\n\
         #EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-MAP:URI=\"00000007-init0.mp4\"\n\
         #EXT-X-PROGRAM-DATE-TIME:2023-11-14T22:13:20.000Z\n\
-        #EXT-X-PART:DURATION=0.09933,URI=\"00000007-0.0.m4s\",INDEPENDENT=YES\n";
+        #EXT-X-PART:DURATION=0.09933,URI=\"00000007-1.0.m4s\",INDEPENDENT=YES\n";
     assert!(text.starts_with(head), "{text}");
-    assert!(text.contains("#EXTINF:2.00000,\n00000007-0.m4s\n"), "{text}");
-    assert!(text.ends_with("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"00000007-2.2.m4s\"\n"), "{text}");
+    assert!(text.contains("#EXTINF:2.00000,\n00000007-1.m4s\n"), "{text}");
+    assert!(text.ends_with("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"00000007-3.2.m4s\"\n"), "{text}");
     // Behind a segment as long as the one before it comes the next one.
     house.play(&["720p"], 4250, 5990);
-    assert!(house.playlist("720p").ends_with("URI=\"00000007-3.0.m4s\"\n"));
+    assert!(house.playlist("720p").ends_with("URI=\"00000007-4.0.m4s\"\n"));
 }
 
 #[test]
@@ -138,17 +153,17 @@ fn a_part_is_listed_when_all_have_it() {
     let mut house = House::new(&[("720p", 720), ("360p", 360)]);
     house.play(&["720p", "360p"], 0, 3000);
     let last = |house: &House, label| house.ladder.listing(label).unwrap().last().unwrap();
-    assert_eq!(last(&house, "720p"), Position { msn: 1, part: 9 });
+    assert_eq!(last(&house, "720p"), Position { msn: 2, part: 9 });
     house.play(&["720p"], 3000, 3110);
-    assert_eq!(last(&house, "720p"), Position { msn: 1, part: 9 });
+    assert_eq!(last(&house, "720p"), Position { msn: 2, part: 9 });
     house.play(&["360p"], 3000, 3110);
-    assert_eq!(last(&house, "720p"), Position { msn: 1, part: 10 });
+    assert_eq!(last(&house, "720p"), Position { msn: 2, part: 10 });
     // One that has stopped is not waited for.
     house.play(&["720p"], 3110, 3500);
     house.now_ms += 200;
     house.ladder.tick(house.arrival().at);
-    assert_eq!(last(&house, "720p"), Position { msn: 1, part: 14 });
-    assert_eq!(last(&house, "360p"), Position { msn: 1, part: 10 });
+    assert_eq!(last(&house, "720p"), Position { msn: 2, part: 14 });
+    assert_eq!(last(&house, "360p"), Position { msn: 2, part: 10 });
 }
 
 #[test]
@@ -163,8 +178,8 @@ fn a_leader_that_stops_is_replaced() {
     // It comes back at the next cut, and what it missed is a gap.
     house.play(&["360p", "720p"], 6500, 10_000);
     let text = house.playlist("720p");
-    assert!(text.contains("#EXT-X-GAP\n#EXTINF:2.00000,\n00000007-2.m4s\n"), "{text}");
-    assert!(house.segments("720p").iter().any(|s| s.0 == 4 && s.1 == 8000), "{text}");
+    assert!(text.contains("#EXT-X-GAP\n#EXTINF:2.00000,\n00000007-3.m4s\n"), "{text}");
+    assert!(house.segments("720p").iter().any(|s| s.0 == 5 && s.1 == 8000), "{text}");
 }
 
 #[test]
@@ -177,7 +192,7 @@ fn a_publisher_that_returns_goes_on_with_the_numbers() {
     }
     let text = house.playlist("720p");
     assert!(!text.contains("PRELOAD-HINT"), "nothing comes next: {text}");
-    assert!(text.ends_with("#EXTINF:1.01333,\n00000007-2.m4s\n"), "what came is there to be played: {text}");
+    assert!(text.ends_with("#EXTINF:1.01333,\n00000007-3.m4s\n"), "what came is there to be played: {text}");
     house.now_ms = 9000;
     for label in ["360p", "720p"] {
         house.ladder.join(label, tracks(), about(720), house.arrival().at).unwrap();
@@ -190,7 +205,7 @@ fn a_publisher_that_returns_goes_on_with_the_numbers() {
         assert_eq!(text.matches("#EXT-X-DISCONTINUITY\n").count(), 1, "{text}");
         assert!(text.contains("#EXT-X-DISCONTINUITY\n#EXT-X-MAP:URI=\"00000007-init0.mp4\"\n"), "{text}");
         let times: Vec<_> = house.segments(label).iter().map(|s| (s.0, s.1)).collect();
-        assert_eq!(times, [(0, 0), (1, 2000), (2, 4000), (3, 10_000), (4, 12_000)]);
+        assert_eq!(times, [(1, 0), (2, 2000), (3, 4000), (4, 10_000), (5, 12_000)]);
     }
 }
 
@@ -232,10 +247,10 @@ fn old_segments_slide_out_and_are_kept_for_slow_players() {
     let mut house = House::new(&[("720p", 720)]);
     house.play(&["720p"], 0, 60_500);
     let listed = house.segments("720p");
-    assert_eq!((listed.first().unwrap().0, listed.last().unwrap().0), (24, 30));
+    assert_eq!((listed.first().unwrap().0, listed.last().unwrap().0), (25, 31));
     let kept: Vec<u64> =
         house.ladder.rendition("720p").unwrap().window.segments().map(|s| s.cut.msn).collect();
-    assert_eq!(kept.first(), Some(&18));
+    assert_eq!(kept.first(), Some(&19));
     assert!(house.ladder.bytes() > 0);
     while house.ladder.drop_oldest() > 0 {}
     assert_eq!(house.segments("720p").len(), 1);
@@ -282,7 +297,7 @@ fn keyframes_of_another_encoder_make_no_ladder() {
     }
     let apart = house.ladder.take_unaligned();
     assert_eq!(apart.iter().map(|one| one.label.as_str()).collect::<Vec<_>>(), ["360p"]);
-    assert_eq!(house.segments("720p").last().unwrap().0, 9);
+    assert_eq!(house.segments("720p").last().unwrap().0, 10);
 }
 
 #[test]
@@ -301,10 +316,10 @@ fn blocking_requests_know_what_is_there() {
     let mut house = House::new(&[("720p", 720)]);
     house.play(&["720p"], 0, 4250);
     let listing = house.ladder.listing("720p").unwrap();
-    assert!(listing.has(1, None) && listing.has(0, Some(19)) && listing.has(2, Some(1)));
-    assert!(!listing.has(2, None) && !listing.has(2, Some(2)) && !listing.has(3, Some(0)));
+    assert!(listing.has(2, None) && listing.has(1, Some(19)) && listing.has(3, Some(1)));
+    assert!(!listing.has(3, None) && !listing.has(3, Some(2)) && !listing.has(4, Some(0)));
     // A part beyond the end of a segment is the first of the next one.
-    assert!(listing.has(1, Some(20)) && listing.has(1, Some(u64::MAX)));
+    assert!(listing.has(2, Some(20)) && listing.has(2, Some(u64::MAX)));
 }
 
 fn any_step() -> impl Strategy<Value = (u8, u8, i64, bool)> {

@@ -24,7 +24,7 @@ pub struct Cut {
 }
 
 /// See the module.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Timeline {
     cuts: VecDeque<Cut>,
     next: u64,
@@ -33,10 +33,17 @@ pub struct Timeline {
     anchor: Option<(MediaTime, i64)>,
 }
 
+impl Default for Timeline {
+    /// Counts from one: before the first segment a playlist can list that there is none.
+    fn default() -> Timeline {
+        Timeline { cuts: VecDeque::new(), next: 1, discontinuities: 0, anchor: None }
+    }
+}
+
 impl Timeline {
     /// Cuts at `time`. `wall_ms`: when that frame came; it dates the whole run, so that no jitter of arrivals shows.
     pub fn cut(&mut self, time: MediaTime, wall_ms: i64, discontinuity: bool) -> Cut {
-        let discontinuity = discontinuity && self.next > 0;
+        let discontinuity = discontinuity && !self.cuts.is_empty();
         if discontinuity {
             self.discontinuities = self.discontinuities.saturating_add(1);
             self.anchor = None;
@@ -88,16 +95,16 @@ mod tests {
         let mut timeline = Timeline::default();
         let ms = MediaTime::from_millis;
         let first = timeline.cut(ms(1000), 50_000, true);
-        assert_eq!((first.msn, first.discontinuity, first.wall_ms), (0, false, 50_000));
+        assert_eq!((first.msn, first.discontinuity, first.wall_ms), (1, false, 50_000));
         // This frame came 70 ms late; what is said of its moment does not change for that.
         assert_eq!(timeline.cut(ms(3000), 52_070, false).wall_ms, 52_000);
         let back = timeline.cut(ms(9000), 58_300, true);
-        assert_eq!((back.msn, back.discontinuities, back.wall_ms), (2, 1, 58_300));
-        assert_eq!(timeline.at(ms(3010), Duration::from_millis(16)).map(|cut| cut.msn), Some(1));
+        assert_eq!((back.msn, back.discontinuities, back.wall_ms), (3, 1, 58_300));
+        assert_eq!(timeline.at(ms(3010), Duration::from_millis(16)).map(|cut| cut.msn), Some(2));
         assert_eq!(timeline.at(ms(3020), Duration::from_millis(16)), None);
-        assert_eq!(timeline.before(ms(8999)).map(|cut| cut.msn), Some(1));
+        assert_eq!(timeline.before(ms(8999)).map(|cut| cut.msn), Some(2));
         assert_eq!(timeline.before(ms(999)), None);
-        assert_eq!(timeline.get(2), Some(back));
-        assert_eq!(timeline.get(3), None);
+        assert_eq!(timeline.get(3), Some(back));
+        assert_eq!((timeline.get(0), timeline.get(4)), (None, None));
     }
 }

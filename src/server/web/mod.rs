@@ -4,6 +4,7 @@
 mod activity;
 mod health;
 mod http;
+pub mod pages;
 mod problem;
 mod socket;
 pub mod tls;
@@ -103,7 +104,8 @@ pub fn routes(hls: Arc<hls::server::Shared>) -> Router {
         .route("/api", any(nothing))
         .route("/api/{*rest}", any(nothing))
         .fallback(streams)
-        .with_state(hls)
+        .with_state(hls.clone())
+        .merge(pages::routes(hls, pages::built::BUILT))
 }
 
 async fn streams(

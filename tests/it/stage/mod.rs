@@ -2,6 +2,7 @@
 //! the end that nothing of it is left running.
 #![allow(dead_code, unused_imports, reason = "a stage offers more than any one test takes")]
 
+mod browser;
 mod coded;
 mod film;
 mod gate;
@@ -20,12 +21,13 @@ mod small_disk;
 mod terminal;
 mod wait;
 
+pub use browser::Browser;
 pub use coded::{Coded, Picture};
 pub use film::{Film, bunny, film, made};
 pub use gate::Gate;
 pub use http::http_get;
 pub use mediamtx::{Mediamtx, complaints, mediamtx};
-pub use needs::{enhanced, needs};
+pub use needs::{enhanced, missing, needs};
 pub use nginx::{Nginx, NginxOptions, module};
 pub use ports::Port;
 pub use promtool::checked_metrics;

@@ -5,6 +5,7 @@ mod airing;
 #[cfg(test)]
 mod airing_tests;
 pub mod disk;
+mod page;
 mod reading;
 mod reply;
 pub mod route;

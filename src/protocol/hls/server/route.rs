@@ -10,6 +10,25 @@ use crate::protocol::hls::playlist::{init_name, part_name, segment_name};
 /// The most that a number in a directive or a name may have, in digits.
 const MOST_DIGITS: usize = 18;
 
+/// The first words of pages and of the API: with them an address without an application names no stream.
+pub const RESERVED: &[&str] = &[
+    "watch",
+    "studio",
+    "console",
+    "embed",
+    "assets",
+    "api",
+    "streams",
+    "start_stream",
+    "stream",
+    "stop_stream",
+    "start_wrtc_stream",
+    "health",
+    "ready",
+    "live",
+    "recordings",
+];
+
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
@@ -58,7 +77,10 @@ impl Route {
             let rest = rest.strip_prefix(application.as_str())?.strip_prefix('/')?;
             Route::within(application, rest)
         });
-        within.or_else(|| Route::within(applications.first()?, rest))
+        within.or_else(|| {
+            let route = Route::within(applications.first()?, rest)?;
+            (!RESERVED.contains(&route.stream.name.as_str())).then_some(route)
+        })
     }
 
     fn within(application: &str, rest: &str) -> Option<Route> {
@@ -214,6 +236,16 @@ mod tests {
             ("000000ab-12.3.m4s", Media::Part(at)),
         ] {
             assert_eq!(route(&format!("/tv/one/cam/720p/{name}")), named("tv/one", "cam", file(media)));
+        }
+    }
+
+    #[test]
+    fn words_of_pages_name_streams_in_their_application_only() {
+        for word in RESERVED {
+            let path = format!("/{word}/index.m3u8");
+            assert_eq!(route(&path), None, "{path}");
+            let path = format!("/live{path}");
+            assert_eq!(route(&path), named("live", word, Item::Multivariant), "{path}");
         }
     }
 

@@ -1,0 +1,80 @@
+//! The answers of the pages, with what a browser may do with them.
+
+use super::body;
+use axum::body::{Body, Bytes};
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ALLOW, CACHE_CONTROL, CONTENT_ENCODING,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY, VARY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{Response, StatusCode};
+
+/// Scripts, styles and requests of this server alone; the video comes out of a buffer that the script fills.
+const POLICY: &str = "default-src 'self'; connect-src 'self'; media-src 'self' blob:; worker-src blob:; \
+     object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
+const A_YEAR: &str = "public, max-age=31536000, immutable";
+
+/// A page. It is asked for again each time, since its name says nothing of what is in it.
+pub fn page(status: StatusCode, html: Bytes) -> Response<Body> {
+    safe(status, "text/html; charset=utf-8", "no-cache", Body::from(html))
+}
+
+/// A file that never changes; `gzipped` if its bytes are.
+pub fn asset(name: &str, bytes: &'static [u8], gzipped: bool) -> Response<Body> {
+    let mut reply = safe(StatusCode::OK, content_type(name), A_YEAR, body(bytes));
+    let fields = reply.headers_mut();
+    fields.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+    if gzipped {
+        fields.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    reply
+}
+
+/// A sentence.
+pub fn text(status: StatusCode, words: &str) -> Response<Body> {
+    let body = Body::from(format!("{words}\n"));
+    let mut reply = safe(status, "text/plain; charset=utf-8", "no-store", body);
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        reply.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    }
+    reply
+}
+
+/// What the streams' own server refused, as a page: no other page may read it.
+pub fn refused(mut reply: Response<Body>) -> Response<Body> {
+    let fields = reply.headers_mut();
+    fields.remove(ACCESS_CONTROL_ALLOW_ORIGIN);
+    fields.remove(ACCESS_CONTROL_EXPOSE_HEADERS);
+    guard(fields);
+    reply
+}
+
+fn safe(status: StatusCode, content_type: &'static str, keep: &'static str, body: Body) -> Response<Body> {
+    let mut reply = Response::new(body);
+    *reply.status_mut() = status;
+    let fields = reply.headers_mut();
+    fields.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    fields.insert(CACHE_CONTROL, HeaderValue::from_static(keep));
+    guard(fields);
+    reply
+}
+
+fn guard(fields: &mut axum::http::HeaderMap) {
+    for (name, value) in [
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (REFERRER_POLICY, "no-referrer"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    ] {
+        fields.insert(name, HeaderValue::from_static(value));
+    }
+}
+
+fn content_type(name: &str) -> &'static str {
+    match name.rsplit_once('.').map(|(_, ending)| ending) {
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        _ => "application/octet-stream",
+    }
+}

@@ -1,0 +1,312 @@
+// Plays a ladder by hls.js, and does what that leaves undone: keeps the delay small, jumps holes, changes renditions where
+// segments begin, and begins anew when loading got stuck or the stream comes back.
+
+import Hls, { ErrorDetails, ErrorTypes, Events, type ErrorData, type HlsConfig, type LevelDetails } from "hls.js";
+import { catchUp } from "../rules/catch_up.ts";
+import { ServerClock } from "../rules/clock.ts";
+import { HoleJumper, type Range } from "../rules/holes.ts";
+import { chooseLevel } from "../rules/levels.ts";
+import { type Facts } from "../rules/state.ts";
+import { Throughput } from "../rules/throughput.ts";
+import { Watchdog } from "../rules/watchdog.ts";
+import { lastRate, rememberRate } from "./memory.ts";
+import type { Player, Rendition } from "./player.ts";
+import { playlistLoader, type Watched } from "./playlist_loader.ts";
+
+const TICK_MS = 50;
+const AGAIN_MS = 1000;
+/** Further behind the end of the playlist than this we go to it, seconds. */
+const FAR = 5;
+/** Loading goes on for so long while the viewer has paused, milliseconds. */
+const PAUSED_MS = 10_000;
+
+export class LivePlayer implements Player {
+  private hls: Hls | undefined;
+  private timer: number;
+  private retry: number | undefined;
+  private watched: Watched = { clock: new ServerClock(), progressMs: performance.now() };
+  private holes = new HoleJumper();
+  private watchdog = new Watchdog();
+  private throughput = new Throughput();
+  private edge = 0;
+  /** Whether hls.js has put the playhead where it begins. */
+  private begun = false;
+  private edgeSn = -1;
+  private partSeconds = 0.1;
+  private playhead = Number.NaN;
+  private playheadMs = performance.now();
+  private troubledMs = Number.NEGATIVE_INFINITY;
+  private begunMs = performance.now();
+  private pausedMs: number | undefined;
+  private pinned: number | undefined;
+  private chosenMs = 0;
+  private wanted = -1;
+  /** How often it had to help itself, for whoever looks for a fault. */
+  readonly helped = { jumps: 0, reloads: 0, rebuilds: 0 };
+  private facts: Omit<Facts, "paused" | "stillMs"> = { list: "unknown", seen: false, decodable: true };
+
+  constructor(
+    private readonly video: HTMLVideoElement,
+    private readonly url: string,
+  ) {
+    this.timer = window.setInterval(() => this.tick(), TICK_MS);
+    video.addEventListener("waiting", this.onWaiting);
+    this.begin();
+  }
+
+  look(): Facts {
+    return { ...this.facts, paused: this.video.paused, stillMs: performance.now() - this.playheadMs };
+  }
+
+  delaySeconds(): number | undefined {
+    const shown = this.hls?.playingDate?.getTime();
+    const now = this.watched.clock.at(Date.now());
+    if (shown === undefined || now === undefined) return undefined;
+    return (now - shown) / 1000;
+  }
+
+  renditions(): Rendition[] {
+    return (this.hls?.levels ?? []).map((level, index) => ({
+      index,
+      width: level.width,
+      height: level.height,
+      bitsPerSecond: level.bitrate,
+    }));
+  }
+
+  get current(): number {
+    return this.hls?.loadLevel ?? -1;
+  }
+
+  get fixed(): number | undefined {
+    return this.pinned;
+  }
+
+  choose(index: number | undefined): void {
+    this.pinned = index;
+    this.decide(performance.now());
+  }
+
+  destroy(): void {
+    window.clearInterval(this.timer);
+    window.clearTimeout(this.retry);
+    this.video.removeEventListener("waiting", this.onWaiting);
+    this.hls?.destroy();
+  }
+
+  private readonly onWaiting = () => {
+    if (this.facts.seen && !this.video.paused) this.troubledMs = performance.now();
+  };
+
+  private begin(): void {
+    window.clearTimeout(this.retry);
+    this.hls?.destroy();
+    this.watchdog = new Watchdog();
+    this.edgeSn = -1;
+    this.begun = false;
+    const hls = new Hls(settings(this.watched));
+    this.hls = hls;
+    hls.on(Events.MEDIA_ATTACHED, () => this.play());
+    hls.on(Events.MANIFEST_PARSED, () => {
+      this.facts.list = "there";
+      this.wanted = this.chooseNow(-1);
+      hls.startLevel = this.wanted;
+      hls.loadLevel = this.wanted;
+    });
+    hls.on(Events.FRAG_LOADED, (_, { frag, part }) => {
+      const { loading } = (part ?? frag).stats;
+      // What is loaded at first comes all at once, and says little of later.
+      if (this.begun && frag.level === hls.loadLevel) this.throughput.heard((part ?? frag).duration, (loading.end - loading.start) / 1000);
+    });
+    hls.on(Events.FRAG_BUFFERED, () => {
+      if (!this.begun) this.begunMs = performance.now();
+      this.begun = true;
+    });
+    hls.on(Events.LEVEL_UPDATED, (_, { details }) => this.listed(hls, details));
+    hls.on(Events.ERROR, (_, error) => this.failed(hls, error));
+    hls.loadSource(this.url);
+    hls.attachMedia(this.video);
+  }
+
+  /** Begins to play, without audio where the browser wants a gesture first. */
+  private play(): void {
+    this.video.play().catch((error: unknown) => {
+      if (error instanceof DOMException && error.name === "NotAllowedError" && !this.video.muted) {
+        this.video.muted = true;
+        this.video.play().catch(() => undefined);
+      }
+    });
+  }
+
+  private listed(hls: Hls, details: LevelDetails): void {
+    this.edge = details.edge;
+    this.partSeconds = details.partTarget || this.partSeconds;
+    const sn = details.lastPartSn;
+    const begins = this.edgeSn >= 0 && sn > this.edgeSn;
+    this.edgeSn = sn;
+    if (begins && this.wanted >= 0 && this.wanted !== hls.loadLevel && this.wanted < hls.levels.length) {
+      hls.loadLevel = this.wanted;
+      this.throughput = new Throughput();
+      this.edgeSn = -1;
+    }
+  }
+
+  private failed(hls: Hls, error: ErrorData): void {
+    if (hls !== this.hls) return;
+    const status = error.response?.code ?? 0;
+    if (error.details === ErrorDetails.MANIFEST_INCOMPATIBLE_CODECS_ERROR) {
+      this.facts.list = "there";
+      this.facts.decodable = false;
+      return this.beginLater();
+    }
+    const list = error.details === ErrorDetails.MANIFEST_LOAD_ERROR || error.details === ErrorDetails.MANIFEST_LOAD_TIMEOUT;
+    if (list) {
+      if (status === 404) this.facts.list = "absent";
+      else if (status === 401 || status === 403) this.facts.list = "refused";
+      else this.facts.list = this.facts.list === "absent" ? "absent" : "unreachable";
+      if (this.facts.list === "absent") this.facts.decodable = true;
+      return this.listLater(hls);
+    }
+    // The rendition is gone, or the whole of it: the list says which.
+    if (error.details === ErrorDetails.LEVEL_LOAD_ERROR && status >= 400 && status < 500) return this.begin();
+    if (!error.fatal) return;
+    if (error.type === ErrorTypes.MEDIA_ERROR && error.details !== ErrorDetails.BUFFER_ADD_CODEC_ERROR) {
+      return hls.recoverMediaError();
+    }
+    if (error.type === ErrorTypes.NETWORK_ERROR && status === 0) this.facts.list = "unreachable";
+    this.beginLater();
+  }
+
+  private listLater(hls: Hls): void {
+    window.clearTimeout(this.retry);
+    this.retry = window.setTimeout(() => hls.loadSource(this.url), AGAIN_MS);
+  }
+
+  private beginLater(): void {
+    window.clearTimeout(this.retry);
+    this.retry = window.setTimeout(() => this.begin(), AGAIN_MS);
+  }
+
+  private tick(): void {
+    const { video, hls } = this;
+    const now = performance.now();
+    if (hls === undefined) return;
+    if (video.currentTime !== this.playhead) {
+      this.playhead = video.currentTime;
+      this.playheadMs = now;
+      if (video.readyState >= 2 && !video.paused) this.facts.seen = true;
+    }
+    this.load(hls, now);
+    if (!this.begun || video.readyState === 0 || video.seeking) return;
+    const buffered = ranges(video.buffered);
+    const end = buffered.at(-1)?.to;
+    if (end === undefined) return;
+    if (!video.paused) {
+      if (this.edge - video.currentTime > FAR && end < this.edge - FAR) {
+        const live = hls.liveSyncPosition;
+        if (live !== null) video.currentTime = live;
+        return;
+      }
+      const jump = this.holes.look(now, video.currentTime, buffered);
+      if (jump !== undefined) {
+        this.helped.jumps += 1;
+        video.currentTime = jump;
+        return;
+      }
+      this.keepPace(end);
+      this.rescue(hls, now, end);
+    }
+    if (now - this.chosenMs > 1000) this.decide(now);
+  }
+
+  private keepPace(end: number): void {
+    const ahead = end - this.video.currentTime;
+    if (ahead < 0) return;
+    if (ahead < this.partSeconds / 4) this.troubledMs = performance.now();
+    const pace = catchUp(this.video.currentTime, end, this.partSeconds);
+    if ("seekTo" in pace) this.video.currentTime = pace.seekTo;
+    else if (this.video.playbackRate !== pace.rate) this.video.playbackRate = pace.rate;
+  }
+
+  private rescue(hls: Hls, now: number, end: number): void {
+    const rescue = this.watchdog.look(now, this.edge, end);
+    if (rescue === "rebuild") {
+      this.helped.rebuilds += 1;
+      this.begin();
+    } else if (rescue === "reload") {
+      this.helped.reloads += 1;
+      hls.stopLoad();
+      hls.startLoad(-1);
+    }
+  }
+
+  /** Loads nothing for a viewer who has paused for long, and again when that is over. */
+  private load(hls: Hls, now: number): void {
+    if (!this.video.paused || !this.facts.seen) {
+      if (this.pausedMs === Number.POSITIVE_INFINITY) hls.startLoad(-1);
+      this.pausedMs = undefined;
+    } else if (this.pausedMs === undefined) {
+      this.pausedMs = now;
+    } else if (now - this.pausedMs > PAUSED_MS && this.pausedMs !== Number.POSITIVE_INFINITY) {
+      this.pausedMs = Number.POSITIVE_INFINITY;
+      hls.stopLoad();
+    }
+  }
+
+  private decide(now: number): void {
+    this.chosenMs = now;
+    this.wanted = this.pinned ?? this.chooseNow(this.current);
+    if (this.facts.seen) rememberRate(this.estimate() ?? Number.NaN);
+  }
+
+  private estimate(): number | undefined {
+    return this.throughput.estimate(this.hls?.levels[this.current]?.bitrate ?? Number.NaN);
+  }
+
+  private chooseNow(current: number): number {
+    const levels = this.hls?.levels ?? [];
+    if (this.pinned !== undefined && this.pinned < levels.length) return this.pinned;
+    return chooseLevel({
+      levels: levels.map((level) => ({ bitsPerSecond: level.bitrate, height: level.height })),
+      current,
+      estimate: this.estimate() ?? lastRate(),
+      height: this.video.clientHeight * window.devicePixelRatio,
+      troubledSeconds: (performance.now() - this.troubledMs) / 1000,
+      playedSeconds: (performance.now() - this.begunMs) / 1000,
+    });
+  }
+}
+
+function settings(watched: Watched): Partial<HlsConfig> {
+  const errorRetry = { maxNumRetry: 20, retryDelayMs: 300, maxRetryDelayMs: 300 };
+  const timeoutRetry = { maxNumRetry: 20, retryDelayMs: 0, maxRetryDelayMs: 0 };
+  return {
+    // For whoever looks for a fault: /watch/NAME#debug
+    debug: location.hash === "#debug",
+    lowLatencyMode: true,
+    // The page keeps the distance, and the rendition.
+    maxLiveSyncPlaybackRate: 1,
+    liveSyncOnStallIncrease: 0,
+    testBandwidth: false,
+    startFragPrefetch: false,
+    backBufferLength: 10,
+    maxBufferLength: 8,
+    maxBufferHole: 0.3,
+    // Fragmented MP4 is handed on as it is; a worker would only be another step on the way.
+    enableWorker: false,
+    pLoader: playlistLoader(watched),
+    manifestLoadPolicy: {
+      default: { maxTimeToFirstByteMs: 10_000, maxLoadTimeMs: 10_000, timeoutRetry: null, errorRetry: null },
+    },
+    playlistLoadPolicy: {
+      default: { maxTimeToFirstByteMs: 8_000, maxLoadTimeMs: 10_000, timeoutRetry, errorRetry },
+    },
+    fragLoadPolicy: {
+      default: { maxTimeToFirstByteMs: 8_000, maxLoadTimeMs: 20_000, timeoutRetry, errorRetry },
+    },
+  };
+}
+
+function ranges(buffered: TimeRanges): Range[] {
+  return Array.from({ length: buffered.length }, (_, i) => ({ from: buffered.start(i), to: buffered.end(i) }));
+}

@@ -1,0 +1,53 @@
+// The page of one stream: what is seen of it, and what is told meanwhile.
+
+import Hls from "hls.js";
+import { Controls, element } from "./controls.ts";
+import { LivePlayer } from "./player/live_player.ts";
+import { NativePlayer } from "./player/native_player.ts";
+import type { Player } from "./player/player.ts";
+import { stateOf, type State } from "./rules/state.ts";
+import { language, wordsOf } from "./words.ts";
+
+const LOOK_MS = 100;
+
+const tag = language(navigator.languages);
+const words = wordsOf(tag);
+document.documentElement.lang = tag;
+
+const video = element("video", HTMLVideoElement);
+const list = document.documentElement.dataset["list"] ?? "";
+const player: Player = Hls.isSupported() ? new LivePlayer(video, list) : new NativePlayer(video, list);
+const controls = new Controls(element("player", HTMLElement), video, player, words);
+
+const badge = element("badge", HTMLElement);
+const badgeWord = element("badge-word", HTMLElement);
+const word = element("word", HTMLElement);
+const more = element("more", HTMLElement);
+const reload = element("reload", HTMLButtonElement);
+reload.textContent = words.reload;
+reload.addEventListener("click", () => location.reload());
+
+let told: State | undefined;
+
+function look(): void {
+  const state = stateOf(player.look());
+  controls.update(state, player.delaySeconds());
+  if (state === told) return;
+  told = state;
+  tell(state);
+}
+
+function tell(state: State): void {
+  badge.dataset["state"] = state;
+  badgeWord.textContent = state === "playing" ? words.live : words[`${state}Short`];
+  reload.hidden = state !== "refused";
+  if (state === "playing" || state === "paused") return;
+  word.textContent = words[state];
+  more.textContent = words[`${state}More`];
+}
+
+look();
+window.setInterval(look, LOOK_MS);
+
+// For tests and for those who look into their own console.
+Object.assign(window, { msconv: { player, video } });
