@@ -98,6 +98,34 @@ pub async fn info(client: &Client, url: &HttpUrl) -> Result<Info, SourceError> {
     Ok(json(&client.get(url, "/v3/info").await?)?)
 }
 
+/// `/v3/config/global/get`, as far as it says where HLS is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Global {
+    /// Whether it serves HLS.
+    hls: bool,
+    /// Where: `:8888`.
+    hls_address: String,
+    /// Whether over TLS.
+    hls_encryption: bool,
+}
+
+impl Global {
+    /// The port of HLS and whether it is https there, if it is served.
+    pub fn hls(&self) -> Option<(u16, bool)> {
+        let port = self.hls_address.rsplit_once(':').and_then(|(_, port)| port.parse().ok())?;
+        self.hls.then_some((port, self.hls_encryption))
+    }
+}
+
+/// Asks for the settings of the whole server.
+///
+/// # Errors
+/// As for any source.
+pub async fn global(client: &Client, url: &HttpUrl) -> Result<Global, SourceError> {
+    Ok(json(&client.get(url, "/v3/config/global/get").await?)?)
+}
+
 /// Asks for every path, page by page, all within the client's time limit for one answer.
 ///
 /// # Errors

@@ -44,6 +44,7 @@ pub fn variables(settings: &Settings, owner: Owner) -> Outcome<Vec<(String, Stri
         ("stat_port", told.ports.of(Service::Stat), 8080),
         ("rtsp_port", told.ports.of(Service::Rtsp), 8554),
         ("api_port", told.ports.of(Service::Api), 9997),
+        ("web_port", told.ports.of(Service::Web), 8000),
         ("metrics_port", told.ports.of(Service::Metrics), 9998),
     ] {
         if settings.is_set(setting) || port != usual {

@@ -3,6 +3,7 @@
 use crate::base::next::Advice;
 use crate::base::{Failure, Outcome};
 use crate::config::Settings;
+use crate::model::service::Service;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Listening addresses, loopback all of them.
@@ -18,6 +19,8 @@ pub struct Addresses {
     pub rtsp: SocketAddr,
     /// MediaMTX's metrics, beside its API, where that has its usual port.
     pub metrics: Option<SocketAddr>,
+    /// MediaMTX's HLS, beside its RTSP, where that has its usual port.
+    pub hls: Option<SocketAddr>,
     /// The RTMP application: `live`.
     pub application: String,
     /// The path of the status page: `/stat`.
@@ -26,6 +29,8 @@ pub struct Addresses {
 
 /// The port of MediaMTX's API unless told otherwise.
 const API_PORT: u16 = 9997;
+/// The port of RTSP unless told otherwise.
+const RTSP_PORT: u16 = 8554;
 
 impl Addresses {
     /// Works them out.
@@ -67,12 +72,15 @@ impl Addresses {
         };
         let api = SocketAddr::new(loopback(api.host()), api.port());
         let metrics = (api.port() == API_PORT).then(|| SocketAddr::new(api.ip(), API_PORT + 1));
+        let web = settings.serve.ports.of(Service::Web);
+        let hls = (rtsp.port() == RTSP_PORT && web != 0).then(|| SocketAddr::new(loopback(rtsp.host()), web));
         let addresses = Addresses {
             rtmp: SocketAddr::new(loopback(rtmp.host()), rtmp.port()),
             stat: SocketAddr::new(loopback(stat.host()), stat.port()),
             api,
             rtsp: SocketAddr::new(loopback(rtsp.host()), rtsp.port()),
             metrics,
+            hls,
             application,
             stat_path,
         };
@@ -86,6 +94,7 @@ impl Addresses {
             ("nginx_stat_url", self.stat.port()),
             ("mediamtx_url", self.api.port()),
             ("rtsp_url", self.rtsp.port()),
+            ("web_port", self.hls.map_or(0, |address| address.port())),
         ];
         for (at, (name, port)) in named.iter().enumerate() {
             if let Some((other, _)) = named.iter().skip(at + 1).find(|(_, p)| p == port) {

@@ -99,6 +99,7 @@ pub async fn up(
             flag: "mediamtx-url",
         },
     ];
+    ports.extend(wanted.hls.map(|address| Listen { address, also: None, flag: "web-port" }));
     ports.extend(wanted.metrics.map(|address| Listen { address, also: None, flag: "mediamtx-url" }));
     let start = Start {
         place,

@@ -36,12 +36,17 @@ impl std::fmt::Display for Version {
 /// The whole file for this version. MediaMTX refuses to start over a field that it does not know, so what came with
 /// later versions stands in [`variables`].
 pub fn text(version: Version, addresses: &Addresses) -> String {
-    let Addresses { rtmp, api, rtsp, metrics, application, .. } = addresses;
+    let Addresses { rtmp, api, rtsp, metrics, hls, application, .. } = addresses;
     let name = if version >= Version::NAME_BEHIND_HASH { "#$G1" } else { "/$G1" };
     let transports = if version >= Version::RTSP_TRANSPORTS { "rtspTransports" } else { "protocols" };
     let metrics = match metrics {
         Some(address) => format!("metrics: yes\nmetricsAddress: \"{address}\""),
         None => "metrics: no".to_string(),
+    };
+    // Without parts, which it gives out over TLS alone.
+    let hls = match hls {
+        Some(address) => format!("hls: yes\nhlsAddress: \"{address}\"\nhlsVariant: fmp4"),
+        None => "hls: no".to_string(),
     };
     format!(
         r##"# Written by `msconv up` for MediaMTX {version}; it is written anew each time.
@@ -57,7 +62,7 @@ rtsp: yes
 rtspAddress: "{rtsp}"
 {transports}: [tcp]
 rtmp: no
-hls: no
+{hls}
 webrtc: no
 srt: no
 
@@ -96,6 +101,7 @@ mod tests {
             api: "127.0.0.1:9997".parse().unwrap(),
             rtsp: "127.0.0.1:8554".parse().unwrap(),
             metrics: Some("127.0.0.1:9998".parse().unwrap()),
+            hls: Some("127.0.0.1:8000".parse().unwrap()),
             application: "live".into(),
             stat_path: "/stat".into(),
         }

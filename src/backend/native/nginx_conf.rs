@@ -128,6 +128,7 @@ mod tests {
             api: "127.0.0.1:9997".parse().unwrap(),
             rtsp: "127.0.0.1:8554".parse().unwrap(),
             metrics: None,
+            hls: None,
             application: "live".into(),
             stat_path: "/stat".into(),
         };

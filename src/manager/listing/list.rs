@@ -12,6 +12,7 @@ use crate::manager::records::samples::{Judgement, Samples};
 use crate::manager::servers::preflight;
 use crate::model::listing::{Listing, Server};
 use crate::model::server_listing::ServerListing;
+use crate::model::service::Service;
 use crate::model::{HttpUrl, StreamKey};
 use crate::status::mediamtx::{self, Path};
 use crate::status::own;
@@ -107,14 +108,18 @@ impl<'a> Lister<'a> {
     pub async fn look_anyway(&mut self) -> (Listing, Option<Failure>) {
         let settings = self.settings;
         let ours = ours(settings, self.environment);
-        let (nginx, mediamtx) = match self.ask_our_server().await {
-            Some(watched) => (Ok(watched), Ok(Vec::new())),
+        let (nginx, mediamtx, mediamtx_web) = match self.ask_our_server().await {
+            Some(watched) => (Ok(watched), Ok(Vec::new()), None),
             None => {
                 let nginx = async {
                     let first = status::nginx_snapshot(&self.client, &settings.nginx_stat_url).await?;
                     Ok::<_, SourceError>(self.watch_bytes(first, &ours).await)
                 };
-                tokio::join!(nginx, mediamtx::paths(&self.client, &settings.mediamtx_url))
+                tokio::join!(
+                    nginx,
+                    mediamtx::paths(&self.client, &settings.mediamtx_url),
+                    self.mediamtx_web()
+                )
             }
         };
         let failure = match (&nginx, &mediamtx) {
@@ -155,6 +160,7 @@ impl<'a> Lister<'a> {
             rtmp: &settings.nginx_rtmp_url,
             rtsp: &settings.rtsp_url,
             web,
+            mediamtx_web,
             nginx: snapshot.as_ref(),
             movements: &movements,
             mediamtx: paths.as_deref(),
@@ -164,6 +170,17 @@ impl<'a> Lister<'a> {
         });
         notes.extend(merged.notes);
         (Listing { streams: merged.streams, servers, notes }, failure)
+    }
+
+    /// Where MediaMTX serves HLS. In containers it has another port inside than out here.
+    async fn mediamtx_web(&self) -> Option<HttpUrl> {
+        let global = mediamtx::global(&self.client, &self.settings.mediamtx_url).await.ok()?;
+        let (port, encrypted) = global.hls()?;
+        let port = match self.settings.backend {
+            Backend::Docker => self.settings.serve.ports.of(Service::Web),
+            Backend::Native | Backend::Embedded => port,
+        };
+        Some(self.settings.mediamtx_url.beside(port).over_tls(encrypted))
     }
 
     /// What our own server says, if it is what both addresses of the settings lead to: it tells everything in one answer.

@@ -30,9 +30,21 @@ pub fn rtmp_url(view: &View<'_>, at: &At) -> String {
 
 /// Over RTSP.
 pub fn rtsp_url(view: &View<'_>, at: &At) -> String {
+    view.rtsp.shown_name_url(&escaped(&path(view, at)))
+}
+
+/// The path that MediaMTX, or our own server over RTSP, has for it.
+fn path(view: &View<'_>, at: &At) -> String {
     let plain = at.application.is_empty() || (!at.direct && at.application == view.rtmp.application());
-    let path = if plain { at.name.clone() } else { format!("{}/{}", at.application, at.name) };
-    view.rtsp.shown_name_url(&escaped(&path))
+    if plain { at.name.clone() } else { format!("{}/{}", at.application, at.name) }
+}
+
+/// One rendition over HLS. MediaMTX serves each by itself.
+pub fn rendition_hls_url(view: &View<'_>, at: &At) -> Option<String> {
+    let own = hls_url(view, &at.application, &at.name);
+    own.or_else(|| {
+        Some(view.mediamtx_web.as_ref()?.join(&format!("/{}/index.m3u8", escaped(&path(view, at)))))
+    })
 }
 
 /// Over HLS: a rendition by its name, or all of them by the stream's key.

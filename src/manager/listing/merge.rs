@@ -4,7 +4,7 @@
 //! nginx-rtmp is the list of what is live; MediaMTX knows only what is being read, and what was published straight to
 //! it. A record of ours gives a name on the server its true key and label, before the name is split by its looks.
 
-use super::listed_urls::{escaped, hls_url, page_url, rtmp_url, rtsp_url};
+use super::listed_urls::{escaped, hls_url, page_url, rendition_hls_url, rtmp_url, rtsp_url};
 use super::stream_facts::{self, At, Fact, Movement};
 use super::view::View;
 use crate::base::printable::printable;
@@ -200,7 +200,7 @@ impl<'a> Draft<'a> {
             rtmp_url: if at.direct && view.nginx.is_some() { String::new() } else { rtmp_url(view, at) },
             rtsp_url: rtsp_url(view, at),
             page_url: page_url(view, &at.application, &at.name),
-            hls_url: hls_url(view, &at.application, &at.name),
+            hls_url: rendition_hls_url(view, at),
         };
         self.renditions.insert((label.to_string(), at.name.clone(), at.direct), (rendition, area));
         self.uptime_s = self.uptime_s.max(fact.uptime_s(view.now_ms));
@@ -259,7 +259,7 @@ impl<'a> Draft<'a> {
             rtmp_url: rtmp_url(view, at),
             rtsp_url: rtsp_url(view, at),
             page_url: page_url(view, &at.application, &at.name),
-            hls_url: hls_url(view, &at.application, &at.name),
+            hls_url: rendition_hls_url(view, at),
         };
         let key = (label.to_string(), at.name.clone(), at.direct);
         self.renditions.insert(key, (rendition, area_by_label(label)));
@@ -316,7 +316,8 @@ impl<'a> Draft<'a> {
         };
         let sum = |numbers: Vec<u64>| numbers.into_iter().fold(0u64, u64::saturating_add);
         let rates: Vec<u64> = renditions.iter().filter_map(|r| r.bitrate_bps).collect();
-        let on_air = place.server.is_empty() && renditions.iter().any(|r| r.hls_url.is_some());
+        let on_air =
+            place.server.is_empty() && view.web.is_some() && renditions.iter().any(|r| r.hls_url.is_some());
         Stream {
             page_url: page_url(view, &place.application, &place.key).filter(|_| on_air),
             hls_url: hls_url(view, &place.application, &place.key).filter(|_| on_air),

@@ -41,6 +41,7 @@ impl Look {
             rtmp: &"rtmp://localhost:1935/live".parse().unwrap(),
             rtsp: &"rtsp://localhost:8554".parse().unwrap(),
             web: None,
+            mediamtx_web: None,
             nginx: self.nginx.as_ref(),
             movements: &self.movements,
             mediamtx: self.mediamtx.as_deref(),

@@ -14,6 +14,8 @@ pub struct View<'a> {
     pub rtsp: &'a RtspUrl,
     /// Where our own server serves HLS, if that is who answered.
     pub web: Option<HttpUrl>,
+    /// Where MediaMTX serves HLS, if it answered and does.
+    pub mediamtx_web: Option<HttpUrl>,
     /// nginx-rtmp's page, if it answered.
     pub nginx: Option<&'a Snapshot>,
     /// Which names were seen moving.

@@ -17,6 +17,7 @@ fn configuration(stage: &Stage, ports: &[(&'static str, Port)]) -> String {
         ("\":9997\"".into(), format!("\":{}\"", port("api"))),
         ("\":9998\"".into(), format!("\":{}\"", port("metrics"))),
         ("\":8554\"".into(), format!("\":{}\"", port("rtsp"))),
+        ("\":8000\"".into(), format!("\":{}\"", port("web"))),
         ("/logs/mediamtx/mediamtx.log".into(), stage.file("mediamtx.log").display().to_string()),
     ] {
         assert_eq!(text.matches(&theirs).count(), 1, "{theirs} in docker/mediamtx.yml");
@@ -33,7 +34,7 @@ fn the_stacks_configuration_lets_in_whom_it_says() {
     }
     let stage = Stage::new("mtx-stack");
     let _nginx = Nginx::start(&stage);
-    let ports: Vec<_> = ["rtsp", "api", "metrics"].map(|name| (name, Port::free())).into();
+    let ports: Vec<_> = ["rtsp", "api", "metrics", "web"].map(|name| (name, Port::free())).into();
     let server = Mediamtx::of(&stage, &program, &configuration(&stage, &ports), ports.clone());
     // No word of unknown keys, of deprecated ones, or of anything else.
     assert_eq!(server.complaints(), [""; 0]);
@@ -55,6 +56,13 @@ fn the_stacks_configuration_lets_in_whom_it_says() {
             .is_ok_and(|(_, page)| page.contains("<name>cam1</name>"))
     });
     reader(&stage, &format!("rtsp://{rtsp}/cam1"), &[], Some("1")).wait(SOON).expect(0);
+    // `list` knows where MediaMTX has it over HLS, and it is there.
+    let api = format!("http://{}", server.address("api"));
+    let list = stage.msconv(&["list", "--json", "--mediamtx-url", &api]).expect(0).json();
+    let hls = list["streams"][0]["renditions"][0]["hls_url"].as_str().unwrap_or_else(|| panic!("{list}"));
+    assert!(hls.ends_with(&format!(":{}/cam1/index.m3u8", server.address("web").port())), "{list}");
+    assert!(list["streams"][0]["hls_url"].is_null(), "MediaMTX has no ladders: {list}");
+    reader(&stage, hls, &[], Some("1")).wait(SOON).expect(0);
 
     // The API and the metrics: this machine by its loopback address, and no other one.
     for (endpoint, target) in [("api", "/v3/paths/list"), ("metrics", "/metrics")] {
