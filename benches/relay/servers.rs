@@ -96,6 +96,7 @@ pub struct Msconv {
     /// Its API.
     pub api: u16,
     /// HLS; an older program may have none.
+    #[allow(dead_code, reason = "for the benchmark of the web port")]
     pub web: Option<u16>,
 }
 
