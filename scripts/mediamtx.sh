@@ -15,7 +15,7 @@ trap 'rm -rf "$log" ${tree:+"$tree"}' EXIT
 quick=-gcflags=all=-l place=mediamtx
 case "${1:-}" in
   "") ;;
-  --optimised) quick= place=mediamtx/optimised ;;
+  --optimised) quick='' place=mediamtx/optimised ;;
   *) printf 'usage: scripts/mediamtx.sh [--optimised]\n' >&2 && exit 2 ;;
 esac
 
