@@ -7,6 +7,7 @@ use crate::hub::tap::Item;
 use crate::hub::{FrameReader, Hub, Kind, OnAir, Policy};
 use crate::media::Tracks;
 use crate::model::LadderName;
+use crate::model::ladder_fact::MOST_RENDITIONS;
 use crate::protocol::hls::ladder::{About, Arrival, Ladder, Settings};
 use crate::protocol::hls::playlist::media_playlist;
 use crate::telemetry::Log;
@@ -24,6 +25,8 @@ const SEGMENTER: Kind = Kind { name: "hls", connection: false };
 const WAITING: Policy = Policy::Whole { most_bytes: 32 << 20, most_time: Duration::from_secs(10) };
 /// How long a ladder is kept without a publisher: who comes back within it goes on.
 pub const KEPT: Duration = Duration::from_secs(60);
+/// Playlists that are kept as they were written: of each rendition that a ladder may have, whole and as a delta update.
+const MOST_WRITTEN: usize = 2 * MOST_RENDITIONS;
 /// How often it is looked after.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -143,6 +146,11 @@ impl Airing {
             others.iter().map(|(other, uri)| (other.as_str(), uri.clone())).collect();
         let plain = Bytes::from(media_playlist(&state.ladder, label, skip, &others)?);
         let written = Written { version, gzipped: gzipped(&plain), plain };
+        if state.written.len() >= MOST_WRITTEN {
+            // Labels come and go, and a name is anybody's choice.
+            let State { ladder, written, .. } = &mut *state;
+            written.retain(|(label, _), _| ladder.rendition(label).is_some());
+        }
         state.written.insert(key, written.clone());
         Some(written)
     }

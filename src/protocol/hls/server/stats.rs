@@ -36,18 +36,17 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// Forgets the oldest segments of the ladder that holds most, until there is room.
+    /// Forgets the oldest segments of the ladder that holds most, until there is room. One that holds nothing but a segment
+    /// that is still open gives nothing; then it is the next one's turn.
     pub fn keep(&self) {
         let mut held = self.airings.bytes();
         while held > self.most {
-            let airings: Vec<Arc<Airing>> = self.airings.lock().values().cloned().collect();
-            let Some(largest) = airings.iter().max_by_key(|airing| airing.look(Ladder::bytes)) else {
+            let mut airings: Vec<Arc<Airing>> = self.airings.lock().values().cloned().collect();
+            airings.sort_by_key(|airing| std::cmp::Reverse(airing.look(Ladder::bytes)));
+            let Some(freed) = airings.iter().map(|airing| airing.drop_oldest()).find(|freed| *freed > 0)
+            else {
                 return;
             };
-            let freed = largest.drop_oldest();
-            if freed == 0 {
-                return;
-            }
             held = held.saturating_sub(freed);
         }
     }
