@@ -147,23 +147,3 @@ fn other_tracks_end_a_segment_within_the_target() {
     assert_eq!(lengths(&text, "#EXTINF:").first().map(|length| length.round()), Some(6.0), "{text}");
     assert_eq!(house.ladder.target_s(), 6);
 }
-
-/// An open segment whose parts reach far, and which is then cut short by times that went back.
-#[test]
-fn what_has_slid_out_of_a_playlist_does_not_come_back() {
-    let mut house = House::new(&[("720p", 720)]);
-    house.play(&["720p"], 0, 20_000);
-    let first = |house: &House| house.segments("720p")[0].0;
-    let mut before = first(&house);
-    let mut at = 20_000;
-    for (n, step) in [2_900, -2_900, 2_900, -2_900, 2_900, -2_500].into_iter().cycle().take(60).enumerate() {
-        for _ in 0..5 {
-            let arrival = house.arrival();
-            house.ladder.frame("720p", frame(TrackKind::Video, at, n % 6 == 5), arrival);
-            at += 33;
-            assert!(first(&house) >= before, "{} after {before}", first(&house));
-            before = first(&house);
-        }
-        at += step;
-    }
-}
