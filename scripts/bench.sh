@@ -7,7 +7,7 @@
 #   scripts/bench.sh relay     the embedded server against nginx-rtmp (MSCONV_BENCH_SECONDS, MSCONV_BENCH_ROUNDS,
 #                             MSCONV_BENCH_ONLY=cpu|players|first|delay|crowd|spread|supervised,
 #                             MSCONV_BENCH_CROWD, MSCONV_BENCH_BEFORE=another msconv to measure beside this one)
-#   scripts/bench.sh web       low-latency HLS against MediaMTX (MSCONV_TEST_MEDIAMTX, or scripts/mediamtx.sh has built one;
+#   scripts/bench.sh web       low-latency HLS against MediaMTX (MSCONV_BENCH_MEDIAMTX, or scripts/mediamtx.sh --optimised;
 #                             MSCONV_BENCH_SECONDS, MSCONV_BENCH_ROUNDS, MSCONV_BENCH_BEFORE)
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -4,18 +4,25 @@
 # is the path; exit code 3 says that it cannot be had here, and why.
 #
 # It is the whole server but for the part that replaces itself by a newer release, and compiled for building quickly
-# rather than for speed: 70 s of processor time instead of 120.
+# rather than for speed: 70 s of processor time instead of 120. `--optimised` builds it as a release is, into
+# target/mediamtx/optimised/mediamtx, for what is measured (scripts/bench.sh web).
 set -euo pipefail
 # shellcheck source=scripts/machine.sh
 . "$(dirname "${BASH_SOURCE[0]}")/machine.sh"
 tree=
 trap 'rm -rf "$log" ${tree:+"$tree"}' EXIT
-[ $# -eq 0 ] || { printf 'usage: scripts/mediamtx.sh\n' >&2 && exit 2; }
+# Without inlining it is built in half the time.
+quick=-gcflags=all=-l place=mediamtx
+case "${1:-}" in
+  "") ;;
+  --optimised) quick='' place=mediamtx/optimised ;;
+  *) printf 'usage: scripts/mediamtx.sh [--optimised]\n' >&2 && exit 2 ;;
+esac
 
 module=github.com/bluenviron/mediamtx
 version=$(sed -n 's|^ *image: bluenviron/mediamtx:\([0-9.]*\).*|v\1|p' "$root/docker-compose.yml")
 [ -n "$version" ] || fail "docker-compose.yml names no version of MediaMTX"
-built=$target/mediamtx/mediamtx
+built=$target/$place/mediamtx
 
 if [ "$("$built" --version 2>/dev/null || true)" = "$version" ]; then
   say "$built"
@@ -42,7 +49,7 @@ have_go=$(go env GOVERSION | sed 's/^go//; s/[^0-9.].*//')
 : >"$log"
 at_least "$have_go" "$need" || cannot "go $need is needed, and this is $have_go"
 
-mkdir -p "$target/mediamtx"
+mkdir -p "$target/$place"
 tree=$(mktemp -d "$target/mediamtx/tree.XXXXXX")
 cp -r "$source/." "$tree"
 chmod -R u+w "$tree"
@@ -67,8 +74,8 @@ func Upgrade(string, string) error { return errLeftOut }
 GO
 cd "$tree"
 timeout 300 go list -deps -tags nomsgpack . >"$log" 2>&1 || cannot "the modules it is made of could not be fetched"
-# Without inlining and without a codec that nothing here speaks (a fifth of the build each).
-nice go build -buildvcs=false -tags nomsgpack -gcflags=all=-l -ldflags='-s -w' -o mediamtx . >"$log" 2>&1 ||
+# Without a codec that nothing here speaks, a fifth of the build.
+nice go build -buildvcs=false -tags nomsgpack ${quick:+"$quick"} -ldflags='-s -w' -o mediamtx . >"$log" 2>&1 ||
   { tail -n 20 "$log" >&2; fail "go could not build MediaMTX $version"; }
 mv mediamtx "$built"
 [ "$("$built" --version)" = "$version" ] || fail "what was built does not say that it is $version"

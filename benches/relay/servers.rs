@@ -95,6 +95,9 @@ pub struct Msconv {
     pub stat: u16,
     /// Its API.
     pub api: u16,
+    /// HLS; an older program may have none.
+    #[allow(dead_code, reason = "for the benchmark of the web port")]
+    pub web: Option<u16>,
 }
 
 impl Msconv {
@@ -114,16 +117,18 @@ impl Msconv {
             .unwrap();
         let mut ready = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut ready).unwrap();
-        let port = |name: &str| -> u16 {
-            let word = ready.split_whitespace().find_map(|w| w.strip_prefix(name)).expect("an address");
-            word.rsplit_once(':').unwrap().1.parse().unwrap()
+        let given = |name: &str| -> Option<u16> {
+            let word = ready.split_whitespace().find_map(|w| w.strip_prefix(name))?;
+            word.rsplit_once(':')?.1.parse().ok()
         };
+        let port = |name: &str| given(name).expect("an address");
         Msconv {
             pid: i32::try_from(process.id()).unwrap(),
             rtmp: port("rtmp="),
             rtsp: port("rtsp="),
             stat: port("stat="),
             api: port("api="),
+            web: given("web="),
             _process: Ends(process),
         }
     }

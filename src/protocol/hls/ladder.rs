@@ -112,20 +112,23 @@ impl Ladder {
     pub fn join(&mut self, label: &str, tracks: Tracks, about: About, now: Instant) -> Result<(), JoinError> {
         self.version = self.version.saturating_add(1);
         let full = self.members.len() >= MOST_RENDITIONS;
-        match self.members.get_mut(label) {
+        let joined = match self.members.get_mut(label) {
             Some(member) => {
                 member.about = about;
                 member.live = true;
-                member.set_tracks(tracks, now)?;
+                member.set_tracks(tracks, now)
             }
             None if full => return Err(JoinError::Full),
             None => {
                 let member = Member::new(tracks, about, self.settings.part, self.first_init)?;
                 self.members.insert(label.to_string(), member);
+                Ok(())
             }
-        }
+        };
         self.choose_leader();
-        Ok(())
+        // Other tracks end a segment.
+        self.advance(now);
+        Ok(joined?)
     }
 
     /// Its publisher is gone: what came is listed at once.

@@ -40,7 +40,7 @@ impl<'a> Listing<'a> {
     pub fn new(member: &'a Member, frontier: MediaTime, window: Duration) -> Listing<'a> {
         let limit = frontier + ROUNDING;
         let mut segments: Vec<Listed<'a>> = Vec::new();
-        for segment in member.window.segments() {
+        for segment in member.window.listable() {
             let parts = segment.parts.iter().take_while(|part| part.end() <= limit).count();
             let complete = segment.duration.is_some() && parts == segment.parts.len();
             if parts > 0 || complete {

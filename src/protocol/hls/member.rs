@@ -218,7 +218,7 @@ impl Member {
                 self.progressed = Some(now);
             }
             // What is cut where it was left off lasts until the cut; what was interrupted, as long as its parts.
-            let end = at.filter(|at| at.since(self.end()) < Duration::from_millis(500));
+            let end = at.filter(|at| at.distance(self.end()) < Duration::from_millis(500));
             self.window.close(end);
         }
         self.waiting = true;

@@ -332,7 +332,7 @@ proptest! {
         let labels = ["720p", "360p", "audio"];
         let mut house = House { ladder: Ladder::new(SETTINGS, 1), began: Instant::now(), now_ms: 0 };
         let mut at = [0_i64; 3];
-        let (mut last, mut target) = ([None; 3], 0);
+        let (mut last, mut first, mut target) = ([None; 3], [None; 3], 0);
         for (what, which, step, key) in steps {
             let which = usize::from(which);
             let (Some(label), Some(time)) = (labels.get(which), at.get_mut(which)) else { continue };
@@ -356,10 +356,16 @@ proptest! {
             }
             prop_assert!(house.ladder.target_s() >= target);
             target = house.ladder.target_s();
-            for (label, last) in labels.iter().zip(&mut last) {
-                let Some(listing) = house.ladder.listing(label) else { continue };
+            for ((label, last), first) in labels.iter().zip(&mut last).zip(&mut first) {
+                let Some(listing) = house.ladder.listing(label) else {
+                    // It was taken out, and may join as a new one.
+                    (*last, *first) = (None, None);
+                    continue;
+                };
                 let numbers: Vec<u64> = listing.segments().iter().map(|s| s.segment.cut.msn).collect();
                 prop_assert!(numbers.windows(2).all(|pair| pair[0] + 1 == pair[1]), "{:?}", numbers);
+                prop_assert!(listing.first() >= *first, "what has slid out comes back: {:?} {:?}", numbers, first);
+                *first = listing.first();
                 let now = listing.last();
                 prop_assert!(now >= *last, "what was listed is taken back: {:?} {:?}", now, last);
                 *last = now;

@@ -72,6 +72,9 @@ impl Segment {
 pub struct Window {
     segments: VecDeque<Segment>,
     bytes: usize,
+    /// The first that was listed the last time: what has slid out of playlists does not come back, however short what
+    /// follows turns out to be (RFC 8216, 6.2.2).
+    listed_from: u64,
 }
 
 impl Window {
@@ -132,6 +135,11 @@ impl Window {
         self.segments.iter()
     }
 
+    /// The segments that may still be listed.
+    pub fn listable(&self) -> impl Iterator<Item = &Segment> {
+        self.segments.iter().skip_while(|segment| segment.cut.msn < self.listed_from)
+    }
+
     /// The segment with this number.
     pub fn get(&self, msn: u64) -> Option<&Segment> {
         let first = self.segments.front()?.cut.msn;
@@ -187,6 +195,7 @@ impl Window {
 
     /// Forgets what lies further back than `keep` from the beginning of segment `first`, which is listed.
     pub fn trim(&mut self, first: u64, keep: Duration) {
+        self.listed_from = self.listed_from.max(first);
         let counted = |segment: &Segment| segment.length().max(LEAST);
         let older = self.segments.iter().take_while(|segment| segment.cut.msn < first);
         let mut behind = older.map(counted).fold(Duration::ZERO, Duration::saturating_add);

@@ -8,6 +8,7 @@ use crate::hub::{FrameReader, Hub, Kind, OnAir, Policy};
 use crate::media::Tracks;
 use crate::model::LadderName;
 use crate::protocol::hls::ladder::{About, Arrival, Due, Ladder, Settings, Unaligned};
+use crate::model::ladder_fact::MOST_RENDITIONS;
 use crate::protocol::hls::playlist::media_playlist;
 use crate::protocol::hls::window::Stored;
 use crate::telemetry::Log;
@@ -27,6 +28,8 @@ const WAITING: Policy = Policy::Whole { most_bytes: 32 << 20, most_time: Duratio
 pub const KEPT: Duration = Duration::from_secs(60);
 /// How long the renditions of a ladder that has just begun may come one after the other.
 const GATHERING: Duration = Duration::from_secs(2);
+/// Playlists that are kept as they were written: of each rendition that a ladder may have, whole and as a delta update.
+const MOST_WRITTEN: usize = 2 * MOST_RENDITIONS;
 /// How often it is looked after.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -245,6 +248,11 @@ impl Airing {
             .collect();
         let plain = Bytes::from(media_playlist(ladder, label, skip, &others)?);
         let written = Written { version, gzipped: gzipped(&plain), plain };
+        if state.written.len() >= MOST_WRITTEN {
+            // Labels come and go, and a name is anybody's choice.
+            let State { ladder, apart, written, .. } = &mut *state;
+            written.retain(|(label, _), _| ladder.rendition(label).is_some() || apart.contains_key(label));
+        }
         state.written.insert(key, written.clone());
         Some(written)
     }

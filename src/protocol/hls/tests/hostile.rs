@@ -131,3 +131,19 @@ fn no_part_is_longer_than_any_may_be() {
         assert!(longest < 0.5, "{longest}");
     }
 }
+
+/// A segment that other tracks end counts for the target duration before it is listed.
+#[test]
+fn other_tracks_end_a_segment_within_the_target() {
+    let mut house = House::new(&[("720p", 720)]);
+    for n in 0..5 * 30 + 20_i64 {
+        house.now_ms = n * 1000 / 30;
+        let (arrival, at) = (house.arrival(), house.now_ms);
+        house.ladder.frame("720p", frame(TrackKind::Video, at, n == 0), arrival);
+    }
+    let without_audio = Tracks::of(tracks().video().cloned(), None);
+    house.ladder.join("720p", without_audio, about(720), house.arrival().at).unwrap();
+    let text = house.playlist("720p");
+    assert_eq!(lengths(&text, "#EXTINF:").first().map(|length| length.round()), Some(6.0), "{text}");
+    assert_eq!(house.ladder.target_s(), 6);
+}
