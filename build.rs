@@ -9,11 +9,14 @@ fn main() -> io::Result<()> {
     let web = Path::new(&env::var("CARGO_MANIFEST_DIR").unwrap_or_default()).join("web");
     let dist = web.join("dist");
     // What is not there counts as changed at each build; the folder above changes when it appears.
-    let watched = [dist.as_path(), web.as_path(), Path::new("build.rs")].into_iter().find(|path| path.exists());
+    let watched =
+        [dist.as_path(), web.as_path(), Path::new("build.rs")].into_iter().find(|path| path.exists());
     println!("cargo:rerun-if-changed={}", watched.unwrap_or(Path::new("build.rs")).display());
     let mut files = Vec::new();
     for (folder, prefix) in [(dist.clone(), ""), (dist.join("assets"), "assets/")] {
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten().filter(|entry| entry.path().is_file()) {
+        for entry in
+            fs::read_dir(folder).into_iter().flatten().flatten().filter(|entry| entry.path().is_file())
+        {
             files.push((format!("{prefix}{}", entry.file_name().to_string_lossy()), entry.path()));
         }
     }

@@ -109,10 +109,7 @@ fn a_page_asks_for_the_password_itself() {
     let stage = Stage::new("pages-password");
     let path = stage.file("password");
     std::fs::write(&path, "pw\n").unwrap();
-    let serve = Serve::start(
-        &stage,
-        &["--read-user", "eye", "--read-password-file", path.to_str().unwrap()],
-    );
+    let serve = Serve::start(&stage, &["--read-user", "eye", "--read-password-file", path.to_str().unwrap()]);
     if !built_in() {
         return;
     }

@@ -17,7 +17,8 @@ const STATE: &str = "document.getElementById('player').dataset.state";
 #[track_caller]
 fn plays(browser: &mut Browser) {
     browser.until(&format!("{STATE} === 'playing'"), SEEN);
-    let now = browser.eval("[msconv.video.currentTime, msconv.video.getVideoPlaybackQuality().totalVideoFrames]");
+    let now =
+        browser.eval("[msconv.video.currentTime, msconv.video.getVideoPlaybackQuality().totalVideoFrames]");
     browser.until(
         &format!(
             "msconv.video.currentTime > {} + 0.5 && msconv.video.getVideoPlaybackQuality().totalVideoFrames > {} + 10",
