@@ -105,6 +105,7 @@ impl Ladder {
             member.interrupt(false, now);
             member.live = false;
         }
+        self.version = self.version.saturating_add(1);
         self.choose_leader();
         self.release(now);
         self.advance(now);
@@ -115,6 +116,8 @@ impl Ladder {
         if let Some(member) = self.members.get_mut(label) {
             member.interrupt(new_run, now);
         }
+        // A segment is complete, also where nothing of it is new.
+        self.version = self.version.saturating_add(1);
         self.advance(now);
     }
 
