@@ -32,7 +32,7 @@ test("a hole is jumped once the playhead stands before it", () => {
   ];
   assert.equal(holes.look(0, 7.59, buffered, 0.25), undefined);
   assert.equal(holes.look(100, 7.59, buffered, 0.25), undefined);
-  assert.equal(holes.look(200, 7.59, buffered, 0.25), 8);
+  assert.deepEqual(holes.look(200, 7.59, buffered, 0.25), { to: 8, hole: true });
   // It moves: no hole.
   assert.equal(holes.look(250, 8.1, buffered, 0.25), undefined);
   assert.equal(holes.look(500, 8.1, buffered, 0.25), undefined);
@@ -51,8 +51,8 @@ test("a playhead that stands still before enough to play is moved, and given tim
   // It ran dry, and a publisher came back.
   assert.equal(holes.look(1400, 5.25, upTo(5.3), 0.25), undefined);
   assert.equal(holes.look(1450, 5.25, upTo(5.45), 0.25), undefined);
-  const to = holes.look(1500, 5.25, upTo(5.55), 0.25) ?? 0;
-  assert.ok(Math.abs(to - 5.3) < 1e-9, String(to));
+  const jump = holes.look(1500, 5.25, upTo(5.55), 0.25);
+  assert.ok(jump !== undefined && !jump.hole && Math.abs(jump.to - 5.3) < 1e-9, JSON.stringify(jump));
   assert.equal(holes.look(1550, 5.3, upTo(5.6), 0.25), undefined);
   assert.equal(holes.look(1900, 5.3, upTo(5.9), 0.25), undefined);
   assert.ok(holes.look(2600, 5.3, upTo(6.5), 0.25) !== undefined);

@@ -47,7 +47,7 @@ export class LivePlayer implements Player {
   private chosenMs = 0;
   private wanted = -1;
   /** How often it had to help itself, for whoever looks for a fault. */
-  readonly helped = { jumps: 0, reloads: 0, rebuilds: 0 };
+  readonly helped = { holes: 0, jumps: 0, reloads: 0, rebuilds: 0 };
   private facts: Omit<Facts, "paused" | "stillMs"> = { list: "unknown", seen: false, decodable: true };
 
   constructor(
@@ -219,8 +219,8 @@ export class LivePlayer implements Player {
       }
       const jump = this.holes.look(now, video.currentTime, buffered, wantedAhead(this.partSeconds));
       if (jump !== undefined) {
-        this.helped.jumps += 1;
-        video.currentTime = jump;
+        this.helped[jump.hole ? "holes" : "jumps"] += 1;
+        video.currentTime = jump.to;
         return;
       }
       this.keepPace(end);

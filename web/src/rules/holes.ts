@@ -10,6 +10,8 @@ const AGAIN_MS = 1000;
 const PLAYS = 3;
 
 export type Range = { from: number; to: number };
+/** Where to go, and whether that is over a hole. */
+export type Jump = { to: number; hole: boolean };
 
 /** Watches the playhead. */
 export class HoleJumper {
@@ -19,7 +21,7 @@ export class HoleJumper {
   private jumpedMs = Number.NEGATIVE_INFINITY;
 
   /** Where to go from `playhead`, if it has stood still and there is something to play, `ahead` seconds of it; else nothing. */
-  look(nowMs: number, playhead: number, buffered: readonly Range[], ahead: number): number | undefined {
+  look(nowMs: number, playhead: number, buffered: readonly Range[], ahead: number): Jump | undefined {
     if (playhead !== this.last) {
       this.last = playhead;
       this.since = nowMs;
@@ -28,10 +30,13 @@ export class HoleJumper {
     }
     if (nowMs - this.since < STILL_MS) return undefined;
     const within = buffered.find((range) => range.from <= playhead + 0.001 && playhead < range.to - 0.02);
-    if (within === undefined) return buffered.find((range) => range.from > playhead)?.from;
+    if (within === undefined) {
+      const next = buffered.find((range) => range.from > playhead);
+      return next === undefined ? undefined : { to: next.from, hole: true };
+    }
     const enough = within.to - playhead >= ahead && this.moves > PLAYS;
     if (!enough || nowMs - this.jumpedMs < AGAIN_MS) return undefined;
     this.jumpedMs = nowMs;
-    return Math.max(playhead + 0.001, within.to - ahead);
+    return { to: Math.max(playhead + 0.001, within.to - ahead), hole: false };
   }
 }
