@@ -2,6 +2,7 @@
 // of their content, so that they can be kept for ever; beside each text stands its gzipped form.
 // `node build.mjs --tests` builds the tests instead, for `node --test`.
 import { build } from "esbuild";
+import { createHash } from "node:crypto";
 import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -49,6 +50,13 @@ if (process.argv.includes("--tests")) {
     files.set(`assets/${name}`, Buffer.from(file.contents));
     files.set(`assets/${name}.gz`, gzipSync(file.contents, { level: 9 }));
   }
+  // What is carried of others, under which terms.
+  const licence = await readFile("node_modules/hls.js/LICENSE");
+  const licences = Buffer.concat([Buffer.from("The scripts of these pages hold hls.js, under this licence:\n\n"), licence]);
+  const hash = createHash("sha256").update(licences).digest("hex").slice(0, 8).toUpperCase();
+  names.set("licences.txt", `licences-${hash}.txt`);
+  files.set(`assets/licences-${hash}.txt`, licences);
+  files.set(`assets/licences-${hash}.txt.gz`, gzipSync(licences, { level: 9 }));
   for (const page of ["watch.html"]) {
     const text = await readFile(join("src", page), "utf8");
     const linked = text.replace(/\/assets\/([\w.]+)/g, (_, name) => {

@@ -8,7 +8,7 @@ use nix::unistd::Pid;
 use serde_json::json;
 
 /// What is shown where the page does not do what is waited for.
-const SEEN: &str = "JSON.stringify({state: document.getElementById('player').dataset.state, \
+const SEEN: &str = "window.msconv === undefined ? 'its script has not run yet' : JSON.stringify({state: document.getElementById('player').dataset.state, \
     time: msconv.video.currentTime, frames: msconv.video.getVideoPlaybackQuality().totalVideoFrames, \
     height: msconv.video.videoHeight, facts: msconv.player.look(), helped: msconv.player.helped})";
 const STATE: &str = "document.getElementById('player').dataset.state";
@@ -61,8 +61,7 @@ fn a_browser_plays_changes_the_rendition_and_comes_back() {
         browser.until(&format!("msconv.video.videoHeight === {height}"), SEEN);
         plays(&mut browser);
     }
-    let helped = browser.eval("msconv.player.helped");
-    assert_eq!(helped, json!({"jumps": 0, "reloads": 0, "rebuilds": 0}), "no change tore a hole");
+    assert_eq!(browser.eval("msconv.player.helped.holes"), 0, "no change tore a hole");
 
     // The publisher dies and is started again.
     let record = RunRecord::read(&stage.file("pids/.state/cam.json")).expect("a record");

@@ -30,15 +30,32 @@ test("a hole is jumped once the playhead stands before it", () => {
     { from: 6.5, to: 7.6 },
     { from: 8, to: 11 },
   ];
-  assert.equal(holes.look(0, 7.59, buffered), undefined);
-  assert.equal(holes.look(100, 7.59, buffered), undefined);
-  assert.equal(holes.look(200, 7.59, buffered), 8);
+  assert.equal(holes.look(0, 7.59, buffered, 0.25), undefined);
+  assert.equal(holes.look(100, 7.59, buffered, 0.25), undefined);
+  assert.deepEqual(holes.look(200, 7.59, buffered, 0.25), { to: 8, hole: true });
   // It moves: no hole.
-  assert.equal(holes.look(250, 8.1, buffered), undefined);
-  assert.equal(holes.look(500, 8.1, buffered), undefined);
+  assert.equal(holes.look(250, 8.1, buffered, 0.25), undefined);
+  assert.equal(holes.look(500, 8.1, buffered, 0.25), undefined);
   // At the end of everything there is nowhere to go.
-  assert.equal(holes.look(600, 11, buffered), undefined);
-  assert.equal(holes.look(900, 11, buffered), undefined);
+  assert.equal(holes.look(600, 11, buffered, 0.25), undefined);
+  assert.equal(holes.look(900, 11, buffered, 0.25), undefined);
+});
+
+test("a playhead that stands still before enough to play is moved, and given time", () => {
+  const holes = new HoleJumper();
+  const upTo = (to: number) => [{ from: 1, to }];
+  // Where it was put before it played it may take its time.
+  assert.equal(holes.look(0, 5, upTo(9), 0.25), undefined);
+  assert.equal(holes.look(900, 5, upTo(9), 0.25), undefined);
+  for (let n = 1; n <= 5; n += 1) assert.equal(holes.look(900 + n * 50, 5 + n / 20, upTo(9), 0.25), undefined);
+  // It ran dry, and a publisher came back.
+  assert.equal(holes.look(1400, 5.25, upTo(5.3), 0.25), undefined);
+  assert.equal(holes.look(1450, 5.25, upTo(5.45), 0.25), undefined);
+  const jump = holes.look(1500, 5.25, upTo(5.55), 0.25);
+  assert.ok(jump !== undefined && !jump.hole && Math.abs(jump.to - 5.3) < 1e-9, JSON.stringify(jump));
+  assert.equal(holes.look(1550, 5.3, upTo(5.6), 0.25), undefined);
+  assert.equal(holes.look(1900, 5.3, upTo(5.9), 0.25), undefined);
+  assert.ok(holes.look(2600, 5.3, upTo(6.5), 0.25) !== undefined);
 });
 
 test("loading that got stuck begins anew, and the player when that was in vain", () => {

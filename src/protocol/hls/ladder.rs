@@ -138,6 +138,7 @@ impl Ladder {
             member.live = false;
             self.version = self.version.saturating_add(1);
         }
+        self.version = self.version.saturating_add(1);
         self.choose_leader();
         self.release(now);
         self.advance(now);
@@ -149,6 +150,8 @@ impl Ladder {
             member.interrupt(new_run, now);
             self.version = self.version.saturating_add(1);
         }
+        // A segment is complete, also where nothing of it is new.
+        self.version = self.version.saturating_add(1);
         self.advance(now);
     }
 

@@ -188,7 +188,13 @@ fn a_publisher_that_returns_goes_on_with_the_numbers() {
     house.play(&["720p", "360p"], 0, 5000);
     let now = house.arrival().at;
     for label in ["720p", "360p"] {
+        let version = house.ladder.version();
         house.ladder.leave(label, now);
+        assert_ne!(
+            house.ladder.version(),
+            version,
+            "whoever waits is told, and no playlist of before is given out"
+        );
     }
     let text = house.playlist("720p");
     assert!(!text.contains("PRELOAD-HINT"), "nothing comes next: {text}");

@@ -2,7 +2,7 @@
 // segments begin, and begins anew when loading got stuck or the stream comes back.
 
 import Hls, { ErrorDetails, ErrorTypes, Events, type ErrorData, type HlsConfig, type LevelDetails } from "hls.js";
-import { catchUp } from "../rules/catch_up.ts";
+import { catchUp, wantedAhead } from "../rules/catch_up.ts";
 import { ServerClock } from "../rules/clock.ts";
 import { HoleJumper, type Range } from "../rules/holes.ts";
 import { chooseLevel } from "../rules/levels.ts";
@@ -15,6 +15,8 @@ import { playlistLoader, type Watched } from "./playlist_loader.ts";
 
 const TICK_MS = 50;
 const AGAIN_MS = 1000;
+/** A fault of the decoder that comes back so soon is not mended by beginning to decode anew, milliseconds. */
+const MENDED_MS = 5000;
 /** Further behind the end of the playlist than this we go to it, seconds. */
 const FAR = 5;
 /** Loading goes on for so long while the viewer has paused, milliseconds. */
@@ -37,12 +39,15 @@ export class LivePlayer implements Player {
   private playheadMs = performance.now();
   private troubledMs = Number.NEGATIVE_INFINITY;
   private begunMs = performance.now();
+  /** When the player of hls.js was made, and when it was mended last. */
+  private madeMs = 0;
+  private mendedMs = Number.NEGATIVE_INFINITY;
   private pausedMs: number | undefined;
   private pinned: number | undefined;
   private chosenMs = 0;
   private wanted = -1;
   /** How often it had to help itself, for whoever looks for a fault. */
-  readonly helped = { jumps: 0, reloads: 0, rebuilds: 0 };
+  readonly helped = { holes: 0, jumps: 0, reloads: 0, rebuilds: 0 };
   private facts: Omit<Facts, "paused" | "stillMs"> = { list: "unknown", seen: false, decodable: true };
 
   constructor(
@@ -100,6 +105,7 @@ export class LivePlayer implements Player {
 
   private begin(): void {
     window.clearTimeout(this.retry);
+    this.madeMs = performance.now();
     this.hls?.destroy();
     this.watchdog = new Watchdog();
     this.edgeSn = -1;
@@ -168,9 +174,13 @@ export class LivePlayer implements Player {
       return this.listLater(hls);
     }
     // The rendition is gone, or the whole of it: the list says which.
-    if (error.details === ErrorDetails.LEVEL_LOAD_ERROR && status >= 400 && status < 500) return this.begin();
+    const now = performance.now();
+    if (error.details === ErrorDetails.LEVEL_LOAD_ERROR && status >= 400 && status < 500) {
+      return now - this.madeMs > AGAIN_MS ? this.begin() : this.beginLater();
+    }
     if (!error.fatal) return;
-    if (error.type === ErrorTypes.MEDIA_ERROR && error.details !== ErrorDetails.BUFFER_ADD_CODEC_ERROR) {
+    if (error.type === ErrorTypes.MEDIA_ERROR && now - this.mendedMs > MENDED_MS) {
+      this.mendedMs = now;
       return hls.recoverMediaError();
     }
     if (error.type === ErrorTypes.NETWORK_ERROR && status === 0) this.facts.list = "unreachable";
@@ -194,8 +204,8 @@ export class LivePlayer implements Player {
     if (video.currentTime !== this.playhead) {
       this.playhead = video.currentTime;
       this.playheadMs = now;
-      if (video.readyState >= 2 && !video.paused) this.facts.seen = true;
     }
+    if (video.readyState >= 2) this.facts.seen = true;
     this.load(hls, now);
     if (!this.begun || video.readyState === 0 || video.seeking) return;
     const buffered = ranges(video.buffered);
@@ -207,10 +217,10 @@ export class LivePlayer implements Player {
         if (live !== null) video.currentTime = live;
         return;
       }
-      const jump = this.holes.look(now, video.currentTime, buffered);
+      const jump = this.holes.look(now, video.currentTime, buffered, wantedAhead(this.partSeconds));
       if (jump !== undefined) {
-        this.helped.jumps += 1;
-        video.currentTime = jump;
+        this.helped[jump.hole ? "holes" : "jumps"] += 1;
+        video.currentTime = jump.to;
         return;
       }
       this.keepPace(end);

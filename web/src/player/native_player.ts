@@ -76,9 +76,9 @@ export class NativePlayer implements Player {
   }
 
   private tick(): void {
+    if (this.video.readyState >= 2) this.facts.seen = true;
     if (this.video.currentTime === this.playhead) return;
     this.playhead = this.video.currentTime;
     this.playheadMs = performance.now();
-    if (this.video.readyState >= 2 && !this.video.paused) this.facts.seen = true;
   }
 }
