@@ -257,10 +257,14 @@ impl Ladder {
     /// Gives frames that waited for the leader to their renditions, as far as it has come.
     fn release(&mut self, now: Instant) {
         let labels: Vec<String> = self.members.keys().cloned().collect();
+        let mut closed = false;
         for label in labels {
             while let Some((frame, arrival)) = self.next_held(&label) {
-                self.process(&label, &frame, Arrival { at: now, ..arrival });
+                closed |= self.process(&label, &frame, Arrival { at: now, ..arrival });
             }
+        }
+        if closed {
+            self.advance(now);
         }
     }
 
