@@ -193,13 +193,17 @@ impl Decided {
                 None => Keyframes::Every(request.keyframe_interval),
             },
             b_frames: request.b_frames.encoded(),
+            live: request.source.live() || request.source == Source::Test,
         };
         let encoding = encoder::arguments(&settings, &self.chosen.rungs, &self.making);
         output.extend(encoding.into_iter().map(Argument::plain));
         output.extend(clocked(capability, self.copied.map(|_| self.head_start)));
         if audio.is_some() {
             output.extend(audio_encoding(request.audio_bitrate_bps));
-            output.extend(interleaving(self.encoder.delay(self.effort.quality, self.rate), self.rate));
+            output.extend(interleaving(
+                self.encoder.delay(self.effort.quality, self.rate, settings.live),
+                self.rate,
+            ));
         }
         output.extend(closing(request));
         output.extend(self.delivery(wanted));

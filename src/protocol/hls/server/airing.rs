@@ -90,6 +90,12 @@ impl State {
         self.ladders().fold(0, |sum, ladder| sum.wrapping_add(ladder.version()).wrapping_add(1))
     }
 
+    /// Forgets the runs of labels that are in no ladder: a name is anybody's choice.
+    fn forget_runs(&mut self) {
+        let State { ladder, apart, runs, .. } = self;
+        runs.retain(|label, _| ladder.rendition(label).is_some() || apart.contains_key(label));
+    }
+
     /// Gives renditions that are not in step a ladder of their own; their labels.
     fn set_apart(&mut self, now: Instant) -> Vec<String> {
         let mut labels = Vec::new();
@@ -446,6 +452,7 @@ impl Renditions {
         let set_apart = self.airing.change(|state| {
             let now = Instant::now();
             state.ladders_mut().for_each(|ladder| ladder.tick(now));
+            state.forget_runs();
             state.set_apart(now)
         });
         for label in set_apart {
