@@ -28,7 +28,7 @@ const MOST_WORKERS: usize = 256;
 /// Everything about the embedded server.
 #[derive(Clone, Debug)]
 pub struct Serve {
-    /// Where RTMP, RTSP and RTP listen.
+    /// Where RTMP, RTSP, RTP and the web port listen.
     pub listen: IpAddr,
     /// Where the control endpoints listen.
     pub control_listen: IpAddr,

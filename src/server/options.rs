@@ -17,7 +17,7 @@ use std::path::PathBuf;
 /// Everything that the server is told.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where RTMP, RTSP and RTP listen.
+    /// Where RTMP, RTSP, RTP and the web port listen.
     pub listen: IpAddr,
     /// Where the control endpoints listen.
     pub control_listen: IpAddr,
@@ -119,12 +119,14 @@ pub fn exposed(told: &Serve) -> Vec<String> {
         let readers = holder(&told.read, "everybody there");
         let publishers = holder(&told.publish, "this machine alone (set publish_password to let others)");
         said.push(format!(
-            "RTMP, RTSP and RTP are reachable from {}: reading by {readers}, publishing by {publishers}",
+            "RTMP, RTSP, RTP and HLS are reachable from {}: reading by {readers}, publishing by {publishers}",
             from(told.listen)
         ));
         if told.publish.is_set() || told.read.is_set() {
             said.push(
-                "RTMP and RTSP carry streams and passwords unencrypted; keep to networks you trust".into(),
+                "RTMP and RTSP, and HLS without tls_cert, carry streams and passwords unencrypted; keep to networks \
+                 you trust"
+                    .into(),
             );
         }
     }

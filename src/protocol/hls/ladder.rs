@@ -138,7 +138,6 @@ impl Ladder {
             member.live = false;
             self.version = self.version.saturating_add(1);
         }
-        self.version = self.version.saturating_add(1);
         self.choose_leader();
         self.release(now);
         self.advance(now);
@@ -148,10 +147,9 @@ impl Ladder {
     pub fn interrupt(&mut self, label: &str, new_run: bool, now: Instant) {
         if let Some(member) = self.members.get_mut(label) {
             member.interrupt(new_run, now);
+            // A segment is complete, also where nothing of it is new.
             self.version = self.version.saturating_add(1);
         }
-        // A segment is complete, also where nothing of it is new.
-        self.version = self.version.saturating_add(1);
         self.advance(now);
     }
 

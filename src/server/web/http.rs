@@ -4,13 +4,11 @@ use super::Limits;
 use super::activity::Activity;
 use crate::server::endpoint::http::asked_to_end;
 use axum::body::Body;
-use axum::response::Response;
 use hyper::body::Incoming;
+use hyper::rt;
 use hyper::server::conn::{http1, http2};
-use hyper::service::{HttpService, Service};
-use hyper::{Request, rt};
+use hyper::service::HttpService;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use std::convert::Infallible;
 use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
@@ -20,10 +18,6 @@ use tokio::sync::watch;
 const STREAMS: u32 = 32;
 /// What HTTP/2 holds of an answer that its peer has no room for, in bytes.
 const HELD: usize = 64 << 10;
-
-/// What answers.
-pub trait Answers: Service<Request<Incoming>, Response = Response, Error = Infallible> {}
-impl<S: Service<Request<Incoming>, Response = Response, Error = Infallible>> Answers for S {}
 
 /// Serves HTTP/1.1.
 ///
@@ -37,7 +31,6 @@ pub async fn first<I, S>(
 ) -> hyper::Result<()>
 where
     I: rt::Read + rt::Write + Unpin,
-    S: Answers,
     S: HttpService<Incoming, ResBody = Body>,
     <S as HttpService<Incoming>>::Error: Into<Box<dyn Error + Send + Sync>>,
 {

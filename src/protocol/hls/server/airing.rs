@@ -111,6 +111,11 @@ impl State {
     }
 }
 
+/// Whether there is something to play of a rendition.
+fn plays(ladder: &Ladder, label: &str) -> bool {
+    ladder.listing(label).is_some_and(|listing| listing.last().is_some())
+}
+
 /// Names of files must not mean two things, also over restarts.
 fn epoch() -> u32 {
     uuid::Uuid::new_v4().as_fields().0
@@ -182,61 +187,38 @@ impl Airing {
         patience: Duration,
         mut look: impl FnMut(&Ladder) -> Option<T>,
     ) -> Option<T> {
-        let mut versions = self.version.subscribe();
-        let found = async {
-            loop {
-                versions.borrow_and_update();
-                if let Some(found) = self.look_at(label, &mut look) {
-                    return Some(found);
-                }
-                versions.changed().await.ok()?;
-            }
-        };
-        tokio::time::timeout(patience, found).await.ok().flatten()
+        self.until(patience, |state| look(state.of(label))).await
     }
 
     /// Waits until the tracks of all renditions that are on the air are known and there is something to play.
-    pub async fn ready(&self, patience: Duration) -> bool {
-        let mut versions = self.version.subscribe();
-        let wait = async {
-            loop {
-                versions.borrow_and_update();
-                {
-                    let state = self.state();
-                    let plays = |ladder: &Ladder| {
-                        let listed = |(label, _)| ladder.listing(label).is_some_and(|l| l.last().is_some());
-                        ladder.renditions().any(listed)
-                    };
-                    if state.awaited.is_empty() && state.ladders().any(plays) {
-                        return;
-                    }
-                }
-                if versions.changed().await.is_err() {
-                    return;
-                }
-            }
-        };
-        let in_time = tokio::time::timeout(patience, wait).await.is_ok();
-        in_time || self.look(|ladder| ladder.renditions().next().is_some())
+    pub async fn ready(&self, patience: Duration) {
+        let plays = |ladder: &Ladder| ladder.renditions().any(|(label, _)| plays(ladder, label));
+        let ready = |state: &State| state.awaited.is_empty() && state.ladders().any(plays);
+        self.until(patience, |state| ready(state).then_some(())).await;
     }
 
     /// Waits until there is something to play of each of these renditions, or it has been on the air for so long that
     /// one that is missing will not come: players read the list of renditions once.
     pub async fn complete(&self, labels: &[String]) {
         let patience = GATHERING.saturating_sub(self.begun.elapsed());
+        let complete = |state: &State| labels.iter().all(|label| plays(state.of(label), label));
+        self.until(patience, |state| complete(state).then_some(())).await;
+    }
+
+    /// Looks at each version until `look` gives something, but not longer than `patience`.
+    async fn until<T>(&self, patience: Duration, mut look: impl FnMut(&State) -> Option<T>) -> Option<T> {
         let mut versions = self.version.subscribe();
-        let all = async {
+        let found = async {
             loop {
                 versions.borrow_and_update();
-                let plays = |label: &String| {
-                    self.look_at(label, |ladder| ladder.listing(label).is_some_and(|l| l.last().is_some()))
-                };
-                if labels.iter().all(plays) || versions.changed().await.is_err() {
-                    return;
+                let found = look(&self.state());
+                if found.is_some() {
+                    return found;
                 }
+                versions.changed().await.ok()?;
             }
         };
-        let _ = tokio::time::timeout(patience, all).await;
+        tokio::time::timeout(patience, found).await.ok().flatten()
     }
 
     /// The playlist of a rendition; none if there is none of this label.

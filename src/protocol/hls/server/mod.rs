@@ -489,7 +489,8 @@ fn plays_parts(headers: &HeaderMap) -> bool {
     ["Mozilla/", "AppleCoreMedia/"].iter().any(|word| agent.contains(word))
 }
 
-fn takes_gzip(headers: &HeaderMap) -> bool {
+/// Whether a client takes answers in gzip (RFC 9110, 12.5.3). One that only might is not counted.
+pub fn takes_gzip(headers: &HeaderMap) -> bool {
     let accepted = headers.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
     accepted.split(',').map(str::trim).any(|coding| coding.eq_ignore_ascii_case("gzip"))
 }

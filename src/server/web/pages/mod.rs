@@ -5,9 +5,9 @@ mod reply;
 
 use super::Remote;
 use crate::protocol::hls;
+use crate::protocol::hls::server::takes_gzip;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
-use axum::http::header::{ACCEPT_ENCODING, HeaderMap};
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use axum::routing::any;
@@ -74,11 +74,6 @@ async fn assets(State(pages): State<Pages>, request: Request) -> Response {
 fn wrong_method(request: &Request) -> Option<Response> {
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     (!reads).then(|| reply::text(StatusCode::METHOD_NOT_ALLOWED, "pages are read with GET and HEAD"))
-}
-
-fn takes_gzip(headers: &HeaderMap) -> bool {
-    let accepted = headers.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    accepted.split(',').map(str::trim).any(|coding| coding.eq_ignore_ascii_case("gzip"))
 }
 
 /// A page with values in the places of its marks.

@@ -5,6 +5,7 @@ use crate::auth::{Access, Ledger};
 use crate::hub::{self, Hub, Registry};
 use crate::protocol::hls::ladder::Settings;
 use crate::telemetry::Log;
+use axum::http::header::{ACCEPT_ENCODING, HeaderMap};
 use hyper::body::Body as _;
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
