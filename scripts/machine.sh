@@ -63,7 +63,7 @@ refresh() {
   apt_is_fresh=yes
 }
 
-# Whether the first version is at least the second: 1.90 1.88
+# Whether the first version is at least the second: 1.90 1.95
 at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$2" ]; }
 
 rtmp_module() {

@@ -211,10 +211,10 @@ impl Client {
         }
         if secure {
             // A second installation is refused and changes nothing.
-            let _ = rustls::crypto::ring::default_provider().install_default();
+            let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         } else {
             // No roots at all: such a client never speaks TLS, and reading the system's store takes time and memory.
-            let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+            let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
             let tls = rustls::ClientConfig::builder_with_provider(provider)
                 .with_safe_default_protocol_versions()
                 .map_err(|e| setup(&e))?

@@ -4,7 +4,7 @@ use crate::base::atomic_file::{self, Durability};
 use crate::base::secret::Secret;
 use crate::base::{Failure, Outcome};
 use crate::config::{Environment, Settings};
-use ring::rand::{SecureRandom, SystemRandom};
+use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use std::path::PathBuf;
 
 /// The variable that holds it.

@@ -11,7 +11,7 @@ use crate::protocol::admission::Admission;
 use crate::protocol::workers::Workers;
 use crate::telemetry::Log;
 use connection::Connection;
-use ring::rand::{SecureRandom, SystemRandom};
+use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

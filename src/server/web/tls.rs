@@ -74,7 +74,7 @@ fn read(files: &Files) -> Outcome<ServerConfig> {
     }
     let key =
         PrivateKeyDer::from_pem_file(&files.key).map_err(|e| cannot("tls_key", &files.key, words(&e)))?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|e| Failure::internal("cannot set TLS up").why(e.to_string()))?

@@ -9,7 +9,7 @@ use crate::auth::{Credentials, Shown, same};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use md5::{Digest, Md5};
-use ring::hmac::{self, HMAC_SHA256, Key};
+use aws_lc_rs::hmac::{self, HMAC_SHA256, Key};
 use std::fmt::Write;
 use std::net::IpAddr;
 use std::sync::Arc;

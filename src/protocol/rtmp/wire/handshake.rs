@@ -1,7 +1,7 @@
 //! The handshake, simple (RTMP 1.0, section 5.2) and with digests, as Flash players and ffmpeg want it (never published
 //! by Adobe; known from every server). The digest stands in one of two places, the "schemes".
 
-use ring::hmac::{self, HMAC_SHA256, Key};
+use aws_lc_rs::hmac::{self, HMAC_SHA256, Key};
 
 /// Bytes of each handshake packet.
 pub const PACKET: usize = 1536;
