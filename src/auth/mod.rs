@@ -43,6 +43,8 @@ pub enum Protocol {
     Rtsp,
     /// HLS.
     Hls,
+    /// WebRTC.
+    WebRtc,
     /// The control endpoints: `/stat`, `/v3`, `/metrics`.
     Control,
 }

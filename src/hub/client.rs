@@ -56,6 +56,14 @@ pub struct Counters {
     pub frames_dropped: AtomicU64,
     /// Interarrival jitter of received RTP (RFC 3550, 6.4.1), in clock units, as the bits of an `f64`.
     pub jitter: AtomicU64,
+    /// Repairs that the reader asked for.
+    pub nacks_in: AtomicU64,
+    /// Keyframes that the reader asked for.
+    pub plis_in: AtomicU64,
+    /// To the other end and back, microseconds; 0 if unknown.
+    pub round_trip_us: AtomicU64,
+    /// Changes of the rendition that is read.
+    pub switches: AtomicU64,
     /// Media time of the last frame handed over, in milliseconds.
     pub timestamp_ms: AtomicU64,
 }

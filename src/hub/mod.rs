@@ -276,6 +276,13 @@ impl Hub {
         Ok(FrameReader::new(self.clone(), stream, id, wake))
     }
 
+    /// Asks the publisher of `name` for a keyframe. Those who can send one do, at most one a second.
+    pub fn request_keyframe(&self, name: &StreamName, now: Instant) {
+        if let Some(stream) = self.stream(name) {
+            stream.request_keyframe(now);
+        }
+    }
+
     /// One stream as it is now.
     pub fn view(&self, name: &StreamName) -> Option<View> {
         self.stream(name).map(|stream| stream.view())

@@ -7,6 +7,7 @@ pub mod cpu;
 pub mod device_users;
 pub mod identity;
 pub mod index;
+pub mod interfaces;
 pub mod listener;
 pub mod load;
 pub mod locate;

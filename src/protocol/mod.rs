@@ -11,6 +11,8 @@ pub const RTSP_CONNECTION: Kind = Kind { name: "rtsp", connection: true };
 pub const RTSP_SESSION: Kind = Kind { name: "rtsp session", connection: false };
 /// A viewer over HLS, as far as viewers can be told apart.
 pub const HLS_SESSION: Kind = Kind { name: "hls session", connection: false };
+/// A session of WebRTC.
+pub const WEBRTC_SESSION: Kind = Kind { name: "webrtc session", connection: false };
 pub mod accepting;
 pub mod admission;
 pub mod connection_sink;
@@ -18,4 +20,5 @@ pub mod hls;
 pub mod parting;
 pub mod rtmp;
 pub mod rtsp;
+pub mod webrtc;
 pub mod workers;

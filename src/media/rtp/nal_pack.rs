@@ -2,15 +2,11 @@
 //! ones follow each other, together (STAP-A, AP); larger ones are cut into equal fragments (FU-A, FU), so that a whole
 //! picture can be handed to the kernel as one message of equal segments.
 
-use super::header::LENGTH;
-use super::packets::{LONGEST, Packets, RtpStream};
+use super::packets::{Packets, RtpStream};
 use crate::media::codec::{h264, h265};
 use crate::media::frame::Nals;
 use crate::media::track::VideoCodec;
 use bytes::Bytes;
-
-/// Payload bytes of one packet.
-const ROOM: usize = LONGEST - LENGTH;
 
 /// How a codec's units are aggregated and fragmented.
 struct Rules {
@@ -90,13 +86,13 @@ pub fn pack(
     units.retain(|unit| unit.len() >= rules.header && (rules.sent)(unit));
     let mut at = 0_usize;
     while let Some(rest) = units.get(at..).filter(|rest| !rest.is_empty()) {
-        let together = fitting(rules, rest);
+        let together = fitting(rules, rtp_stream.room(), rest);
         let next = at.saturating_add(together.max(1));
         let last = next >= units.len();
         match rest {
             _ if together > 1 => {
                 let some = rest.get(..together).unwrap_or(rest);
-                let mut body = Vec::with_capacity(ROOM);
+                let mut body = Vec::with_capacity(rtp_stream.room());
                 (rules.aggregate)(some, &mut body);
                 for unit in some {
                     let length = u16::try_from(unit.len()).unwrap_or(u16::MAX);
@@ -105,7 +101,7 @@ pub fn pack(
                 }
                 rtp_stream.packet(out, timestamp, last, &[], &body);
             }
-            [unit, ..] if unit.len() <= ROOM => rtp_stream.packet(out, timestamp, last, &[], unit),
+            [unit, ..] if unit.len() <= rtp_stream.room() => rtp_stream.packet(out, timestamp, last, &[], unit),
             [unit, ..] => fragments(rules, rtp_stream, out, timestamp, unit, last),
             [] => break,
         }
@@ -114,8 +110,8 @@ pub fn pack(
 }
 
 /// How many of the first units fit together in one packet.
-fn fitting(rules: &Rules, units: &[&[u8]]) -> usize {
-    let mut room = ROOM.saturating_sub(rules.header);
+fn fitting(rules: &Rules, room: usize, units: &[&[u8]]) -> usize {
+    let mut room = room.saturating_sub(rules.header);
     let fits = |unit: &&&[u8]| match room.checked_sub(unit.len().saturating_add(2)) {
         Some(rest) => {
             room = rest;
@@ -136,7 +132,7 @@ fn fragments(
 ) {
     let body = unit.get(rules.header..).unwrap_or(&[]);
     let (_, head) = (rules.fragment)(unit, true, false);
-    let mut pieces = body.chunks(ROOM.saturating_sub(head)).peekable();
+    let mut pieces = body.chunks(rtp_stream.room().saturating_sub(head).max(1)).peekable();
     let mut first = true;
     while let Some(piece) = pieces.next() {
         let end = pieces.peek().is_none();
@@ -150,6 +146,10 @@ fn fragments(
 mod tests {
     use super::*;
     use crate::media::rtp::Header;
+    use crate::media::rtp::header::LENGTH;
+    use crate::media::rtp::packets::LONGEST;
+
+    const ROOM: usize = LONGEST - LENGTH;
 
     fn framed(units: &[&[u8]]) -> Vec<u8> {
         let with_length = |unit: &&[u8]| [&(unit.len() as u32).to_be_bytes()[..], unit].concat();

@@ -65,6 +65,8 @@ impl Packets {
 /// One RTP stream going out: what goes on from packet to packet.
 #[derive(Clone, Debug)]
 pub struct RtpStream {
+    /// Longest packet that it writes, in bytes with its RTP header.
+    longest: usize,
     /// See [`Span::tag`].
     pub tag: u8,
     /// Its source.
@@ -82,7 +84,17 @@ pub struct RtpStream {
 impl RtpStream {
     /// A stream that begins with packet number `sequence`.
     pub fn new(tag: u8, ssrc: u32, payload_type: u8, sequence: u16) -> RtpStream {
-        RtpStream { tag, ssrc, payload_type, sequence, packets: 0, octets: 0 }
+        RtpStream { longest: LONGEST, tag, ssrc, payload_type, sequence, packets: 0, octets: 0 }
+    }
+
+    /// The same with packets of at most so many bytes, with their RTP header; at least 64.
+    pub fn at_most(self, longest: usize) -> RtpStream {
+        RtpStream { longest: longest.max(64), ..self }
+    }
+
+    /// Payload bytes of one packet.
+    pub fn room(&self) -> usize {
+        self.longest.saturating_sub(LENGTH)
     }
 
     /// Appends one packet with the payload `head` followed by `body`.

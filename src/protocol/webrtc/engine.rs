@@ -1,0 +1,326 @@
+//! What runs WebRTC: on a thread of its own, so that encryption delays no other protocol, tasks read the socket, call
+//! sessions when they want to be called, and bring the frames of ladders that are watched.
+
+use super::ladder::{Ladder, WARM};
+use super::peer::{Identity, Peer};
+use super::sessions::{Names, Outgoing, Sessions};
+use super::socket::{AT_ONCE, Socket};
+use super::viewer::Viewer;
+use crate::base::clock::Now;
+use crate::hub::event::{Event, Heard};
+use crate::hub::{FrameReader, Hub, Kind, OnAir, Policy};
+use crate::model::{LadderName, StreamName};
+use crate::telemetry::Log;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use str0m::net::Protocol;
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+
+/// Our own entries in the registry, which read for viewers.
+const PACKER: Kind = Kind { name: "webrtc", connection: false };
+/// How often everybody is looked at.
+const LOOK: Duration = Duration::from_millis(200);
+/// How long a ladder is kept without a publisher: who comes back within it goes on, on the same connections.
+const KEPT: Duration = Duration::from_secs(60);
+/// Sessions at once.
+pub const MOST_SESSIONS: usize = 1000;
+/// Sessions at once from one address.
+pub const MOST_PER_ADDRESS: usize = 50;
+
+/// See the module.
+pub struct Engine {
+    hub: Hub,
+    log: Log,
+    socket: Socket,
+    runtime: Handle,
+    /// Who we are.
+    pub identity: Identity,
+    state: Mutex<Sessions>,
+    /// A session came that wants to be called.
+    wake: Notify,
+    /// Counts what became ready.
+    ready: watch::Sender<u64>,
+    shutdown: watch::Receiver<bool>,
+}
+
+impl Engine {
+    /// One that serves this socket on `runtime`, until `shutdown` says so.
+    pub fn new(hub: Hub, log: Log, socket: Socket, runtime: Handle, identity: Identity, shutdown: watch::Receiver<bool>) -> Engine {
+        Engine {
+            hub,
+            log,
+            socket,
+            runtime,
+            identity,
+            state: Mutex::default(),
+            wake: Notify::new(),
+            ready: watch::Sender::new(0),
+            shutdown,
+        }
+    }
+
+    /// Its socket.
+    pub fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
+    /// The streams.
+    pub fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    fn state(&self) -> MutexGuard<'_, Sessions> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks at a ladder that is read.
+    pub fn look<T>(&self, ladder: &LadderName, look: impl FnOnce(&Ladder) -> T) -> Option<T> {
+        self.state().ladders.get(ladder).map(look)
+    }
+
+    /// Takes a session in.
+    pub fn enter(&self, peer: Peer, viewer: Viewer, names: Names) {
+        self.change(|state, now| state.enter(peer, viewer, names, now));
+        self.wake.notify_one();
+    }
+
+    /// How many sessions there are.
+    pub fn sessions(&self) -> usize {
+        self.state().len()
+    }
+
+    /// The ICE name of the other end of the session with this key, if there is one.
+    pub fn theirs(&self, key: &str) -> Option<String> {
+        self.state().theirs(key).map(str::to_string)
+    }
+
+    /// Ends the session with this key; `false` if there is none.
+    pub fn end_by_key(&self, key: &str, why: &'static str) -> bool {
+        self.change(|state, now| match state.find(key) {
+            Some(id) => {
+                state.end(id, why, now);
+                true
+            }
+            None => false,
+        })
+    }
+
+    /// Changes something, and sends and says what comes of it.
+    fn change<T>(&self, change: impl FnOnce(&mut Sessions, Instant) -> T) -> T {
+        let (changed, outgoing, keyframes, ended) = {
+            let mut state = self.state();
+            let changed = change(&mut state, Instant::now());
+            let outgoing: Vec<Outgoing> = std::mem::take(&mut state.outgoing);
+            let keyframes = std::mem::take(&mut state.keyframes);
+            (changed, outgoing, keyframes, std::mem::take(&mut state.ended))
+        };
+        if !outgoing.is_empty() {
+            self.socket.send(&outgoing);
+        }
+        for (client, why) in ended {
+            let details = client.details();
+            self.log.info(format_args!(
+                "webrtc: {}: stopped watching {}/{}: {why}",
+                client.remote, details.application, details.name
+            ));
+        }
+        for (ladder, label) in keyframes {
+            let name = self.look(&ladder, |ladder| ladder.rendition(&label).map(|one| one.name.clone())).flatten();
+            if let Some(name) = name {
+                self.hub.request_keyframe(&name, Instant::now());
+            }
+        }
+        changed
+    }
+
+    /// Reads the socket and calls sessions, until the server ends.
+    pub async fn serve(self: Arc<Engine>) {
+        let mut shutdown = self.shutdown.clone();
+        let mut looks = tokio::time::interval(LOOK);
+        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut buffer = vec![0; 2048];
+        loop {
+            let due = self.state().due();
+            let called = async {
+                match due {
+                    Some(due) => tokio::time::sleep_until(due.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                readable = self.socket.readable() => {
+                    if readable.is_err() {
+                        return;
+                    }
+                    self.read(&mut buffer);
+                }
+                () = called => self.change(Sessions::pass),
+                _ = looks.tick() => self.change(Sessions::look),
+                () = self.wake.notified() => {}
+                _ = shutdown.wait_for(|down| *down) => break,
+            }
+            tokio::task::yield_now().await;
+        }
+        self.change(|state, now| {
+            let all: Vec<LadderName> = state.ladders.keys().cloned().collect();
+            all.iter().for_each(|ladder| state.forget(ladder, now));
+        });
+    }
+
+    fn read(&self, buffer: &mut [u8]) {
+        let strangers = self.change(|state, now| {
+            let mut strangers = 0_u32;
+            for _ in 0..AT_ONCE {
+                let Some((length, from)) = self.socket.read(buffer) else { break };
+                let datagram = buffer.get(..length).unwrap_or(&[]);
+                if !state.receive(Protocol::Udp, from, None, datagram, now) {
+                    strangers = strangers.saturating_add(1);
+                }
+            }
+            strangers
+        });
+        for _ in 0..strangers {
+            self.hub.registry().broke("webrtc_unknown_source");
+        }
+    }
+
+    /// Reads a ladder from now on, if it is on the air, and waits until its renditions are known.
+    pub async fn ready(self: &Arc<Engine>, name: &LadderName, patience: Duration) -> bool {
+        if !self.follow(name) {
+            return false;
+        }
+        let mut ready = self.ready.subscribe();
+        let wait = async {
+            loop {
+                ready.borrow_and_update();
+                match self.look(name, Ladder::is_ready) {
+                    Some(true) => return true,
+                    None => return false,
+                    Some(false) => {}
+                }
+                if ready.changed().await.is_err() {
+                    return false;
+                }
+            }
+        };
+        tokio::time::timeout(patience, wait).await.unwrap_or(false)
+    }
+
+    fn follow(self: &Arc<Engine>, name: &LadderName) -> bool {
+        let mut state = self.state();
+        if state.ladders.contains_key(name) {
+            return true;
+        }
+        if self.hub.on_air(name).is_empty() {
+            return false;
+        }
+        let ladder = Ladder { idle: Some(Instant::now()), ..Ladder::default() };
+        state.ladders.insert(name.clone(), ladder);
+        let mut reading = Reading { engine: self.clone(), ladder: name.clone(), tasks: JoinSet::new(), names: BTreeMap::new() };
+        drop(state);
+        self.runtime.spawn(async move { reading.run().await });
+        true
+    }
+}
+
+/// A ladder while it is read.
+struct Reading {
+    engine: Arc<Engine>,
+    ladder: LadderName,
+    tasks: JoinSet<StreamName>,
+    /// Names that are read, and their labels.
+    names: BTreeMap<StreamName, String>,
+}
+
+impl Reading {
+    async fn run(&mut self) {
+        let engine = self.engine.clone();
+        let mut events = engine.hub.events().listen();
+        let mut shutdown = engine.shutdown.clone();
+        let mut looks = tokio::time::interval(LOOK);
+        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut on_air = Instant::now();
+        self.attach_all();
+        loop {
+            tokio::select! {
+                heard = events.next() => match heard {
+                    Heard::Event(event) => self.heard(&event),
+                    Heard::Missed(_) => self.attach_all(),
+                    Heard::Closed => return,
+                },
+                Some(ended) = self.tasks.join_next() => {
+                    if let Ok(name) = ended {
+                        self.names.remove(&name);
+                        self.attach_all();
+                    }
+                }
+                _ = looks.tick() => {
+                    let now = Instant::now();
+                    if !self.names.is_empty() {
+                        on_air = now;
+                    }
+                    let cold = engine.look(&self.ladder, |ladder| {
+                        ladder.idle.is_some_and(|since| now.saturating_duration_since(since) > WARM)
+                    });
+                    if cold != Some(false) || now.saturating_duration_since(on_air) > KEPT {
+                        engine.change(|state, now| state.forget(&self.ladder, now));
+                        return;
+                    }
+                }
+                _ = shutdown.wait_for(|down| *down) => return,
+            }
+        }
+    }
+
+    fn heard(&mut self, event: &Event) {
+        if let Event::Published { ladder, .. } | Event::Told { ladder } = event
+            && *ladder == self.ladder
+        {
+            self.attach_all();
+        }
+    }
+
+    /// Reads every rendition that is on the air and not read yet.
+    fn attach_all(&mut self) {
+        let hub = &self.engine.hub;
+        for rendition in hub.on_air(&self.ladder) {
+            if self.names.contains_key(&rendition.name) {
+                continue;
+            }
+            let now = Now::read();
+            let client = hub.registry().enter(PACKER, ([127, 0, 0, 1], 0).into(), now.mono, now.wall_ms);
+            let Ok(reader) = hub.subscribe_frames(&rendition.name, &client, Policy::Live) else { continue };
+            self.engine.change(|state, _| {
+                if let Some(ladder) = state.ladders.get_mut(&self.ladder) {
+                    ladder.expect(&rendition);
+                }
+            });
+            self.names.insert(rendition.name.clone(), rendition.label.clone());
+            let task = follow(self.engine.clone(), self.ladder.clone(), rendition, reader);
+            self.tasks.spawn(task);
+        }
+    }
+}
+
+/// Brings the frames of one rendition, to the end of its stream.
+async fn follow(engine: Arc<Engine>, ladder: LadderName, rendition: OnAir, mut reader: FrameReader) -> StreamName {
+    let mut items = Vec::new();
+    let mut known = false;
+    while reader.next(&mut items).await.is_ok() {
+        engine.change(|state, now| state.media(&ladder, &rendition.label, &mut items, now));
+        if !known {
+            known = true;
+            engine.ready.send_modify(|count| *count = count.wrapping_add(1));
+        }
+    }
+    engine.change(|state, _| {
+        if let Some(ladder) = state.ladders.get_mut(&ladder) {
+            ladder.leave(&rendition.label);
+        }
+    });
+    engine.ready.send_modify(|count| *count = count.wrapping_add(1));
+    rendition.name
+}

@@ -1,0 +1,220 @@
+//! A ladder as WebRTC carries it: its renditions packed once for all viewers, and one line of audio for all renditions.
+//! What viewers do with it is theirs.
+
+use super::choosing::Choice;
+use super::packing::{self, Packer, Unit};
+use super::recent::Recent;
+use crate::hub::tap::Item;
+use crate::hub::{Headers, OnAir};
+use crate::media::{AudioCodec, AudioTrack, Frame, MediaTime, TrackKind, VideoCodec, VideoTrack};
+use crate::model::StreamName;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+/// A rendition is left out where its keyframe is not seen within so many units. See [`Recent`].
+const GUESSED_BPS: u64 = 2_500_000;
+
+/// Why a rendition cannot be shown over WebRTC, in words.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// B-frames.
+    #[error("its frames are reordered (B-frames), which WebRTC does not know")]
+    Reordered,
+    /// A codec that is not packed here.
+    #[error("its video is {0}, which is not sent over WebRTC")]
+    Codec(&'static str),
+    /// The browser takes another.
+    #[error("its video is {0}, and the offer takes {1}")]
+    NotOffered(&'static str, String),
+}
+
+/// A rendition.
+#[derive(Debug)]
+pub struct Rendition {
+    /// Its name.
+    pub name: StreamName,
+    /// Its video, once that is known.
+    pub video: Option<VideoTrack>,
+    /// Its audio.
+    pub audio: Option<AudioTrack>,
+    /// Its last frames.
+    pub recent: Recent,
+    /// Whether its tracks are known and it has a publisher.
+    pub live: bool,
+    planned_bps: Option<u64>,
+    packer: Option<Packer>,
+}
+
+/// What became of an item of a rendition.
+#[derive(Debug)]
+pub enum Made {
+    /// A frame of video to be sent.
+    Video(Unit),
+    /// Packets of audio to be sent, if this rendition's is the ladder's.
+    Audio(Unit),
+    /// Frames are missing from here on: the next one that can be shown is a keyframe.
+    Broken,
+    /// Its tracks are other ones.
+    Changed,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Ladder {
+    renditions: BTreeMap<String, Rendition>,
+    /// The renditions whose tracks are awaited.
+    awaited: BTreeSet<String>,
+    /// Whose audio is the ladder's.
+    audio_of: Option<String>,
+    anchor: Option<(MediaTime, Instant)>,
+    /// Its viewers' sessions.
+    pub viewers: BTreeSet<u64>,
+    /// Since when it has no viewer.
+    pub idle: Option<Instant>,
+}
+
+impl Ladder {
+    /// A rendition that is on the air; its tracks come.
+    pub fn expect(&mut self, on_air: &OnAir) {
+        self.awaited.insert(on_air.label.clone());
+        let planned = on_air.planned.as_ref().map(|planned| u64::from(planned.bitrate_bps));
+        self.renditions.entry(on_air.label.clone()).or_insert_with(|| Rendition {
+            name: on_air.name.clone(),
+            video: None,
+            audio: None,
+            recent: Recent::default(),
+            live: false,
+            planned_bps: planned.filter(|bps| *bps > 0),
+            packer: None,
+        });
+    }
+
+    /// A rendition has no publisher any more. It stays known: it may come back.
+    pub fn leave(&mut self, label: &str) {
+        self.awaited.remove(label);
+        if let Some(rendition) = self.renditions.get_mut(label) {
+            rendition.live = false;
+            rendition.recent.forget();
+        }
+        if self.audio_of.as_deref() == Some(label) {
+            self.audio_of = None;
+        }
+    }
+
+    /// Whether everything that is on the air is known, and something is.
+    pub fn is_ready(&self) -> bool {
+        self.awaited.is_empty() && self.renditions.values().any(|rendition| rendition.live)
+    }
+
+    /// A rendition by its label.
+    pub fn rendition(&self, label: &str) -> Option<&Rendition> {
+        self.renditions.get(label)
+    }
+
+    /// Those that are on the air.
+    pub fn live(&self) -> impl Iterator<Item = (&str, &Rendition)> {
+        self.renditions.iter().filter(|(_, rendition)| rendition.live).map(|(label, one)| (label.as_str(), one))
+    }
+
+    /// Those that can be shown in this codec, to choose among.
+    pub fn choices(&self, codec: VideoCodec) -> Vec<Choice> {
+        let fits = |rendition: &Rendition| rendition.fit().is_ok_and(|track| track.codec == codec);
+        self.live()
+            .filter(|(_, rendition)| fits(rendition))
+            .map(|(label, rendition)| Choice { label: label.to_string(), bps: rendition.bps() })
+            .collect()
+    }
+
+    /// The audio of the ladder.
+    pub fn audio(&self) -> Option<&AudioTrack> {
+        self.live().find_map(|(_, rendition)| rendition.audio.as_ref())
+    }
+
+    /// The moment that belongs to a time of the ladder's line: one anchor for video and audio, so that reports of senders
+    /// keep them in step.
+    pub fn moment(&self, pts: MediaTime) -> Instant {
+        let Some((at_pts, at)) = self.anchor else { return Instant::now() };
+        let moment = if pts >= at_pts { at.checked_add(pts.since(at_pts)) } else { at.checked_sub(at_pts.since(pts)) };
+        moment.unwrap_or(at)
+    }
+
+    /// Takes an item of a rendition.
+    pub fn take(&mut self, label: &str, item: Item) -> Option<Made> {
+        match item {
+            Item::Tracks(headers) => {
+                self.awaited.remove(label);
+                let rendition = self.renditions.get_mut(label)?;
+                return rendition.set(&headers).then_some(Made::Changed);
+            }
+            Item::Gap(_) => {
+                self.renditions.get_mut(label)?.recent.forget();
+                return Some(Made::Broken);
+            }
+            Item::Interrupted => {
+                self.anchor = None;
+                let rendition = self.renditions.get_mut(label)?;
+                rendition.recent.forget();
+                return Some(Made::Broken);
+            }
+            Item::Frame(frame, stamp) => self.frame(label, &frame, stamp.at),
+        }
+    }
+
+    fn frame(&mut self, label: &str, frame: &Frame, at: Instant) -> Option<Made> {
+        if self.anchor.is_none() {
+            self.anchor = Some((frame.pts, at));
+        }
+        let rendition = self.renditions.get_mut(label)?;
+        match frame.track.kind() {
+            TrackKind::Video if frame.track.index() == 0 => {
+                let unit = rendition.packer.as_ref()?.pack(frame, at);
+                rendition.recent.push(&unit);
+                Some(Made::Video(unit))
+            }
+            TrackKind::Audio if frame.track.index() == 0 => {
+                let track = rendition.audio.as_ref()?;
+                if self.audio_of.is_none() {
+                    self.audio_of = Some(label.to_string());
+                }
+                if self.audio_of.as_deref() != Some(label) || track.codec != AudioCodec::Opus {
+                    return None;
+                }
+                Some(Made::Audio(packing::whole(frame, at)))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Rendition {
+    /// Whether its tracks are others than before in what a session agreed upon.
+    fn set(&mut self, headers: &Headers) -> bool {
+        let (video, audio) = (headers.tracks.video().cloned(), headers.tracks.audio().cloned());
+        let codec = |track: &Option<VideoTrack>| track.as_ref().map(|track| track.codec);
+        let changed = self.video.is_some() && codec(&self.video) != codec(&video)
+            || (self.audio.is_some() != audio.is_some() && self.live);
+        self.packer = video.as_ref().and_then(Packer::of);
+        (self.video, self.audio, self.live) = (video, audio, true);
+        changed
+    }
+
+    /// Its video, if it can be shown.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn fit(&self) -> Result<&VideoTrack, Unfit> {
+        let Some(track) = &self.video else { return Err(Unfit::Codec("missing")) };
+        if self.packer.is_none() {
+            return Err(Unfit::Codec(track.codec.name()));
+        }
+        if self.recent.reorders(track.reorder > 0) { Err(Unfit::Reordered) } else { Ok(track) }
+    }
+
+    /// Bits a second of its video, as measured, else as planned.
+    pub fn bps(&self) -> u64 {
+        self.recent.rate_bps().or(self.planned_bps).unwrap_or(GUESSED_BPS)
+    }
+}
+
+/// How long a ladder that nobody watches is read on: who reloads a page finds it warm.
+pub const WARM: Duration = Duration::from_secs(10);

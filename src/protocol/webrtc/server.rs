@@ -1,0 +1,459 @@
+//! WHEP and WHIP (RFC 9725) over HTTP: an offer comes, an answer goes, and the session has an address of its own by which it
+//! is ended. The web port carries it.
+
+use super::addresses::Known;
+use super::engine::{Engine, MOST_PER_ADDRESS, MOST_SESSIONS};
+use super::ladder::Unfit;
+use super::offer::{BadOffer, LONGEST, Offer};
+use super::peer::{self, Answered, Wanted};
+use super::route::{Route, Way};
+use super::sessions::Names;
+use super::viewer::{Sending, Viewer};
+use crate::auth::{self, Action, Authorizer, Demand, Denied, Grant, Ledger, PATIENCE, Protocol, Shown, pause};
+use crate::base::clock::Now;
+use crate::base::secret::Secret;
+use crate::hub::{Client, Role};
+use crate::media::VideoCodec;
+use crate::model::{LadderName, StreamName};
+use crate::process::interfaces;
+use crate::protocol::WEBRTC_SESSION;
+use crate::telemetry::Log;
+use axum::body::Body;
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS,
+    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LINK, LOCATION, USER_AGENT,
+    WWW_AUTHENTICATE,
+};
+use axum::http::{HeaderMap, Method, Request, Response, StatusCode};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long the first viewer of a ladder waits for its tracks.
+const FIRST: Duration = Duration::from_secs(5);
+/// What a way is guessed to carry, bits a second, before anything is known.
+const GUESS: u64 = 5_000_000;
+/// The type of offers and answers.
+const SDP: &str = "application/sdp";
+/// The type of what comes later (RFC 8840).
+const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
+
+/// What is told.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Addresses under which we are reached from outside.
+    pub public: Vec<IpAddr>,
+    /// Servers of STUN and TURN for pages, as `Link` header fields name them.
+    pub ice_servers: Vec<String>,
+}
+
+/// What the requests of a server share.
+pub struct Shared {
+    engine: Arc<Engine>,
+    applications: Arc<[String]>,
+    authorizer: Arc<dyn Authorizer>,
+    ledger: Arc<Mutex<Ledger>>,
+    log: Log,
+    begun: Instant,
+    settings: Settings,
+}
+
+/// Where a request comes from and to.
+#[derive(Clone, Copy, Debug)]
+pub struct Ends {
+    /// The other end.
+    pub remote: SocketAddr,
+    /// Our own address on its connection.
+    pub local: SocketAddr,
+}
+
+/// Why a request is refused.
+struct Refused {
+    status: StatusCode,
+    why: String,
+}
+
+fn refused(status: StatusCode, why: impl Into<String>) -> Refused {
+    Refused { status, why: why.into() }
+}
+
+impl From<BadOffer> for Refused {
+    fn from(bad: BadOffer) -> Refused {
+        let status = if bad == BadOffer::Long { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::BAD_REQUEST };
+        refused(status, bad.to_string())
+    }
+}
+
+impl Shared {
+    /// A server that begins now. `applications`: one at least, the first one being that of names without one.
+    pub fn new(
+        engine: Arc<Engine>,
+        applications: Arc<[String]>,
+        authorizer: Arc<dyn Authorizer>,
+        ledger: Arc<Mutex<Ledger>>,
+        log: Log,
+        settings: Settings,
+    ) -> Shared {
+        Shared { engine, applications, authorizer, ledger, log, begun: Instant::now(), settings }
+    }
+
+    /// What a path names here.
+    pub fn route(&self, path: &str) -> Option<Route> {
+        Route::of(path, &self.applications)
+    }
+
+    /// Answers a request for `route`.
+    pub async fn answer(self: &Arc<Shared>, route: Route, request: Request<Body>, ends: Ends) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let query = parts.uri.query().unwrap_or_default();
+        let done = match (parts.method.clone(), &route.session) {
+            (Method::OPTIONS, _) => return self.with_links(preflight()),
+            (Method::POST, None) => self.begin(&route, query, &parts.headers, body, ends).await,
+            (Method::PATCH, Some(key)) => self.trickle(key, &parts.headers, body).await,
+            (Method::DELETE, Some(key)) => self.end(key),
+            (_, session) => {
+                let allowed = if session.is_some() { "PATCH, DELETE, OPTIONS" } else { "POST, OPTIONS" };
+                let mut response = text(StatusCode::METHOD_NOT_ALLOWED, &format!("here {allowed} are answered"));
+                response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+                return response;
+            }
+        };
+        done.unwrap_or_else(|refused| {
+            if refused.status == StatusCode::SERVICE_UNAVAILABLE {
+                self.engine.hub().registry().broke("webrtc_sessions");
+            }
+            text(refused.status, &refused.why)
+        })
+    }
+
+    async fn begin(
+        self: &Arc<Shared>,
+        route: &Route,
+        query: &str,
+        headers: &HeaderMap,
+        body: Body,
+        ends: Ends,
+    ) -> Result<Response<Body>, Refused> {
+        if !is_of(headers, SDP) {
+            return Err(refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, "an offer is of the type application/sdp"));
+        }
+        let action = match route.way {
+            Way::Out => Action::Read,
+            Way::In => Action::Publish,
+        };
+        let grant = self.authorize(action, &route.stream, query, headers, ends.remote.ip()).await?;
+        let text = read(body).await?;
+        let offer = Offer::read(&text)?;
+        let stream = StreamName::new(route.stream.application.clone(), grant.name.clone());
+        match route.way {
+            Way::Out => self.view(&stream, &grant, query, headers, (&text, &offer), ends).await,
+            Way::In => Err(refused(StatusCode::NOT_IMPLEMENTED, "publishing over WebRTC is not built yet")),
+        }
+    }
+
+    /// A viewer.
+    async fn view(
+        self: &Arc<Shared>,
+        stream: &StreamName,
+        grant: &Grant,
+        query: &str,
+        headers: &HeaderMap,
+        (text, offer): (&str, &Offer),
+        ends: Ends,
+    ) -> Result<Response<Body>, Refused> {
+        self.has_room(ends.remote.ip())?;
+        let takes = |line: &Option<super::offer::Line>| line.as_ref().is_some_and(|line| line.receives);
+        if !takes(&offer.video) && !takes(&offer.audio) {
+            return Err(BadOffer::Direction("a viewer's offer receives: its lines are recvonly").into());
+        }
+        let (ladder, pinned) = self.find(stream).await?;
+        let pinned = pinned.or_else(|| parameter(query, "rendition"));
+        let chosen = self.engine.look(&ladder, |known| choose(known, offer, pinned.as_deref()));
+        let Some(chosen) = chosen else { return Err(gone()) };
+        let chosen = chosen.map_err(|why| {
+            let list = format!("/{}/{}/index.m3u8", stream.application, stream.name);
+            refused(StatusCode::NOT_ACCEPTABLE, format!("{why}; over HLS it is there: {list}"))
+        })?;
+        let identity = &self.engine.identity;
+        let estimate = (chosen.renditions > 1 && pinned.is_none()).then_some(GUESS);
+        let wanted = Wanted {
+            video: chosen.video.as_ref().map(|(_, codec)| codec),
+            audio: chosen.audio.as_ref(),
+            offered: self.offered(ends.local.ip()),
+            estimate,
+        };
+        let Answered { peer, sdp, ufrag, video, audio } = peer::answer(text, wanted, identity, Instant::now())?;
+        let client = self.client(stream, grant, headers, ends.remote, Role::Read);
+        let codec = chosen.video.map(|(codec, _)| codec);
+        let sending = |agreed, rate| Sending::new(agreed, rate);
+        let viewer = Viewer::new(
+            client.clone(),
+            ladder,
+            codec,
+            pinned,
+            video.map(|agreed| sending(agreed, 90_000)),
+            audio.map(|agreed| sending(agreed, 48_000)),
+        );
+        let key = uuid::Uuid::new_v4().to_string();
+        let names = Names { ufrag, theirs: offer.ufrag.clone(), key: key.clone() };
+        self.engine.enter(peer, viewer, names);
+        self.watch_out_for(client, key.clone(), grant.limits.time);
+        self.log.info(format_args!(
+            "webrtc: {}: watches {}/{}",
+            ends.remote, stream.application, stream.name
+        ));
+        Ok(self.created(stream, Way::Out, &key, sdp))
+    }
+
+    /// The ladder with this name, or that of the rendition with this name and its label; read from now on.
+    async fn find(&self, stream: &StreamName) -> Result<(LadderName, Option<String>), Refused> {
+        let whole = LadderName { application: stream.application.clone(), key: stream.name.clone() };
+        if self.engine.ready(&whole, FIRST).await {
+            return Ok((whole, None));
+        }
+        let (ladder, label) = self.engine.hub().place_of(stream);
+        if ladder != whole && self.engine.ready(&ladder, FIRST).await {
+            return Ok((ladder, Some(label)));
+        }
+        Err(gone())
+    }
+
+    fn has_room(&self, remote: IpAddr) -> Result<(), Refused> {
+        let all = self.engine.hub().registry().list(WEBRTC_SESSION);
+        let own = all.iter().filter(|client| client.remote.ip().to_canonical() == remote.to_canonical()).count();
+        if all.len() >= MOST_SESSIONS {
+            return Err(refused(StatusCode::SERVICE_UNAVAILABLE, "the server carries as many WebRTC sessions as it may"));
+        }
+        if own >= MOST_PER_ADDRESS && !remote.to_canonical().is_loopback() {
+            return Err(refused(StatusCode::SERVICE_UNAVAILABLE, "this address has as many WebRTC sessions as it may"));
+        }
+        Ok(())
+    }
+
+    fn offered(&self, asked_at: IpAddr) -> Vec<SocketAddr> {
+        let interfaces = interfaces::addresses();
+        let bound = self.engine.socket().bound();
+        Known { bound, public: &self.settings.public, asked_at, interfaces: &interfaces }.offered()
+    }
+
+    fn client(&self, stream: &StreamName, grant: &Grant, headers: &HeaderMap, remote: SocketAddr, role: Role) -> Arc<Client> {
+        let now = Now::read();
+        let client = self.engine.hub().registry().enter(WEBRTC_SESSION, remote, now.mono, now.wall_ms);
+        let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+        client.describe(|details| {
+            details.role = role;
+            (details.application, details.name) = (stream.application.clone(), stream.name.clone());
+            details.user.clone_from(&grant.user);
+            details.agent = agent.chars().take(200).collect();
+            details.transport = Some("UDP");
+        });
+        client
+    }
+
+    /// Ends the session when its client has to leave.
+    fn watch_out_for(self: &Arc<Shared>, client: Arc<Client>, key: String, time: Option<Duration>) {
+        client.leave_after(time);
+        let (shared, weak) = (self.clone(), Arc::downgrade(&client));
+        drop(client);
+        tokio::spawn(async move {
+            let mut looks = tokio::time::interval(Duration::from_secs(1));
+            loop {
+                looks.tick().await;
+                // Nobody else holds it: the session has ended by itself.
+                let Some(client) = weak.upgrade() else { return };
+                if let Ok(leaves) = tokio::time::timeout(Duration::from_secs(1), client.leaves()).await {
+                    shared.engine.end_by_key(&key, leaves.why());
+                    return;
+                }
+            }
+        });
+    }
+
+    /// Candidates of the other end that come later. A server that only answers learns them from the datagrams themselves.
+    async fn trickle(&self, key: &str, headers: &HeaderMap, body: Body) -> Result<Response<Body>, Refused> {
+        if !is_of(headers, FRAGMENT) {
+            return Err(refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, "candidates are of the type application/trickle-ice-sdpfrag"));
+        }
+        let theirs = self.engine.theirs(key).ok_or_else(no_session)?;
+        // Another name begins the connection anew (RFC 9725, 4.3.3).
+        let fragment = read(body).await?;
+        let named = fragment.lines().find_map(|line| line.trim().strip_prefix("a=ice-ufrag:"));
+        if named.is_some_and(|named| named != theirs) {
+            return Err(refused(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "connections are not begun anew here: send a new offer",
+            ));
+        }
+        Ok(empty(StatusCode::NO_CONTENT))
+    }
+
+    fn end(&self, key: &str) -> Result<Response<Body>, Refused> {
+        if !self.engine.end_by_key(key, "it said so") {
+            return Err(no_session());
+        }
+        Ok(empty(StatusCode::OK))
+    }
+
+    fn created(&self, stream: &StreamName, way: Way, key: &str, sdp: String) -> Response<Body> {
+        let mut response = Response::new(Body::from(sdp));
+        *response.status_mut() = StatusCode::CREATED;
+        let fields = response.headers_mut();
+        fields.insert(CONTENT_TYPE, HeaderValue::from_static(SDP));
+        let location = format!("/{}/{}/{}/{key}", stream.application, stream.name, way.word());
+        for (name, value) in [(LOCATION, location), (ETAG, format!("\"{key}\""))] {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                fields.insert(name, value);
+            }
+        }
+        fields.insert(HeaderName::from_static("accept-patch"), HeaderValue::from_static(FRAGMENT));
+        self.with_links(shared(response))
+    }
+
+    fn with_links(&self, mut response: Response<Body>) -> Response<Body> {
+        for server in &self.settings.ice_servers {
+            if let Ok(value) = HeaderValue::from_str(&format!("<{server}>; rel=\"ice-server\"")) {
+                response.headers_mut().append(LINK, value);
+            }
+        }
+        response
+    }
+
+    async fn authorize(&self, action: Action, stream: &StreamName, query: &str, headers: &HeaderMap, remote: IpAddr) -> Result<Grant, Refused> {
+        let guesses = self.authorizer.demand(action) != Demand::Nothing;
+        if guesses && self.ledger().shut_out(remote, self.begun.elapsed()) {
+            return Err(refused(StatusCode::FORBIDDEN, Denied::ShutOut.to_string()));
+        }
+        let credentials = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let request = auth::Request {
+            action,
+            protocol: Protocol::WebRtc,
+            application: stream.application.clone(),
+            name: Secret::new(stream.name.clone()),
+            query: Secret::new(query),
+            shown: credentials.and_then(Shown::basic).unwrap_or(Shown::Nothing),
+            address: remote,
+        };
+        let denied = match auth::ask(&*self.authorizer, request, PATIENCE).await {
+            Ok(grant) => return Ok(grant),
+            Err(denied) => denied,
+        };
+        if denied.is_guess() {
+            self.ledger().failed(remote, self.begun.elapsed());
+            self.log.warn(format_args!("webrtc: {remote}: {denied}"));
+            tokio::time::sleep(pause(uuid::Uuid::new_v4().as_fields().0)).await;
+        }
+        let status = match denied {
+            Denied::NeedsCredentials(_) | Denied::Wrong | Denied::WrongKey => StatusCode::UNAUTHORIZED,
+            Denied::Late => StatusCode::SERVICE_UNAVAILABLE,
+            Denied::ShutOut | Denied::Outside | Denied::Because(_) => StatusCode::FORBIDDEN,
+        };
+        Err(refused(status, denied.to_string()))
+    }
+
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a viewer is sent.
+struct Chosen {
+    video: Option<(VideoCodec, super::offer::Codec)>,
+    audio: Option<super::offer::Codec>,
+    renditions: usize,
+}
+
+/// What of a ladder an offer can take.
+fn choose(ladder: &super::ladder::Ladder, offer: &Offer, pinned: Option<&str>) -> Result<Chosen, Unfit> {
+    let line = offer.video.as_ref().filter(|line| line.receives);
+    let mut found: Vec<(u64, VideoCodec, super::offer::Codec)> = Vec::new();
+    let mut why = None;
+    let mut without = true;
+    for (label, rendition) in ladder.live() {
+        without &= rendition.video.is_none();
+        let (Some(line), true) = (line, pinned.is_none_or(|pinned| pinned == label)) else { continue };
+        match rendition.fit() {
+            Ok(track) => match line.fits(track) {
+                Some(codec) => found.push((rendition.bps(), track.codec, codec.clone())),
+                None => why = Some(Unfit::NotOffered(track.codec.name(), line.names())),
+            },
+            Err(unfit) => why = Some(unfit),
+        }
+    }
+    let renditions = found.len();
+    let video = found.into_iter().max_by_key(|(bps, ..)| *bps).map(|(_, kind, codec)| (kind, codec));
+    if video.is_none() && !without && line.is_some() {
+        return Err(why.unwrap_or(Unfit::Codec("missing")));
+    }
+    let audio = ladder.audio().and_then(|_| offer.audio.as_ref().filter(|line| line.receives)?.opus().cloned());
+    if video.is_none() && audio.is_none() {
+        return Err(why.unwrap_or(Unfit::Codec("missing")));
+    }
+    Ok(Chosen { video, audio, renditions })
+}
+
+fn gone() -> Refused {
+    refused(StatusCode::NOT_FOUND, "nobody publishes this name")
+}
+
+fn no_session() -> Refused {
+    refused(StatusCode::NOT_FOUND, "there is no such session, or it is over")
+}
+
+/// A parameter of a query, as it stands.
+fn parameter(query: &str, name: &str) -> Option<String> {
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.filter(|(key, _)| *key == name).map(|(_, value)| value.to_string()).find(|value| !value.is_empty())
+}
+
+fn is_of(headers: &HeaderMap, wanted: &str) -> bool {
+    let said = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    said.split(';').next().is_some_and(|said| said.trim().eq_ignore_ascii_case(wanted))
+}
+
+async fn read(body: Body) -> Result<String, Refused> {
+    let whole = tokio::time::timeout(Duration::from_secs(10), axum::body::to_bytes(body, LONGEST)).await;
+    let bytes = match whole {
+        Ok(Ok(bytes)) => bytes,
+        Ok(Err(_)) => return Err(refused(StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than 64 kB, or broke off")),
+        Err(_) => return Err(refused(StatusCode::REQUEST_TIMEOUT, "the body did not come within 10 s")),
+    };
+    String::from_utf8(bytes.into()).map_err(|_| refused(StatusCode::BAD_REQUEST, "the body is no text"))
+}
+
+fn text(status: StatusCode, why: &str) -> Response<Body> {
+    let mut response = Response::new(Body::from(format!("{why}\n")));
+    *response.status_mut() = status;
+    let fields = response.headers_mut();
+    fields.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    let kept = if status == StatusCode::NOT_FOUND { "max-age=1" } else { "no-store" };
+    fields.insert(CACHE_CONTROL, HeaderValue::from_static(kept));
+    if status == StatusCode::UNAUTHORIZED {
+        fields.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"msconv\""));
+    }
+    shared(response)
+}
+
+fn empty(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    shared(response)
+}
+
+/// What a browser asks before it asks from another page (Fetch, CORS preflight).
+fn preflight() -> Response<Body> {
+    let mut response = empty(StatusCode::NO_CONTENT);
+    let fields = response.headers_mut();
+    fields.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("OPTIONS, POST, PATCH, DELETE"));
+    fields.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("Authorization, Content-Type, If-Match"));
+    fields.insert(HeaderName::from_static("access-control-max-age"), HeaderValue::from_static("86400"));
+    fields.insert(HeaderName::from_static("accept-post"), HeaderValue::from_static(SDP));
+    response
+}
+
+/// Any page may read it.
+fn shared(mut response: Response<Body>) -> Response<Body> {
+    let fields = response.headers_mut();
+    fields.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    fields.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Location, ETag, Link"));
+    response
+}

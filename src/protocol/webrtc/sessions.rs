@@ -1,0 +1,310 @@
+//! All sessions behind one lock: by which address, name or key each is found, when each wants to be called, and what each
+//! does with what happens. Each input is followed by a whole drain.
+
+use super::ladder::{Ladder, Made};
+use super::peer::{Happened, Peer};
+use super::viewer::Viewer;
+use crate::hub::client::add;
+use crate::hub::tap::Item;
+use crate::hub::Client;
+use crate::model::LadderName;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use str0m::net::{DatagramSend, Protocol};
+
+/// Sessions that never connect end after this.
+pub const TO_CONNECT: Duration = Duration::from_secs(15);
+/// A session whose other end says nothing for so long is over. Browsers check the connection every five seconds at most
+/// (RFC 7675, 5.1).
+pub const SILENT: Duration = Duration::from_secs(20);
+/// Most addresses of one session; it may move from one network to another.
+const MOST_ADDRESSES: usize = 16;
+
+/// A datagram on its way out.
+pub struct Outgoing {
+    /// Where to.
+    pub to: SocketAddr,
+    /// How.
+    pub protocol: Protocol,
+    /// Its bytes.
+    pub bytes: DatagramSend,
+    /// Who counts it.
+    pub client: Arc<Client>,
+}
+
+/// What a session is known by.
+pub struct Names {
+    /// Our ICE name, in the first datagram.
+    pub ufrag: String,
+    /// The other end's.
+    pub theirs: String,
+    /// What ends it over HTTP.
+    pub key: String,
+}
+
+/// One session.
+pub struct Session {
+    /// Its connection.
+    pub peer: Peer,
+    /// Who it is.
+    pub viewer: Viewer,
+    /// What ends it over HTTP.
+    pub key: String,
+    ufrag: String,
+    theirs: String,
+    addresses: Vec<SocketAddr>,
+    heard: Instant,
+    due: Option<Instant>,
+}
+
+/// See the module.
+#[derive(Default)]
+pub struct Sessions {
+    next: u64,
+    sessions: BTreeMap<u64, Session>,
+    by_address: HashMap<SocketAddr, u64>,
+    by_ufrag: HashMap<String, u64>,
+    by_key: HashMap<String, u64>,
+    due: BTreeSet<(Instant, u64)>,
+    /// The ladders that are read.
+    pub ladders: BTreeMap<LadderName, Ladder>,
+    /// What is to be sent.
+    pub outgoing: Vec<Outgoing>,
+    /// Ladders and labels whose publishers are to be asked for a keyframe.
+    pub keyframes: BTreeSet<(LadderName, String)>,
+    /// Why a session ended, for the log.
+    pub ended: Vec<(Arc<Client>, &'static str)>,
+}
+
+impl Sessions {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.sessions.is_empty()
+    }
+
+    /// Takes a new one in.
+    pub fn enter(&mut self, peer: Peer, viewer: Viewer, Names { ufrag, theirs, key }: Names, now: Instant) -> u64 {
+        self.next = self.next.saturating_add(1);
+        let id = self.next;
+        if let Some(ladder) = self.ladders.get_mut(&viewer.ladder) {
+            ladder.viewers.insert(id);
+            ladder.idle = None;
+        }
+        self.by_ufrag.insert(ufrag.clone(), id);
+        self.by_key.insert(key.clone(), id);
+        let session = Session { peer, viewer, key, ufrag, theirs, addresses: Vec::new(), heard: now, due: None };
+        self.sessions.insert(id, session);
+        self.turn(id, now);
+        id
+    }
+
+    /// The name that the other end of the session with this key gave itself.
+    pub fn theirs(&self, key: &str) -> Option<&str> {
+        self.sessions.get(&self.find(key)?).map(|session| session.theirs.as_str())
+    }
+
+    /// The session with this key.
+    pub fn find(&self, key: &str) -> Option<u64> {
+        self.by_key.get(key).copied()
+    }
+
+    /// A datagram came. Whose it is, is known by where it comes from or, of a first one, by the name in it.
+    pub fn receive(&mut self, protocol: Protocol, from: SocketAddr, to: Option<SocketAddr>, datagram: &[u8], now: Instant) -> bool {
+        let known = self.by_address.get(&from).copied();
+        // A name goes before an address: a browser may open its next session from the same port.
+        let named = super::ufrag::ours(datagram).map(|ufrag| self.by_ufrag.get(ufrag).copied());
+        let Some(id) = named.unwrap_or(known) else { return false };
+        let Some(session) = self.sessions.get_mut(&id) else { return false };
+        let Some(to) = to.or_else(|| super::addresses::arrived_at(&session.peer.offered, from)) else { return false };
+        add(&session.viewer.client.counters.bytes_in, datagram.len() as u64);
+        if !session.peer.receive(protocol, from, to, datagram, now) {
+            add(&session.viewer.client.counters.packets_in_error, 1);
+            self.turn(id, now);
+            return false;
+        }
+        session.heard = now;
+        if known != Some(id) && session.addresses.len() < MOST_ADDRESSES {
+            session.addresses.push(from);
+            self.by_address.insert(from, id);
+        }
+        self.turn(id, now);
+        true
+    }
+
+    /// When somebody wants to be called next.
+    pub fn due(&self) -> Option<Instant> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    /// Calls those whose time has come.
+    pub fn pass(&mut self, now: Instant) {
+        while let Some((at, id)) = self.due.first().copied().filter(|(at, _)| *at <= now) {
+            self.due.remove(&(at, id));
+            if let Some(session) = self.sessions.get_mut(&id) {
+                session.due = None;
+                session.peer.pass(now);
+            }
+            self.turn(id, now);
+        }
+    }
+
+    /// Looks at everybody: who never connected or is gone, and whether others than their renditions are better now.
+    pub fn look(&mut self, now: Instant) {
+        let passed = |at: Instant| now.saturating_duration_since(at);
+        let mut over = Vec::new();
+        let Sessions { sessions, ladders, .. } = self;
+        for (id, session) in sessions.iter_mut() {
+            if !session.peer.connected && passed(session.peer.created) > TO_CONNECT {
+                over.push((*id, "it did not connect within 15 s"));
+            } else if passed(session.heard) > SILENT {
+                over.push((*id, "nothing has come from it for 20 s"));
+            } else if let Some(ladder) = ladders.get(&session.viewer.ladder) {
+                session.viewer.look(ladder, &mut session.peer, now);
+            }
+        }
+        for (id, why) in over {
+            self.end(id, why, now);
+        }
+        let all: Vec<u64> = self.sessions.keys().copied().collect();
+        for id in all {
+            self.pass_one(id, now);
+        }
+    }
+
+    fn pass_one(&mut self, id: u64, now: Instant) {
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.peer.pass(now);
+        }
+        self.turn(id, now);
+    }
+
+    /// Items of one rendition of a ladder.
+    pub fn media(&mut self, name: &LadderName, label: &str, items: &mut Vec<Item>, now: Instant) {
+        let mut written = BTreeSet::new();
+        for item in items.drain(..) {
+            let Sessions { sessions, ladders, .. } = self;
+            let Some(ladder) = ladders.get_mut(name) else { return };
+            let Some(made) = ladder.take(label, item) else { continue };
+            let mut changed = Vec::new();
+            for id in &ladder.viewers {
+                let Some(Session { peer, viewer, .. }) = sessions.get_mut(id) else { continue };
+                let wrote = match &made {
+                    Made::Video(unit) => viewer.video(label, unit, ladder, peer, now),
+                    Made::Audio(unit) => viewer.audio(unit, ladder, peer, now),
+                    Made::Broken => {
+                        viewer.broken(label);
+                        false
+                    }
+                    Made::Changed => {
+                        let codec = ladder.rendition(label).and_then(|one| one.video.as_ref()).map(|track| track.codec);
+                        if viewer.current() == Some(label) && codec != viewer.codec {
+                            changed.push(*id);
+                        }
+                        false
+                    }
+                };
+                if wrote {
+                    written.insert(*id);
+                }
+            }
+            for id in changed {
+                self.end(id, "the stream has other codecs now; it may ask again", now);
+            }
+        }
+        for id in written {
+            self.pass_one(id, now);
+        }
+    }
+
+    /// Ends a session.
+    pub fn end(&mut self, id: u64, why: &'static str, now: Instant) {
+        let Some(mut session) = self.sessions.remove(&id) else { return };
+        // It is told, so that a page knows at once. What it answers is for nobody any more.
+        let _ = session.peer.rtc().close();
+        session.peer.pass(now);
+        let Sessions { outgoing, .. } = self;
+        let client = session.viewer.client.clone();
+        let send = |protocol, to, bytes| outgoing.push(Outgoing { to, protocol, bytes, client: client.clone() });
+        session.peer.drain(send, &mut Vec::new());
+        for address in &session.addresses {
+            if self.by_address.get(address) == Some(&id) {
+                self.by_address.remove(address);
+            }
+        }
+        self.by_ufrag.remove(&session.ufrag);
+        self.by_key.remove(&session.key);
+        if let Some(due) = session.due {
+            self.due.remove(&(due, id));
+        }
+        if let Some(ladder) = self.ladders.get_mut(&session.viewer.ladder) {
+            ladder.viewers.remove(&id);
+            if ladder.viewers.is_empty() {
+                ladder.idle = Some(now);
+            }
+        }
+        self.ended.push((session.viewer.client.clone(), why));
+    }
+
+    /// Ends everybody who watches a ladder, which is over.
+    pub fn forget(&mut self, ladder: &LadderName, now: Instant) {
+        let Some(gone) = self.ladders.remove(ladder) else { return };
+        for id in gone.viewers {
+            self.end(id, "the stream is over", now);
+        }
+    }
+
+    /// Takes everything out of a session, and acts upon it until nothing more comes of it.
+    fn turn(&mut self, id: u64, now: Instant) {
+        // Each round does what the one before asked for: connected, so media; media, so datagrams.
+        for _ in 0..4 {
+            let Some(session) = self.sessions.get_mut(&id) else { return };
+            let Session { peer, viewer, .. } = session;
+            let outgoing = &mut self.outgoing;
+            let client = &viewer.client;
+            let mut happened = Vec::new();
+            let send = |protocol, to, bytes| outgoing.push(Outgoing { to, protocol, bytes, client: client.clone() });
+            let due = peer.drain(send, &mut happened);
+            if let Some(before) = std::mem::replace(&mut session.due, due) {
+                self.due.remove(&(before, id));
+            }
+            if let Some(due) = due {
+                self.due.insert((due, id));
+            }
+            if happened.is_empty() {
+                return;
+            }
+            for happened in happened {
+                self.act(id, happened, now);
+            }
+            if let Some(session) = self.sessions.get_mut(&id) {
+                session.peer.pass(now);
+            }
+        }
+    }
+
+    fn act(&mut self, id: u64, happened: Happened, now: Instant) {
+        let Sessions { sessions, ladders, keyframes, .. } = self;
+        let Some(Session { peer, viewer, .. }) = sessions.get_mut(&id) else { return };
+        let Some(ladder) = ladders.get(&viewer.ladder) else { return };
+        match happened {
+            Happened::Connected => viewer.begin(ladder, peer, now),
+            Happened::Closed => self.end(id, "it left", now),
+            Happened::KeyframeWanted => {
+                if let Some(label) = viewer.current() {
+                    keyframes.insert((viewer.ladder.clone(), label.to_string()));
+                }
+                viewer.make_up(ladder, peer, now);
+            }
+            Happened::Estimate(bps) => viewer.estimated(bps),
+            Happened::Sent(report) => viewer.reported(&report),
+            Happened::Got(_) | Happened::Packet(_) => {}
+        }
+    }
+}
