@@ -4,6 +4,8 @@
 //! The largest rendition leads: it is cut at its keyframes, and the others at theirs of the same time. A keyframe of
 //! another rendition that comes first waits for the leader, some milliseconds.
 
+mod discontinuity;
+
 use super::listing::Listing;
 use super::member::Member;
 pub use super::member::{About, Arrival};
@@ -278,16 +280,19 @@ impl Ladder {
     /// Cuts if a segment begins here, then takes the frame. `true` if a part was closed.
     fn process(&mut self, label: &str, frame: &Frame, arrival: Arrival) -> bool {
         let leads = self.leads(label);
+        let torn = leads && self.needs_discontinuity();
         let Some(member) = self.members.get_mut(label) else { return false };
         let mut closed = false;
         if member.can_begin_with(frame) {
             member.note_return(frame.dts);
             let cut = if leads {
-                member.lead(frame, arrival, &mut self.timeline, self.settings.segment)
+                member.lead(frame, arrival, &mut self.timeline, (self.settings.segment, torn))
             } else {
                 member.cut_for(frame, &self.timeline)
             };
-            if let Some(cut) = cut {
+            let fits = cut.and_then(|cut| self.fitting(label, cut));
+            let Some(member) = self.members.get_mut(label) else { return false };
+            if let Some(cut) = fits {
                 member.cut(cut, &self.timeline, arrival.at);
                 closed = true;
             } else if member.missed_cuts() >= MOST_MISSED_CUTS {
@@ -300,6 +305,7 @@ impl Ladder {
                 return true;
             }
         }
+        let Some(member) = self.members.get_mut(label) else { return closed };
         closed |= member.push(frame, arrival.at);
         if member.is_overlong() {
             member.end_segment(None, arrival.at);
