@@ -377,9 +377,23 @@ impl Ladder {
         self.target_s
     }
 
-    /// Bytes of all segments that are held.
+    /// Bytes of all that is held.
     pub fn bytes(&self) -> usize {
-        self.members.values().map(|member| member.window.bytes()).sum()
+        self.members.values().map(Member::bytes).sum()
+    }
+
+    /// The most bytes that [`Ladder::give_up_largest`] frees.
+    pub fn largest(&self) -> usize {
+        self.members.values().map(Member::last_bytes).max().unwrap_or(0)
+    }
+
+    /// Forgets the last segment of the rendition in which it is the largest.
+    pub fn give_up_largest(&mut self, now: Instant) {
+        if let Some(member) = self.members.values_mut().max_by_key(|member| member.last_bytes()) {
+            member.give_up(now);
+            self.version = self.version.saturating_add(1);
+            self.advance(now);
+        }
     }
 
     /// When the oldest segment in memory began that may be forgotten, Unix milliseconds. Behind one that is stored there

@@ -187,6 +187,30 @@ impl Member {
         self.new_run |= self.waiting && self.window.last().is_some_and(|last| time + WENT_BACK < last.end());
     }
 
+    /// Bytes of all that is held of it.
+    pub fn bytes(&self) -> usize {
+        let inits: usize = self.inits.values().map(Bytes::len).sum();
+        self.window.bytes().saturating_add(self.open_bytes()).saturating_add(inits)
+    }
+
+    /// Bytes of what waits for a part or for the leader.
+    fn open_bytes(&self) -> usize {
+        let waiting = self.muxer.as_ref().map_or(0, Muxer::waiting_bytes);
+        self.held.iter().map(|(frame, _)| frame.payload.len()).fold(waiting, usize::saturating_add)
+    }
+
+    /// Bytes that stay when all segments but the last are forgotten, and that [`Member::give_up`] frees.
+    pub fn last_bytes(&self) -> usize {
+        let last = self.window.last().filter(|last| last.stored.is_none()).map_or(0, |last| last.bytes);
+        last.saturating_add(self.open_bytes())
+    }
+
+    /// Forgets its last segment, whether that is complete or not, and all that waits. It goes on at a keyframe.
+    pub fn give_up(&mut self, now: Instant) {
+        self.interrupt(false, now);
+        self.window.empty_last();
+    }
+
     /// Keeps a frame until the leader has come as far; the oldest are given up where too many wait.
     pub fn hold(&mut self, frame: Frame, arrival: Arrival) {
         let bytes: usize = self.held.iter().map(|(frame, _)| frame.payload.len()).sum();

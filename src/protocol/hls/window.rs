@@ -218,6 +218,14 @@ impl Window {
         }
     }
 
+    /// Forgets the media of the last segment, which is complete: nothing of it can be fetched from now on.
+    pub fn empty_last(&mut self) {
+        if let Some(last) = self.segments.back_mut().filter(|last| last.stored.is_none()) {
+            self.bytes = self.bytes.saturating_sub(last.bytes);
+            (last.parts, last.bytes) = (Vec::new(), 0);
+        }
+    }
+
     /// Forgets the oldest segment, but never the last; the bytes of memory that were freed.
     pub fn drop_oldest(&mut self) -> usize {
         if self.segments.len() <= 1 {
