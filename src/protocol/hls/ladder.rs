@@ -66,7 +66,7 @@ pub struct Due {
 /// See the module.
 pub struct Ladder {
     settings: Settings,
-    epoch: u32,
+    epoch: u64,
     timeline: Timeline,
     members: BTreeMap<String, Member>,
     /// The number of the first initialisation segment of whoever joins.
@@ -92,7 +92,7 @@ pub struct Unaligned {
 
 impl Ladder {
     /// Without renditions. `epoch`: a number that no other ladder of this name had, so that no URL means two things.
-    pub fn new(settings: Settings, epoch: u32) -> Ladder {
+    pub fn new(settings: Settings, epoch: u64) -> Ladder {
         Ladder {
             settings,
             epoch,
@@ -352,7 +352,7 @@ impl Ladder {
     }
 
     /// The number in the names of its files.
-    pub fn epoch(&self) -> u32 {
+    pub fn epoch(&self) -> u64 {
         self.epoch
     }
 

@@ -116,9 +116,9 @@ fn plays(ladder: &Ladder, label: &str) -> bool {
     ladder.listing(label).is_some_and(|listing| listing.last().is_some())
 }
 
-/// Names of files must not mean two things, also over restarts.
-fn epoch() -> u32 {
-    uuid::Uuid::new_v4().as_fields().0
+/// Names of files must not mean two things, also over restarts, and nobody who has seen no playlist may guess them.
+fn epoch() -> u64 {
+    uuid::Uuid::new_v4().as_u64_pair().1
 }
 
 impl Airing {
