@@ -41,7 +41,8 @@ impl Access {
             return Err(Denied::NeedsCredentials(request.action));
         }
         if request.shown.fits(wanted) {
-            Ok(Grant { name, user: request.shown.user().to_string(), ..Grant::default() })
+            // A token names nobody, but it is that user's.
+            Ok(Grant { name, user: wanted.user().to_string(), ..Grant::default() })
         } else {
             Err(Denied::Wrong)
         }
@@ -113,6 +114,22 @@ mod tests {
             assert_eq!(publish(there), Err(Denied::Outside), "{there}");
         }
         assert_eq!(access.check(&request(Action::Read, "10.0.0.1", None)), granted(""));
+    }
+
+    #[test]
+    fn a_password_alone_is_a_token() {
+        let access = Access { read: Some(Credentials::new("eve", "pw")), ..Access::default() };
+        let check = |token| {
+            let shown = Shown::Token(Secret::new(token));
+            access.check(&Request { shown, ..request(Action::Read, "::1", None) })
+        };
+        assert_eq!(check("pw"), granted("eve"));
+        for wrong in ["", "p", "pwx", "eve"] {
+            assert_eq!(check(wrong), Err(Denied::Wrong), "{wrong}");
+        }
+        assert!(!format!("{:?}", Shown::bearer("bearer pw")).contains("pw"));
+        assert_eq!(Shown::bearer("Bearer  pw "), Some(Shown::Token(Secret::new("pw"))));
+        assert_eq!((Shown::bearer("Basic pw"), Shown::bearer("Bearer ")), (None, None));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What somebody shows to be let in.
 
-use super::Credentials;
+use super::{Credentials, same};
 use crate::base::secret::Secret;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -19,6 +19,8 @@ pub enum Shown {
         /// The password.
         password: Secret,
     },
+    /// A password or a token without a user.
+    Token(Secret),
     /// The answer to a challenge, which only its protocol can compare with a password.
     Proof {
         /// The user.
@@ -40,6 +42,14 @@ impl Shown {
         Some(Shown::Password { user: user.to_string(), password: Secret::new(password) })
     }
 
+    /// The token of an `Authorization: Bearer` (RFC 6750); none if it is something else.
+    pub fn bearer(header: &str) -> Option<Shown> {
+        let (scheme, token) = header.trim().split_once(' ')?;
+        let token = token.trim();
+        let fits = scheme.eq_ignore_ascii_case("bearer") && !token.is_empty();
+        fits.then(|| Shown::Token(Secret::new(token)))
+    }
+
     /// Whether anything was shown.
     pub fn is_some(&self) -> bool {
         !matches!(self, Shown::Nothing)
@@ -48,7 +58,7 @@ impl Shown {
     /// The user whose credentials they claim to be; empty if there are none.
     pub fn user(&self) -> &str {
         match self {
-            Shown::Nothing => "",
+            Shown::Nothing | Shown::Token(_) => "",
             Shown::Password { user, .. } | Shown::Proof { user, .. } => user,
         }
     }
@@ -57,6 +67,7 @@ impl Shown {
     pub fn fits(&self, wanted: &Credentials) -> bool {
         match self {
             Shown::Nothing => false,
+            Shown::Token(token) => same(wanted.password().as_bytes(), token.reveal().as_bytes()),
             Shown::Password { user, password } => wanted.are(user, password.reveal()),
             Shown::Proof { fits, .. } => fits(wanted),
         }
@@ -77,6 +88,7 @@ impl fmt::Debug for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Shown::Nothing => f.write_str("Nothing"),
+            Shown::Token(_) => f.write_str("Token(***)"),
             Shown::Password { user, .. } => write!(f, "Password({user:?}, ***)"),
             Shown::Proof { user, .. } => write!(f, "Proof({user:?}, ***)"),
         }
@@ -88,6 +100,7 @@ impl PartialEq for Shown {
     fn eq(&self, other: &Shown) -> bool {
         match (self, other) {
             (Shown::Nothing, Shown::Nothing) => true,
+            (Shown::Token(token), Shown::Token(other)) => token == other,
             (Shown::Password { user, password }, Shown::Password { user: u, password: p }) => {
                 user == u && password == p
             }

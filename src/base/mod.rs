@@ -5,6 +5,7 @@ pub mod clock;
 pub mod command_line;
 pub mod failure;
 pub mod next;
+pub mod percent;
 pub mod printable;
 pub mod secret;
 pub mod sieve;

@@ -429,6 +429,9 @@ pub struct UpArgs {
     /// Where the built-in server or the containers listen [default: 127.0.0.1, this machine alone]
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<String>,
+    /// Without the web port: no HLS and no pages
+    #[arg(long)]
+    pub no_web: bool,
     /// How long to wait until they answer; building and fetching images comes on top
     #[arg(long, value_name = "TIME", default_value = "60s")]
     pub timeout: String,
@@ -468,6 +471,9 @@ pub struct ServeArgs {
     /// Its ports.
     #[command(flatten)]
     pub ports: ports::PortArgs,
+    /// Without the web port: no HLS and no pages
+    #[arg(long)]
+    pub no_web: bool,
     /// RTMP applications [default: live]
     #[arg(long, value_name = "NAME,...")]
     pub applications: Option<String>,

@@ -140,7 +140,11 @@ fn dispatch(cli: Cli) -> Outcome<u8> {
         Command::Status(args) => status::run(&context(vec![])?, &args),
         Command::Logs(args) => logs::run(&context(vec![])?, &args),
         Command::Up(args) => {
-            let own = vec![("backend", args.backend.clone()), ("listen", args.listen.clone())];
+            let own = vec![
+                ("backend", args.backend.clone()),
+                ("listen", args.listen.clone()),
+                ("web", args.no_web.then(|| "false".to_string())),
+            ];
             up::run(&context(own)?, &args)
         }
         Command::Down(args) => down::run(&context(vec![])?, &args),

@@ -122,7 +122,7 @@ fn found(context: &Context, listing: &Listing, key: &str, selection: &Selection)
     let stream = selection::stream(listing, key, servers.rtmp.application())?;
     let target = selection::target(stream, selection::rendition(stream, selection)?, servers)?;
     // Over HLS the player chooses, unless somebody else has.
-    Ok(if *selection == Selection::Best { target.of_whole_ladder(stream) } else { target })
+    Ok(if *selection == Selection::Best { target.of_whole_ladder(stream, servers) } else { target })
 }
 
 async fn by_picker(context: &Context, selection: Option<&Selection>) -> Outcome<Target> {

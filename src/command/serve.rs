@@ -5,6 +5,7 @@ use super::ends::{self, Ends};
 use crate::base::{Failure, Outcome, clock, failure::io_words};
 use crate::cli::ServeArgs;
 use crate::config::choices::LogLevel;
+use crate::model::service::Service;
 use crate::process::blocking::blocking;
 use crate::process::child_log::LogFile;
 use crate::server::listeners::Addresses;
@@ -14,6 +15,7 @@ use crate::server::{Options, Server};
 use crate::telemetry::level::Sink;
 use crate::telemetry::{Level, Log};
 use serde_json::{Value, json};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -23,6 +25,7 @@ pub fn settings(args: &ServeArgs) -> Vec<(&'static str, Option<String>)> {
     let others = [
         ("listen", args.listen.clone()),
         ("control_listen", args.control_listen.clone()),
+        ("web", args.no_web.then(|| "false".to_string())),
         ("applications", args.applications.clone()),
         ("stat_path", args.stat_path.clone()),
         ("trusted", args.trusted.clone()),
@@ -91,16 +94,20 @@ async fn renewed(tls: Arc<Tls>, log: Log) {
     }
 }
 
+fn listening(addresses: &Addresses) -> impl Iterator<Item = (Service, SocketAddr)> {
+    addresses.each().filter_map(|(service, address)| Some((service, address?)))
+}
+
 fn line(addresses: &Addresses) -> String {
     let named: Vec<String> =
-        addresses.each().map(|(service, address)| format!("{}={address}", service.row().id)).collect();
+        listening(addresses).map(|(service, address)| format!("{}={address}", service.row().id)).collect();
     format!("ready {}", named.join(" "))
 }
 
 fn object(addresses: &Addresses) -> Value {
     let mut object = json!({ "schema": "msconv.serve/1", "pid": std::process::id() });
     if let Some(fields) = object.as_object_mut() {
-        for (service, address) in addresses.each() {
+        for (service, address) in listening(addresses) {
             fields.insert(service.row().id.to_string(), address.to_string().into());
         }
     }

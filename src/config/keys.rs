@@ -80,6 +80,7 @@ pub const KEYS: &[Key] = &[
     key("api_port", "9997", "serve: /v3, in the form of MediaMTX; follows mediamtx_url"),
     key("metrics_port", "9998", "serve: /metrics for Prometheus; a free port unless api_port is 9997"),
     key("web_port", "8000", "serve: HLS for browsers and players, TCP; a free port unless rtsp_port is 8554"),
+    key("web", "true", "serve, up: whether there is a web port: HLS and the pages"),
     key("applications", "live", "serve: RTMP applications, separated by commas"),
     key("stat_path", "/stat", "serve: path of the status page"),
     key(

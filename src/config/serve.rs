@@ -6,6 +6,7 @@
 use super::hls::Hls;
 use super::layers::Origin;
 use super::resolver::{Resolver, Shown, blame};
+use super::values::truth;
 use crate::base::next::Advice;
 use crate::base::secret::{MASK, Secret};
 use crate::base::{Failure, Outcome, failure::io_words};
@@ -34,6 +35,8 @@ pub struct Serve {
     pub control_listen: IpAddr,
     /// On which ports.
     pub ports: Ports,
+    /// Whether there is a web port. Without one nothing is divided for HLS.
+    pub web: bool,
     /// RTMP applications, one at least.
     pub applications: Vec<String>,
     /// Path of the status page.
@@ -157,7 +160,9 @@ impl Serve {
     /// # Errors
     /// Usage, naming both settings.
     pub fn distinct(&self) -> Outcome<()> {
-        let connected = |(service, _): &(Service, u16)| service.row().transport == Transport::Tcp;
+        let connected = |(service, _): &(Service, u16)| {
+            service.row().transport == Transport::Tcp && (self.web || *service != Service::Web)
+        };
         let named: Vec<(&str, u16)> =
             self.ports.each().filter(connected).map(|(service, port)| (service.row().key, port)).collect();
         for (at, (name, port)) in named.iter().enumerate().filter(|(_, (_, port))| *port != 0) {
@@ -250,6 +255,7 @@ impl Resolver {
             listen,
             control_listen,
             ports,
+            web: self.need("web", truth)?,
             applications,
             stat_path,
             trusted,

@@ -3,6 +3,7 @@
 //! Hand-written, because the general URL grammar accepts what the programs behind (ffmpeg, nginx-rtmp, VLC) read
 //! differently: the part that matters is small and the refusals must name what is wrong.
 
+use crate::base::percent::coded;
 use crate::base::secret::{MASK, Secret};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -288,6 +289,12 @@ impl RtmpUrl {
         RtmpUrl(Parts { query: Some(Secret::new(query)), ..self.0.clone() })
     }
 
+    /// What [`RtmpUrl::with_login`] has added: our own server takes it over HLS too.
+    pub fn login(&self) -> Option<&Secret> {
+        let made = |query: &&Secret| query.reveal().starts_with("user=") && query.reveal().contains("&pass=");
+        self.0.query.as_ref().filter(made)
+    }
+
     /// The control endpoint that stands beside this server unless told otherwise.
     pub fn beside(&self, port: u16, path: &str) -> HttpUrl {
         HttpUrl(Parts {
@@ -311,12 +318,6 @@ impl RtmpUrl {
             query: None,
         })
     }
-}
-
-/// Everything but letters, digits and `-._~` as percent codes.
-fn coded(text: &str) -> String {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
-    text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
 }
 
 impl RtspUrl {

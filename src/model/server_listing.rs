@@ -15,13 +15,13 @@ pub struct ServerListing {
     pub uptime_s: u64,
     /// The port of its status page.
     pub stat_port: u16,
-    /// The port at which viewers get HLS; 0 if it does not say.
+    /// The port at which viewers get HLS; 0 if there is none.
     #[serde(default)]
     pub web_port: u16,
     /// Whether it is https there.
     #[serde(default)]
     pub web_tls: bool,
-    /// The ports of all services, by the services' short names.
+    /// The ports of all services that it has, by the services' short names.
     #[serde(default)]
     pub ports: BTreeMap<String, u16>,
     /// The applications, the first one being that of names without one.

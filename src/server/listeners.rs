@@ -21,8 +21,8 @@ pub struct Listeners {
     datagrams: Option<(UdpSocket, UdpSocket)>,
 }
 
-/// Where they listen.
-pub type Addresses = PerService<SocketAddr>;
+/// Where they listen; none for a service that is not offered.
+pub type Addresses = PerService<Option<SocketAddr>>;
 
 impl Listeners {
     /// Opens them all.
@@ -32,7 +32,7 @@ impl Listeners {
     pub fn open(options: &Options) -> Outcome<Listeners> {
         let mut tcp = Vec::new();
         let mut datagrams = None;
-        for (service, port) in options.ports.each() {
+        for (service, port) in options.ports.each().filter(|(of, _)| options.web || *of != Service::Web) {
             let row = service.row();
             let ip = match row.audience {
                 Audience::Viewers => options.listen,
@@ -56,12 +56,12 @@ impl Listeners {
     /// # Errors
     /// What the system says.
     pub fn addresses(&self) -> io::Result<Addresses> {
-        PerService::try_of(|service| match self.tcp.iter().find(|(of, _)| *of == service) {
-            Some((_, listener)) => listener.local_addr(),
-            None => match &self.datagrams {
-                Some((rtp, _)) => rtp.local_addr(),
-                None => Err(io::ErrorKind::NotFound.into()),
-            },
+        PerService::try_of(|service| match service.row().transport {
+            Transport::Tcp => {
+                let listener = self.tcp.iter().find(|(of, _)| *of == service);
+                listener.map(|(_, listener)| listener.local_addr()).transpose()
+            }
+            Transport::UdpPair => self.datagrams.as_ref().map(|(rtp, _)| rtp.local_addr()).transpose(),
         })
     }
 

@@ -72,8 +72,9 @@ impl Server {
         let addresses = listeners
             .addresses()
             .map_err(|e| Failure::internal("cannot tell where the server listens").why(io_words(&e)))?;
-        // A port of 0 has become another one.
-        let ports = PerService::try_of(|service| Ok::<_, Failure>(addresses.of(service).port()))?;
+        // A port of 0 has become another one; what is not offered has none.
+        let ports =
+            PerService::try_of(|service| Ok::<_, Failure>(addresses.of(service).map_or(0, |at| at.port())))?;
         Ok(Server { options: Options { ports, ..options }, listeners, addresses, tls, log })
     }
 
@@ -153,28 +154,33 @@ impl Server {
         );
         work.add("rtp", udp.serve(downs.clone()));
 
-        let viewers = RuntimeThread::start("web")?;
-        let hls = Arc::new(hls::server::Shared::new(
-            hub.clone(),
-            options.applications.clone().into(),
-            authorizer.clone(),
-            ledger.clone(),
-            log.clone(),
-            divided(&options),
-            downs.clone(),
-        ));
-        let web = Web {
-            limits: web::Limits::new(readers_per_address, open_files_allowed()),
-            trusted: options.trusted.clone(),
-            registry: hub.registry().clone(),
-            log: log.clone(),
-            tls,
-            routes: web::routes(hls.clone()),
-        };
-        work.add_viewers(&viewers, &mut listeners, &options, &hls, web, &downs)?;
+        let viewers = options.web.then(|| RuntimeThread::start("web")).transpose()?;
+        let hls = viewers.as_ref().map(|thread| {
+            let hls = Arc::new(hls::server::Shared::new(
+                hub.clone(),
+                options.applications.clone().into(),
+                authorizer.clone(),
+                ledger.clone(),
+                log.clone(),
+                divided(&options),
+                downs.clone(),
+            ));
+            let web = Web {
+                limits: web::Limits::new(readers_per_address, open_files_allowed()),
+                trusted: options.trusted.clone(),
+                registry: hub.registry().clone(),
+                log: log.clone(),
+                tls,
+                routes: web::routes(hls.clone()),
+            };
+            work.add_viewers(thread, &mut listeners, &options, &hls, web, &downs).map(|()| hls)
+        });
+        let hls = hls.transpose()?;
 
         let control = Control::new(&options, authorizer, hub, work.parts.clone(), ledger, log.clone());
-        control.sampler.watch_hls(hls);
+        if let Some(hls) = hls {
+            control.sampler.watch_hls(hls);
+        }
         let listener = control.sampler.hub().events().listen();
         let counts = control.sampler.events().clone();
         let beside = RuntimeThread::start("control")?;
@@ -201,7 +207,7 @@ impl Server {
         if !work.ends_within(POLITE).await {
             log.warn(format_args!("some connections did not end in time and were dropped"));
         }
-        drop(threads);
+        drop((threads, viewers));
         log.info(format_args!("ended"));
         failure.map_or(Ok(()), Err)
     }

@@ -23,6 +23,8 @@ pub struct Options {
     pub control_listen: IpAddr,
     /// On which ports.
     pub ports: Ports,
+    /// Whether there is a web port.
+    pub web: bool,
     /// RTMP applications, one at least.
     pub applications: Vec<String>,
     /// Path of the status page.
@@ -66,6 +68,7 @@ impl Options {
             listen: told.listen,
             control_listen: told.control_listen,
             ports: told.ports,
+            web: told.web,
             applications: told.applications.clone(),
             stat_path: told.stat_path.clone(),
             trusted: told.trusted.clone(),
@@ -119,15 +122,15 @@ pub fn exposed(told: &Serve) -> Vec<String> {
         let readers = holder(&told.read, "everybody there");
         let publishers = holder(&told.publish, "this machine alone (set publish_password to let others)");
         said.push(format!(
-            "RTMP, RTSP, RTP and HLS are reachable from {}: reading by {readers}, publishing by {publishers}",
+            "RTMP, RTSP{} are reachable from {}: reading by {readers}, publishing by {publishers}",
+            if told.web { ", RTP and HLS" } else { " and RTP" },
             from(told.listen)
         ));
         if told.publish.is_set() || told.read.is_set() {
-            said.push(
-                "RTMP and RTSP, and HLS without tls_cert, carry streams and passwords unencrypted; keep to networks \
-                 you trust"
-                    .into(),
-            );
+            let hls = if told.web { ", and HLS without tls_cert," } else { "" };
+            said.push(format!(
+                "RTMP and RTSP{hls} carry streams and passwords unencrypted; keep to networks you trust"
+            ));
         }
     }
     if !is_loopback(told.control_listen) {
@@ -173,7 +176,11 @@ mod tests {
         let kept = [("listen", "0.0.0.0"), ("control_listen", "127.0.0.1"), ("publish_password", "pw")];
         let kept = exposed(&settings(&kept).serve);
         assert!(kept[0].contains("publishing by whoever has the password of publish"), "{kept:?}");
-        assert!(kept[1].contains("unencrypted") && kept.len() == 2, "{kept:?}");
+        assert!(kept[1].contains("and HLS without tls_cert, carry streams") && kept.len() == 2, "{kept:?}");
+        let without = [("listen", "0.0.0.0"), ("publish_password", "pw"), ("web", "false")];
+        let without = exposed(&settings(&without).serve);
+        assert!(without[0].starts_with("RTMP, RTSP and RTP are reachable"), "{without:?}");
+        assert!(without[1].starts_with("RTMP and RTSP carry streams"), "{without:?}");
     }
 
     #[test]

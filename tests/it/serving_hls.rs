@@ -5,6 +5,7 @@ mod cache;
 mod faults;
 mod house;
 mod listed;
+mod passwords;
 mod players;
 
 use crate::live::SOON;
@@ -320,23 +321,4 @@ fn many_who_wait_are_answered_and_strange_requests_hold_nobody_up() {
     let held: f64 = value(&metrics, "msconv_hls_window_bytes ").parse().unwrap();
     assert!(held > 0.0 && held < 20e6, "{metrics}");
     house.stop();
-}
-
-#[test]
-fn readers_show_their_password() {
-    let Some(_) = needs("ffmpeg").then_some(()) else { return };
-    let stage = Stage::new("hls-password");
-    let serve = Serve::start(&stage, &["--read-user", "eye", "--read-password-file", &password(&stage)]);
-    let path = "/live/cam/index.m3u8";
-    let answer = serve.get("web", path);
-    assert_eq!((answer.status, answer.field("www-authenticate")), (401, Some("Basic realm=\"msconv\"")));
-    // eye:pw; nobody publishes.
-    assert_eq!(serve.ask("web", "GET", path, "Authorization: Basic ZXllOnB3\r\n").status, 404);
-    assert_eq!(serve.ask("web", "GET", path, "Authorization: Basic ZXllOm5v\r\n").status, 401);
-}
-
-fn password(stage: &Stage) -> String {
-    let path = stage.file("password");
-    std::fs::write(&path, "pw\n").unwrap();
-    path.display().to_string()
 }

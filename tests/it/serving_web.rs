@@ -3,6 +3,7 @@
 use crate::stage::{PATIENCE, Serve, Stage, needs, wait_for};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::Value;
 
 /// A certificate of its own for `localhost`, and its key.
 fn certificate(stage: &Stage, name: &str) -> [String; 2] {
@@ -105,4 +106,53 @@ fn health_is_told_and_problems_have_a_form() {
     let json = problem.json();
     let fields = (json["status"].as_u64(), json["code"].as_str(), json["instance"].as_str());
     assert_eq!(fields, (Some(404), Some("not_found"), Some("/api/v1/nothing")), "{json}");
+}
+
+#[test]
+fn without_a_web_port_nobody_speaks_of_one() {
+    if !needs("ffmpeg") || !needs("ffprobe") {
+        return;
+    }
+    let stage = Stage::new("web-none");
+    let serve = Serve::start_at_stage_with(&stage, &["--no-web"]);
+    assert!(!serve.has("web") && serve.has("metrics"));
+    let health = serve.get("api", "/health").json();
+    assert_eq!((&health["status"], health["serving"].get("web")), (&"ok".into(), None), "{health}");
+    let args = ["publish", "-s", "cam", "--test", "--quality", "fastest", "--variants", "144p:120k:256:144"];
+    let published = stage.msconv(&[&args[..], &["--json"]].concat()).expect(0).json();
+    assert_eq!((&published["page_url"], &published["hls_url"]), (&Value::Null, &Value::Null), "{published}");
+    let list = stage.msconv(&["list", "--json"]).expect(0).json();
+    let stream = &list["streams"][0];
+    assert_eq!((&stream["page_url"], &stream["hls_url"]), (&Value::Null, &Value::Null), "{list}");
+    let doctor = stage.msconv(&["doctor", "--json"]).json();
+    let names: Vec<&Value> =
+        doctor["checks"].as_array().unwrap().iter().map(|check| &check["name"]).collect();
+    assert!(names.contains(&&"metrics".into()) && !names.contains(&&"web".into()), "{doctor}");
+    for args in [&["list"][..], &["status", "cam"]] {
+        let run = stage.msconv(args).expect(0);
+        assert!(!run.stdout.contains("http"), "{run}");
+    }
+    stage
+        .msconv(&["play", "-s", "cam", "--protocol", "hls", "--print-url"])
+        .expect(6)
+        .says("without its web port");
+    stage.msconv(&["play", "-s", "cam", "--print-url"]).expect(0).prints("rtsp://");
+    // Nothing is divided, and nothing kept for it.
+    let metrics = serve.get("metrics", "/metrics").body;
+    assert!(metrics.contains("msconv_streams") && !metrics.contains("msconv_hls"), "{metrics}");
+    stage.msconv(&["stop", "-s", "cam"]).expect(0);
+}
+
+#[test]
+fn up_brings_a_server_without_a_web_port() {
+    let stage = Stage::new("web-none-up");
+    // Whoever has the port does not stand in the way.
+    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    stage.set("MSCONV_WEB_PORT", &taken.local_addr().unwrap().port().to_string());
+    let up = stage.msconv(&["up", "--no-web", "--json"]).expect(0).json();
+    let urls = up["servers"][0]["urls"].as_array().unwrap();
+    assert_eq!(urls.len(), 5, "{up}");
+    assert!(!up.to_string().contains(&taken.local_addr().unwrap().to_string()), "{up}");
+    stage.msconv(&["up", "--no-web"]).expect(0).prints("was up already");
+    stage.msconv(&["down"]).expect(0);
 }

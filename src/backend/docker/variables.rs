@@ -76,6 +76,11 @@ fn served(settings: &Settings) -> Outcome<()> {
         return Err(Failure::usage("the docker stack has its status page at /stat")
             .hint(Advice::set("nginx_stat_url", "http://localhost:8080/stat")));
     }
+    if !settings.serve.web {
+        return Err(Failure::usage("the docker stack has MediaMTX's HLS at the web port, and web is false")
+            .hint(Advice::set("web", "true"))
+            .hint(Advice::start_backend("embedded").behind("leaves the web port out")));
+    }
     if settings.serve.publish.is_set() || settings.serve.read.is_set() {
         return Err(Failure::usage("the docker stack cannot ask for passwords")
             .why("publish_password or read_password is set, and nginx-rtmp knows neither")

@@ -74,6 +74,7 @@ pub fn variables(settings: &Settings) -> Outcome<Vec<(&'static str, String)>> {
         ("MSCONV_PUBLISH_PASSWORD_FILE", String::new()),
         ("MSCONV_READ_PASSWORD", password(told.read.credentials(&mut stdin)?)),
         ("MSCONV_READ_PASSWORD_FILE", String::new()),
+        ("MSCONV_WEB", told.web.to_string()),
         ("MSCONV_QUIET", String::new()),
         ("MSCONV_CONFIG", String::new()),
         ("MSCONV_TRUSTED", String::new()),

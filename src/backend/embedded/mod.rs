@@ -147,7 +147,7 @@ fn ports(settings: &Settings) -> Vec<Listen> {
         (told.listen, told.ports.of(Service::Web), None, "web-port"),
     ]
     .into_iter()
-    .filter(|(_, port, _, _)| *port != 0)
+    .filter(|(_, port, _, flag)| *port != 0 && (told.web || *flag != "web-port"))
     .map(|(ip, port, also, flag)| Listen { address: (ip, port).into(), also, flag })
     .collect()
 }

@@ -29,7 +29,7 @@ impl Ready {
     /// The addresses for the record, each with its name.
     pub fn addresses(&self) -> Vec<String> {
         let named = |service: &Service| format!("{}={}", service.row().id, self.address(*service));
-        Service::ALL.iter().map(named).collect()
+        Service::ALL.iter().filter(|service| !self.address(**service).is_empty()).map(named).collect()
     }
 }
 

@@ -73,7 +73,8 @@ impl Addresses {
         let api = SocketAddr::new(loopback(api.host()), api.port());
         let metrics = (api.port() == API_PORT).then(|| SocketAddr::new(api.ip(), API_PORT + 1));
         let web = settings.serve.ports.of(Service::Web);
-        let hls = (rtsp.port() == RTSP_PORT && web != 0).then(|| SocketAddr::new(loopback(rtsp.host()), web));
+        let wanted = settings.serve.web && rtsp.port() == RTSP_PORT && web != 0;
+        let hls = wanted.then(|| SocketAddr::new(loopback(rtsp.host()), web));
         let addresses = Addresses {
             rtmp: SocketAddr::new(loopback(rtmp.host()), rtmp.port()),
             stat: SocketAddr::new(loopback(stat.host()), stat.port()),

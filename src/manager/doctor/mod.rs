@@ -47,7 +47,7 @@ fn programs(settings: &Settings, environment: &Environment, rtmp: bool, rtsp: bo
     if settings.backend == Backend::Docker {
         checks.push(programs::docker(environment, needed));
     }
-    if settings.backend == Backend::Embedded {
+    if settings.backend == Backend::Embedded && settings.serve.web {
         checks.push(pages::pages());
     }
     checks.push(programs::players(settings, environment));

@@ -64,7 +64,7 @@ impl Target {
 
 fn no_hls() -> Failure {
     Failure::new(Kind::Server, "no server here speaks HLS")
-        .why("only the server that is built in serves HLS to msconv")
+        .why("the built-in server was started without its web port, or MediaMTX without HLS")
         .hint(Advice::set("protocol", "rtsp"))
         .hint(Advice::set("protocol", "rtmp"))
 }

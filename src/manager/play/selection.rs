@@ -1,6 +1,7 @@
 //! Which stream and which rendition is meant, found in a listing. Pure: a listing goes in, a target comes out.
 
 use crate::base::next::Advice;
+use crate::base::secret::MASK;
 use crate::base::{Failure, Kind, Outcome};
 use crate::config::keys::nearest_of;
 use crate::model::listing::{Listing, RenditionInfo, Stream};
@@ -60,8 +61,8 @@ pub struct Target {
 
 impl Target {
     /// The same with all renditions of `stream` where a protocol has them in one address.
-    pub fn of_whole_ladder(self, stream: &Stream) -> Target {
-        Target { hls: stream.hls_url.clone().map(Address::plain).or(self.hls), ..self }
+    pub fn of_whole_ladder(self, stream: &Stream, servers: Servers<'_>) -> Target {
+        Target { hls: stream.hls_url.clone().map(|url| Address::over_hls(url, servers)).or(self.hls), ..self }
     }
 }
 
@@ -75,9 +76,14 @@ pub struct Address {
 }
 
 impl Address {
-    /// One without secrets.
-    fn plain(url: String) -> Address {
-        Address { shown: url.clone(), url }
+    /// One over HLS, with what our own server wants to be shown.
+    fn over_hls(url: String, servers: Servers<'_>) -> Address {
+        match servers.rtmp.login() {
+            Some(login) => {
+                Address { shown: format!("{url}?{MASK}"), url: format!("{url}?{}", login.reveal()) }
+            }
+            None => Address { shown: url.clone(), url },
+        }
     }
 }
 
@@ -249,7 +255,7 @@ pub fn target(stream: &Stream, rendition: &RenditionInfo, servers: Servers<'_>) 
         }
         (Some(Address { url: rendition.rtmp_url.clone(), shown: rendition.rtmp_url.clone() }), None)
     };
-    let hls = rendition.hls_url.clone().map(Address::plain);
+    let hls = rendition.hls_url.clone().map(|url| Address::over_hls(url, servers));
     Ok(Target { key: stream.key.clone(), label: rendition.label.clone(), path, rtmp, rtsp, hls })
 }
 

@@ -4,6 +4,8 @@
 //! The largest rendition leads: it is cut at its keyframes, and the others at theirs of the same time. A keyframe of
 //! another rendition that comes first waits for the leader, some milliseconds.
 
+mod discontinuity;
+
 use super::listing::Listing;
 use super::member::Member;
 pub use super::member::{About, Arrival};
@@ -64,7 +66,7 @@ pub struct Due {
 /// See the module.
 pub struct Ladder {
     settings: Settings,
-    epoch: u32,
+    epoch: u64,
     timeline: Timeline,
     members: BTreeMap<String, Member>,
     /// The number of the first initialisation segment of whoever joins.
@@ -90,7 +92,7 @@ pub struct Unaligned {
 
 impl Ladder {
     /// Without renditions. `epoch`: a number that no other ladder of this name had, so that no URL means two things.
-    pub fn new(settings: Settings, epoch: u32) -> Ladder {
+    pub fn new(settings: Settings, epoch: u64) -> Ladder {
         Ladder {
             settings,
             epoch,
@@ -278,16 +280,19 @@ impl Ladder {
     /// Cuts if a segment begins here, then takes the frame. `true` if a part was closed.
     fn process(&mut self, label: &str, frame: &Frame, arrival: Arrival) -> bool {
         let leads = self.leads(label);
+        let torn = leads && self.needs_discontinuity();
         let Some(member) = self.members.get_mut(label) else { return false };
         let mut closed = false;
         if member.can_begin_with(frame) {
             member.note_return(frame.dts);
             let cut = if leads {
-                member.lead(frame, arrival, &mut self.timeline, self.settings.segment)
+                member.lead(frame, arrival, &mut self.timeline, (self.settings.segment, torn))
             } else {
                 member.cut_for(frame, &self.timeline)
             };
-            if let Some(cut) = cut {
+            let fits = cut.and_then(|cut| self.fitting(label, cut));
+            let Some(member) = self.members.get_mut(label) else { return false };
+            if let Some(cut) = fits {
                 member.cut(cut, &self.timeline, arrival.at);
                 closed = true;
             } else if member.missed_cuts() >= MOST_MISSED_CUTS {
@@ -300,6 +305,7 @@ impl Ladder {
                 return true;
             }
         }
+        let Some(member) = self.members.get_mut(label) else { return closed };
         closed |= member.push(frame, arrival.at);
         if member.is_overlong() {
             member.end_segment(None, arrival.at);
@@ -346,7 +352,7 @@ impl Ladder {
     }
 
     /// The number in the names of its files.
-    pub fn epoch(&self) -> u32 {
+    pub fn epoch(&self) -> u64 {
         self.epoch
     }
 
@@ -371,9 +377,23 @@ impl Ladder {
         self.target_s
     }
 
-    /// Bytes of all segments that are held.
+    /// Bytes of all that is held.
     pub fn bytes(&self) -> usize {
-        self.members.values().map(|member| member.window.bytes()).sum()
+        self.members.values().map(Member::bytes).sum()
+    }
+
+    /// The most bytes that [`Ladder::give_up_largest`] frees.
+    pub fn largest(&self) -> usize {
+        self.members.values().map(Member::last_bytes).max().unwrap_or(0)
+    }
+
+    /// Forgets the last segment of the rendition in which it is the largest.
+    pub fn give_up_largest(&mut self, now: Instant) {
+        if let Some(member) = self.members.values_mut().max_by_key(|member| member.last_bytes()) {
+            member.give_up(now);
+            self.version = self.version.saturating_add(1);
+            self.advance(now);
+        }
     }
 
     /// When the oldest segment in memory began that may be forgotten, Unix milliseconds. Behind one that is stored there

@@ -72,8 +72,6 @@ pub struct Member {
     inits: BTreeMap<u32, Bytes>,
     /// It waits for a cut to begin at.
     waiting: bool,
-    /// The initialisation segment of the last segment.
-    last_init: u32,
     /// Time of its last keyframe.
     last_keyframe: Option<MediaTime>,
     /// Cuts of the ladder at which it had no keyframe, in a row.
@@ -103,7 +101,6 @@ impl Member {
             inits: BTreeMap::from([(first_init, muxer.init().clone())]),
             muxer: Some(muxer),
             waiting: true,
-            last_init: first_init,
             last_keyframe: None,
             missed_cuts: 0,
         })
@@ -175,15 +172,43 @@ impl Member {
         before.is_some_and(|before| before.distance(frame.dts) > TORN)
     }
 
-    /// Whether the next segment does not go on where the last one ended.
-    pub fn begins_anew(&self) -> bool {
-        self.new_run || self.last_init != self.init_number()
+    /// Whether its next segment needs another initialisation segment than its last one, and there has been no discontinuity
+    /// since that: `discontinuities` of the ladder so far. Other tracks or other parameters of the encoder are told of by
+    /// EXT-X-DISCONTINUITY (RFC 8216bis, 4.4.4.3).
+    pub fn needs_discontinuity(&self, discontinuities: u64) -> bool {
+        self.window.last().is_some_and(|last| {
+            last.init != self.init_number() && last.cut.discontinuities >= discontinuities
+        })
     }
 
     /// A frame at `time` is about to begin a segment. Where its times have gone back since it was interrupted, another run
     /// has begun, whatever was told: a publisher that was on the air for a moment begins anew near where it was.
     pub fn note_return(&mut self, time: MediaTime) {
         self.new_run |= self.waiting && self.window.last().is_some_and(|last| time + WENT_BACK < last.end());
+    }
+
+    /// Bytes of all that is held of it.
+    pub fn bytes(&self) -> usize {
+        let inits: usize = self.inits.values().map(Bytes::len).sum();
+        self.window.bytes().saturating_add(self.open_bytes()).saturating_add(inits)
+    }
+
+    /// Bytes of what waits for a part or for the leader.
+    fn open_bytes(&self) -> usize {
+        let waiting = self.muxer.as_ref().map_or(0, Muxer::waiting_bytes);
+        self.held.iter().map(|(frame, _)| frame.payload.len()).fold(waiting, usize::saturating_add)
+    }
+
+    /// Bytes that stay when all segments but the last are forgotten, and that [`Member::give_up`] frees.
+    pub fn last_bytes(&self) -> usize {
+        let last = self.window.last().filter(|last| last.stored.is_none()).map_or(0, |last| last.bytes);
+        last.saturating_add(self.open_bytes())
+    }
+
+    /// Forgets its last segment, whether that is complete or not, and all that waits. It goes on at a keyframe.
+    pub fn give_up(&mut self, now: Instant) {
+        self.interrupt(false, now);
+        self.window.empty_last();
     }
 
     /// Keeps a frame until the leader has come as far; the oldest are given up where too many wait.
@@ -202,7 +227,6 @@ impl Member {
         self.window.open(cut, self.init_number(), |msn| timeline.get(msn));
         self.waiting = false;
         self.new_run = false;
-        self.last_init = self.init_number();
         self.missed_cuts = 0;
     }
 
@@ -265,13 +289,14 @@ impl Member {
         found.filter(is_new)
     }
 
-    /// Where it is cut, as the leader, at a frame that can begin a segment.
+    /// Where it is cut, as the leader, at a frame that can begin a segment. `torn`: a rendition of the ladder needs a
+    /// discontinuity.
     pub fn lead(
         &self,
         frame: &Frame,
         arrival: Arrival,
         timeline: &mut Timeline,
-        segment: Duration,
+        (segment, torn): (Duration, bool),
     ) -> Option<Cut> {
         let passed = self.window.last().map(|segment| segment.cut.msn);
         // One that has just become the leader follows the one before it up to here.
@@ -283,8 +308,9 @@ impl Member {
             // Also where the times went back by as much.
             frame.dts.distance(last.time) >= segment.mul_f64(NEARLY)
         });
-        let cut = due || self.waiting || self.begins_anew();
-        cut.then(|| timeline.cut(frame.dts, arrival.wall_ms, self.begins_anew()))
+        let torn = torn || self.new_run;
+        let cut = due || self.waiting || torn;
+        cut.then(|| timeline.cut(frame.dts, arrival.wall_ms, torn))
     }
 
     /// Cuts in a row at which it had no keyframe.

@@ -100,6 +100,12 @@ impl Muxer {
         &self.init
     }
 
+    /// Bytes that wait for a part to close.
+    pub fn waiting_bytes(&self) -> usize {
+        let video = self.video.as_ref().map_or(0, |video| video.bytes);
+        video.saturating_add(self.audio.as_ref().map_or(0, |audio| audio.bytes))
+    }
+
     /// The most that a part lasts, as far as it is known.
     pub fn part_target(&self) -> Duration {
         match (&self.video, &self.audio) {

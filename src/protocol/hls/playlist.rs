@@ -15,17 +15,17 @@ const HOLD_BACK: u32 = 3;
 const SKIP: u32 = 6;
 
 /// The name of an initialisation segment.
-pub fn init_name(epoch: u32, number: u32) -> String {
+pub fn init_name(epoch: u64, number: u32) -> String {
     format!("{epoch:08x}-init{number}.mp4")
 }
 
 /// The name of a segment.
-pub fn segment_name(epoch: u32, msn: u64) -> String {
+pub fn segment_name(epoch: u64, msn: u64) -> String {
     format!("{epoch:08x}-{msn}.m4s")
 }
 
 /// The name of a part.
-pub fn part_name(epoch: u32, at: Position) -> String {
+pub fn part_name(epoch: u64, at: Position) -> String {
     format!("{epoch:08x}-{}.{}.m4s", at.msn, at.part)
 }
 
@@ -112,7 +112,7 @@ fn begins<'a>(segments: &[Listed<'a>]) -> Option<&'a Cut> {
 
 /// Lists a segment and a part before `first` that are not there: hls.js takes a playlist without a segment for a broken one,
 /// and takes no parts while none is listed of an earlier segment. The first viewer would wait for two seconds.
-fn nothing_before(text: &mut String, epoch: u32, first: &Cut, length: Duration, part: Duration) {
+fn nothing_before(text: &mut String, epoch: u64, first: &Cut, length: Duration, part: Duration) {
     let wall_ms = first.wall_ms.saturating_sub(i64::try_from(length.as_millis()).unwrap_or(i64::MAX));
     let (date, msn) = (date_time(wall_ms), first.msn.saturating_sub(1));
     let (name, part_name) = (segment_name(epoch, msn), part_name(epoch, Position { msn, part: 0 }));
@@ -125,14 +125,14 @@ fn nothing_before(text: &mut String, epoch: u32, first: &Cut, length: Duration, 
     );
 }
 
-fn discontinuity(text: &mut String, epoch: u32, listed: &Listed<'_>) {
+fn discontinuity(text: &mut String, epoch: u64, listed: &Listed<'_>) {
     if listed.segment.cut.discontinuity {
         text.push_str("#EXT-X-DISCONTINUITY\n");
     }
     let _ = writeln!(text, "#EXT-X-MAP:URI=\"{}\"", init_name(epoch, listed.segment.init));
 }
 
-fn parts(text: &mut String, epoch: u32, listed: &Listed<'_>, longest: Duration) {
+fn parts(text: &mut String, epoch: u64, listed: &Listed<'_>, longest: Duration) {
     let msn = listed.segment.cut.msn;
     for (index, part) in listed.segment.parts.iter().take(listed.parts).enumerate() {
         let at = Position { msn, part: u64::try_from(index).unwrap_or(u64::MAX) };

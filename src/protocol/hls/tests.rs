@@ -2,6 +2,7 @@
 //! them.
 
 mod hostile;
+mod tracks;
 
 use super::ladder::{About, Arrival, Ladder, Settings};
 use super::listing::Position;

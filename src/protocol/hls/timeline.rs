@@ -64,6 +64,21 @@ impl Timeline {
         cut
     }
 
+    /// How many discontinuities there have been.
+    pub fn discontinuities(&self) -> u64 {
+        self.discontinuities
+    }
+
+    /// Makes the last cut a discontinuity, unless it is one; the cut as it is then. Nobody may have been told of it yet.
+    pub fn tear_last(&mut self) -> Option<Cut> {
+        let last = self.cuts.back_mut()?;
+        if !last.discontinuity {
+            self.discontinuities = self.discontinuities.saturating_add(1);
+            (last.discontinuity, last.discontinuities) = (true, self.discontinuities);
+        }
+        Some(*last)
+    }
+
     /// The last cut.
     pub fn last(&self) -> Option<Cut> {
         self.cuts.back().copied()

@@ -80,6 +80,7 @@ pub struct Window {
 impl Window {
     /// Opens a segment. Numbers that were passed over become gaps; `cut_of` tells where they were.
     pub fn open(&mut self, cut: Cut, init: u32, cut_of: impl Fn(u64) -> Option<Cut>) {
+        let before = self.segments.back().map(|last| (last.cut.discontinuities, last.init));
         let first_missed = self.segments.back().map_or(cut.msn, |last| last.cut.msn.saturating_add(1));
         for msn in first_missed..cut.msn {
             let next = cut_of(msn.saturating_add(1)).unwrap_or(cut);
@@ -90,6 +91,11 @@ impl Window {
                 continue;
             };
             let duration = Some(next.time.since(missed.time));
+            // Another initialisation segment is named behind a discontinuity only, also where there is nothing to fetch.
+            let init = match before {
+                Some((discontinuities, before)) if discontinuities == missed.discontinuities => before,
+                _ => init,
+            };
             self.segments.push_back(Segment {
                 cut: missed,
                 init,
@@ -107,6 +113,13 @@ impl Window {
             stored: None,
             bytes: 0,
         });
+    }
+
+    /// A cut has become another than it was when its segment was opened: a discontinuity.
+    pub fn change_cut(&mut self, cut: Cut) {
+        if let Some(last) = self.segments.back_mut().filter(|last| last.cut.msn == cut.msn) {
+            last.cut = cut;
+        }
     }
 
     /// Adds a part to the open segment.
@@ -202,6 +215,14 @@ impl Window {
         while behind > keep {
             behind = behind.saturating_sub(self.segments.front().map(counted).unwrap_or_default());
             self.drop_oldest();
+        }
+    }
+
+    /// Forgets the media of the last segment, which is complete: nothing of it can be fetched from now on.
+    pub fn empty_last(&mut self) {
+        if let Some(last) = self.segments.back_mut().filter(|last| last.stored.is_none()) {
+            self.bytes = self.bytes.saturating_sub(last.bytes);
+            (last.parts, last.bytes) = (Vec::new(), 0);
         }
     }
 

@@ -13,7 +13,13 @@ pub fn listing(view: &View) -> ServerListing {
         uptime_s: view.uptime.as_secs(),
         stat_port: view.about.ports.of(Service::Stat),
         web_port: view.about.ports.of(Service::Web),
-        ports: view.about.ports.each().map(|(service, port)| (service.row().id.to_string(), port)).collect(),
+        ports: view
+            .about
+            .ports
+            .each()
+            .filter(|(_, port)| *port != 0)
+            .map(|(service, port)| (service.row().id.to_string(), port))
+            .collect(),
         web_tls: view.about.web_tls,
         applications: view.about.applications.clone(),
         streams: view.streams.iter().map(|stream| listed(view, stream)).collect(),

@@ -223,7 +223,7 @@ fn hls(page: &mut Page, view: &View) {
         (
             "msconv_hls_window_bytes",
             Kind::Gauge,
-            "Bytes of the segments that are held.",
+            "Bytes that ladders hold to be served as HLS, 256 MB at most.",
             view.hls.window_bytes,
         ),
     ] {

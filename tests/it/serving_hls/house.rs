@@ -22,10 +22,15 @@ impl House {
         }
         let stage = Stage::new(name);
         let house = House { serve: Serve::start_at_stage(&stage), stage };
+        house.publish();
+        Some(house)
+    }
+
+    /// Puts the ladder on the air.
+    pub fn publish(&self) {
         let variants = "360p:500k:640:360,240p:250k:426:240,144p:120k:256:144";
         let args = ["publish", "-s", "cam", "--test", "--quality", "fastest", "--variants", variants];
-        house.stage.msconv(&args).expect(0);
-        Some(house)
+        self.stage.msconv(&args).expect(0);
     }
 
     /// The address of a path.

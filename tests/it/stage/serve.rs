@@ -24,7 +24,17 @@ impl Serve {
 
     /// On the ports of the stage's addresses.
     pub fn start_at_stage(stage: &Stage) -> Serve {
-        Serve::of(stage, &["--rtp-port=0", "--metrics-port=0", "--web-port=0"])
+        Serve::start_at_stage_with(stage, &[])
+    }
+
+    /// The same with these flags.
+    pub fn start_at_stage_with(stage: &Stage, more: &[&str]) -> Serve {
+        Serve::of(stage, &[&["--rtp-port=0", "--metrics-port=0", "--web-port=0"], more].concat())
+    }
+
+    /// Whether it says that an endpoint listens.
+    pub fn has(&self, name: &str) -> bool {
+        self.ready.get(name).is_some()
     }
 
     fn of(stage: &Stage, more: &[&str]) -> Serve {

@@ -116,9 +116,9 @@ fn plays(ladder: &Ladder, label: &str) -> bool {
     ladder.listing(label).is_some_and(|listing| listing.last().is_some())
 }
 
-/// Names of files must not mean two things, also over restarts.
-fn epoch() -> u32 {
-    uuid::Uuid::new_v4().as_fields().0
+/// Names of files must not mean two things, also over restarts, and nobody who has seen no playlist may guess them.
+fn epoch() -> u64 {
+    uuid::Uuid::new_v4().as_u64_pair().1
 }
 
 impl Airing {
@@ -155,9 +155,33 @@ impl Airing {
         self.state().apart.keys().cloned().collect()
     }
 
-    /// Bytes of all segments that are held.
+    /// Bytes of all that is held.
     pub fn bytes(&self) -> usize {
-        self.state().ladders().map(Ladder::bytes).sum()
+        let state = self.state();
+        let written: usize = state
+            .written
+            .values()
+            .map(|written| written.plain.len().saturating_add(written.gzipped.len()))
+            .sum();
+        state.ladders().map(Ladder::bytes).fold(written, usize::saturating_add)
+    }
+
+    /// The most bytes that [`Airing::give_up_largest`] frees of media.
+    pub fn largest(&self) -> usize {
+        self.state().ladders().map(Ladder::largest).max().unwrap_or(0)
+    }
+
+    /// Forgets the last segment of the rendition in which it is the largest, and playlists that can be written again; the
+    /// bytes that were freed.
+    pub fn give_up_largest(&self) -> usize {
+        let before = self.bytes();
+        self.change(|state| {
+            state.written.clear();
+            if let Some(ladder) = state.ladders_mut().max_by_key(|ladder| ladder.largest()) {
+                ladder.give_up_largest(Instant::now());
+            }
+        });
+        before.saturating_sub(self.bytes())
     }
 
     /// When the oldest segment began that may be forgotten, Unix milliseconds.

@@ -5,6 +5,7 @@ mod airing;
 #[cfg(test)]
 mod airing_tests;
 pub mod disk;
+pub mod login;
 mod page;
 mod reading;
 mod reply;
@@ -15,9 +16,7 @@ pub mod viewers;
 use super::ladder::{Ladder, Settings};
 use super::listing::Position;
 use super::multivariant::multivariant_playlist;
-use crate::auth::{
-    self, Action, Authorizer, Demand, Denied, Grant, Ledger, PATIENCE, Protocol, Shown, pause,
-};
+use crate::auth::{self, Action, Authorizer, Demand, Denied, Grant, Ledger, PATIENCE, Protocol, pause};
 use crate::base::clock::Now;
 use crate::base::secret::Secret;
 use crate::hub::Hub;
@@ -172,16 +171,21 @@ impl Shared {
             Method::GET | Method::HEAD => {}
             _ => return nothing(StatusCode::METHOD_NOT_ALLOWED, "streams are read with GET and HEAD"),
         }
-        let (stream, user) = match self.authorize(&route.stream, query, request.headers(), remote.ip()).await
-        {
-            Ok(grant) => (StreamName::new(route.stream.application.clone(), grant.name), grant.user),
-            Err(refused) => return (Asked::Refused, refused),
+        let headers = request.headers();
+        let (found, user) = match self.named_media(&route) {
+            Some(airing) => (Some((airing, None)), String::new()),
+            None => match self.authorize(&route.stream, query, headers, remote.ip()).await {
+                Ok(Grant { name, user, .. }) => {
+                    (self.find(&StreamName::new(route.stream.application.clone(), name)), user)
+                }
+                Err(refused) => return (Asked::Refused, refused),
+            },
         };
-        let Some((airing, label)) = self.find(&stream) else {
+        let Some((airing, label)) = found else {
             return nothing(StatusCode::NOT_FOUND, "nobody publishes this name");
         };
-        let replies = Replies { private: self.authorizer.demand(Action::Read) != Demand::Nothing };
-        let headers = request.headers();
+        let private = self.restricted() && !matches!(route.item, Item::File(..));
+        let replies = Replies { private };
         let viewer = Viewer {
             airing: &airing,
             reading: &self.reading,
@@ -196,7 +200,7 @@ impl Shared {
                 if label.is_none() {
                     airing.complete(&self.hub.planned(&airing.name)).await;
                 }
-                (Asked::Multivariant, viewer.multivariant(label.as_deref()).await)
+                (Asked::Multivariant, viewer.multivariant(label.as_deref(), &self.carried(query)).await)
             }
             Item::Playlist(label) => match Directives::of(query) {
                 Ok(directives) => {
@@ -231,6 +235,25 @@ impl Shared {
         self.viewers.asked(self.hub.registry(), (ladder, label), asker, Now::read(), name_of);
     }
 
+    /// Whether not everybody may read.
+    fn restricted(&self) -> bool {
+        self.authorizer.demand(Action::Read) != Demand::Nothing
+    }
+
+    /// What of a query goes on to the URLs that a playlist or a page names: what was shown, where something must be.
+    pub fn carried(&self, query: &str) -> String {
+        if self.restricted() { login::carried(query) } else { String::new() }
+    }
+
+    /// The ladder whose media `route` names. Their names hold a number that stands only in playlists and cannot be guessed,
+    /// so whoever knows one has been let in; players cannot show a password or a token for each of them.
+    fn named_media(&self, route: &Route) -> Option<Arc<Airing>> {
+        let Item::File(label, file) = &route.item else { return None };
+        let StreamName { application, name } = route.stream.clone();
+        let airing = self.airings.lock().get(&LadderName { application, key: name }).cloned()?;
+        airing.look_at(label, |ladder| ladder.epoch() == file.epoch).then_some(airing)
+    }
+
     /// The public name of a stream and who asks for it, if it may be read.
     async fn authorize(
         &self,
@@ -239,8 +262,7 @@ impl Shared {
         headers: &HeaderMap,
         remote: IpAddr,
     ) -> Result<Grant, Response<Body>> {
-        let guesses = self.authorizer.demand(Action::Read) != Demand::Nothing;
-        if guesses && self.ledger().shut_out(remote, self.begun.elapsed()) {
+        if self.restricted() && self.ledger().shut_out(remote, self.begun.elapsed()) {
             return Err(refusal(StatusCode::FORBIDDEN, &Denied::ShutOut.to_string()));
         }
         let credentials = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
@@ -250,7 +272,7 @@ impl Shared {
             application: stream.application.clone(),
             name: Secret::new(stream.name.clone()),
             query: Secret::new(query),
-            shown: credentials.and_then(Shown::basic).unwrap_or(Shown::Nothing),
+            shown: login::shown(credentials, query),
             address: remote,
         };
         let denied = match auth::ask(&*self.authorizer, request, PATIENCE).await {
@@ -332,8 +354,8 @@ struct Viewer<'a> {
 }
 
 impl Viewer<'_> {
-    /// The list of renditions, or of the `only` one.
-    async fn multivariant(&self, only: Option<&str>) -> Response<Body> {
+    /// The list of renditions, or of the `only` one. `carried` goes behind the URLs of their playlists.
+    async fn multivariant(&self, only: Option<&str>, carried: &str) -> Response<Body> {
         self.airing.ready(FIRST).await;
         let prefix = only.map_or(String::new(), |_| format!("../{}/", self.airing.name.key));
         let written = |ladder: &Ladder| {
@@ -343,7 +365,7 @@ impl Viewer<'_> {
             };
             ladder.renditions().any(|(label, _)| listed(label)).then(|| {
                 multivariant_playlist(ladder, |label| {
-                    listed(label).then(|| format!("{prefix}{label}/i.m3u8"))
+                    listed(label).then(|| format!("{prefix}{label}/i.m3u8{carried}"))
                 })
             })
         };

@@ -53,7 +53,7 @@ pub enum Item {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct File {
     /// Which life of the ladder it belongs to.
-    pub epoch: u32,
+    pub epoch: u64,
     /// Which one.
     pub media: Media,
 }
@@ -101,7 +101,7 @@ impl Route {
 impl File {
     fn of(name: &str) -> Option<File> {
         let (epoch, rest) = name.split_once('-')?;
-        let epoch = u32::from_str_radix(epoch, 16).ok()?;
+        let epoch = u64::from_str_radix(epoch, 16).ok()?;
         let media = if let Some(rest) = rest.strip_prefix("init") {
             Media::Init(u32::try_from(number(rest.strip_suffix(".mp4")?)?).ok()?)
         } else {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Segments of all ladders together, in bytes.
+/// All that ladders hold together, in bytes: segments, open ones too, and what waits to become a part of one.
 pub const MOST_BYTES: usize = 256 << 20;
 
 /// The ladders that are served. Cloning shares them.
@@ -19,13 +19,13 @@ impl Airings {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Bytes of all segments.
+    /// Bytes of all that ladders hold.
     pub fn bytes(&self) -> usize {
         self.lock().values().map(|airing| airing.bytes()).sum()
     }
 }
 
-/// Keeps the segments of all ladders within the memory that they may take.
+/// Keeps all ladders within the memory that they may take.
 #[derive(Clone)]
 pub struct Budget {
     /// The ladders.
@@ -35,14 +35,26 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// Forgets the oldest segments, whichever ladder they are of, until there is room.
+    /// Forgets the oldest segments, whichever ladder they are of, until there is room; and if that is not enough, the
+    /// largest of those that are left, since a segment that is open may be as large as many others.
     pub fn keep(&self) {
         let mut held = self.airings.bytes();
+        if held <= self.most {
+            return;
+        }
+        let airings: Vec<Arc<Airing>> = self.airings.lock().values().cloned().collect();
         while held > self.most {
-            let airings: Vec<Arc<Airing>> = self.airings.lock().values().cloned().collect();
             let aged = airings.iter().filter_map(|airing| Some((airing.oldest_ms()?, airing)));
-            let Some((_, oldest)) = aged.min_by_key(|(began_ms, _)| *began_ms) else { return };
-            let freed = oldest.drop_oldest();
+            let freed = match aged.min_by_key(|(began_ms, _)| *began_ms) {
+                Some((_, oldest)) => oldest.drop_oldest(),
+                None => {
+                    let largest = airings.iter().max_by_key(|airing| airing.largest());
+                    match largest.filter(|airing| airing.largest() > 0) {
+                        Some(largest) => largest.give_up_largest(),
+                        None => return,
+                    }
+                }
+            };
             held = held.saturating_sub(freed);
         }
     }

@@ -4,8 +4,9 @@
 //!
 //! Nothing is kept between them: the challenge carries its time, signed.
 
-use super::name::{decoded, raw_argument};
+use super::name::raw_argument;
 use crate::auth::{Credentials, Shown, same};
+use crate::base::percent::decoded;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use md5::{Digest, Md5};

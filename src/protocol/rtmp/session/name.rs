@@ -1,5 +1,6 @@
 //! Names and URLs as RTMP carries them: `name?arguments`, and the application in front of it.
 
+use crate::base::percent::decoded;
 use crate::model::stream_name::is_name;
 
 /// A name that is not taken.
@@ -38,30 +39,6 @@ pub fn argument(arguments: &str, key: &str) -> Option<String> {
 /// The user and password of `?user=..&pass=..`.
 pub fn credentials(arguments: &str) -> Option<(String, String)> {
     Some((argument(arguments, "user")?, argument(arguments, "pass")?))
-}
-
-/// Text with its percent-encoding decoded; what is no encoding stays.
-pub fn decoded(text: &str) -> String {
-    let mut out = Vec::with_capacity(text.len());
-    let mut bytes = text.as_bytes();
-    while let Some((first, rest)) = bytes.split_first() {
-        let digits = rest.first_chunk::<2>().filter(|_| *first == b'%');
-        let byte = digits.and_then(|[high, low]| {
-            let digit = |b: u8| char::from(b).to_digit(16);
-            u8::try_from((digit(*high)? << 4) | digit(*low)?).ok()
-        });
-        match byte {
-            Some(byte) => {
-                out.push(byte);
-                bytes = rest.get(2..).unwrap_or_default();
-            }
-            None => {
-                out.push(*first);
-                bytes = rest;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 #[cfg(test)]

@@ -43,11 +43,12 @@ async fn watch(
     let Some(stream) = pages.hls.named(path) else {
         return reply::text(StatusCode::NOT_FOUND, "no stream can have this name");
     };
-    let list = format!("/{}/{}/index.m3u8", stream.application, stream.name);
+    let query = request.uri().query().unwrap_or_default();
+    // The page asks for the list with what was shown for the page itself.
+    let list = format!("/{}/{}/index.m3u8{}", stream.application, stream.name, pages.hls.carried(query));
     let Some(page) = file(pages.files, "watch.html") else {
         return reply::text(StatusCode::NOT_IMPLEMENTED, &not_built(&list));
     };
-    let query = request.uri().query().unwrap_or_default();
     match pages.hls.known(&stream, query, request.headers(), remote.ip()).await {
         Ok(known) => {
             let status = if known { StatusCode::OK } else { StatusCode::NOT_FOUND };
