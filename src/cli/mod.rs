@@ -480,6 +480,12 @@ pub struct ServeArgs {
     /// Path of the status page [default: /stat]
     #[arg(long, value_name = "PATH")]
     pub stat_path: Option<String>,
+    /// Address or name under which this machine is reached from outside, for WebRTC; may be repeated
+    #[arg(long, value_name = "ADDRESS")]
+    pub public_address: Vec<String>,
+    /// STUN or TURN server that pages are told, as turn:host:3478; may be repeated
+    #[arg(long, value_name = "URI")]
+    pub ice_server: Vec<String>,
     /// Networks that may do what this machine may
     #[arg(long, value_name = "NETWORK,...")]
     pub trusted: Option<String>,

@@ -26,6 +26,8 @@ pub fn settings(args: &ServeArgs) -> Vec<(&'static str, Option<String>)> {
         ("listen", args.listen.clone()),
         ("control_listen", args.control_listen.clone()),
         ("web", args.no_web.then(|| "false".to_string())),
+        ("public_address", joined(&args.public_address)),
+        ("ice_server", joined(&args.ice_server)),
         ("applications", args.applications.clone()),
         ("stat_path", args.stat_path.clone()),
         ("trusted", args.trusted.clone()),
@@ -44,6 +46,11 @@ pub fn settings(args: &ServeArgs) -> Vec<(&'static str, Option<String>)> {
         ("read_password_file", args.read_password_file.clone()),
     ];
     ports.chain(others).collect()
+}
+
+/// What may be given more than once, as the setting has it.
+fn joined(values: &[String]) -> Option<String> {
+    (!values.is_empty()).then(|| values.join(","))
 }
 
 /// Runs it until SIGINT, SIGTERM or SIGHUP; the exit code. A second Ctrl-C ends it at once.

@@ -51,6 +51,10 @@ pub struct Serve {
     pub media_workers: Option<NonZeroUsize>,
     /// The folder of what the server keeps, if not `data` in the home.
     pub data: Option<PathBuf>,
+    /// Addresses or names under which this machine is reached from outside, for WebRTC.
+    pub public_address: Vec<String>,
+    /// Servers of STUN and TURN that pages are told.
+    pub ice_server: Vec<String>,
     /// How HLS divides what it serves.
     pub hls: Hls,
     /// The file of the web port's certificate, if it speaks https.
@@ -161,7 +165,7 @@ impl Serve {
     /// Usage, naming both settings.
     pub fn distinct(&self) -> Outcome<()> {
         let connected = |(service, _): &(Service, u16)| {
-            service.row().transport == Transport::Tcp && (self.web || *service != Service::Web)
+            service.row().transport == Transport::Tcp && (self.web || !service.is_of_the_web())
         };
         let named: Vec<(&str, u16)> =
             self.ports.each().filter(connected).map(|(service, port)| (service.row().key, port)).collect();
@@ -263,6 +267,8 @@ impl Resolver {
             publishers_per_address: self.need("publishers_per_address", number)?,
             media_workers: self.take("media_workers", workers)?,
             data: self.take("data", |text| Ok(cwd.join(text)))?,
+            public_address: self.take("public_address", hosts)?.unwrap_or_default(),
+            ice_server: self.take("ice_server", ice_servers)?.unwrap_or_default(),
             hls: self.hls()?,
             tls_cert: self.take("tls_cert", |text| Ok(cwd.join(text)))?,
             tls_key: self.take("tls_key", |text| Ok(cwd.join(text)))?,
@@ -301,7 +307,7 @@ impl Resolver {
                 Service::Stat => ("nginx_stat_url", near(reached.stat.is_local(), reached.stat.port())),
                 Service::Api => ("mediamtx_url", api),
                 Service::Metrics => ("api_port", goes_with(Service::Api)),
-                Service::Web => ("rtsp_port", goes_with(Service::Rtsp)),
+                Service::Web | Service::Webrtc => ("rtsp_port", goes_with(Service::Rtsp)),
             };
             let row = service.row();
             let port = self.port(row.key, followed, follow)?;
@@ -409,6 +415,34 @@ fn plain_path(text: &str) -> Result<String, String> {
         Ok(text.to_string())
     } else {
         Err(format!("'{text}' is no path; it begins with '/' and has letters, digits, '_', '-', '.' and '/'"))
+    }
+}
+
+/// Addresses or names, separated by commas.
+fn hosts(text: &str) -> Result<Vec<String>, String> {
+    let list: Vec<String> = text.split(',').map(|one| one.trim().trim_matches(['[', ']']).to_string()).collect();
+    let is_name = |name: &str| {
+        (1..=253).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'))
+    };
+    match list.iter().find(|one| one.parse::<IpAddr>().is_err() && !is_name(one)) {
+        Some(wrong) => Err(format!("'{wrong}' is neither an address nor a name")),
+        None if list.len() > 8 => Err("these are more than 8 addresses".into()),
+        None => Ok(list),
+    }
+}
+
+/// Addresses of STUN and TURN (RFC 7064, RFC 7065), separated by commas.
+fn ice_servers(text: &str) -> Result<Vec<String>, String> {
+    let list: Vec<String> = text.split(',').map(|one| one.trim().to_string()).collect();
+    let known = |one: &String| {
+        let scheme = one.split_once(':').map(|(scheme, _)| scheme);
+        let plain = one.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'<' | b'>' | b'"'));
+        matches!(scheme, Some("stun" | "stuns" | "turn" | "turns")) && plain && one.len() <= 300
+    };
+    match list.iter().find(|one| !known(one)) {
+        Some(wrong) => Err(format!("'{wrong}' is no address as stun:host:3478 or turn:host:3478")),
+        None if list.len() > 8 => Err("these are more than 8 servers".into()),
+        None => Ok(list),
     }
 }
 

@@ -18,6 +18,8 @@ pub enum Service {
     Metrics,
     /// What browsers and players fetch over HTTP: HLS.
     Web,
+    /// Media of WebRTC, which the web port arranges.
+    Webrtc,
 }
 
 /// How a service is reached.
@@ -27,6 +29,8 @@ pub enum Transport {
     Tcp,
     /// Datagrams to an even port and to the one behind it.
     UdpPair,
+    /// Datagrams.
+    Udp,
 }
 
 /// Who is to reach a service.
@@ -67,7 +71,7 @@ const fn row(
 }
 
 /// The number of services.
-pub const COUNT: usize = 7;
+pub const COUNT: usize = 8;
 
 impl Service {
     /// All of them, in the order in which they are printed.
@@ -79,12 +83,18 @@ impl Service {
         Service::Api,
         Service::Metrics,
         Service::Web,
+        Service::Webrtc,
     ];
+
+    /// Whether it is there only where there is a web port.
+    pub const fn is_of_the_web(self) -> bool {
+        matches!(self, Service::Web | Service::Webrtc)
+    }
 
     /// Its row in the table.
     pub const fn row(self) -> Row {
         use Audience::{Operators, Viewers};
-        use Transport::{Tcp, UdpPair};
+        use Transport::{Tcp, Udp, UdpPair};
         match self {
             Service::Rtmp => row(
                 ["rtmp", "rtmp_port", "rtmp-port", "RTMP; 0 takes a free port, as with every port"],
@@ -117,6 +127,12 @@ impl Service {
             Service::Web => {
                 row(["web", "web_port", "web-port", "HLS for browsers and players"], 8000, Tcp, Viewers)
             }
+            Service::Webrtc => row(
+                ["webrtc", "webrtc_port", "webrtc-port", "Media of WebRTC, UDP"],
+                8189,
+                Udp,
+                Viewers,
+            ),
         }
     }
 }
@@ -134,13 +150,22 @@ impl<T: Copy> PerService<T> {
     /// # Errors
     /// The first that there is.
     pub fn try_of<E>(mut make: impl FnMut(Service) -> Result<T, E>) -> Result<PerService<T>, E> {
-        let [a, b, c, d, e, f, g] = Service::ALL;
-        Ok(PerService([make(a)?, make(b)?, make(c)?, make(d)?, make(e)?, make(f)?, make(g)?]))
+        let [a, b, c, d, e, f, g, h] = Service::ALL;
+        Ok(PerService([
+            make(a)?,
+            make(b)?,
+            make(c)?,
+            make(d)?,
+            make(e)?,
+            make(f)?,
+            make(g)?,
+            make(h)?,
+        ]))
     }
 
     /// That of a service.
     pub fn of(&self, service: Service) -> T {
-        let [rtmp, rtsp, rtp, stat, api, metrics, web] = self.0;
+        let [rtmp, rtsp, rtp, stat, api, metrics, web, webrtc] = self.0;
         match service {
             Service::Rtmp => rtmp,
             Service::Rtsp => rtsp,
@@ -149,6 +174,7 @@ impl<T: Copy> PerService<T> {
             Service::Api => api,
             Service::Metrics => metrics,
             Service::Web => web,
+            Service::Webrtc => webrtc,
         }
     }
 

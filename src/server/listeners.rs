@@ -19,6 +19,8 @@ pub struct Listeners {
     tcp: Vec<(Service, TcpListener)>,
     /// RTP, an even port, and RTCP, the port behind it.
     datagrams: Option<(UdpSocket, UdpSocket)>,
+    /// All of WebRTC's.
+    webrtc: Option<UdpSocket>,
 }
 
 /// Where they listen; none for a service that is not offered.
@@ -31,8 +33,8 @@ impl Listeners {
     /// Server, naming the port and who has it; Usage for an address that is not ours, or a port for root only.
     pub fn open(options: &Options) -> Outcome<Listeners> {
         let mut tcp = Vec::new();
-        let mut datagrams = None;
-        for (service, port) in options.ports.each().filter(|(of, _)| options.web || *of != Service::Web) {
+        let (mut datagrams, mut webrtc) = (None, None);
+        for (service, port) in options.ports.each().filter(|(of, _)| options.web || !of.is_of_the_web()) {
             let row = service.row();
             let ip = match row.audience {
                 Audience::Viewers => options.listen,
@@ -46,9 +48,12 @@ impl Listeners {
                     tcp.push((service, stream(address).map_err(|e| refused((address, e), false))?))
                 }
                 Transport::UdpPair => datagrams = Some(pair(address).map_err(|e| refused(e, true))?),
+                Transport::Udp => {
+                    webrtc = Some(datagram(address).map_err(|e| refused((address, e), true))?);
+                }
             }
         }
-        Ok(Listeners { tcp, datagrams })
+        Ok(Listeners { tcp, datagrams, webrtc })
     }
 
     /// Where they listen.
@@ -62,6 +67,7 @@ impl Listeners {
                 listener.map(|(_, listener)| listener.local_addr()).transpose()
             }
             Transport::UdpPair => self.datagrams.as_ref().map(|(rtp, _)| rtp.local_addr()).transpose(),
+            Transport::Udp => self.webrtc.as_ref().map(UdpSocket::local_addr).transpose(),
         })
     }
 
@@ -80,6 +86,16 @@ impl Listeners {
     /// Internal, if they have been taken.
     pub fn take_datagrams(&mut self) -> Outcome<(UdpSocket, UdpSocket)> {
         self.datagrams.take().ok_or_else(taken)
+    }
+}
+
+impl Listeners {
+    /// The socket of WebRTC.
+    ///
+    /// # Errors
+    /// Internal, if it has been taken.
+    pub fn take_webrtc(&mut self) -> Outcome<UdpSocket> {
+        self.webrtc.take().ok_or_else(taken)
     }
 }
 

@@ -14,6 +14,7 @@ pub mod runtime_thread;
 pub mod sampler;
 pub mod view;
 pub mod web;
+pub mod webrtc;
 
 use crate::auth::{Authorizer, Ledger};
 use crate::base::clock::Now;
@@ -155,27 +156,21 @@ impl Server {
         work.add("rtp", udp.serve(downs.clone()));
 
         let viewers = options.web.then(|| RuntimeThread::start("web")).transpose()?;
-        let hls = viewers.as_ref().map(|thread| {
-            let hls = Arc::new(hls::server::Shared::new(
-                hub.clone(),
-                options.applications.clone().into(),
-                authorizer.clone(),
-                ledger.clone(),
-                log.clone(),
-                divided(&options),
-                downs.clone(),
-            ));
-            let web = Web {
-                limits: web::Limits::new(readers_per_address, open_files_allowed()),
-                trusted: options.trusted.clone(),
-                registry: hub.registry().clone(),
-                log: log.clone(),
-                tls,
-                routes: web::routes(hls.clone()),
-            };
-            work.add_viewers(thread, &mut listeners, &options, &hls, web, &downs).map(|()| hls)
-        });
-        let hls = hls.transpose()?;
+        let media = options.web.then(|| RuntimeThread::start("webrtc")).transpose()?;
+        let hls = match (&viewers, &media) {
+            (Some(viewers), Some(media)) => {
+                let parts = webrtc::Parts {
+                    options: &options,
+                    hub: hub.clone(),
+                    authorizer: authorizer.clone(),
+                    ledger: ledger.clone(),
+                    log: log.clone(),
+                    shutdown: downs.clone(),
+                };
+                Some(work.add_web(parts, (viewers, media), &mut listeners, tls)?)
+            }
+            _ => None,
+        };
 
         let control = Control::new(&options, authorizer, hub, work.parts.clone(), ledger, log.clone());
         if let Some(hls) = hls {
@@ -207,7 +202,7 @@ impl Server {
         if !work.ends_within(POLITE).await {
             log.warn(format_args!("some connections did not end in time and were dropped"));
         }
-        drop((threads, viewers));
+        drop((threads, viewers, media));
         log.info(format_args!("ended"));
         failure.map_or(Ok(()), Err)
     }
@@ -229,31 +224,50 @@ impl Work {
     }
 
     /// Viewers over HTTP ask far more often than readers of a connection do, and playlists are written for them: none of
-    /// that stands in the way of frames or of the operators' endpoints.
-    fn add_viewers(
+    /// that stands in the way of frames or of the operators' endpoints. Nor does the encryption of WebRTC.
+    fn add_web(
         &mut self,
-        thread: &RuntimeThread,
+        parts: webrtc::Parts<'_>,
+        (viewers, media): (&RuntimeThread, &RuntimeThread),
         listeners: &mut Listeners,
-        options: &Options,
-        hls: &Arc<hls::server::Shared>,
-        web: Web,
-        downs: &watch::Receiver<bool>,
-    ) -> Outcome<()> {
+        tls: Option<Arc<Tls>>,
+    ) -> Outcome<Arc<hls::server::Shared>> {
+        let (options, log, downs) = (parts.options, parts.log.clone(), parts.shutdown.clone());
+        let registry = parts.hub.registry().clone();
+        let hls = Arc::new(hls::server::Shared::new(
+            parts.hub.clone(),
+            options.applications.clone().into(),
+            parts.authorizer.clone(),
+            parts.ledger.clone(),
+            log.clone(),
+            divided(options),
+            downs.clone(),
+        ));
         let listener = {
-            let _theirs = thread.enter();
+            let _theirs = viewers.enter();
             listening(listeners, Service::Web)?
         };
         if options.hls.on_disk() {
-            let disk = Disk::open(&options.hls_folder, Room::default(), web.log.clone()).map_err(|e| {
+            let disk = Disk::open(&options.hls_folder, Room::default(), log.clone()).map_err(|e| {
                 Failure::internal(format!("cannot store segments in {}", options.hls_folder.display()))
                     .why(io_words(&e))
                     .hint(Advice::set("hls_window", "60s"))
             })?;
             self.add("disk", disk.keep(hls.airings().clone(), downs.clone()));
-            self.add("hls", thread.run(hls.clone().divide_all()));
+            self.add("hls", viewers.run(hls.clone().divide_all()));
         }
-        self.add("web", thread.run(web::serve(listener, Arc::new(web), downs.clone())));
-        Ok(())
+        let (webrtc, running) = webrtc::begin(parts, listeners.take_webrtc()?, media)?;
+        self.add("webrtc", running);
+        let web = Web {
+            limits: web::Limits::new(options.per_address.0, open_files_allowed()),
+            trusted: options.trusted.clone(),
+            registry,
+            log,
+            tls,
+            routes: web::routes(web::Served { hls: hls.clone(), webrtc }),
+        };
+        self.add("web", viewers.run(web::serve(listener, Arc::new(web), downs)));
+        Ok(hls)
     }
 
     /// Waits until one part ends, which none of them does while the server runs; its name, or that it panicked.

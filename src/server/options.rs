@@ -35,6 +35,10 @@ pub struct Options {
     pub per_address: (usize, usize),
     /// Threads that carry media.
     pub media_workers: NonZeroUsize,
+    /// Addresses or names under which this machine is reached from outside.
+    pub public_address: Vec<String>,
+    /// Servers of STUN and TURN that pages are told.
+    pub ice_server: Vec<String>,
     /// How HLS divides what it serves.
     pub hls: Hls,
     /// Where segments of a long window are stored.
@@ -77,6 +81,8 @@ impl Options {
                 .media_workers
                 .or_else(|| std::thread::available_parallelism().ok())
                 .unwrap_or(NonZeroUsize::MIN),
+            public_address: told.public_address.clone(),
+            ice_server: told.ice_server.clone(),
             hls: told.hls,
             hls_folder: told.data.clone().unwrap_or_else(|| settings.paths.data()).join("hls"),
             tls: told

@@ -42,6 +42,12 @@ pub fn line(settings: &Settings, environment: &Environment, log: &Path) -> Outco
     for (service, port) in told.ports.each() {
         line.arg(format!("--{}", service.row().flag)).arg(port.to_string());
     }
+    for address in &told.public_address {
+        line.arg("--public-address").arg(address);
+    }
+    for server in &told.ice_server {
+        line.arg("--ice-server").arg(server);
+    }
     if let Some(data) = &told.data {
         line.arg("--data").arg(data);
     }

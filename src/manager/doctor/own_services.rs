@@ -7,6 +7,8 @@ use crate::config::Settings;
 use crate::model::HttpUrl;
 use crate::model::server_listing::ServerListing;
 use crate::model::service::Service;
+use crate::model::network::is_loopback;
+use crate::process::interfaces;
 use crate::process::listener::holder_of_datagrams;
 use crate::status::{Client, own};
 
@@ -29,6 +31,7 @@ pub async fn look(client: &Client, settings: &Settings) -> Vec<Check> {
             // They have checks of their own, with whichever server.
             Service::Rtmp | Service::Rtsp | Service::Stat | Service::Api => None,
             Service::Rtp => settings.rtsp_url.is_local().then(|| rtp(port)),
+            Service::Webrtc => settings.mediamtx_url.is_local().then(|| webrtc(settings, port)),
             Service::Metrics => {
                 Some(answers(client, service, settings.nginx_stat_url.beside(port), "/metrics").await)
             }
@@ -52,6 +55,27 @@ fn rtp(port: u16) -> Check {
         None => Check::warn(id, format!("nobody receives RTP at UDP port {port}: readers fall back to TCP"))
             .next(Advice::StartServers),
     }
+}
+
+/// Who receives WebRTC's datagrams, and where viewers are told to send them.
+fn webrtc(settings: &Settings, port: u16) -> Check {
+    let id = Service::Webrtc.row().id;
+    let Some(holder) = holder_of_datagrams(port) else {
+        return Check::warn(id, format!("nobody receives WebRTC at UDP port {port}: pages play HLS instead"))
+            .next(Advice::StartServers);
+    };
+    let told = &settings.serve;
+    let offered = if !told.public_address.is_empty() {
+        told.public_address.join(", ")
+    } else if is_loopback(told.listen) {
+        format!("{}, which only this machine reaches", told.listen)
+    } else if told.listen.is_unspecified() {
+        let others = interfaces::addresses().into_iter().filter(|ip| !is_loopback(*ip));
+        others.map(|ip| ip.to_string()).collect::<Vec<_>>().join(", ")
+    } else {
+        told.listen.to_string()
+    };
+    Check::ok(id, format!("WebRTC over UDP is received at port {port}, {holder}; viewers are offered {offered}"))
 }
 
 async fn answers(client: &Client, service: Service, url: HttpUrl, path: &str) -> Check {

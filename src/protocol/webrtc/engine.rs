@@ -217,8 +217,7 @@ impl Engine {
         if self.hub.on_air(name).is_empty() {
             return false;
         }
-        let ladder = Ladder { idle: Some(Instant::now()), ..Ladder::default() };
-        state.ladders.insert(name.clone(), ladder);
+        state.ladders.insert(name.clone(), Ladder::unwatched(Instant::now()));
         let mut reading = Reading { engine: self.clone(), ladder: name.clone(), tasks: JoinSet::new(), names: BTreeMap::new() };
         drop(state);
         self.runtime.spawn(async move { reading.run().await });

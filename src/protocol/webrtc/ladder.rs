@@ -74,6 +74,11 @@ pub struct Ladder {
 }
 
 impl Ladder {
+    /// One without viewers yet.
+    pub fn unwatched(now: Instant) -> Ladder {
+        Ladder { idle: Some(now), ..Ladder::default() }
+    }
+
     /// A rendition that is on the air; its tracks come.
     pub fn expect(&mut self, on_air: &OnAir) {
         self.awaited.insert(on_air.label.clone());

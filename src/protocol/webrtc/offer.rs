@@ -7,6 +7,8 @@ use crate::media::{VideoCodec, VideoTrack};
 pub const LONGEST: usize = 64 << 10;
 /// Most lines of media: one of video, one of audio, and one of data that is left unused.
 const MOST_LINES: usize = 3;
+/// The longest name of a line that can be carried in a packet (RFC 8285, one byte of head).
+const LONGEST_NAME: usize = 16;
 /// Most payload types of one line.
 const MOST_CODECS: usize = 128;
 
@@ -50,6 +52,8 @@ pub enum Kind {
 /// A line of media.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Line {
+    /// Its name (RFC 9143).
+    pub mid: String,
     /// Whether the sender of the offer sends it.
     pub sends: bool,
     /// Whether it takes it.
@@ -239,6 +243,7 @@ impl Line {
             "sendonly" => (self.sends, self.receives) = (true, false),
             "recvonly" => (self.sends, self.receives) = (false, true),
             "inactive" => (self.sends, self.receives) = (false, false),
+            "mid" => self.mid = value.chars().take(LONGEST_NAME).collect(),
             "rtpmap" => self.named(value),
             "fmtp" => self.formatted(value),
             "simulcast" => {

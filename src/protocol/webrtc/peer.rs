@@ -6,7 +6,7 @@ use str0m::bwe::{Bitrate, BweKind};
 use str0m::change::SdpOffer;
 use str0m::config::{CryptoProvider, DtlsCert};
 use str0m::format::{self, FormatParams};
-use str0m::media::{Frequency, MediaKind, Mid, Pt};
+use str0m::media::{Frequency, Mid, Pt};
 use str0m::net::{DatagramSend, Protocol, Receive};
 use str0m::rtp::RtpPacket;
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcConfig};
@@ -130,7 +130,7 @@ pub struct Wanted<'a> {
 ///
 /// # Errors
 /// [`BadOffer::Unreadable`].
-pub fn answer(text: &str, wanted: Wanted<'_>, identity: &Identity, now: Instant) -> Result<Answered, BadOffer> {
+pub fn answer((text, offer): (&str, &Offer), wanted: Wanted<'_>, identity: &Identity, now: Instant) -> Result<Answered, BadOffer> {
     let unreadable = |error: String| BadOffer::Unreadable(error.chars().take(200).collect());
     let sdp = SdpOffer::from_sdp_string(text).map_err(|error| unreadable(error.to_string()))?;
     let mut config = RtcConfig::new()
@@ -153,16 +153,11 @@ pub fn answer(text: &str, wanted: Wanted<'_>, identity: &Identity, now: Instant)
     let answer = rtc.sdp_api().accept_offer(sdp).map_err(|error| unreadable(error.to_string()))?;
     let ufrag = rtc.direct_api().local_ice_credentials().ufrag;
     let mut peer = Peer { rtc, offered: wanted.offered, created: now, connected: false, video: None };
-    let (mut video, mut audio) = (None, None);
-    for (mid, kind) in peer.media() {
-        let (slot, codec) = match kind {
-            MediaKind::Video => (&mut video, wanted.video),
-            MediaKind::Audio => (&mut audio, wanted.audio),
-        };
-        if let Some(codec) = codec {
-            *slot = Some(Agreed { payload_type: Pt::new_with_value(codec.payload_type), mid });
-        }
-    }
+    let agreed = |line: &Option<Line>, codec: Option<&Codec>| {
+        let mid = Mid::from(line.as_ref()?.mid.as_str());
+        Some(Agreed { payload_type: Pt::new_with_value(codec?.payload_type), mid })
+    };
+    let (video, audio) = (agreed(&offer.video, wanted.video), agreed(&offer.audio, wanted.audio));
     peer.video = video.as_ref().map(|agreed| agreed.mid);
     for agreed in video.iter().chain(&audio) {
         if let Some(stream) = peer.rtc.direct_api().stream_tx_by_mid(agreed.mid, None) {
@@ -215,19 +210,6 @@ fn add(config: &mut RtcConfig, codec: &Codec) {
 }
 
 impl Peer {
-    /// The lines of media that the offer brought. To be called once, before anything else.
-    fn media(&mut self) -> Vec<(Mid, MediaKind)> {
-        let mut found = Vec::new();
-        for _ in 0..MOST_OUTPUTS {
-            match self.rtc.poll_output() {
-                Ok(Output::Event(Event::MediaAdded(added))) => found.push((added.mid, added.kind)),
-                Ok(Output::Timeout(_)) | Err(_) => break,
-                Ok(_) => {}
-            }
-        }
-        found
-    }
-
     /// str0m's own, for what is written between two drains.
     pub fn rtc(&mut self) -> &mut Rtc {
         &mut self.rtc
@@ -245,13 +227,20 @@ impl Peer {
         let _ = self.rtc.handle_input(Input::Timeout(now));
     }
 
-    /// Takes everything out: datagrams, and what happened. When to call [`Peer::pass`] next.
-    pub fn drain(&mut self, mut send: impl FnMut(Protocol, SocketAddr, DatagramSend), happened: &mut Vec<Happened>) -> Option<Instant> {
+    /// Takes everything out: datagrams, and what happened. When to call [`Peer::pass`] next. A session that estimates its
+    /// link wants to be called after each packet; that is done here.
+    pub fn drain(
+        &mut self,
+        now: Instant,
+        mut send: impl FnMut(Protocol, SocketAddr, DatagramSend),
+        happened: &mut Vec<Happened>,
+    ) -> Option<Instant> {
         for _ in 0..MOST_OUTPUTS {
             match self.rtc.poll_output() {
                 Ok(Output::Transmit(transmit)) => send(transmit.proto, transmit.destination, transmit.contents),
                 Ok(Output::Event(event)) => self.event(event, happened),
-                Ok(Output::Timeout(at)) if self.rtc.is_alive() => return Some(at),
+                Ok(Output::Timeout(at)) if self.rtc.is_alive() && at > now => return Some(at),
+                Ok(Output::Timeout(_)) if self.rtc.is_alive() => self.pass(now),
                 Ok(Output::Timeout(_)) | Err(_) => break,
             }
         }
@@ -295,9 +284,4 @@ impl Peer {
             _ => return,
         });
     }
-}
-
-/// Which codecs of an offer a viewer gets; why it gets nothing.
-pub fn video_line(offer: &Offer) -> Option<&Line> {
-    offer.video.as_ref().filter(|line| line.receives)
 }

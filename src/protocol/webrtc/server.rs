@@ -182,7 +182,7 @@ impl Shared {
             offered: self.offered(ends.local.ip()),
             estimate,
         };
-        let Answered { peer, sdp, ufrag, video, audio } = peer::answer(text, wanted, identity, Instant::now())?;
+        let Answered { peer, sdp, ufrag, video, audio } = peer::answer((text, offer), wanted, identity, Instant::now())?;
         let client = self.client(stream, grant, headers, ends.remote, Role::Read);
         let codec = chosen.video.map(|(codec, _)| codec);
         let sending = |agreed, rate| Sending::new(agreed, rate);

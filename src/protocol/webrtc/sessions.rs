@@ -232,7 +232,7 @@ impl Sessions {
         let Sessions { outgoing, .. } = self;
         let client = session.viewer.client.clone();
         let send = |protocol, to, bytes| outgoing.push(Outgoing { to, protocol, bytes, client: client.clone() });
-        session.peer.drain(send, &mut Vec::new());
+        session.peer.drain(now, send, &mut Vec::new());
         for address in &session.addresses {
             if self.by_address.get(address) == Some(&id) {
                 self.by_address.remove(address);
@@ -270,7 +270,7 @@ impl Sessions {
             let client = &viewer.client;
             let mut happened = Vec::new();
             let send = |protocol, to, bytes| outgoing.push(Outgoing { to, protocol, bytes, client: client.clone() });
-            let due = peer.drain(send, &mut happened);
+            let due = peer.drain(now, send, &mut happened);
             if let Some(before) = std::mem::replace(&mut session.due, due) {
                 self.due.remove(&(before, id));
             }
@@ -308,3 +308,7 @@ impl Sessions {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "sessions_tests.rs"]
+mod tests;

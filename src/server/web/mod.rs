@@ -12,7 +12,8 @@ pub mod tls;
 use crate::auth::neighbourhood;
 use crate::hub::Registry;
 use crate::model::Network;
-use crate::protocol::hls;
+use crate::protocol::webrtc::server::Ends;
+use crate::protocol::{hls, webrtc};
 use crate::protocol::parting::{self, Parting};
 use crate::server::endpoint::http::asked_to_end;
 use crate::server::per_address::{Counted, PerAddress};
@@ -94,8 +95,18 @@ pub struct Web {
 #[derive(Clone, Copy)]
 struct Remote(SocketAddr);
 
+/// What is served.
+#[derive(Clone)]
+pub struct Served {
+    /// HLS.
+    pub hls: Arc<hls::server::Shared>,
+    /// WebRTC.
+    pub webrtc: Arc<webrtc::server::Shared>,
+}
+
 /// The routes: everything that is no page and no API is the name of a stream.
-pub fn routes(hls: Arc<hls::server::Shared>) -> Router {
+pub fn routes(served: Served) -> Router {
+    let hls = served.hls.clone();
     let nothing = |uri: Uri| async move {
         Problem::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this address").at(uri.path())
     };
@@ -104,16 +115,20 @@ pub fn routes(hls: Arc<hls::server::Shared>) -> Router {
         .route("/api", any(nothing))
         .route("/api/{*rest}", any(nothing))
         .fallback(streams)
-        .with_state(hls.clone())
+        .with_state(served)
         .merge(pages::routes(hls, pages::built::BUILT))
 }
 
 async fn streams(
-    State(hls): State<Arc<hls::server::Shared>>,
+    State(Served { hls, webrtc }): State<Served>,
     Extension(Remote(remote)): Extension<Remote>,
+    Extension(ends): Extension<Ends>,
     request: Request,
 ) -> Response {
-    hls.answer(request, remote).await
+    match webrtc.route(request.uri().path()) {
+        Some(route) => webrtc.answer(route, request, ends).await,
+        None => hls.answer(request, remote).await,
+    }
 }
 
 /// Serves until `shutdown` says so; open requests have a moment to end.
@@ -158,6 +173,8 @@ async fn connection(
     _counted: Counted,
     mut shutdown: watch::Receiver<bool>,
 ) {
+    let Ok(local) = socket.local_addr() else { return };
+    let ends = Ends { remote, local };
     let _ = socket.set_nodelay(true);
     let _ = socket2::SockRef::from(&socket).set_send_buffer_size(SEND_BUFFER);
     let socket = Arc::new(socket);
@@ -166,17 +183,17 @@ async fn connection(
     let activity = Activity::default();
     let io = Progressing::new(socket.clone(), limits.stalled);
     let ended = match &web.tls {
-        None => http::first(TokioIo::new(io), answers(&web, remote, None), limits, &mut shutdown).await,
+        None => http::first(TokioIo::new(io), answers(&web, ends, None), limits, &mut shutdown).await,
         Some(tls) => {
             let accepted =
                 async { if is_plain(&socket).await { Ok(None) } else { tls.accept(io).await.map(Some) } };
             match tokio::time::timeout(limits.head, accepted).await {
                 Ok(Ok(Some((stream, true)))) => {
-                    let service = answers(&web, remote, Some(activity.clone()));
+                    let service = answers(&web, ends, Some(activity.clone()));
                     http::second(TokioIo::new(stream), service, &activity, limits, &mut shutdown).await
                 }
                 Ok(Ok(Some((stream, false)))) => {
-                    http::first(TokioIo::new(stream), answers(&web, remote, None), limits, &mut shutdown)
+                    http::first(TokioIo::new(stream), answers(&web, ends, None), limits, &mut shutdown)
                         .await
                 }
                 Ok(Ok(None)) => {
@@ -195,7 +212,7 @@ async fn connection(
 /// What answers the requests of a connection; `activity` is told of answers that have to get on.
 fn answers(
     web: &Web,
-    remote: SocketAddr,
+    ends: Ends,
     activity: Option<Activity>,
 ) -> impl Service<
     hyper::Request<hyper::body::Incoming>,
@@ -205,7 +222,8 @@ fn answers(
 > + use<> {
     let routes = TowerToHyperService::new(web.routes.clone());
     service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
-        request.extensions_mut().insert(Remote(remote));
+        request.extensions_mut().insert(Remote(ends.remote));
+        request.extensions_mut().insert(ends);
         let (answer, activity) = (routes.call(request.map(Body::new)), activity.clone());
         async move {
             let answer = answer.await?;
