@@ -10,8 +10,8 @@ use msconv::media::frame::Nals;
 use msconv::media::rtp::unpack::latm;
 use msconv::media::rtp::unpack::audio::AuHeaders;
 use msconv::media::{AudioCodec, AudioTrack, TrackKind, VideoCodec};
-use msconv::protocol::rtsp::ingest::{Ingest, IngestStep};
-use msconv::protocol::rtsp::wire::sdp_read::{Described, Format};
+use msconv::protocol::rtp::ingest::{Ingest, IngestStep, Way};
+use msconv::protocol::rtp::sdp_read::{Described, Format};
 use std::time::Duration;
 
 fn described(which: u8) -> Vec<Described> {
@@ -34,7 +34,7 @@ fn described(which: u8) -> Vec<Described> {
 fuzz_target!(|input: (u8, bool, Vec<(u8, u16, u16, Vec<u8>)>)| {
     let (which, datagrams, packets) = input;
     let counters = Counters::default();
-    let mut ingest = Ingest::new(&described(which), |_| true, datagrams);
+    let mut ingest = Ingest::new(&described(which), |_| true, if datagrams { Way::Datagrams } else { Way::Stream });
     let mut steps = Vec::new();
     ingest.begin(&mut steps);
     let (mut now, mut last) = (Duration::ZERO, [None, None]);

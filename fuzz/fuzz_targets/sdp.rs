@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use msconv::media::Tracks;
-use msconv::protocol::rtsp::wire::sdp_read::{Described, Format, ids, left_out, list, read};
+use msconv::protocol::rtp::sdp_read::{Described, Format, ids, left_out, list, read};
 use msconv::protocol::rtsp::wire::sdp_write::describe;
 
 fn tracks(described: &[Described]) -> Tracks {

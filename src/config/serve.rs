@@ -420,9 +420,11 @@ fn plain_path(text: &str) -> Result<String, String> {
 
 /// Addresses or names, separated by commas.
 fn hosts(text: &str) -> Result<Vec<String>, String> {
-    let list: Vec<String> = text.split(',').map(|one| one.trim().trim_matches(['[', ']']).to_string()).collect();
+    let list: Vec<String> =
+        text.split(',').map(|one| one.trim().trim_matches(['[', ']']).to_string()).collect();
     let is_name = |name: &str| {
-        (1..=253).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'))
+        (1..=253).contains(&name.len())
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'))
     };
     match list.iter().find(|one| one.parse::<IpAddr>().is_err() && !is_name(one)) {
         Some(wrong) => Err(format!("'{wrong}' is neither an address nor a name")),

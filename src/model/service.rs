@@ -127,12 +127,9 @@ impl Service {
             Service::Web => {
                 row(["web", "web_port", "web-port", "HLS for browsers and players"], 8000, Tcp, Viewers)
             }
-            Service::Webrtc => row(
-                ["webrtc", "webrtc_port", "webrtc-port", "Media of WebRTC, UDP"],
-                8189,
-                Udp,
-                Viewers,
-            ),
+            Service::Webrtc => {
+                row(["webrtc", "webrtc_port", "webrtc-port", "Media of WebRTC, UDP"], 8189, Udp, Viewers)
+            }
         }
     }
 }
@@ -151,16 +148,7 @@ impl<T: Copy> PerService<T> {
     /// The first that there is.
     pub fn try_of<E>(mut make: impl FnMut(Service) -> Result<T, E>) -> Result<PerService<T>, E> {
         let [a, b, c, d, e, f, g, h] = Service::ALL;
-        Ok(PerService([
-            make(a)?,
-            make(b)?,
-            make(c)?,
-            make(d)?,
-            make(e)?,
-            make(f)?,
-            make(g)?,
-            make(h)?,
-        ]))
+        Ok(PerService([make(a)?, make(b)?, make(c)?, make(d)?, make(e)?, make(f)?, make(g)?, make(h)?]))
     }
 
     /// That of a service.

@@ -19,6 +19,7 @@ pub mod connection_sink;
 pub mod hls;
 pub mod parting;
 pub mod rtmp;
+pub mod rtp;
 pub mod rtsp;
 pub mod webrtc;
 pub mod workers;

@@ -60,7 +60,9 @@ fn public(options: &Options, log: &Log) -> Vec<IpAddr> {
     for name in &options.public_address {
         match (name.as_str(), 0).to_socket_addrs() {
             Ok(addresses) => found.extend(addresses.map(|address| address.ip())),
-            Err(error) => log.warn(format_args!("webrtc: public_address {name} is left out: {}", io_words(&error))),
+            Err(error) => {
+                log.warn(format_args!("webrtc: public_address {name} is left out: {}", io_words(&error)))
+            }
         }
     }
     found.dedup();

@@ -5,9 +5,9 @@ use super::check::Check;
 use crate::base::next::Advice;
 use crate::config::Settings;
 use crate::model::HttpUrl;
+use crate::model::network::is_loopback;
 use crate::model::server_listing::ServerListing;
 use crate::model::service::Service;
-use crate::model::network::is_loopback;
 use crate::process::interfaces;
 use crate::process::listener::holder_of_datagrams;
 use crate::status::{Client, own};
@@ -75,7 +75,10 @@ fn webrtc(settings: &Settings, port: u16) -> Check {
     } else {
         told.listen.to_string()
     };
-    Check::ok(id, format!("WebRTC over UDP is received at port {port}, {holder}; viewers are offered {offered}"))
+    Check::ok(
+        id,
+        format!("WebRTC over UDP is received at port {port}, {holder}; viewers are offered {offered}"),
+    )
 }
 
 async fn answers(client: &Client, service: Service, url: HttpUrl, path: &str) -> Check {

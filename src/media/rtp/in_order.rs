@@ -8,6 +8,9 @@ use std::time::Duration;
 pub const MOST_HELD: usize = 128;
 /// Longest wait for a missing one.
 pub const LONGEST_WAIT: Duration = Duration::from_millis(60);
+/// The same for packets that are asked for again: a second of video, and some round trips.
+const MOST_REPAIRED: usize = 1024;
+const REPAIR_WAIT: Duration = Duration::from_millis(300);
 /// So many packets in a row from the past mean that the source began to count anew.
 const RESTART: u32 = 16;
 /// A step further than this is no loss but a new count (RFC 3550, A.1: MAX_DROPOUT).
@@ -30,13 +33,19 @@ pub struct InOrder<T> {
     next: Option<i64>,
     held: BTreeMap<i64, (T, Duration)>,
     patience: usize,
+    wait: Duration,
     late: u32,
 }
 
 impl<T> InOrder<T> {
     /// For packets that may overtake each other (UDP).
     pub fn patient() -> InOrder<T> {
-        InOrder { next: None, held: BTreeMap::new(), patience: MOST_HELD, late: 0 }
+        InOrder { next: None, held: BTreeMap::new(), patience: MOST_HELD, wait: LONGEST_WAIT, late: 0 }
+    }
+
+    /// For packets that are sent again when they are missed (RTX, RFC 4588).
+    pub fn repaired() -> InOrder<T> {
+        InOrder { patience: MOST_REPAIRED, wait: REPAIR_WAIT, ..InOrder::patient() }
     }
 
     /// For packets that cannot (TCP): what is missing will not come.
@@ -46,7 +55,7 @@ impl<T> InOrder<T> {
 
     /// As it was in the beginning.
     pub fn anew(&self) -> InOrder<T> {
-        InOrder { patience: self.patience, ..InOrder::patient() }
+        InOrder { patience: self.patience, wait: self.wait, ..InOrder::patient() }
     }
 
     /// Takes a packet with its whole number that came at `now` (on any steady clock), and hands over what is next in
@@ -88,7 +97,7 @@ impl<T> InOrder<T> {
         while let Some(entry) = self.held.first_entry() {
             let (sequence, next) = (*entry.key(), self.next.unwrap_or(*entry.key()));
             let waited = now.saturating_sub(entry.get().1);
-            let over = waited >= LONGEST_WAIT || self.held.len() > self.patience;
+            let over = waited >= self.wait || self.held.len() > self.patience;
             if sequence > next && !over {
                 return;
             }

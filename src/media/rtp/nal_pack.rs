@@ -101,7 +101,9 @@ pub fn pack(
                 }
                 rtp_stream.packet(out, timestamp, last, &[], &body);
             }
-            [unit, ..] if unit.len() <= rtp_stream.room() => rtp_stream.packet(out, timestamp, last, &[], unit),
+            [unit, ..] if unit.len() <= rtp_stream.room() => {
+                rtp_stream.packet(out, timestamp, last, &[], unit)
+            }
             [unit, ..] => fragments(rules, rtp_stream, out, timestamp, unit, last),
             [] => break,
         }

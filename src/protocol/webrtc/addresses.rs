@@ -86,7 +86,10 @@ mod tests {
     #[test]
     fn who_asks_is_told_where_it_asked_first() {
         let interfaces = ["127.0.0.1", "172.17.0.1", "192.0.2.7", "fe80::1", "fd00::7", "169.254.3.4"];
-        assert_eq!(offered("0.0.0.0:8189", &[], "192.0.2.7", &interfaces), ["192.0.2.7:8189", "172.17.0.1:8189"]);
+        assert_eq!(
+            offered("0.0.0.0:8189", &[], "192.0.2.7", &interfaces),
+            ["192.0.2.7:8189", "172.17.0.1:8189"]
+        );
         assert_eq!(
             offered("[::]:8189", &[], "::ffff:192.0.2.7", &interfaces),
             ["192.0.2.7:8189", "172.17.0.1:8189", "[fd00::7]:8189"]
@@ -102,13 +105,20 @@ mod tests {
     #[test]
     fn public_addresses_come_first() {
         let interfaces = ["10.0.0.5", "172.17.0.1"];
-        assert_eq!(offered("0.0.0.0:1", &["203.0.113.9"], "10.0.0.5", &interfaces), ["203.0.113.9:1", "10.0.0.5:1"]);
-        assert_eq!(offered("10.0.0.5:1", &["2001:db8::9"], "10.0.0.5", &[]), ["[2001:db8::9]:1", "10.0.0.5:1"]);
+        assert_eq!(
+            offered("0.0.0.0:1", &["203.0.113.9"], "10.0.0.5", &interfaces),
+            ["203.0.113.9:1", "10.0.0.5:1"]
+        );
+        assert_eq!(
+            offered("10.0.0.5:1", &["2001:db8::9"], "10.0.0.5", &[]),
+            ["[2001:db8::9]:1", "10.0.0.5:1"]
+        );
     }
 
     #[test]
     fn a_datagram_came_to_an_address_of_its_family() {
-        let offered: Vec<SocketAddr> = ["[fd00::7]:1", "192.0.2.7:1"].map(|text| text.parse().unwrap()).to_vec();
+        let offered: Vec<SocketAddr> =
+            ["[fd00::7]:1", "192.0.2.7:1"].map(|text| text.parse().unwrap()).to_vec();
         assert_eq!(arrived_at(&offered, "192.0.2.9:5".parse().unwrap()), Some(offered[1]));
         assert_eq!(arrived_at(&offered[..1], "192.0.2.9:5".parse().unwrap()), Some(offered[0]));
         assert_eq!(arrived_at(&[], "192.0.2.9:5".parse().unwrap()), None);

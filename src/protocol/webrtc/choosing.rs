@@ -79,7 +79,8 @@ impl Chooser {
             return None;
         }
         let since = *self.carries_since.get_or_insert(now);
-        let waited = |at: Option<Instant>, wait| at.is_none_or(|at| now.saturating_duration_since(at) >= wait);
+        let waited =
+            |at: Option<Instant>, wait| at.is_none_or(|at| now.saturating_duration_since(at) >= wait);
         if !waited(Some(since), STEADY) || !waited(self.stepped_down, self.back) {
             return None;
         }
@@ -151,7 +152,8 @@ mod tests {
         for second in 0..200 {
             // The link carries 720p and looks, while that is sent, as if it carried more.
             let bps = if label == "1080p" { 3_000_000 } else { 6_500_000 };
-            if let Some(next) = chooser.look(&choices, &label, link(bps), begun + Duration::from_secs(second)) {
+            if let Some(next) = chooser.look(&choices, &label, link(bps), begun + Duration::from_secs(second))
+            {
                 if next == "1080p" {
                     ups.push(second);
                 }

@@ -3,12 +3,11 @@
 
 use super::ladder::{Ladder, WARM};
 use super::peer::{Identity, Peer};
-use super::sessions::{Names, Outgoing, Sessions};
+use super::sessions::{Ending, Names, Outgoing, Role, Sessions};
 use super::socket::{AT_ONCE, Socket};
-use super::viewer::Viewer;
 use crate::base::clock::Now;
 use crate::hub::event::{Event, Heard};
-use crate::hub::{FrameReader, Hub, Kind, OnAir, Policy};
+use crate::hub::{self, FrameReader, Hub, Kind, OnAir, Policy};
 use crate::model::{LadderName, StreamName};
 use crate::telemetry::Log;
 use std::collections::BTreeMap;
@@ -48,7 +47,14 @@ pub struct Engine {
 
 impl Engine {
     /// One that serves this socket on `runtime`, until `shutdown` says so.
-    pub fn new(hub: Hub, log: Log, socket: Socket, runtime: Handle, identity: Identity, shutdown: watch::Receiver<bool>) -> Engine {
+    pub fn new(
+        hub: Hub,
+        log: Log,
+        socket: Socket,
+        runtime: Handle,
+        identity: Identity,
+        shutdown: watch::Receiver<bool>,
+    ) -> Engine {
         Engine {
             hub,
             log,
@@ -82,8 +88,8 @@ impl Engine {
     }
 
     /// Takes a session in.
-    pub fn enter(&self, peer: Peer, viewer: Viewer, names: Names) {
-        self.change(|state, now| state.enter(peer, viewer, names, now));
+    pub fn enter(&self, peer: Peer, role: Role, names: Names) {
+        self.change(|state, now| state.enter(peer, role, names, now));
         self.wake.notify_one();
     }
 
@@ -98,7 +104,7 @@ impl Engine {
     }
 
     /// Ends the session with this key; `false` if there is none.
-    pub fn end_by_key(&self, key: &str, why: &'static str) -> bool {
+    pub fn end_by_key(&self, key: &str, why: Ending) -> bool {
         self.change(|state, now| match state.find(key) {
             Some(id) => {
                 state.end(id, why, now);
@@ -122,13 +128,18 @@ impl Engine {
         }
         for (client, why) in ended {
             let details = client.details();
+            let what = if details.role == hub::Role::Publish { "ends" } else { "stops watching" };
             self.log.info(format_args!(
-                "webrtc: {}: stopped watching {}/{}: {why}",
-                client.remote, details.application, details.name
+                "webrtc: {} {what} {}/{}: {}",
+                client.remote,
+                details.application,
+                details.name,
+                why.why()
             ));
         }
         for (ladder, label) in keyframes {
-            let name = self.look(&ladder, |ladder| ladder.rendition(&label).map(|one| one.name.clone())).flatten();
+            let name =
+                self.look(&ladder, |ladder| ladder.rendition(&label).map(|one| one.name.clone())).flatten();
             if let Some(name) = name {
                 self.hub.request_keyframe(&name, Instant::now());
             }
@@ -218,7 +229,12 @@ impl Engine {
             return false;
         }
         state.ladders.insert(name.clone(), Ladder::unwatched(Instant::now()));
-        let mut reading = Reading { engine: self.clone(), ladder: name.clone(), tasks: JoinSet::new(), names: BTreeMap::new() };
+        let mut reading = Reading {
+            engine: self.clone(),
+            ladder: name.clone(),
+            tasks: JoinSet::new(),
+            names: BTreeMap::new(),
+        };
         drop(state);
         self.runtime.spawn(async move { reading.run().await });
         true
@@ -305,7 +321,12 @@ impl Reading {
 }
 
 /// Brings the frames of one rendition, to the end of its stream.
-async fn follow(engine: Arc<Engine>, ladder: LadderName, rendition: OnAir, mut reader: FrameReader) -> StreamName {
+async fn follow(
+    engine: Arc<Engine>,
+    ladder: LadderName,
+    rendition: OnAir,
+    mut reader: FrameReader,
+) -> StreamName {
     let mut items = Vec::new();
     let mut known = false;
     while reader.next(&mut items).await.is_ok() {

@@ -118,7 +118,10 @@ impl Ladder {
 
     /// Those that are on the air.
     pub fn live(&self) -> impl Iterator<Item = (&str, &Rendition)> {
-        self.renditions.iter().filter(|(_, rendition)| rendition.live).map(|(label, one)| (label.as_str(), one))
+        self.renditions
+            .iter()
+            .filter(|(_, rendition)| rendition.live)
+            .map(|(label, one)| (label.as_str(), one))
     }
 
     /// Those that can be shown in this codec, to choose among.
@@ -139,7 +142,8 @@ impl Ladder {
     /// keep them in step.
     pub fn moment(&self, pts: MediaTime) -> Instant {
         let Some((at_pts, at)) = self.anchor else { return Instant::now() };
-        let moment = if pts >= at_pts { at.checked_add(pts.since(at_pts)) } else { at.checked_sub(at_pts.since(pts)) };
+        let moment =
+            if pts >= at_pts { at.checked_add(pts.since(at_pts)) } else { at.checked_sub(at_pts.since(pts)) };
         moment.unwrap_or(at)
     }
 

@@ -12,6 +12,7 @@ pub mod numbering;
 pub mod offer;
 pub mod packing;
 pub mod peer;
+pub mod publishing;
 pub mod recent;
 pub mod route;
 pub mod server;

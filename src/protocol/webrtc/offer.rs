@@ -141,9 +141,9 @@ impl Line {
 
     /// Opus.
     pub fn opus(&self) -> Option<&Codec> {
-        self.codecs.iter().find(|codec| {
-            codec.name == "OPUS" && codec.clock_rate == 48_000 && codec.channels == 2
-        })
+        self.codecs
+            .iter()
+            .find(|codec| codec.name == "OPUS" && codec.clock_rate == 48_000 && codec.channels == 2)
     }
 
     /// The names of the codecs, each once, for a refusal.
@@ -249,7 +249,9 @@ impl Line {
             "simulcast" => {
                 let sent = value.split_once("send ").map_or("", |(_, rest)| rest);
                 let sent = sent.split_ascii_whitespace().next().unwrap_or_default();
-                let first = |layer: &str| layer.split(',').next().unwrap_or_default().trim_start_matches('~').to_string();
+                let first = |layer: &str| {
+                    layer.split(',').next().unwrap_or_default().trim_start_matches('~').to_string()
+                };
                 self.layers = sent.split(';').map(first).filter(|layer| !layer.is_empty()).take(8).collect();
             }
             _ => {}
@@ -278,7 +280,10 @@ impl Line {
             codec.parameters = rest.trim().to_string();
         }
         let Some(repair) = number.parse::<u8>().ok().filter(|number| *number < 128) else { return };
-        let Some(of) = rest.trim().strip_prefix("apt=").map(|of| of.split(';').next().unwrap_or_default()) else { return };
+        let Some(of) = rest.trim().strip_prefix("apt=").map(|of| of.split(';').next().unwrap_or_default())
+        else {
+            return;
+        };
         if let Some(codec) = self.codec(of.trim()) {
             codec.repair = Some(repair);
         }

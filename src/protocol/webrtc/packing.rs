@@ -61,7 +61,11 @@ impl Packer {
         };
         let bodies: Vec<Arc<[u8]>> = packets.spans.iter().filter_map(payload).collect();
         let last = bodies.len().saturating_sub(1);
-        unit(frame, at, bodies.into_iter().enumerate().map(|(index, bytes)| Payload { marker: index == last, bytes }))
+        unit(
+            frame,
+            at,
+            bodies.into_iter().enumerate().map(|(index, bytes)| Payload { marker: index == last, bytes }),
+        )
     }
 }
 
@@ -83,11 +87,15 @@ mod tests {
 
     #[test]
     fn payloads_fit_and_the_last_one_is_marked() {
-        let packer = Packer { codec: VideoCodec::H264, sets: vec![Bytes::from_static(&[0x67, 1]), Bytes::from_static(&[0x68, 2])] };
+        let packer = Packer {
+            codec: VideoCodec::H264,
+            sets: vec![Bytes::from_static(&[0x67, 1]), Bytes::from_static(&[0x68, 2])],
+        };
         let unit: Vec<u8> = std::iter::once(0x65).chain((0..5000).map(|i| i as u8)).collect();
         let payload = [&(unit.len() as u32).to_be_bytes()[..], &unit].concat();
         let time = MediaTime::from_millis(40);
-        let frame = Frame { track: TrackId::VIDEO, dts: time, pts: time, keyframe: true, payload: payload.into() };
+        let frame =
+            Frame { track: TrackId::VIDEO, dts: time, pts: time, keyframe: true, payload: payload.into() };
         let packed = packer.pack(&frame, Instant::now());
         let lengths: Vec<usize> = packed.payloads.iter().map(|p| p.bytes.len()).collect();
         assert_eq!(lengths, [9, ROOM, ROOM, ROOM, ROOM, 5000 - 4 * (ROOM - 2) + 2]);

@@ -2,17 +2,17 @@
 //! lost where it is not (measured: frames that are written between an input and its outputs vanish without a word).
 
 use super::offer::{BadOffer, Codec, Line, Offer};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 use str0m::bwe::{Bitrate, BweKind};
 use str0m::change::SdpOffer;
 use str0m::config::{CryptoProvider, DtlsCert};
 use str0m::format::{self, FormatParams};
-use str0m::media::{Frequency, Mid, Pt};
+use str0m::media::{Frequency, Mid, Pt, SenderFeedback};
 use str0m::net::{DatagramSend, Protocol, Receive};
 use str0m::rtp::RtpPacket;
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcConfig};
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 /// How often what the other end reports is told.
 const REPORTS: Duration = Duration::from_secs(1);
@@ -63,8 +63,10 @@ pub enum Happened {
     Sent(Report),
     /// What was got of what the other end sent.
     Got(Report),
-    /// A packet of media.
-    Packet(Box<RtpPacket>),
+    /// A packet of media, and which line it belongs to.
+    Packet(Option<Mid>, Box<RtpPacket>),
+    /// What the other end says of the times of what it sends.
+    Times(SenderFeedback),
 }
 
 /// Counts of one line of media since the session began.
@@ -130,7 +132,12 @@ pub struct Wanted<'a> {
 ///
 /// # Errors
 /// [`BadOffer::Unreadable`].
-pub fn answer((text, offer): (&str, &Offer), wanted: Wanted<'_>, identity: &Identity, now: Instant) -> Result<Answered, BadOffer> {
+pub fn answer(
+    (text, offer): (&str, &Offer),
+    wanted: Wanted<'_>,
+    identity: &Identity,
+    now: Instant,
+) -> Result<Answered, BadOffer> {
     let unreadable = |error: String| BadOffer::Unreadable(error.chars().take(200).collect());
     let sdp = SdpOffer::from_sdp_string(text).map_err(|error| unreadable(error.to_string()))?;
     let mut config = RtcConfig::new()
@@ -192,7 +199,12 @@ fn add(config: &mut RtcConfig, codec: &Codec) {
         "VP8" => (format::Codec::Vp8, video, None, FormatParams::default()),
         "VP9" => {
             let profile = codec.parameter("profile-id").and_then(|value| value.parse().ok()).unwrap_or(0);
-            (format::Codec::Vp9, video, None, FormatParams { profile_id: Some(profile), ..FormatParams::default() })
+            (
+                format::Codec::Vp9,
+                video,
+                None,
+                FormatParams { profile_id: Some(profile), ..FormatParams::default() },
+            )
         }
         "AV1" => (format::Codec::Av1, video, None, FormatParams::default()),
         _ => {
@@ -216,7 +228,14 @@ impl Peer {
     }
 
     /// Takes a datagram that came from `from`. What cannot be read is `false`.
-    pub fn receive(&mut self, protocol: Protocol, from: SocketAddr, to: SocketAddr, datagram: &[u8], now: Instant) -> bool {
+    pub fn receive(
+        &mut self,
+        protocol: Protocol,
+        from: SocketAddr,
+        to: SocketAddr,
+        datagram: &[u8],
+        now: Instant,
+    ) -> bool {
         let Ok(receive) = Receive::new(protocol, from, to, datagram) else { return false };
         self.rtc.handle_input(Input::Receive(now, receive)).is_ok()
     }
@@ -237,7 +256,9 @@ impl Peer {
     ) -> Option<Instant> {
         for _ in 0..MOST_OUTPUTS {
             match self.rtc.poll_output() {
-                Ok(Output::Transmit(transmit)) => send(transmit.proto, transmit.destination, transmit.contents),
+                Ok(Output::Transmit(transmit)) => {
+                    send(transmit.proto, transmit.destination, transmit.contents)
+                }
                 Ok(Output::Event(event)) => self.event(event, happened),
                 Ok(Output::Timeout(at)) if self.rtc.is_alive() && at > now => return Some(at),
                 Ok(Output::Timeout(_)) if self.rtc.is_alive() => self.pass(now),
@@ -255,7 +276,9 @@ impl Peer {
                 self.connected = true;
                 Happened::Connected
             }
-            Event::IceConnectionStateChange(IceConnectionState::Disconnected) | Event::Closed => Happened::Closed,
+            Event::IceConnectionStateChange(IceConnectionState::Disconnected) | Event::Closed => {
+                Happened::Closed
+            }
             Event::KeyframeRequest(_) => Happened::KeyframeWanted,
             Event::EgressBitrateEstimate(BweKind::Twcc { estimate, .. } | BweKind::Remb { estimate, .. }) => {
                 Happened::Estimate(estimate.as_u64())
@@ -280,7 +303,12 @@ impl Peer {
                 jitter: stats.jitter,
                 packets: stats.packets,
             }),
-            Event::RtpPacket(packet) => Happened::Packet(Box::new(packet)),
+            Event::RtpPacket(packet) => {
+                let mut api = self.rtc.direct_api();
+                let mid = api.stream_rx(&packet.header.ssrc).map(|stream| stream.mid());
+                Happened::Packet(mid, Box::new(packet))
+            }
+            Event::SenderFeedback(feedback) => Happened::Times(feedback),
             _ => return,
         });
     }

@@ -37,7 +37,8 @@ impl Route {
         });
         within.or_else(|| {
             let route = Route::within(applications.first()?, rest)?;
-            (!crate::protocol::hls::server::route::RESERVED.contains(&route.stream.name.as_str())).then_some(route)
+            (!crate::protocol::hls::server::route::RESERVED.contains(&route.stream.name.as_str()))
+                .then_some(route)
         })
     }
 
@@ -49,9 +50,15 @@ impl Route {
             "whip" => Way::In,
             _ => return None,
         };
-        let is_key = |key: &str| (1..=LONGEST).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+        let is_key = |key: &str| {
+            (1..=LONGEST).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-')
+        };
         let whole = is_name(stream) && names.next().is_none() && session.is_none_or(is_key);
-        whole.then(|| Route { stream: StreamName::new(application, stream), way, session: session.map(str::to_string) })
+        whole.then(|| Route {
+            stream: StreamName::new(application, stream),
+            way,
+            session: session.map(str::to_string),
+        })
     }
 }
 
@@ -73,13 +80,25 @@ mod tests {
     fn long_and_short_forms_name_the_same() {
         let of = |path: &str| Route::of(path, &["live".into(), "tv/one".into()]);
         let route = |application: &str, name: &str, way, session: Option<&str>| {
-            Some(Route { stream: StreamName::new(application, name), way, session: session.map(str::to_string) })
+            Some(Route {
+                stream: StreamName::new(application, name),
+                way,
+                session: session.map(str::to_string),
+            })
         };
         assert_eq!(of("/live/cam/whep"), route("live", "cam", Way::Out, None));
         assert_eq!(of("/cam_720p/whip"), route("live", "cam_720p", Way::In, None));
         assert_eq!(of("/tv/one/cam/whep/0a-9"), route("tv/one", "cam", Way::Out, Some("0a-9")));
         assert_eq!(of("/live/studio/whep"), route("live", "studio", Way::Out, None));
-        for path in ["/studio/whep", "/live/cam", "/live/cam/whep/", "/live/cam/whep/x/y", "/live/cam/whep/..", "whep", "/cam/whep/zz"] {
+        for path in [
+            "/studio/whep",
+            "/live/cam",
+            "/live/cam/whep/",
+            "/live/cam/whep/x/y",
+            "/live/cam/whep/..",
+            "whep",
+            "/cam/whep/zz",
+        ] {
             assert_eq!(of(path), None, "{path}");
         }
     }

@@ -6,13 +6,16 @@ use super::engine::{Engine, MOST_PER_ADDRESS, MOST_SESSIONS};
 use super::ladder::Unfit;
 use super::offer::{BadOffer, LONGEST, Offer};
 use super::peer::{self, Answered, Wanted};
+use super::publishing::{Publishes, taken};
 use super::route::{Route, Way};
-use super::sessions::Names;
+use super::sessions::{Ending, Names, Role};
 use super::viewer::{Sending, Viewer};
-use crate::auth::{self, Action, Authorizer, Demand, Denied, Grant, Ledger, PATIENCE, Protocol, Shown, pause};
+use crate::auth::{
+    self, Action, Authorizer, Demand, Denied, Grant, Ledger, PATIENCE, Protocol, Shown, pause,
+};
 use crate::base::clock::Now;
 use crate::base::secret::Secret;
-use crate::hub::{Client, Role};
+use crate::hub::{self, Client};
 use crate::media::VideoCodec;
 use crate::model::{LadderName, StreamName};
 use crate::process::interfaces;
@@ -20,9 +23,9 @@ use crate::protocol::WEBRTC_SESSION;
 use crate::telemetry::Log;
 use axum::body::Body;
 use axum::http::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS,
-    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LINK, LOCATION, USER_AGENT,
-    WWW_AUTHENTICATE,
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName,
+    HeaderValue, LINK, LOCATION, USER_AGENT, WWW_AUTHENTICATE,
 };
 use axum::http::{HeaderMap, Method, Request, Response, StatusCode};
 use std::net::{IpAddr, SocketAddr};
@@ -79,7 +82,8 @@ fn refused(status: StatusCode, why: impl Into<String>) -> Refused {
 
 impl From<BadOffer> for Refused {
     fn from(bad: BadOffer) -> Refused {
-        let status = if bad == BadOffer::Long { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::BAD_REQUEST };
+        let status =
+            if bad == BadOffer::Long { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::BAD_REQUEST };
         refused(status, bad.to_string())
     }
 }
@@ -103,7 +107,12 @@ impl Shared {
     }
 
     /// Answers a request for `route`.
-    pub async fn answer(self: &Arc<Shared>, route: Route, request: Request<Body>, ends: Ends) -> Response<Body> {
+    pub async fn answer(
+        self: &Arc<Shared>,
+        route: Route,
+        request: Request<Body>,
+        ends: Ends,
+    ) -> Response<Body> {
         let (parts, body) = request.into_parts();
         let query = parts.uri.query().unwrap_or_default();
         let done = match (parts.method.clone(), &route.session) {
@@ -113,7 +122,8 @@ impl Shared {
             (Method::DELETE, Some(key)) => self.end(key),
             (_, session) => {
                 let allowed = if session.is_some() { "PATCH, DELETE, OPTIONS" } else { "POST, OPTIONS" };
-                let mut response = text(StatusCode::METHOD_NOT_ALLOWED, &format!("here {allowed} are answered"));
+                let mut response =
+                    text(StatusCode::METHOD_NOT_ALLOWED, &format!("here {allowed} are answered"));
                 response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
                 return response;
             }
@@ -135,7 +145,10 @@ impl Shared {
         ends: Ends,
     ) -> Result<Response<Body>, Refused> {
         if !is_of(headers, SDP) {
-            return Err(refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, "an offer is of the type application/sdp"));
+            return Err(refused(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "an offer is of the type application/sdp",
+            ));
         }
         let action = match route.way {
             Way::Out => Action::Read,
@@ -147,7 +160,7 @@ impl Shared {
         let stream = StreamName::new(route.stream.application.clone(), grant.name.clone());
         match route.way {
             Way::Out => self.view(&stream, &grant, query, headers, (&text, &offer), ends).await,
-            Way::In => Err(refused(StatusCode::NOT_IMPLEMENTED, "publishing over WebRTC is not built yet")),
+            Way::In => self.publish(&stream, &grant, headers, (&text, &offer), ends),
         }
     }
 
@@ -182,8 +195,9 @@ impl Shared {
             offered: self.offered(ends.local.ip()),
             estimate,
         };
-        let Answered { peer, sdp, ufrag, video, audio } = peer::answer((text, offer), wanted, identity, Instant::now())?;
-        let client = self.client(stream, grant, headers, ends.remote, Role::Read);
+        let Answered { peer, sdp, ufrag, video, audio } =
+            peer::answer((text, offer), wanted, identity, Instant::now())?;
+        let client = self.client(stream, grant, headers, ends.remote, hub::Role::Read);
         let codec = chosen.video.map(|(codec, _)| codec);
         let sending = |agreed, rate| Sending::new(agreed, rate);
         let viewer = Viewer::new(
@@ -196,13 +210,51 @@ impl Shared {
         );
         let key = uuid::Uuid::new_v4().to_string();
         let names = Names { ufrag, theirs: offer.ufrag.clone(), key: key.clone() };
-        self.engine.enter(peer, viewer, names);
+        self.engine.enter(peer, Role::Viewer(Box::new(viewer)), names);
         self.watch_out_for(client, key.clone(), grant.limits.time);
-        self.log.info(format_args!(
-            "webrtc: {}: watches {}/{}",
-            ends.remote, stream.application, stream.name
-        ));
+        self.log
+            .info(format_args!("webrtc: {}: watches {}/{}", ends.remote, stream.application, stream.name));
         Ok(self.created(stream, Way::Out, &key, sdp))
+    }
+
+    /// A publisher.
+    fn publish(
+        self: &Arc<Shared>,
+        stream: &StreamName,
+        grant: &Grant,
+        headers: &HeaderMap,
+        (text, offer): (&str, &Offer),
+        ends: Ends,
+    ) -> Result<Response<Body>, Refused> {
+        self.has_room(ends.remote.ip())?;
+        let sends = |line: &Option<super::offer::Line>| line.as_ref().is_some_and(|line| line.sends);
+        if !sends(&offer.video) && !sends(&offer.audio) {
+            return Err(BadOffer::Direction("a publisher's offer sends: its lines are sendonly").into());
+        }
+        let taken = taken(offer).map_err(|why| refused(StatusCode::NOT_ACCEPTABLE, why))?;
+        let wanted = Wanted {
+            video: taken.video.map(|(_, codec)| codec),
+            audio: taken.audio,
+            offered: self.offered(ends.local.ip()),
+            estimate: None,
+        };
+        let now = Now::read();
+        let Answered { peer, sdp, ufrag, video, audio } =
+            peer::answer((text, offer), wanted, &self.engine.identity, now.mono)?;
+        let client = self.client(stream, grant, headers, ends.remote, hub::Role::Publish);
+        let publisher = self.engine.hub().publish(stream, &client, now).map_err(|why| match why {
+            hub::Refused::Taken => refused(StatusCode::CONFLICT, why.to_string()),
+            hub::Refused::Full => refused(StatusCode::SERVICE_UNAVAILABLE, why.to_string()),
+        })?;
+        let video = video.zip(taken.video).map(|(agreed, (codec, _))| (codec, agreed));
+        let publishes = Publishes::new(publisher, (client.clone(), stream.clone()), video, audio, now.mono);
+        let key = uuid::Uuid::new_v4().to_string();
+        let names = Names { ufrag, theirs: offer.ufrag.clone(), key: key.clone() };
+        self.engine.enter(peer, Role::Publisher(Box::new(publishes)), names);
+        self.watch_out_for(client, key.clone(), grant.limits.time);
+        self.log
+            .info(format_args!("webrtc: {} publishes {}/{}", ends.remote, stream.application, stream.name));
+        Ok(self.created(stream, Way::In, &key, sdp))
     }
 
     /// The ladder with this name, or that of the rendition with this name and its label; read from now on.
@@ -220,12 +272,19 @@ impl Shared {
 
     fn has_room(&self, remote: IpAddr) -> Result<(), Refused> {
         let all = self.engine.hub().registry().list(WEBRTC_SESSION);
-        let own = all.iter().filter(|client| client.remote.ip().to_canonical() == remote.to_canonical()).count();
+        let own =
+            all.iter().filter(|client| client.remote.ip().to_canonical() == remote.to_canonical()).count();
         if all.len() >= MOST_SESSIONS {
-            return Err(refused(StatusCode::SERVICE_UNAVAILABLE, "the server carries as many WebRTC sessions as it may"));
+            return Err(refused(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the server carries as many WebRTC sessions as it may",
+            ));
         }
         if own >= MOST_PER_ADDRESS && !remote.to_canonical().is_loopback() {
-            return Err(refused(StatusCode::SERVICE_UNAVAILABLE, "this address has as many WebRTC sessions as it may"));
+            return Err(refused(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "this address has as many WebRTC sessions as it may",
+            ));
         }
         Ok(())
     }
@@ -236,7 +295,14 @@ impl Shared {
         Known { bound, public: &self.settings.public, asked_at, interfaces: &interfaces }.offered()
     }
 
-    fn client(&self, stream: &StreamName, grant: &Grant, headers: &HeaderMap, remote: SocketAddr, role: Role) -> Arc<Client> {
+    fn client(
+        &self,
+        stream: &StreamName,
+        grant: &Grant,
+        headers: &HeaderMap,
+        remote: SocketAddr,
+        role: hub::Role,
+    ) -> Arc<Client> {
         let now = Now::read();
         let client = self.engine.hub().registry().enter(WEBRTC_SESSION, remote, now.mono, now.wall_ms);
         let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
@@ -262,7 +328,7 @@ impl Shared {
                 // Nobody else holds it: the session has ended by itself.
                 let Some(client) = weak.upgrade() else { return };
                 if let Ok(leaves) = tokio::time::timeout(Duration::from_secs(1), client.leaves()).await {
-                    shared.engine.end_by_key(&key, leaves.why());
+                    shared.engine.end_by_key(&key, Ending::Sent(leaves));
                     return;
                 }
             }
@@ -272,7 +338,10 @@ impl Shared {
     /// Candidates of the other end that come later. A server that only answers learns them from the datagrams themselves.
     async fn trickle(&self, key: &str, headers: &HeaderMap, body: Body) -> Result<Response<Body>, Refused> {
         if !is_of(headers, FRAGMENT) {
-            return Err(refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, "candidates are of the type application/trickle-ice-sdpfrag"));
+            return Err(refused(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "candidates are of the type application/trickle-ice-sdpfrag",
+            ));
         }
         let theirs = self.engine.theirs(key).ok_or_else(no_session)?;
         // Another name begins the connection anew (RFC 9725, 4.3.3).
@@ -288,7 +357,7 @@ impl Shared {
     }
 
     fn end(&self, key: &str) -> Result<Response<Body>, Refused> {
-        if !self.engine.end_by_key(key, "it said so") {
+        if !self.engine.end_by_key(key, Ending::Said) {
             return Err(no_session());
         }
         Ok(empty(StatusCode::OK))
@@ -318,7 +387,14 @@ impl Shared {
         response
     }
 
-    async fn authorize(&self, action: Action, stream: &StreamName, query: &str, headers: &HeaderMap, remote: IpAddr) -> Result<Grant, Refused> {
+    async fn authorize(
+        &self,
+        action: Action,
+        stream: &StreamName,
+        query: &str,
+        headers: &HeaderMap,
+        remote: IpAddr,
+    ) -> Result<Grant, Refused> {
         let guesses = self.authorizer.demand(action) != Demand::Nothing;
         if guesses && self.ledger().shut_out(remote, self.begun.elapsed()) {
             return Err(refused(StatusCode::FORBIDDEN, Denied::ShutOut.to_string()));
@@ -384,7 +460,8 @@ fn choose(ladder: &super::ladder::Ladder, offer: &Offer, pinned: Option<&str>) -
     if video.is_none() && !without && line.is_some() {
         return Err(why.unwrap_or(Unfit::Codec("missing")));
     }
-    let audio = ladder.audio().and_then(|_| offer.audio.as_ref().filter(|line| line.receives)?.opus().cloned());
+    let audio =
+        ladder.audio().and_then(|_| offer.audio.as_ref().filter(|line| line.receives)?.opus().cloned());
     if video.is_none() && audio.is_none() {
         return Err(why.unwrap_or(Unfit::Codec("missing")));
     }
@@ -414,7 +491,9 @@ async fn read(body: Body) -> Result<String, Refused> {
     let whole = tokio::time::timeout(Duration::from_secs(10), axum::body::to_bytes(body, LONGEST)).await;
     let bytes = match whole {
         Ok(Ok(bytes)) => bytes,
-        Ok(Err(_)) => return Err(refused(StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than 64 kB, or broke off")),
+        Ok(Err(_)) => {
+            return Err(refused(StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than 64 kB, or broke off"));
+        }
         Err(_) => return Err(refused(StatusCode::REQUEST_TIMEOUT, "the body did not come within 10 s")),
     };
     String::from_utf8(bytes.into()).map_err(|_| refused(StatusCode::BAD_REQUEST, "the body is no text"))
@@ -444,7 +523,10 @@ fn preflight() -> Response<Body> {
     let mut response = empty(StatusCode::NO_CONTENT);
     let fields = response.headers_mut();
     fields.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("OPTIONS, POST, PATCH, DELETE"));
-    fields.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("Authorization, Content-Type, If-Match"));
+    fields.insert(
+        ACCESS_CONTROL_ALLOW_HEADERS,
+        HeaderValue::from_static("Authorization, Content-Type, If-Match"),
+    );
     fields.insert(HeaderName::from_static("access-control-max-age"), HeaderValue::from_static("86400"));
     fields.insert(HeaderName::from_static("accept-post"), HeaderValue::from_static(SDP));
     response

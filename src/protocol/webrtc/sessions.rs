@@ -3,10 +3,12 @@
 
 use super::ladder::{Ladder, Made};
 use super::peer::{Happened, Peer};
+use super::publishing::Publishes;
 use super::viewer::Viewer;
+use crate::base::clock::Now;
 use crate::hub::client::add;
 use crate::hub::tap::Item;
-use crate::hub::Client;
+use crate::hub::{Client, Leaves};
 use crate::model::LadderName;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
@@ -34,6 +36,40 @@ pub struct Outgoing {
     pub client: Arc<Client>,
 }
 
+/// Why a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It said so over HTTP.
+    Said,
+    /// Its connection was closed or broke.
+    Left,
+    /// It never connected.
+    NeverConnected,
+    /// Nothing came from it.
+    Silent,
+    /// What it gets has other codecs now.
+    OtherCodecs,
+    /// What it gets is over.
+    StreamOver,
+    /// It had to leave.
+    Sent(Leaves),
+}
+
+impl Ending {
+    /// In words for the log.
+    pub const fn why(self) -> &'static str {
+        match self {
+            Ending::Said => "it said so",
+            Ending::Left => "its connection was closed",
+            Ending::NeverConnected => "it did not connect within 15 s",
+            Ending::Silent => "nothing has come from it for 20 s",
+            Ending::OtherCodecs => "the stream has other codecs now; it may ask again",
+            Ending::StreamOver => "the stream is over",
+            Ending::Sent(leaves) => leaves.why(),
+        }
+    }
+}
+
 /// What a session is known by.
 pub struct Names {
     /// Our ICE name, in the first datagram.
@@ -44,12 +80,30 @@ pub struct Names {
     pub key: String,
 }
 
+/// What a session is for.
+pub enum Role {
+    /// It gets media.
+    Viewer(Box<Viewer>),
+    /// It sends some.
+    Publisher(Box<Publishes>),
+}
+
+impl Role {
+    /// Its entry in the registry.
+    pub fn client(&self) -> &Arc<Client> {
+        match self {
+            Role::Viewer(viewer) => &viewer.client,
+            Role::Publisher(publishes) => &publishes.client,
+        }
+    }
+}
+
 /// One session.
 pub struct Session {
     /// Its connection.
     pub peer: Peer,
     /// Who it is.
-    pub viewer: Viewer,
+    pub role: Role,
     /// What ends it over HTTP.
     pub key: String,
     ufrag: String,
@@ -75,7 +129,7 @@ pub struct Sessions {
     /// Ladders and labels whose publishers are to be asked for a keyframe.
     pub keyframes: BTreeSet<(LadderName, String)>,
     /// Why a session ended, for the log.
-    pub ended: Vec<(Arc<Client>, &'static str)>,
+    pub ended: Vec<(Arc<Client>, Ending)>,
 }
 
 impl Sessions {
@@ -90,16 +144,25 @@ impl Sessions {
     }
 
     /// Takes a new one in.
-    pub fn enter(&mut self, peer: Peer, viewer: Viewer, Names { ufrag, theirs, key }: Names, now: Instant) -> u64 {
+    pub fn enter(
+        &mut self,
+        peer: Peer,
+        role: Role,
+        Names { ufrag, theirs, key }: Names,
+        now: Instant,
+    ) -> u64 {
         self.next = self.next.saturating_add(1);
         let id = self.next;
-        if let Some(ladder) = self.ladders.get_mut(&viewer.ladder) {
+        if let Role::Viewer(viewer) = &role
+            && let Some(ladder) = self.ladders.get_mut(&viewer.ladder)
+        {
             ladder.viewers.insert(id);
             ladder.idle = None;
         }
         self.by_ufrag.insert(ufrag.clone(), id);
         self.by_key.insert(key.clone(), id);
-        let session = Session { peer, viewer, key, ufrag, theirs, addresses: Vec::new(), heard: now, due: None };
+        let session =
+            Session { peer, role, key, ufrag, theirs, addresses: Vec::new(), heard: now, due: None };
         self.sessions.insert(id, session);
         self.turn(id, now);
         id
@@ -116,16 +179,25 @@ impl Sessions {
     }
 
     /// A datagram came. Whose it is, is known by where it comes from or, of a first one, by the name in it.
-    pub fn receive(&mut self, protocol: Protocol, from: SocketAddr, to: Option<SocketAddr>, datagram: &[u8], now: Instant) -> bool {
+    pub fn receive(
+        &mut self,
+        protocol: Protocol,
+        from: SocketAddr,
+        to: Option<SocketAddr>,
+        datagram: &[u8],
+        now: Instant,
+    ) -> bool {
         let known = self.by_address.get(&from).copied();
         // A name goes before an address: a browser may open its next session from the same port.
         let named = super::ufrag::ours(datagram).map(|ufrag| self.by_ufrag.get(ufrag).copied());
         let Some(id) = named.unwrap_or(known) else { return false };
         let Some(session) = self.sessions.get_mut(&id) else { return false };
-        let Some(to) = to.or_else(|| super::addresses::arrived_at(&session.peer.offered, from)) else { return false };
-        add(&session.viewer.client.counters.bytes_in, datagram.len() as u64);
+        let Some(to) = to.or_else(|| super::addresses::arrived_at(&session.peer.offered, from)) else {
+            return false;
+        };
+        add(&session.role.client().counters.bytes_in, datagram.len() as u64);
         if !session.peer.receive(protocol, from, to, datagram, now) {
-            add(&session.viewer.client.counters.packets_in_error, 1);
+            add(&session.role.client().counters.packets_in_error, 1);
             self.turn(id, now);
             return false;
         }
@@ -162,11 +234,19 @@ impl Sessions {
         let Sessions { sessions, ladders, .. } = self;
         for (id, session) in sessions.iter_mut() {
             if !session.peer.connected && passed(session.peer.created) > TO_CONNECT {
-                over.push((*id, "it did not connect within 15 s"));
+                over.push((*id, Ending::NeverConnected));
             } else if passed(session.heard) > SILENT {
-                over.push((*id, "nothing has come from it for 20 s"));
-            } else if let Some(ladder) = ladders.get(&session.viewer.ladder) {
-                session.viewer.look(ladder, &mut session.peer, now);
+                over.push((*id, Ending::Silent));
+            } else {
+                let Session { peer, role, .. } = session;
+                match role {
+                    Role::Viewer(viewer) => {
+                        if let Some(ladder) = ladders.get(&viewer.ladder) {
+                            viewer.look(ladder, peer, now);
+                        }
+                    }
+                    Role::Publisher(publishes) => publishes.hand_over(peer, Now::read()),
+                }
             }
         }
         for (id, why) in over {
@@ -194,7 +274,9 @@ impl Sessions {
             let Some(made) = ladder.take(label, item) else { continue };
             let mut changed = Vec::new();
             for id in &ladder.viewers {
-                let Some(Session { peer, viewer, .. }) = sessions.get_mut(id) else { continue };
+                let Some(Session { peer, role: Role::Viewer(viewer), .. }) = sessions.get_mut(id) else {
+                    continue;
+                };
                 let wrote = match &made {
                     Made::Video(unit) => viewer.video(label, unit, ladder, peer, now),
                     Made::Audio(unit) => viewer.audio(unit, ladder, peer, now),
@@ -203,7 +285,10 @@ impl Sessions {
                         false
                     }
                     Made::Changed => {
-                        let codec = ladder.rendition(label).and_then(|one| one.video.as_ref()).map(|track| track.codec);
+                        let codec = ladder
+                            .rendition(label)
+                            .and_then(|one| one.video.as_ref())
+                            .map(|track| track.codec);
                         if viewer.current() == Some(label) && codec != viewer.codec {
                             changed.push(*id);
                         }
@@ -215,7 +300,7 @@ impl Sessions {
                 }
             }
             for id in changed {
-                self.end(id, "the stream has other codecs now; it may ask again", now);
+                self.end(id, Ending::OtherCodecs, now);
             }
         }
         for id in written {
@@ -224,14 +309,15 @@ impl Sessions {
     }
 
     /// Ends a session.
-    pub fn end(&mut self, id: u64, why: &'static str, now: Instant) {
+    pub fn end(&mut self, id: u64, why: Ending, now: Instant) {
         let Some(mut session) = self.sessions.remove(&id) else { return };
         // It is told, so that a page knows at once. What it answers is for nobody any more.
         let _ = session.peer.rtc().close();
         session.peer.pass(now);
         let Sessions { outgoing, .. } = self;
-        let client = session.viewer.client.clone();
-        let send = |protocol, to, bytes| outgoing.push(Outgoing { to, protocol, bytes, client: client.clone() });
+        let client = session.role.client().clone();
+        let send =
+            |protocol, to, bytes| outgoing.push(Outgoing { to, protocol, bytes, client: client.clone() });
         session.peer.drain(now, send, &mut Vec::new());
         for address in &session.addresses {
             if self.by_address.get(address) == Some(&id) {
@@ -243,20 +329,25 @@ impl Sessions {
         if let Some(due) = session.due {
             self.due.remove(&(due, id));
         }
-        if let Some(ladder) = self.ladders.get_mut(&session.viewer.ladder) {
-            ladder.viewers.remove(&id);
-            if ladder.viewers.is_empty() {
-                ladder.idle = Some(now);
+        match session.role {
+            Role::Viewer(viewer) => {
+                if let Some(ladder) = self.ladders.get_mut(&viewer.ladder) {
+                    ladder.viewers.remove(&id);
+                    if ladder.viewers.is_empty() {
+                        ladder.idle = Some(now);
+                    }
+                }
             }
+            Role::Publisher(publishes) => publishes.end(why == Ending::Said),
         }
-        self.ended.push((session.viewer.client.clone(), why));
+        self.ended.push((client, why));
     }
 
     /// Ends everybody who watches a ladder, which is over.
     pub fn forget(&mut self, ladder: &LadderName, now: Instant) {
         let Some(gone) = self.ladders.remove(ladder) else { return };
         for id in gone.viewers {
-            self.end(id, "the stream is over", now);
+            self.end(id, Ending::StreamOver, now);
         }
     }
 
@@ -265,11 +356,12 @@ impl Sessions {
         // Each round does what the one before asked for: connected, so media; media, so datagrams.
         for _ in 0..4 {
             let Some(session) = self.sessions.get_mut(&id) else { return };
-            let Session { peer, viewer, .. } = session;
+            let Session { peer, role, .. } = session;
             let outgoing = &mut self.outgoing;
-            let client = &viewer.client;
+            let client = role.client();
             let mut happened = Vec::new();
-            let send = |protocol, to, bytes| outgoing.push(Outgoing { to, protocol, bytes, client: client.clone() });
+            let send =
+                |protocol, to, bytes| outgoing.push(Outgoing { to, protocol, bytes, client: client.clone() });
             let due = peer.drain(now, send, &mut happened);
             if let Some(before) = std::mem::replace(&mut session.due, due) {
                 self.due.remove(&(before, id));
@@ -291,20 +383,35 @@ impl Sessions {
 
     fn act(&mut self, id: u64, happened: Happened, now: Instant) {
         let Sessions { sessions, ladders, keyframes, .. } = self;
-        let Some(Session { peer, viewer, .. }) = sessions.get_mut(&id) else { return };
-        let Some(ladder) = ladders.get(&viewer.ladder) else { return };
-        match happened {
-            Happened::Connected => viewer.begin(ladder, peer, now),
-            Happened::Closed => self.end(id, "it left", now),
-            Happened::KeyframeWanted => {
-                if let Some(label) = viewer.current() {
-                    keyframes.insert((viewer.ladder.clone(), label.to_string()));
+        let Some(Session { peer, role, .. }) = sessions.get_mut(&id) else { return };
+        if let Happened::Closed = happened {
+            return self.end(id, Ending::Left, now);
+        }
+        match role {
+            Role::Viewer(viewer) => {
+                let Some(ladder) = ladders.get(&viewer.ladder) else { return };
+                match happened {
+                    Happened::Connected => viewer.begin(ladder, peer, now),
+                    Happened::KeyframeWanted => {
+                        if let Some(label) = viewer.current() {
+                            keyframes.insert((viewer.ladder.clone(), label.to_string()));
+                        }
+                        viewer.make_up(ladder, peer, now);
+                    }
+                    Happened::Estimate(bps) => viewer.estimated(bps),
+                    Happened::Sent(report) => viewer.reported(&report),
+                    _ => {}
                 }
-                viewer.make_up(ladder, peer, now);
             }
-            Happened::Estimate(bps) => viewer.estimated(bps),
-            Happened::Sent(report) => viewer.reported(&report),
-            Happened::Got(_) | Happened::Packet(_) => {}
+            Role::Publisher(publishes) => match happened {
+                Happened::Packet(mid, packet) => {
+                    publishes.packet(mid, *packet, now);
+                    publishes.hand_over(peer, Now::read());
+                }
+                Happened::Times(feedback) => publishes.reported(&feedback),
+                Happened::Connected => publishes.hand_over(peer, Now::read()),
+                _ => {}
+            },
         }
     }
 }

@@ -88,7 +88,7 @@ impl House {
         let pinned = pinned.map(str::to_string);
         let viewer = Viewer::new(entry, self.ladder.clone(), Some(VideoCodec::H264), pinned, sending, None);
         let names = Names { ufrag: answered.ufrag, theirs: read.ufrag, key: "key".into() };
-        self.sessions.enter(answered.peer, viewer, names, self.now);
+        self.sessions.enter(answered.peer, Role::Viewer(Box::new(viewer)), names, self.now);
         Client2 { rtc, packets: Vec::new(), closed: false }
     }
 
@@ -115,7 +115,13 @@ impl Client2 {
             match self.rtc.poll_output().unwrap() {
                 Output::Timeout(_) => return,
                 Output::Transmit(sent) => {
-                    sessions.receive(Protocol::Udp, address(CLIENT), Some(address(SERVER)), &sent.contents, now);
+                    sessions.receive(
+                        Protocol::Udp,
+                        address(CLIENT),
+                        Some(address(SERVER)),
+                        &sent.contents,
+                        now,
+                    );
                 }
                 Output::Event(Event::RtpPacket(packet)) => self.packets.push(packet),
                 Output::Event(Event::Closed) => self.closed = true,

@@ -72,7 +72,9 @@ impl Socket {
         // An unreachable peer of an earlier datagram is told here too: that is no datagram, and others wait behind it.
         for _ in 0..AT_ONCE {
             match self.socket.try_recv_from(buffer) {
-                Ok((length, from)) => return Some((length, SocketAddr::new(from.ip().to_canonical(), from.port()))),
+                Ok((length, from)) => {
+                    return Some((length, SocketAddr::new(from.ip().to_canonical(), from.port())));
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
                 Err(_) => {}
             }
@@ -82,7 +84,9 @@ impl Socket {
 
     fn address(&self, to: SocketAddr) -> SockAddr {
         match to.ip() {
-            IpAddr::V4(v4) if self.bound.is_ipv6() => SocketAddr::new(v4.to_ipv6_mapped().into(), to.port()).into(),
+            IpAddr::V4(v4) if self.bound.is_ipv6() => {
+                SocketAddr::new(v4.to_ipv6_mapped().into(), to.port()).into()
+            }
             _ => to.into(),
         }
     }
@@ -95,7 +99,8 @@ impl Socket {
         while let Some(rest) = runs.get(done..).filter(|rest| !rest.is_empty()) {
             let batch = rest.get(..rest.len().min(MOST_MESSAGES)).unwrap_or(rest);
             let what: Vec<Datagrams<'_>> = batch.iter().map(Run::datagrams).collect();
-            let messages: Vec<(usize, &SockAddr)> = batch.iter().enumerate().map(|(index, run)| (index, &run.to)).collect();
+            let messages: Vec<(usize, &SockAddr)> =
+                batch.iter().enumerate().map(|(index, run)| (index, &run.to)).collect();
             match sys::send_datagrams(self.socket.as_fd(), &what, &messages) {
                 Ok(sent) => {
                     let sent = sent.max(1);
@@ -165,7 +170,10 @@ impl Run<'_> {
 
 /// Whether an error says nothing against cutting messages.
 fn cuts(error: &io::Error) -> bool {
-    !matches!(error.raw_os_error(), Some(libc::EIO | libc::ENOPROTOOPT | libc::EOPNOTSUPP | libc::EINVAL | libc::EMSGSIZE))
+    !matches!(
+        error.raw_os_error(),
+        Some(libc::EIO | libc::ENOPROTOOPT | libc::EOPNOTSUPP | libc::EINVAL | libc::EMSGSIZE)
+    )
 }
 
 fn count(outgoing: &[Outgoing], run: &Run<'_>, sent: bool) {

@@ -87,7 +87,10 @@ mod tests {
         let mut lies = message(1, &[(6, b"ours:theirs")]);
         lies[23] = 200;
         assert_eq!(ours(&lies), None);
-        assert_eq!([kind(&[22]), kind(&[128]), kind(&[64]), kind(&[])], [Datagram::Dtls, Datagram::Rtp, Datagram::Other, Datagram::Other]);
+        assert_eq!(
+            [kind(&[22]), kind(&[128]), kind(&[64]), kind(&[])],
+            [Datagram::Dtls, Datagram::Rtp, Datagram::Other, Datagram::Other]
+        );
     }
 
     proptest! {

@@ -63,7 +63,14 @@ pub struct Viewer {
 
 impl Viewer {
     /// One who has not connected yet.
-    pub fn new(client: Arc<Client>, ladder: LadderName, codec: Option<VideoCodec>, pinned: Option<String>, video: Option<Sending>, audio: Option<Sending>) -> Viewer {
+    pub fn new(
+        client: Arc<Client>,
+        ladder: LadderName,
+        codec: Option<VideoCodec>,
+        pinned: Option<String>,
+        video: Option<Sending>,
+        audio: Option<Sending>,
+    ) -> Viewer {
         Viewer {
             client,
             ladder,
@@ -133,7 +140,9 @@ impl Viewer {
 
     /// Sends the frames since the last keyframe; their times are those that they have, or follow what was sent.
     fn catch_up(&mut self, ladder: &Ladder, peer: &mut Peer, now: Instant) {
-        let Some(rendition) = self.current.as_deref().and_then(|label| ladder.rendition(label)) else { return };
+        let Some(rendition) = self.current.as_deref().and_then(|label| ladder.rendition(label)) else {
+            return;
+        };
         for unit in rendition.recent.units() {
             self.waits = false;
             self.write(true, unit, ladder, peer, now);
@@ -141,7 +150,14 @@ impl Viewer {
     }
 
     /// A frame of one rendition. Whether anything was written.
-    pub fn video(&mut self, label: &str, unit: &Unit, ladder: &Ladder, peer: &mut Peer, now: Instant) -> bool {
+    pub fn video(
+        &mut self,
+        label: &str,
+        unit: &Unit,
+        ladder: &Ladder,
+        peer: &mut Peer,
+        now: Instant,
+    ) -> bool {
         if !self.begun {
             return false;
         }
@@ -170,7 +186,8 @@ impl Viewer {
         let Some(stream) = api.stream_tx_by_mid(sending.agreed.mid, None) else { return false };
         for payload in unit.payloads.iter() {
             let sequence = sending.numbering.sequence().into();
-            let write = RtpWrite::new(sending.agreed.payload_type, sequence, time, moment, payload.bytes.clone());
+            let write =
+                RtpWrite::new(sending.agreed.payload_type, sequence, time, moment, payload.bytes.clone());
             stream.write_rtp(write.marker(payload.marker).nackable(video));
         }
         if video {
@@ -190,7 +207,9 @@ impl Viewer {
     /// not done a moment ago; publishers that can send a keyframe are asked by the caller.
     pub fn make_up(&mut self, ladder: &Ladder, peer: &mut Peer, now: Instant) {
         let lately = self.made_up.is_some_and(|at| now.saturating_duration_since(at) < AGAIN_EVERY);
-        let Some(rendition) = self.current.as_deref().and_then(|label| ladder.rendition(label)) else { return };
+        let Some(rendition) = self.current.as_deref().and_then(|label| ladder.rendition(label)) else {
+            return;
+        };
         let much = rendition.recent.bytes() > AGAIN_BYTES;
         if self.begun && !lately && !much && self.fits(rendition.recent.bytes(), Duration::from_millis(500)) {
             self.made_up = Some(now);
@@ -259,7 +278,9 @@ impl Viewer {
         let own = ladder.rendition(&current).map_or(0, super::ladder::Rendition::bps);
         let next = ladder.rendition(&label);
         let down = next.is_some_and(|next| next.bps() < own);
-        let cheap = next.is_some_and(|next| !next.recent.units().is_empty() && self.fits(next.recent.bytes(), Duration::from_millis(400)));
+        let cheap = next.is_some_and(|next| {
+            !next.recent.units().is_empty() && self.fits(next.recent.bytes(), Duration::from_millis(400))
+        });
         if down && cheap {
             // At once, from the smaller one's last keyframe on: the link is full of what is left behind.
             self.change_to(label, ladder);

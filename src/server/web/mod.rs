@@ -12,9 +12,9 @@ pub mod tls;
 use crate::auth::neighbourhood;
 use crate::hub::Registry;
 use crate::model::Network;
+use crate::protocol::parting::{self, Parting};
 use crate::protocol::webrtc::server::Ends;
 use crate::protocol::{hls, webrtc};
-use crate::protocol::parting::{self, Parting};
 use crate::server::endpoint::http::asked_to_end;
 use crate::server::per_address::{Counted, PerAddress};
 use crate::telemetry::Log;
@@ -193,8 +193,7 @@ async fn connection(
                     http::second(TokioIo::new(stream), service, &activity, limits, &mut shutdown).await
                 }
                 Ok(Ok(Some((stream, false)))) => {
-                    http::first(TokioIo::new(stream), answers(&web, ends, None), limits, &mut shutdown)
-                        .await
+                    http::first(TokioIo::new(stream), answers(&web, ends, None), limits, &mut shutdown).await
                 }
                 Ok(Ok(None)) => {
                     web.registry.broke("web_plain");

@@ -7,10 +7,10 @@
 use super::name::raw_argument;
 use crate::auth::{Credentials, Shown, same};
 use crate::base::percent::decoded;
+use aws_lc_rs::hmac::{self, HMAC_SHA256, Key};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use md5::{Digest, Md5};
-use aws_lc_rs::hmac::{self, HMAC_SHA256, Key};
 use std::fmt::Write;
 use std::net::IpAddr;
 use std::sync::Arc;

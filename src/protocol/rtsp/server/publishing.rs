@@ -3,11 +3,11 @@
 use super::Shared;
 use crate::base::clock::Now;
 use crate::hub::{Client, Publisher};
-use crate::protocol::rtsp::ingest::{Ingest, IngestStep};
+use crate::protocol::rtp::ingest::{Ingest, IngestStep, Way};
+use crate::protocol::rtp::sdp_read::Described;
 use crate::protocol::rtsp::session::Tracked;
 use crate::protocol::rtsp::udp::{Datagram, Registration, Side};
 use crate::protocol::rtsp::wire::Transport;
-use crate::protocol::rtsp::wire::sdp_read::Described;
 use crate::telemetry::Log;
 use bytes::{BufMut, Bytes, BytesMut};
 use std::net::SocketAddr;
@@ -63,7 +63,8 @@ impl Publishes {
     /// Begins to take packets. `false` if its ports are another's.
     pub fn record(&mut self, shared: &Shared, client: &Client, ways: Tracked, now: Now) -> bool {
         let datagrams = ways.interleaved() == Some(false);
-        let mut ingest = Ingest::new(&self.described, |track| ways.way(track).is_some(), datagrams);
+        let way = if datagrams { Way::Datagrams } else { Way::Stream };
+        let mut ingest = Ingest::new(&self.described, |track| ways.way(track).is_some(), way);
         if let (true, Some(udp)) = (datagrams, &shared.udp) {
             let (sender, receiver) = mpsc::channel(MAILBOX);
             let track = |track: usize| match ways.way(track)? {

@@ -4,10 +4,10 @@
 use super::tracks::{Channel, Tracked};
 use crate::auth::Credentials;
 use crate::media::Tracks;
+use crate::protocol::rtp::sdp_read::{self, Described};
 use crate::protocol::rtsp::wire::authorization::respond;
 use crate::protocol::rtsp::wire::message::Draft;
 use crate::protocol::rtsp::wire::play_head::{Start, read_rtp_info, session_id};
-use crate::protocol::rtsp::wire::sdp_read::{self, Described};
 use crate::protocol::rtsp::wire::sdp_write;
 use crate::protocol::rtsp::wire::transport::{Offer, offers, request};
 use crate::protocol::rtsp::wire::{Incoming, Input, Method, Response, Status, Transport};

@@ -1,4 +1,4 @@
-//! RTSP 1.0 as bytes and values (RFC 2326): messages within limits, transports, credentials, places, descriptions. Pure:
+//! RTSP 1.0 as bytes and values (RFC 2326): messages within limits, transports, credentials, places, descriptions of ours. Pure:
 //! no socket, clock or task; nothing here trusts a length or a number from outside.
 
 #![forbid(unsafe_code)]
@@ -20,8 +20,6 @@ pub mod limits;
 pub mod message;
 pub mod method;
 pub mod play_head;
-pub mod sdp_lines;
-pub mod sdp_read;
 pub mod sdp_write;
 pub mod status;
 pub mod stream_path;

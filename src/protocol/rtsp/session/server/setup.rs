@@ -2,8 +2,8 @@
 
 use super::{Ask, Dialog, Stage, State, login};
 use crate::media::{TrackId, Tracks};
+use crate::protocol::rtp::sdp_read::Described;
 use crate::protocol::rtsp::session::Tracked;
-use crate::protocol::rtsp::wire::sdp_read::Described;
 use crate::protocol::rtsp::wire::sdp_write;
 use crate::protocol::rtsp::wire::transport::{Offer, answer, offers, why_none};
 use crate::protocol::rtsp::wire::{Request, Status, StreamPath, Transport};

@@ -1,7 +1,7 @@
-//! What an RTSP publisher sends, as the hub wants it: its packets become frames with both times, on one line for all
+//! What a publisher sends over RTP, as the hub wants it: its packets become frames with both times, on one line for all
 //! tracks. Does no I/O: packets and their arrival go in, steps for the hub come out.
 
-use super::wire::sdp_read::{self, Described, Format};
+use super::sdp_read::{self, Described, Format};
 use crate::hub::Counters;
 use crate::hub::client::add;
 use crate::media::access_units::{AccessUnits, Found};
@@ -27,6 +27,17 @@ const BEGIN: Duration = Duration::from_secs(1);
 const WAIT_FOR_SLICES: Duration = Duration::from_millis(200);
 /// Our source in receiver reports; the sender does not care.
 const OWN_SSRC: u32 = 1;
+
+/// How packets come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// In order and whole (TCP).
+    Stream,
+    /// They may overtake each other, and some never come.
+    Datagrams,
+    /// As datagrams, and what is missed comes again when it is asked for.
+    Repaired,
+}
 
 /// What to tell the hub.
 #[derive(Clone, Debug, PartialEq)]
@@ -86,12 +97,12 @@ pub struct Ingest {
 }
 
 impl Ingest {
-    /// For the tracks of a description that were set up. `datagrams`: packets may overtake each other.
-    pub fn new(described: &[Described], set_up: impl Fn(usize) -> bool, datagrams: bool) -> Ingest {
+    /// For the tracks of a description that were set up.
+    pub fn new(described: &[Described], set_up: impl Fn(usize) -> bool, way: Way) -> Ingest {
         let mut known = Tracks::default();
         let track = |((at, one), id): ((usize, &Described), Option<TrackId>)| {
             let id = id.filter(|_| set_up(at))?;
-            let track = Track::new(id, one, datagrams)?;
+            let track = Track::new(id, one, way)?;
             match &one.format {
                 Format::Video(_, Some(video)) => known.set_video(id, video.clone()),
                 Format::Aac(audio, _) | Format::Plain(audio) => known.set_audio(id, audio.clone()),
@@ -156,11 +167,27 @@ impl Ingest {
             // Some send both on one channel (RFC 5761).
             return self.rtcp(place, packet, arrival, counters);
         }
+        let Some((header, payload)) = Header::read(packet) else {
+            add(&counters.packets_in, 1);
+            return add(&counters.packets_in_error, 1);
+        };
+        self.packet(place, header, packet.slice(payload), arrival, counters, steps);
+    }
+
+    /// As [`Ingest::rtp`], for a packet whose header has been read.
+    pub fn packet(
+        &mut self,
+        place: usize,
+        header: Header,
+        payload: Bytes,
+        arrival: Duration,
+        counters: &Counters,
+        steps: &mut Vec<IngestStep>,
+    ) {
         add(&counters.packets_in, 1);
         let arrival = arrival.saturating_add(BEGIN);
         let began = *self.begun.get_or_insert(arrival);
         let Some(Some(track)) = self.tracks.get_mut(place) else { return };
-        let Some((header, payload)) = Header::read(packet) else { return add(&counters.packets_in_error, 1) };
         let (payload_type, announced) = (header.payload_type, track.payload_type);
         if payload_type != announced {
             add(&counters.packets_in_error, 1);
@@ -172,7 +199,7 @@ impl Ingest {
                 return;
             }
         }
-        track.take(header, packet.slice(payload), arrival, &mut self.ordered);
+        track.take(header, payload, arrival, &mut self.ordered);
         // One number for all: that of the video, or of the audio if there is none.
         if self.known.first_video().or_else(|| self.known.first_audio()) == Some(track.id) {
             counters.jitter.store(track.reception.jitter().to_bits(), Ordering::Relaxed);
@@ -318,6 +345,12 @@ impl Ingest {
         }
     }
 
+    /// Takes what a sender reported, where something else has read it: its NTP time (32.32 bits) and the RTP time of the
+    /// same moment.
+    pub fn reported(&mut self, place: usize, ntp: u64, timestamp: u32) {
+        self.line.report(place, ntp, timestamp);
+    }
+
     /// Receiver reports of the tracks from which something came, by their places.
     pub fn reports(&mut self, now: Duration) -> Vec<(usize, Bytes)> {
         let mut out = Vec::new();
@@ -353,7 +386,7 @@ impl Ingest {
 
 impl Track {
     /// None for what is thrown away.
-    fn new(id: TrackId, described: &Described, datagrams: bool) -> Option<Track> {
+    fn new(id: TrackId, described: &Described, way: Way) -> Option<Track> {
         let (unpacker, video, decoding) = match &described.format {
             Format::Video(codec, track) => {
                 let (depth, rate) = track.as_ref().map_or((0, None), |t| (t.reorder, t.frame_rate));
@@ -386,7 +419,11 @@ impl Track {
             ssrc: None,
             numbers: Unwrapped::default(),
             times: Unwrapped::default(),
-            order: if datagrams { InOrder::patient() } else { InOrder::direct() },
+            order: match way {
+                Way::Stream => InOrder::direct(),
+                Way::Datagrams => InOrder::patient(),
+                Way::Repaired => InOrder::repaired(),
+            },
             unpacker,
             reception: Reception::default(),
             video,

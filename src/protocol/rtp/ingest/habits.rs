@@ -85,7 +85,10 @@ fn frames(habit: Habit, packets: &[Bytes]) -> Vec<Frame> {
     let format = Format::Video(habit.codec, habit.described.then(|| track(habit.codec)));
     let described = [Described { control: String::new(), payload_type: 96, clock: 90_000, format }];
     let counters = Counters::default();
-    let (mut ingest, mut steps) = (Ingest::new(&described, |_| true, habit.datagrams), Vec::new());
+    let (mut ingest, mut steps) = (
+        Ingest::new(&described, |_| true, if habit.datagrams { Way::Datagrams } else { Way::Stream }),
+        Vec::new(),
+    );
     ingest.begin(&mut steps);
     for (number, packet) in packets.iter().enumerate() {
         let arrival = Duration::from_millis(number as u64 * 100);
@@ -165,7 +168,7 @@ fn a_picture_waits_for_its_slices_no_longer_than_it_must() {
         format: Format::Video(VideoCodec::H264, None),
     }];
     let counters = Counters::default();
-    let (mut ingest, mut steps) = (Ingest::new(&described, |_| true, false), Vec::new());
+    let (mut ingest, mut steps) = (Ingest::new(&described, |_| true, Way::Stream), Vec::new());
     let habit = Habit {
         codec: VideoCodec::H264,
         described: false,

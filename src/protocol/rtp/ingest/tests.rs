@@ -73,7 +73,7 @@ fn frames(steps: &[IngestStep]) -> Vec<&Frame> {
 #[test]
 fn both_tracks_stand_on_one_line() {
     let counters = Counters::default();
-    let (mut ingest, mut steps) = (Ingest::new(&described(true), |_| true, false), Vec::new());
+    let (mut ingest, mut steps) = (Ingest::new(&described(true), |_| true, Way::Stream), Vec::new());
     ingest.begin(&mut steps);
     let tracks = Tracks::of(video(), audio());
     assert_eq!(steps, [IngestStep::Headers(tracks), IngestStep::Ready]);
@@ -108,7 +108,7 @@ fn both_tracks_stand_on_one_line() {
 #[test]
 fn cameras_show_their_sets_in_mid_stream() {
     let counters = Counters::default();
-    let (mut ingest, mut steps) = (Ingest::new(&described(false)[..1], |_| true, true), Vec::new());
+    let (mut ingest, mut steps) = (Ingest::new(&described(false)[..1], |_| true, Way::Datagrams), Vec::new());
     ingest.begin(&mut steps);
     assert_eq!(steps, []);
     let mut packer = Packer::video(&video(), 0, 5, 0, 0).unwrap();
@@ -136,7 +136,7 @@ fn cameras_show_their_sets_in_mid_stream() {
 #[test]
 fn what_does_not_come_is_not_waited_for_long() {
     let counters = Counters::default();
-    let (mut ingest, mut steps) = (Ingest::new(&described(false), |_| true, false), Vec::new());
+    let (mut ingest, mut steps) = (Ingest::new(&described(false), |_| true, Way::Stream), Vec::new());
     let mut audio = Packer::audio(&audio(), 0, 6, 9, 77);
     for n in 0..300_u64 {
         let packet = &packets(&mut audio, &frame(TrackId::AUDIO, n as i64 * 21, true))[0];
@@ -149,7 +149,7 @@ fn what_does_not_come_is_not_waited_for_long() {
 #[test]
 fn losses_are_counted_and_strangers_too() {
     let counters = Counters::default();
-    let (mut ingest, mut steps) = (Ingest::new(&described(true)[1..], |_| true, true), Vec::new());
+    let (mut ingest, mut steps) = (Ingest::new(&described(true)[1..], |_| true, Way::Datagrams), Vec::new());
     ingest.begin(&mut steps);
     let mut audio = Packer::audio(&audio(), 0, 6, 65_500, 77);
     audio.rtp_stream.payload_type = 97;
@@ -175,7 +175,7 @@ fn losses_are_counted_and_strangers_too() {
 #[test]
 fn packets_that_were_not_announced_are_told_once_and_are_no_loss() {
     let counters = Counters::default();
-    let (mut ingest, mut steps) = (Ingest::new(&described(true)[1..], |_| true, true), Vec::new());
+    let (mut ingest, mut steps) = (Ingest::new(&described(true)[1..], |_| true, Way::Datagrams), Vec::new());
     ingest.begin(&mut steps);
     steps.clear();
     let mut audio = Packer::audio(&audio(), 0, 6, 0, 77);
@@ -206,7 +206,7 @@ fn packets_that_were_not_announced_are_told_once_and_are_no_loss() {
 #[test]
 fn a_source_that_changes_goes_on() {
     let counters = Counters::default();
-    let (mut ingest, mut steps) = (Ingest::new(&described(true)[1..], |_| true, true), Vec::new());
+    let (mut ingest, mut steps) = (Ingest::new(&described(true)[1..], |_| true, Way::Datagrams), Vec::new());
     ingest.begin(&mut steps);
     for (ssrc, sequence, from) in [(6, 30_000, 0), (7, 5, 100)] {
         let mut audio = Packer::audio(&audio(), 0, ssrc, sequence, ssrc * 100_000_000);
@@ -227,7 +227,7 @@ proptest! {
     ) {
         let counters = Counters::default();
         for sets in [true, false] {
-            let (mut ingest, mut steps) = (Ingest::new(&described(sets), |_| true, sets), Vec::new());
+            let (mut ingest, mut steps) = (Ingest::new(&described(sets), |_| true, if sets { Way::Datagrams } else { Way::Stream }), Vec::new());
             ingest.begin(&mut steps);
             for (n, (place, rtcp, bytes)) in all.iter().enumerate() {
                 let mut bytes = bytes.clone();
