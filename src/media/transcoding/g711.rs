@@ -1,14 +1,11 @@
 //! Decodes G.711: a byte is a sample.
 
-#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects))]
-
 use super::Planes;
 
 /// One byte of each law as 16 bit samples.
 const A_LAW: [i16; 256] = table(true);
 const U_LAW: [i16; 256] = table(false);
 
-#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "worked out when compiled")]
 const fn table(a_law: bool) -> [i16; 256] {
     let mut table = [0; 256];
     let mut byte = 0;
@@ -20,7 +17,6 @@ const fn table(a_law: bool) -> [i16; 256] {
 }
 
 /// G.711, table 1a: every other bit is turned over.
-#[allow(clippy::arithmetic_side_effects, reason = "worked out when compiled")]
 const fn a_law_sample(byte: i16) -> i16 {
     let code = byte ^ 0x55;
     let (segment, step) = ((code & 0x70) >> 4, (code & 0x0f) << 4);
@@ -29,7 +25,6 @@ const fn a_law_sample(byte: i16) -> i16 {
 }
 
 /// G.711, table 2a: all bits are turned over, and 33 quarters are added before.
-#[allow(clippy::arithmetic_side_effects, reason = "worked out when compiled")]
 const fn u_law_sample(byte: i16) -> i16 {
     let code = byte ^ 0xff;
     let size = ((((code & 0x0f) << 3) + 0x84) << ((code & 0x70) >> 4)) - 0x84;

@@ -32,15 +32,17 @@ pub const STEREO_BITRATE: u32 = 96_000;
 /// What mono gets if nothing is asked for, in bits a second.
 pub const MONO_BITRATE: u32 = 64_000;
 
-/// Makes Opus of one audio track. Packets have 20 ms, and their times go on in steps of 20 ms; they step otherwise only
-/// where those of the source do, and then by as much. What the encoder holds back is taken off its times, so the audio
-/// stands where it stood.
+/// Makes Opus of one audio track. Packets have 20 ms, and their times go on in steps of 20 ms: samples are counted, and held
+/// against the times of the frames. What is missing (up to 200 ms) becomes silence, what comes twice (up to 1 s) is left
+/// out, a clock that drifts is followed inaudibly; only where times leap farther do those of the packets leap as well. What
+/// the encoder holds back is taken off them, so the audio stands where it stood, to within 20 ms at all times and 5 ms as
+/// a rule.
 pub trait ToOpus: Send {
     /// The track that comes out: Opus, 48 kHz, with as many channels as went in.
     fn track(&self) -> &AudioTrack;
 
     /// Takes a frame of the track and appends the packets that are now complete to `out`, under the same track id.
-    /// A frame that cannot be decoded becomes silence of its length.
+    /// A frame that cannot be decoded becomes silence of its length. One frame gives 62 packets at most.
     fn push(&mut self, frame: &Frame, out: &mut Vec<Frame>);
 }
 

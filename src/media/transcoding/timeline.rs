@@ -6,8 +6,10 @@
 use crate::media::MediaTime;
 
 const MILLISECOND: i64 = 1_000_000;
-/// Farther off than this, and time begins anew.
-const FARTHEST: i64 = 200 * MILLISECOND;
+/// Samples that lack more than this begin a line anew: silence of that length would come too late to be of use.
+const LEAP: i64 = 200 * MILLISECOND;
+/// As much the other way is left out, so that times do not go back; what goes back farther begins anew as well.
+const RETURN: i64 = 1000 * MILLISECOND;
 /// Farther off than this, samples are missing or too many.
 const OFF: i64 = 15 * MILLISECOND;
 /// Times that differ by less from frame to frame are believed at once.
@@ -55,6 +57,8 @@ pub(super) struct Timeline {
     /// How many frames in turn were off to one side, and the least of it.
     off: (u32, i64),
     since_stretch: usize,
+    /// The frame before was left out in part or whole; this one may have to be as well.
+    leaving_out: bool,
 }
 
 impl Timeline {
@@ -71,6 +75,7 @@ impl Timeline {
             drifting: false,
             off,
             since_stretch: 0,
+            leaving_out: false,
         }
     }
 
@@ -79,17 +84,20 @@ impl Timeline {
         let Some(begin) = self.begin else { return self.anew(pts) };
         let here = begin + MediaTime::from_clock(self.samples, self.rate);
         let error = (pts - here).nanos();
-        if error.unsigned_abs() > FARTHEST.unsigned_abs() {
+        if !(-RETURN..=LEAP).contains(&error) {
             return self.anew(pts);
         }
-        if let Some(off) = self.certainly_off(error) {
-            self.settle(0);
+        let exactly = std::mem::take(&mut self.leaving_out) && error < -BACK;
+        if let Some(off) = if exactly { Some(error) } else { self.certainly_off(error) } {
+            self.settle();
+            // It may be longer than the frame; what is left is taken from the next.
+            self.leaving_out = off < 0 && (exactly || self.jitter < STEADY || error < -LEAP);
             let samples = MediaTime::from_nanos(off.abs()).in_clock(self.rate);
             let samples = usize::try_from(samples).unwrap_or(0);
             return if off > 0 { Step::Gap(samples) } else { Step::Overlap(samples) };
         }
         let change = error.saturating_sub(self.before).saturating_abs();
-        // Both are at most 400 ms: far inside an i64.
+        // Both are seconds at most: far inside an i64.
         self.jitter = change.max(self.jitter.saturating_sub(self.jitter / 32));
         self.before = error;
         self.mean = self.mean.saturating_add(error.saturating_sub(self.mean) / 64);
@@ -105,12 +113,13 @@ impl Timeline {
     fn anew(&mut self, pts: MediaTime) -> Step {
         self.begin = Some(pts);
         self.samples = 0;
-        self.settle(0);
+        self.settle();
         Step::Anew(pts)
     }
 
-    fn settle(&mut self, at: i64) {
-        (self.before, self.mean, self.drifting, self.off) = (at, at, false, (0, 0));
+    fn settle(&mut self) {
+        (self.before, self.mean, self.drifting, self.off) = (0, 0, false, (0, 0));
+        self.leaving_out = false;
     }
 
     /// By how much samples are certainly missing (positive) or too many.
@@ -119,7 +128,7 @@ impl Timeline {
             self.off = (0, 0);
             return None;
         }
-        if self.jitter < STEADY {
+        if self.jitter < STEADY || error < -LEAP {
             return Some(error);
         }
         let (frames, least) = self.off;
@@ -201,11 +210,21 @@ mod tests {
 
     #[test]
     fn what_steps_far_begins_anew() {
-        for far in [201_000_000, -500_000_000, i64::MAX, i64::MIN] {
+        for far in [201_000_000, -1_001_000_000, i64::MAX, i64::MIN] {
             let (steps, _) =
                 run(300, 48_000, |frame, exact| if frame < 200 { exact } else { exact.saturating_add(far) });
             assert!(matches!(steps.as_slice(), [_, (200, Step::Anew(_)), ..]), "{far}: {steps:?}");
         }
+    }
+
+    #[test]
+    fn what_goes_back_a_little_is_left_out_until_it_is_new() {
+        let back = |frame: i64, exact: i64| if frame < 200 { exact } else { exact - 500_000_000 };
+        let (steps, worst) = run(400, 48_000, |frame, exact| back(frame, exact).max(0));
+        let (frames, kinds): (Vec<i64>, Vec<Step>) = steps.into_iter().skip(1).unzip();
+        assert_eq!(frames, (200..224).collect::<Vec<_>>());
+        assert!(kinds.iter().all(|step| matches!(step, Step::Overlap(_))), "{kinds:?}");
+        assert!(worst <= 500_000_000, "{worst}");
     }
 
     #[test]
