@@ -2,6 +2,7 @@
 # Measures the figures that msconv promises and prints them as a table. Needs ffmpeg, nginx with the rtmp module, and
 # a film: MSCONV_TEST_FILM, or the one that scripts/test.sh fetches into target/film.
 #   scripts/bench.sh           the command line and the supervisor
+#   scripts/bench.sh audio     AAC and G.711 to Opus: cost and delay
 #   scripts/bench.sh ladder    cost and quality of the ladder (MSCONV_BENCH_SECONDS, MSCONV_BENCH_ROUNDS,
 #                             MSCONV_BENCH_ONLY=fast,balanced, MSCONV_BENCH_VMAF=an ffmpeg with libvmaf)
 #   scripts/bench.sh relay     the embedded server against nginx-rtmp (MSCONV_BENCH_SECONDS, MSCONV_BENCH_ROUNDS,

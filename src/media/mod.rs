@@ -13,6 +13,7 @@ pub mod rtp;
 pub mod time;
 pub mod track;
 pub mod tracks;
+pub mod transcoding;
 
 pub use frame::Frame;
 pub use time::MediaTime;
