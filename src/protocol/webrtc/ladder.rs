@@ -6,9 +6,11 @@ use super::packing::{self, Packer, Unit};
 use super::recent::Recent;
 use crate::hub::tap::Item;
 use crate::hub::{Headers, OnAir};
+use crate::media::transcoding::{Refused, ToOpus, to_opus};
 use crate::media::{AudioCodec, AudioTrack, Frame, MediaTime, TrackKind, VideoCodec, VideoTrack};
 use crate::model::StreamName;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::time::{Duration, Instant};
 
 /// A rendition is left out where its keyframe is not seen within so many units. See [`Recent`].
@@ -50,8 +52,8 @@ pub struct Rendition {
 pub enum Made {
     /// A frame of video to be sent.
     Video(Unit),
-    /// Packets of audio to be sent, if this rendition's is the ladder's.
-    Audio(Unit),
+    /// Packets of audio to be sent.
+    Audio(Vec<Unit>),
     /// Frames are missing from here on: the next one that can be shown is a keyframe.
     Broken,
     /// Its tracks are other ones.
@@ -64,8 +66,8 @@ pub struct Ladder {
     renditions: BTreeMap<String, Rendition>,
     /// The renditions whose tracks are awaited.
     awaited: BTreeSet<String>,
-    /// Whose audio is the ladder's.
-    audio_of: Option<String>,
+    /// Whose audio is the ladder's, and what makes Opus of it.
+    audio: Option<(String, Audio)>,
     anchor: Option<(MediaTime, Instant)>,
     /// Its viewers' sessions.
     pub viewers: BTreeSet<u64>,
@@ -101,8 +103,8 @@ impl Ladder {
             rendition.live = false;
             rendition.recent.forget();
         }
-        if self.audio_of.as_deref() == Some(label) {
-            self.audio_of = None;
+        if self.audio.as_ref().is_some_and(|(of, _)| of == label) {
+            self.audio = None;
         }
     }
 
@@ -133,9 +135,10 @@ impl Ladder {
             .collect()
     }
 
-    /// The audio of the ladder.
-    pub fn audio(&self) -> Option<&AudioTrack> {
-        self.live().find_map(|(_, rendition)| rendition.audio.as_ref())
+    /// The audio of the ladder, if it has any, or why it cannot be sent.
+    pub fn audio(&self) -> Option<Result<(), Refused>> {
+        let track = self.live().find_map(|(_, rendition)| rendition.audio.as_ref())?;
+        Some(Audio::of(track).map(|_| ()))
     }
 
     /// The moment that belongs to a time of the ladder's line: one anchor for video and audio, so that reports of senders
@@ -152,6 +155,10 @@ impl Ladder {
         match item {
             Item::Tracks(headers) => {
                 self.awaited.remove(label);
+                // Another configuration may be another decoder.
+                if self.audio.as_ref().is_some_and(|(of, _)| of == label) {
+                    self.audio = None;
+                }
                 let rendition = self.renditions.get_mut(label)?;
                 return rendition.set(&headers).then_some(Made::Changed);
             }
@@ -182,16 +189,53 @@ impl Ladder {
             }
             TrackKind::Audio if frame.track.index() == 0 => {
                 let track = rendition.audio.as_ref()?;
-                if self.audio_of.is_none() {
-                    self.audio_of = Some(label.to_string());
-                }
-                if self.audio_of.as_deref() != Some(label) || track.codec != AudioCodec::Opus {
+                if self.viewers.is_empty() {
+                    // Nobody hears it, and encoding costs.
+                    self.audio = None;
                     return None;
                 }
-                Some(Made::Audio(packing::whole(frame, at)))
+                if self.audio.is_none() {
+                    self.audio = Some((label.to_string(), Audio::of(track).ok()?));
+                }
+                let (of, audio) = self.audio.as_mut()?;
+                (of == label).then(|| Made::Audio(audio.units(frame, at)))
             }
             _ => None,
         }
+    }
+}
+
+/// Audio on its way to viewers, who take Opus alone.
+enum Audio {
+    /// It is Opus.
+    Opus,
+    /// It is made so.
+    Made(Box<dyn ToOpus>),
+}
+
+impl Audio {
+    fn of(track: &AudioTrack) -> Result<Audio, Refused> {
+        if track.codec == AudioCodec::Opus { Ok(Audio::Opus) } else { to_opus(track, None).map(Audio::Made) }
+    }
+
+    fn units(&mut self, frame: &Frame, at: Instant) -> Vec<Unit> {
+        match self {
+            Audio::Opus => vec![packing::whole(frame, at)],
+            Audio::Made(to_opus) => {
+                let mut packets = Vec::new();
+                to_opus.push(frame, &mut packets);
+                packets.iter().map(|packet| packing::whole(packet, at)).collect()
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Audio {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Audio::Opus => "Opus",
+            Audio::Made(_) => "made",
+        })
     }
 }
 

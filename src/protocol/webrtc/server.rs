@@ -36,6 +36,8 @@ use std::time::{Duration, Instant};
 const FIRST: Duration = Duration::from_secs(5);
 /// What a way is guessed to carry, bits a second, before anything is known.
 const GUESS: u64 = 5_000_000;
+/// The field of an answer that says why a stream comes without its audio.
+const WITHOUT_AUDIO: &str = "msconv-without-audio";
 /// The type of offers and answers.
 const SDP: &str = "application/sdp";
 /// The type of what comes later (RFC 8840).
@@ -214,7 +216,17 @@ impl Shared {
         self.watch_out_for(client, key.clone(), grant.limits.time);
         self.log
             .info(format_args!("webrtc: {}: watches {}/{}", ends.remote, stream.application, stream.name));
-        Ok(self.created(stream, Way::Out, &key, sdp))
+        let mut response = self.created(stream, Way::Out, &key, sdp);
+        if let Some(why) = chosen.silent {
+            self.log.info(format_args!(
+                "webrtc: {}: {}/{} without audio: {why}",
+                ends.remote, stream.application, stream.name
+            ));
+            if let Ok(value) = HeaderValue::from_str(&why) {
+                response.headers_mut().insert(HeaderName::from_static(WITHOUT_AUDIO), value);
+            }
+        }
+        Ok(response)
     }
 
     /// A publisher.
@@ -435,6 +447,8 @@ impl Shared {
 struct Chosen {
     video: Option<(VideoCodec, super::offer::Codec)>,
     audio: Option<super::offer::Codec>,
+    /// Why there is no audio, where the stream has some.
+    silent: Option<String>,
     renditions: usize,
 }
 
@@ -460,12 +474,19 @@ fn choose(ladder: &super::ladder::Ladder, offer: &Offer, pinned: Option<&str>) -
     if video.is_none() && !without && line.is_some() {
         return Err(why.unwrap_or(Unfit::Codec("missing")));
     }
-    let audio =
-        ladder.audio().and_then(|_| offer.audio.as_ref().filter(|line| line.receives)?.opus().cloned());
+    let line = offer.audio.as_ref().filter(|line| line.receives);
+    let (audio, silent) = match (ladder.audio(), line.map(|line| (line.opus(), line.names()))) {
+        (None, _) | (_, None) => (None, None),
+        (Some(Err(refused)), _) => (None, Some(refused.to_string())),
+        (Some(Ok(())), Some((Some(opus), _))) => (Some(opus.clone()), None),
+        (Some(Ok(())), Some((None, names))) => {
+            (None, Some(format!("audio is sent as Opus, and the offer takes {names}")))
+        }
+    };
     if video.is_none() && audio.is_none() {
         return Err(why.unwrap_or(Unfit::Codec("missing")));
     }
-    Ok(Chosen { video, audio, renditions })
+    Ok(Chosen { video, audio, silent, renditions })
 }
 
 fn gone() -> Refused {
@@ -492,7 +513,10 @@ async fn read(body: Body) -> Result<String, Refused> {
     let bytes = match whole {
         Ok(Ok(bytes)) => bytes,
         Ok(Err(_)) => {
-            return Err(refused(StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than 64 kB, or broke off"));
+            return Err(refused(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "the body is longer than 64 kB, or broke off",
+            ));
         }
         Err(_) => return Err(refused(StatusCode::REQUEST_TIMEOUT, "the body did not come within 10 s")),
     };
@@ -536,6 +560,9 @@ fn preflight() -> Response<Body> {
 fn shared(mut response: Response<Body>) -> Response<Body> {
     let fields = response.headers_mut();
     fields.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    fields.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Location, ETag, Link"));
+    fields.insert(
+        ACCESS_CONTROL_EXPOSE_HEADERS,
+        HeaderValue::from_static("Location, ETag, Link, Msconv-Without-Audio"),
+    );
     response
 }

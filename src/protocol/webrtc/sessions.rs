@@ -279,7 +279,9 @@ impl Sessions {
                 };
                 let wrote = match &made {
                     Made::Video(unit) => viewer.video(label, unit, ladder, peer, now),
-                    Made::Audio(unit) => viewer.audio(unit, ladder, peer, now),
+                    Made::Audio(units) => {
+                        units.iter().fold(false, |any, unit| viewer.audio(unit, ladder, peer, now) || any)
+                    }
                     Made::Broken => {
                         viewer.broken(label);
                         false
