@@ -21,6 +21,7 @@ use activity::Activity;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, Uri};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::any;
 use axum::{Extension, Router};
@@ -105,7 +106,22 @@ pub fn routes(hls: Arc<hls::server::Shared>) -> Router {
         .route("/api/{*rest}", any(nothing))
         .fallback(streams)
         .with_state(hls.clone())
-        .merge(pages::routes(hls, pages::built::BUILT))
+        .merge(pages::routes(hls.clone(), pages::built::BUILT))
+        .layer(from_fn_with_state(hls, streams_first))
+}
+
+/// An application may be called as a page is: then its streams count before the page, which cannot end like theirs.
+async fn streams_first(
+    State(hls): State<Arc<hls::server::Shared>>,
+    Extension(Remote(remote)): Extension<Remote>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if hls.is_of_reserved_application(request.uri().path()) {
+        hls.answer(request, remote).await
+    } else {
+        next.run(request).await
+    }
 }
 
 async fn streams(
