@@ -5,6 +5,7 @@
 mod browser;
 mod coded;
 mod film;
+mod firefox;
 mod gate;
 mod http;
 mod interrupted;
@@ -20,10 +21,12 @@ mod serve;
 mod small_disk;
 mod terminal;
 mod wait;
+mod web_socket;
 
 pub use browser::Browser;
 pub use coded::{Coded, Picture};
 pub use film::{Film, bunny, film, made};
+pub use firefox::Firefox;
 pub use gate::Gate;
 pub use http::http_get;
 pub use mediamtx::{Mediamtx, complaints, mediamtx};
