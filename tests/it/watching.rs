@@ -1,6 +1,7 @@
 //! The page of a stream in a real Chromium: it plays, changes the rendition without a hole, and comes back by itself.
 
 mod firefox;
+mod webkit;
 
 use crate::pages::built_in;
 use crate::stage::{Browser, PATIENCE, Serve, Stage, needs, wait_for};

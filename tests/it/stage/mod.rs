@@ -22,6 +22,7 @@ mod small_disk;
 mod terminal;
 mod wait;
 mod web_socket;
+mod webkit;
 
 pub use browser::Browser;
 pub use coded::{Coded, Picture};
@@ -40,6 +41,7 @@ pub use serve::{Answer, Serve, ask, raw, stream};
 pub use small_disk::SmallDisk;
 pub use terminal::{Terminal, keys};
 pub use wait::{Look, wait_for};
+pub use webkit::WebKit;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
