@@ -1,6 +1,7 @@
 //! The page of a stream in a real Chromium: it plays, changes the rendition without a hole, and comes back by itself.
 
 mod firefox;
+mod other_tracks;
 mod webkit;
 
 use crate::pages::built_in;
