@@ -101,4 +101,7 @@ fn a_browser_that_has_signed_in_asks_for_the_stream_as_well() {
     assert_eq!(browser.open(&page, json!({"user": "eye", "password": "pw"})), 404);
     // Waiting, not refused: the script's own requests are let in.
     browser.until(&format!("{STATE} === 'waiting'"), SEEN);
+    // So are those of a page that was opened by a link with a token.
+    assert_eq!(browser.open(&format!("{page}?token=pw"), json!({})), 404);
+    browser.until(&format!("{STATE} === 'waiting'"), SEEN);
 }
