@@ -41,11 +41,12 @@ need_lints
 if have apt-get; then
   packages shellcheck mpv g++ perl-base util-linux vlc-bin vlc-plugin-base vlc-plugin-video-output \
     gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad \
-    gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-rtsp docker-compose nodejs chromium
+    gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-rtsp docker-compose nodejs chromium firefox-esr \
+    webkit2gtk-driver xvfb
   # The cache before HLS, without the service that the package would start.
   have varnishd || { packages varnish && quiet_service varnish /run/varnishd.pid; }
 else
-  for program in chromium docker-compose varnishd node shellcheck mpv c++ perl setsid setpriv vlc gst-launch-1.0; do have "$program" || fail "$program is missing" "$(elsewhere)"; done
+  for program in chromium firefox-esr WebKitWebDriver Xvfb docker-compose varnishd node shellcheck mpv c++ perl setsid setpriv vlc gst-launch-1.0; do have "$program" || fail "$program is missing" "$(elsewhere)"; done
 fi
 # The runner of the tests and the linter of workflows; the linter of Dockerfiles and compose's own schema, from Python's
 # registry, beside the system's packages.

@@ -21,5 +21,6 @@ pub mod parting;
 pub mod rtmp;
 pub mod rtp;
 pub mod rtsp;
+pub mod web_access;
 pub mod webrtc;
 pub mod workers;

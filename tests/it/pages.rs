@@ -1,6 +1,7 @@
 //! The pages of the web port as they come over HTTP. What a browser makes of them is shown by `watching`.
 
-use crate::stage::{Answer, Serve, Stage, missing};
+use crate::live::SOON;
+use crate::stage::{Answer, Serve, Stage, missing, needs, wait_for};
 
 /// Whether the program that is tested was built with its pages; says so if not.
 pub fn built_in() -> bool {
@@ -102,6 +103,49 @@ fn the_words_of_pages_are_streams_in_their_application_only() {
     let nothing = "there is nothing at this address\n";
     assert_eq!(serve.get("web", "/studio/index.m3u8").body, nothing);
     assert_ne!(serve.get("web", "/live/studio/index.m3u8").body, nothing);
+}
+
+#[test]
+fn applications_called_as_pages_have_their_streams_and_their_pages() {
+    if !needs("ffmpeg") {
+        return;
+    }
+    let stage = Stage::new("pages-applications");
+    let serve = Serve::start_at_stage_with(&stage, &["--applications", "live,watch,api"]);
+    for path in ["/watch/nobody/index.m3u8", "/api/nobody/index.m3u8", "/api/nobody/720p/i.m3u8"] {
+        assert_eq!(serve.get("web", path).body, "nobody publishes this name\n", "{path}");
+    }
+    let source =
+        ["-re", "-f", "lavfi", "-i", "testsrc2=s=128x72:r=30", "-c:v", "libx264", "-preset", "ultrafast"];
+    let shape = ["-pix_fmt", "yuv420p", "-g", "30", "-f", "flv"];
+    let names = [("live", "watch"), ("watch", "cam")];
+    let publishers = names.map(|(application, name)| {
+        let target = format!("rtmp://{}/{application}/{name}", serve.address("rtmp"));
+        stage.spawn("ffmpeg", &[&source[..], &shape, &[&target]].concat())
+    });
+    for ((application, name), page) in names.into_iter().zip(["/watch/watch", "/watch/watch/cam"]) {
+        let stream = wait_for("it to be listed", SOON, || {
+            let list = stage.msconv(&["list", "--json"]).expect(0).json();
+            let found = |stream: &&serde_json::Value| {
+                stream["application"] == application && stream["key"] == name && stream["state"] == "live"
+            };
+            list["streams"].as_array().unwrap().iter().find(found).cloned().ok_or(list.to_string())
+        });
+        let path = |field: &str| {
+            let url = stream[field].as_str().unwrap_or_else(|| panic!("no {field}: {stream}"));
+            let (_, path) = url.split_once("//").unwrap().1.split_once('/').unwrap();
+            format!("/{path}")
+        };
+        assert_eq!(path("page_url"), page);
+        let list = serve.get("web", &path("hls_url"));
+        assert!(list.status == 200 && list.body.contains("#EXT-X-STREAM-INF"), "{list:?}");
+        if built_in() {
+            let answer = serve.get("web", page);
+            let of = format!("data-list=\"/{application}/{name}/index.m3u8\"");
+            assert!(answer.status == 200 && answer.body.contains(&of), "{answer:?}");
+        }
+    }
+    drop(publishers);
 }
 
 #[test]

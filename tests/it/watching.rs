@@ -1,5 +1,9 @@
 //! The page of a stream in a real Chromium: it plays, changes the rendition without a hole, and comes back by itself.
 
+mod firefox;
+mod other_tracks;
+mod webkit;
+
 use crate::pages::built_in;
 use crate::stage::{Browser, PATIENCE, Serve, Stage, needs, wait_for};
 use msconv::process::run_record::RunRecord;
@@ -26,6 +30,17 @@ fn plays(browser: &mut Browser) {
         ),
         SEEN,
     );
+}
+
+/// The publisher dies and is started again.
+fn killed_and_started_again(stage: &Stage) {
+    let record = RunRecord::read(&stage.file("pids/.state/cam.json")).expect("a record");
+    let killed = record.child.expect("ffmpeg").pid;
+    kill(Pid::from_raw(killed), Signal::SIGKILL).unwrap();
+    wait_for("another ffmpeg", PATIENCE, || {
+        let record = RunRecord::read(&stage.file("pids/.state/cam.json"));
+        record.and_then(|record| record.child).is_some_and(|child| child.pid != killed)
+    });
 }
 
 #[test]
@@ -63,14 +78,7 @@ fn a_browser_plays_changes_the_rendition_and_comes_back() {
     }
     assert_eq!(browser.eval("msconv.player.helped.holes"), 0, "no change tore a hole");
 
-    // The publisher dies and is started again.
-    let record = RunRecord::read(&stage.file("pids/.state/cam.json")).expect("a record");
-    let killed = record.child.expect("ffmpeg").pid;
-    kill(Pid::from_raw(killed), Signal::SIGKILL).unwrap();
-    wait_for("another ffmpeg", PATIENCE, || {
-        let record = RunRecord::read(&stage.file("pids/.state/cam.json"));
-        record.and_then(|record| record.child).is_some_and(|child| child.pid != killed)
-    });
+    killed_and_started_again(&stage);
     plays(&mut browser);
     assert_eq!(browser.eval("window.mark"), 2, "the page was not loaded again");
     let said = browser.ask(&json!(["said"]));
@@ -92,5 +100,8 @@ fn a_browser_that_has_signed_in_asks_for_the_stream_as_well() {
     let page = format!("http://{}/watch/cam", serve.address("web"));
     assert_eq!(browser.open(&page, json!({"user": "eye", "password": "pw"})), 404);
     // Waiting, not refused: the script's own requests are let in.
+    browser.until(&format!("{STATE} === 'waiting'"), SEEN);
+    // So are those of a page that was opened by a link with a token.
+    assert_eq!(browser.open(&format!("{page}?token=pw"), json!({})), 404);
     browser.until(&format!("{STATE} === 'waiting'"), SEEN);
 }

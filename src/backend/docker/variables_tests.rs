@@ -64,6 +64,7 @@ fn what_the_stack_cannot_do_is_a_usage_error() {
         (&[("nginx_rtmp_url", "rtmp://localhost/show")][..], &[][..], "the application live, not 'show'"),
         (&[("nginx_stat_url", "http://localhost:8080/status")][..], &[][..], "at /stat"),
         (&[][..], &[("MSCONV_PUBLISH_PASSWORD", "x")][..], "cannot ask for passwords"),
+        (&[][..], &[("MSCONV_WEB", "false")][..], "web is false"),
         (&[("listen", "everywhere")][..], &[][..], "'everywhere'"),
         (&[][..], &[("MSCONV_LISTEN", "999.1.1.1")][..], "999.1.1.1"),
     ] {

@@ -1,7 +1,7 @@
 //! `list`: one look at every status source at once, joined with our own records.
 
 use super::stream_facts::{Movement, Movements};
-use super::view::View;
+use super::view::{View, WebPort};
 use super::{listed_urls, merge};
 use crate::base::secret::redact_urls;
 use crate::base::{Failure, Kind, Outcome, clock};
@@ -66,7 +66,7 @@ pub async fn in_web(settings: &Settings, key: &StreamKey) -> Option<InWeb> {
     let listing = our_server(&Client::new(Limits::default()), settings).await?;
     let (web, application) = (web(&listing, settings)?, settings.nginx_rtmp_url.application());
     Some(InWeb {
-        page: listed_urls::page_in_web(&web, application, key.as_str(), application),
+        page: listed_urls::page_in_web(&web, application, key.as_str()),
         hls: listed_urls::in_web(&web, application, key.as_str()),
     })
 }
@@ -81,10 +81,11 @@ async fn our_server(client: &Client, settings: &Settings) -> Option<ServerListin
     answer.ok()?.ok().filter(|listing| listing.stat_port == stat.port())
 }
 
-/// Where it serves HLS.
-fn web(listing: &ServerListing, settings: &Settings) -> Option<HttpUrl> {
-    let web = settings.mediamtx_url.beside(listing.web_port).over_tls(listing.web_tls);
-    (listing.web_port != 0).then_some(web)
+/// Its web port.
+fn web(listing: &ServerListing, settings: &Settings) -> Option<WebPort> {
+    let url = settings.mediamtx_url.beside(listing.web_port).over_tls(listing.web_tls);
+    let usual = listing.applications.first().cloned().unwrap_or_default();
+    (listing.web_port != 0).then_some(WebPort { url, usual })
 }
 
 impl<'a> Lister<'a> {
@@ -262,7 +263,7 @@ struct Watched {
     samples: Option<Samples>,
     workers: usize,
     /// Where our own server serves HLS.
-    web: Option<HttpUrl>,
+    web: Option<WebPort>,
 }
 
 fn server(name: &str, url: &HttpUrl, error: Option<&SourceError>) -> Server {

@@ -2,8 +2,7 @@
 //! settings are masked.
 
 use super::stream_facts::At;
-use super::view::View;
-use crate::model::HttpUrl;
+use super::view::{View, WebPort};
 
 impl At {
     /// The name on the server that has it; for MediaMTX alone that is the whole path.
@@ -53,19 +52,19 @@ pub fn hls_url(view: &View<'_>, application: &str, name: &str) -> Option<String>
 }
 
 /// The playlist of a name at the port `web`.
-pub fn in_web(web: &HttpUrl, application: &str, name: &str) -> String {
-    web.join(&format!("/{}/{}/index.m3u8", escaped(application), escaped(name)))
+pub fn in_web(web: &WebPort, application: &str, name: &str) -> String {
+    web.url.join(&format!("/{}/{}/index.m3u8", escaped(application), escaped(name)))
 }
 
 /// The page of a rendition by its name, or of a whole stream by its key.
 pub fn page_url(view: &View<'_>, application: &str, name: &str) -> Option<String> {
-    Some(page_in_web(view.web.as_ref()?, application, name, view.rtmp.application()))
+    Some(page_in_web(view.web.as_ref()?, application, name))
 }
 
-/// The page of a name at the port `web`. Names of the `usual` application need not say it.
-pub fn page_in_web(web: &HttpUrl, application: &str, name: &str, usual: &str) -> String {
-    let folder = if application == usual { String::new() } else { format!("{}/", escaped(application)) };
-    web.join(&format!("/watch/{folder}{}", escaped(name)))
+/// The page of a name at the port `web`.
+pub fn page_in_web(web: &WebPort, application: &str, name: &str) -> String {
+    let folder = if application == web.usual { String::new() } else { format!("{}/", escaped(application)) };
+    web.url.join(&format!("/watch/{folder}{}", escaped(name)))
 }
 
 /// A name as part of a URL: foreign names may hold anything.
@@ -80,4 +79,23 @@ pub fn escaped(name: &str) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_name_every_application_but_the_first() {
+        let web = WebPort { url: "http://localhost:8000".parse().unwrap(), usual: "live".into() };
+        for (application, name, page) in [
+            ("live", "cam", "/watch/cam"),
+            ("live", "watch", "/watch/watch"),
+            ("other", "cam", "/watch/other/cam"),
+            ("tv/one", "cam", "/watch/tv/one/cam"),
+            ("watch", "cam", "/watch/watch/cam"),
+        ] {
+            assert_eq!(page_in_web(&web, application, name), format!("http://localhost:8000{page}"));
+        }
+    }
 }

@@ -6,14 +6,23 @@ use crate::model::{HttpUrl, RtmpUrl, RtspUrl};
 use crate::status::mediamtx::Path;
 use crate::status::nginx_stat::Snapshot;
 
+/// The web port of our own server.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WebPort {
+    /// Where it is.
+    pub url: HttpUrl,
+    /// The server's first application: pages of its streams need not name it.
+    pub usual: String,
+}
+
 /// Everything one look showed.
 pub struct View<'a> {
     /// The publish endpoint of the settings.
     pub rtmp: &'a RtmpUrl,
     /// The RTSP endpoint of the settings.
     pub rtsp: &'a RtspUrl,
-    /// Where our own server serves HLS, if that is who answered.
-    pub web: Option<HttpUrl>,
+    /// The web port of our own server, if that is who answered.
+    pub web: Option<WebPort>,
     /// Where MediaMTX serves HLS, if it answered and does.
     pub mediamtx_web: Option<HttpUrl>,
     /// nginx-rtmp's page, if it answered.

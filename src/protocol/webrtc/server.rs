@@ -10,26 +10,25 @@ use super::publishing::{Publishes, taken};
 use super::route::{Route, Way};
 use super::sessions::{Ending, Names, Role};
 use super::viewer::{Sending, Viewer};
-use crate::auth::{
-    self, Action, Authorizer, Demand, Denied, Grant, Ledger, PATIENCE, Protocol, Shown, pause,
-};
+use crate::auth::{Action, Authorizer, Grant, Ledger, Protocol};
 use crate::base::clock::Now;
-use crate::base::secret::Secret;
 use crate::hub::{self, Client};
 use crate::media::VideoCodec;
 use crate::model::{LadderName, StreamName};
 use crate::process::interfaces;
 use crate::protocol::WEBRTC_SESSION;
+use crate::protocol::hls::server::route::RESERVED;
+use crate::protocol::web_access::{Gate, Question, Turned};
 use crate::telemetry::Log;
 use axum::body::Body;
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName,
-    HeaderValue, LINK, LOCATION, USER_AGENT, WWW_AUTHENTICATE,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LINK,
+    LOCATION, USER_AGENT, WWW_AUTHENTICATE,
 };
 use axum::http::{HeaderMap, Method, Request, Response, StatusCode};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// How long the first viewer of a ladder waits for its tracks.
@@ -56,10 +55,8 @@ pub struct Settings {
 pub struct Shared {
     engine: Arc<Engine>,
     applications: Arc<[String]>,
-    authorizer: Arc<dyn Authorizer>,
-    ledger: Arc<Mutex<Ledger>>,
+    gate: Gate,
     log: Log,
-    begun: Instant,
     settings: Settings,
 }
 
@@ -100,12 +97,19 @@ impl Shared {
         log: Log,
         settings: Settings,
     ) -> Shared {
-        Shared { engine, applications, authorizer, ledger, log, begun: Instant::now(), settings }
+        let gate = Gate::new(authorizer, ledger, log.clone());
+        Shared { engine, applications, gate, log, settings }
     }
 
     /// What a path names here.
     pub fn route(&self, path: &str) -> Option<Route> {
         Route::of(path, &self.applications)
+    }
+
+    /// Whether a path that begins as a page's does names a stream of an application that is called so.
+    pub fn is_of_reserved_application(&self, path: &str) -> bool {
+        let first = path.split('/').nth(1).unwrap_or_default();
+        RESERVED.contains(&first) && self.route(path).is_some()
     }
 
     /// Answers a request for `route`.
@@ -156,7 +160,9 @@ impl Shared {
             Way::Out => Action::Read,
             Way::In => Action::Publish,
         };
-        let grant = self.authorize(action, &route.stream, query, headers, ends.remote.ip()).await?;
+        let (protocol, stream) = (Protocol::WebRtc, &route.stream);
+        let question = Question { action, protocol, stream, query, headers, remote: ends.remote.ip() };
+        let grant = self.gate.ask(question).await?;
         let text = read(body).await?;
         let offer = Offer::read(&text)?;
         let stream = StreamName::new(route.stream.application.clone(), grant.name.clone());
@@ -398,48 +404,11 @@ impl Shared {
         }
         response
     }
+}
 
-    async fn authorize(
-        &self,
-        action: Action,
-        stream: &StreamName,
-        query: &str,
-        headers: &HeaderMap,
-        remote: IpAddr,
-    ) -> Result<Grant, Refused> {
-        let guesses = self.authorizer.demand(action) != Demand::Nothing;
-        if guesses && self.ledger().shut_out(remote, self.begun.elapsed()) {
-            return Err(refused(StatusCode::FORBIDDEN, Denied::ShutOut.to_string()));
-        }
-        let credentials = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let request = auth::Request {
-            action,
-            protocol: Protocol::WebRtc,
-            application: stream.application.clone(),
-            name: Secret::new(stream.name.clone()),
-            query: Secret::new(query),
-            shown: credentials.and_then(Shown::basic).unwrap_or(Shown::Nothing),
-            address: remote,
-        };
-        let denied = match auth::ask(&*self.authorizer, request, PATIENCE).await {
-            Ok(grant) => return Ok(grant),
-            Err(denied) => denied,
-        };
-        if denied.is_guess() {
-            self.ledger().failed(remote, self.begun.elapsed());
-            self.log.warn(format_args!("webrtc: {remote}: {denied}"));
-            tokio::time::sleep(pause(uuid::Uuid::new_v4().as_fields().0)).await;
-        }
-        let status = match denied {
-            Denied::NeedsCredentials(_) | Denied::Wrong | Denied::WrongKey => StatusCode::UNAUTHORIZED,
-            Denied::Late => StatusCode::SERVICE_UNAVAILABLE,
-            Denied::ShutOut | Denied::Outside | Denied::Because(_) => StatusCode::FORBIDDEN,
-        };
-        Err(refused(status, denied.to_string()))
-    }
-
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+impl From<Turned> for Refused {
+    fn from(turned: Turned) -> Refused {
+        refused(turned.status, turned.why)
     }
 }
 

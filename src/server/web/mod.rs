@@ -22,6 +22,7 @@ use activity::Activity;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, Uri};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::any;
 use axum::{Extension, Router};
@@ -115,19 +116,42 @@ pub fn routes(served: Served) -> Router {
         .route("/api", any(nothing))
         .route("/api/{*rest}", any(nothing))
         .fallback(streams)
-        .with_state(served)
+        .with_state(served.clone())
         .merge(pages::routes(hls, pages::built::BUILT))
+        .layer(from_fn_with_state(served, streams_first))
+}
+
+/// An application may be called as a page is: then its streams count before the page, which cannot end like theirs.
+async fn streams_first(
+    State(served): State<Served>,
+    Extension(ends): Extension<Ends>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if served.hls.is_of_reserved_application(request.uri().path())
+        || served.webrtc.is_of_reserved_application(request.uri().path())
+    {
+        served.answer(request, ends).await
+    } else {
+        next.run(request).await
+    }
 }
 
 async fn streams(
-    State(Served { hls, webrtc }): State<Served>,
-    Extension(Remote(remote)): Extension<Remote>,
+    State(served): State<Served>,
     Extension(ends): Extension<Ends>,
     request: Request,
 ) -> Response {
-    match webrtc.route(request.uri().path()) {
-        Some(route) => webrtc.answer(route, request, ends).await,
-        None => hls.answer(request, remote).await,
+    served.answer(request, ends).await
+}
+
+impl Served {
+    /// Answers a request for a stream.
+    async fn answer(&self, request: Request, ends: Ends) -> Response {
+        match self.webrtc.route(request.uri().path()) {
+            Some(route) => self.webrtc.answer(route, request, ends).await,
+            None => self.hls.answer(request, ends.remote).await,
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 mod browser;
 mod coded;
 mod film;
+mod firefox;
 mod gate;
 mod http;
 mod interrupted;
@@ -20,10 +21,13 @@ mod serve;
 mod small_disk;
 mod terminal;
 mod wait;
+mod web_socket;
+mod webkit;
 
 pub use browser::Browser;
 pub use coded::{Coded, Picture};
 pub use film::{Film, bunny, film, made};
+pub use firefox::Firefox;
 pub use gate::Gate;
 pub use http::http_get;
 pub use mediamtx::{Mediamtx, complaints, mediamtx};
@@ -37,6 +41,7 @@ pub use serve::{Answer, Serve, ask, raw, stream};
 pub use small_disk::SmallDisk;
 pub use terminal::{Terminal, keys};
 pub use wait::{Look, wait_for};
+pub use webkit::WebKit;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};

@@ -82,6 +82,16 @@ pub fn ask(address: SocketAddr, method: &str, target: &str, fields: &str) -> Ans
     Answer::of(raw(address, request.as_bytes()))
 }
 
+/// One POST of JSON at an address.
+pub fn post(address: SocketAddr, target: &str, body: &str) -> Answer {
+    let head = format!(
+        "POST {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n",
+        body.len()
+    );
+    Answer::of(raw(address, format!("{head}{body}").as_bytes()))
+}
+
 /// Sends bytes and reads until the other side closes.
 pub fn raw(address: SocketAddr, bytes: &[u8]) -> String {
     let mut peer = TcpStream::connect_timeout(&address, Duration::from_secs(5)).expect("it listens");

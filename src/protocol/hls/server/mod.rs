@@ -5,7 +5,6 @@ mod airing;
 #[cfg(test)]
 mod airing_tests;
 pub mod disk;
-pub mod login;
 mod page;
 mod reading;
 mod reply;
@@ -16,17 +15,17 @@ pub mod viewers;
 use super::ladder::{Ladder, Settings};
 use super::listing::Position;
 use super::multivariant::multivariant_playlist;
-use crate::auth::{self, Action, Authorizer, Demand, Denied, Grant, Ledger, PATIENCE, Protocol, pause};
+use crate::auth::{Action, Authorizer, Grant, Ledger, Protocol};
 use crate::base::clock::Now;
-use crate::base::secret::Secret;
 use crate::hub::Hub;
 use crate::hub::event::{Event, Heard};
 use crate::model::{LadderName, StreamName};
 use crate::protocol::hls::window::Stored;
+use crate::protocol::web_access::{Gate, Question, login};
 use crate::telemetry::Log;
 use airing::{Airing, look_after};
 use axum::body::{Body, HttpBody};
-use axum::http::header::{ACCEPT_ENCODING, AUTHORIZATION, USER_AGENT};
+use axum::http::header::{ACCEPT_ENCODING, USER_AGENT};
 use axum::http::{HeaderMap, Method, Request, Response, StatusCode};
 use bytes::Bytes;
 use reading::Reading;
@@ -34,10 +33,9 @@ use reply::{Keep, Replies, refusal};
 use route::{Directives, File, Item, Media, Route};
 use stats::{Airings, Asked, Budget, Counts};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::time::Instant;
 use viewers::{Asker, Viewers};
 
 /// How long a blocking request is held, in target durations: hls.js 1.7.4 gives up after 0.8 of them, and then polls
@@ -54,10 +52,8 @@ const MP4: &str = "video/mp4";
 pub struct Shared {
     hub: Hub,
     applications: Arc<[String]>,
-    authorizer: Arc<dyn Authorizer>,
-    ledger: Arc<Mutex<Ledger>>,
+    gate: Gate,
     log: Log,
-    begun: Instant,
     airings: Airings,
     counts: Counts,
     viewers: Viewers,
@@ -78,15 +74,13 @@ impl Shared {
         settings: Settings,
         shutdown: watch::Receiver<bool>,
     ) -> Shared {
-        let (begun, airings, counts) = (Instant::now(), Airings::default(), Counts::default());
+        let (airings, counts) = (Airings::default(), Counts::default());
         let viewers = Viewers::default();
         Shared {
             hub,
             applications,
-            authorizer,
-            ledger,
+            gate: Gate::new(authorizer, ledger, log.clone()),
             log,
-            begun,
             airings,
             counts,
             viewers,
@@ -237,7 +231,7 @@ impl Shared {
 
     /// Whether not everybody may read.
     fn restricted(&self) -> bool {
-        self.authorizer.demand(Action::Read) != Demand::Nothing
+        self.gate.restricted(Action::Read)
     }
 
     /// What of a query goes on to the URLs that a playlist or a page names: what was shown, where something must be.
@@ -262,38 +256,9 @@ impl Shared {
         headers: &HeaderMap,
         remote: IpAddr,
     ) -> Result<Grant, Response<Body>> {
-        if self.restricted() && self.ledger().shut_out(remote, self.begun.elapsed()) {
-            return Err(refusal(StatusCode::FORBIDDEN, &Denied::ShutOut.to_string()));
-        }
-        let credentials = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let request = auth::Request {
-            action: Action::Read,
-            protocol: Protocol::Hls,
-            application: stream.application.clone(),
-            name: Secret::new(stream.name.clone()),
-            query: Secret::new(query),
-            shown: login::shown(credentials, query),
-            address: remote,
-        };
-        let denied = match auth::ask(&*self.authorizer, request, PATIENCE).await {
-            Ok(grant) => return Ok(grant),
-            Err(denied) => denied,
-        };
-        if denied.is_guess() {
-            self.ledger().failed(remote, self.begun.elapsed());
-            self.log.warn(format_args!("hls: {remote}: {denied}"));
-            tokio::time::sleep(pause(uuid::Uuid::new_v4().as_fields().0)).await;
-        }
-        let status = match denied {
-            Denied::NeedsCredentials(_) | Denied::Wrong | Denied::WrongKey => StatusCode::UNAUTHORIZED,
-            Denied::Late => StatusCode::SERVICE_UNAVAILABLE,
-            Denied::ShutOut | Denied::Outside | Denied::Because(_) => StatusCode::FORBIDDEN,
-        };
-        Err(refusal(status, &denied.to_string()))
-    }
-
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+        let (action, protocol) = (Action::Read, Protocol::Hls);
+        let question = Question { action, protocol, stream, query, headers, remote };
+        self.gate.ask(question).await.map_err(|turned| refusal(turned.status, &turned.why))
     }
 
     /// The ladder with this name, or that of the rendition with this name and its label.

@@ -1,0 +1,110 @@
+//! Who may watch and publish over HTTP: the same question for HLS, WHEP and WHIP, and its answer as a status.
+
+pub mod login;
+
+use crate::auth::{self, Action, Authorizer, Demand, Denied, Grant, Ledger, PATIENCE, Protocol, pause};
+use crate::base::secret::Secret;
+use crate::model::StreamName;
+use crate::telemetry::Log;
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, StatusCode};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// See the module.
+pub struct Gate {
+    authorizer: Arc<dyn Authorizer>,
+    ledger: Arc<Mutex<Ledger>>,
+    log: Log,
+    begun: Instant,
+}
+
+/// What is asked for.
+#[derive(Clone, Copy)]
+pub struct Question<'a> {
+    /// What is to be done.
+    pub action: Action,
+    /// How.
+    pub protocol: Protocol,
+    /// Of which stream, as it was named.
+    pub stream: &'a StreamName,
+    /// The query of the request.
+    pub query: &'a str,
+    /// Its fields.
+    pub headers: &'a HeaderMap,
+    /// Where it comes from.
+    pub remote: IpAddr,
+}
+
+/// Why not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Turned {
+    /// The status of the answer.
+    pub status: StatusCode,
+    /// One lowercase sentence.
+    pub why: String,
+}
+
+impl Gate {
+    /// One that begins now.
+    pub fn new(authorizer: Arc<dyn Authorizer>, ledger: Arc<Mutex<Ledger>>, log: Log) -> Gate {
+        Gate { authorizer, ledger, log, begun: Instant::now() }
+    }
+
+    /// Whether something has to be shown for `action`.
+    pub fn restricted(&self, action: Action) -> bool {
+        self.authorizer.demand(action) != Demand::Nothing
+    }
+
+    /// The public name of the stream and who asks, if it may be done. A wrong guess is answered after a while.
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn ask(&self, question: Question<'_>) -> Result<Grant, Turned> {
+        let Question { action, protocol, stream, query, headers, remote } = question;
+        if self.restricted(action) && self.ledger().shut_out(remote, self.begun.elapsed()) {
+            return Err(Turned { status: StatusCode::FORBIDDEN, why: Denied::ShutOut.to_string() });
+        }
+        let credentials = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let request = auth::Request {
+            action,
+            protocol,
+            application: stream.application.clone(),
+            name: Secret::new(stream.name.clone()),
+            query: Secret::new(query),
+            shown: login::shown(credentials, query),
+            address: remote,
+        };
+        let denied = match auth::ask(&*self.authorizer, request, PATIENCE).await {
+            Ok(grant) => return Ok(grant),
+            Err(denied) => denied,
+        };
+        if denied.is_guess() {
+            self.ledger().failed(remote, self.begun.elapsed());
+            self.log.warn(format_args!("{}: {remote}: {denied}", word(protocol)));
+            tokio::time::sleep(pause(uuid::Uuid::new_v4().as_fields().0)).await;
+        }
+        let status = match denied {
+            Denied::NeedsCredentials(_) | Denied::Wrong | Denied::WrongKey => StatusCode::UNAUTHORIZED,
+            Denied::Late => StatusCode::SERVICE_UNAVAILABLE,
+            Denied::ShutOut | Denied::Outside | Denied::Because(_) => StatusCode::FORBIDDEN,
+        };
+        Err(Turned { status, why: denied.to_string() })
+    }
+
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What stands before a line of the log.
+const fn word(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Rtmp => "rtmp",
+        Protocol::Rtsp => "rtsp",
+        Protocol::Hls => "hls",
+        Protocol::WebRtc => "webrtc",
+        Protocol::Control => "control",
+    }
+}
