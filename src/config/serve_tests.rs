@@ -15,7 +15,7 @@ fn origin(settings: &Settings, name: &str) -> Origin {
 }
 
 /// In the order of the table.
-fn ports(numbers: [u16; 7]) -> Ports {
+fn ports(numbers: [u16; 8]) -> Ports {
     let mut numbers = numbers.into_iter();
     PerService::try_of(|_| numbers.next().ok_or(())).unwrap()
 }
@@ -28,7 +28,7 @@ fn the_usual_places() {
         (serve.listen.to_string(), serve.control_listen.to_string()),
         ("127.0.0.1".into(), "127.0.0.1".into())
     );
-    let usual = ports([1935, 8554, 8000, 8080, 9997, 9998, 8000]);
+    let usual = ports([1935, 8554, 8000, 8080, 9997, 9998, 8000, 8189]);
     assert_eq!(serve.ports, usual);
     assert_eq!(
         (serve.applications.as_slice(), serve.stat_path.as_str()),
@@ -49,7 +49,7 @@ fn ports_follow_the_addresses() {
         ("rtsp_url", "rtsp://127.0.0.1:4004"),
     ])
     .unwrap();
-    let wanted = ports([4001, 4004, 0, 4002, 4003, 0, 0]);
+    let wanted = ports([4001, 4004, 0, 4002, 4003, 0, 0, 0]);
     assert_eq!(settings.serve.ports, wanted);
     assert_eq!(settings.serve.applications, ["app"]);
     assert_eq!(settings.serve.stat_path, "/s");

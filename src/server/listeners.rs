@@ -19,8 +19,8 @@ pub struct Listeners {
     tcp: Vec<(Service, TcpListener)>,
     /// RTP, an even port, and RTCP, the port behind it.
     datagrams: Option<(UdpSocket, UdpSocket)>,
-    /// All of WebRTC's.
-    webrtc: Option<UdpSocket>,
+    /// All of WebRTC's, and the listener at the same port for networks without UDP.
+    webrtc: Option<(UdpSocket, TcpListener)>,
 }
 
 /// Where they listen; none for a service that is not offered.
@@ -49,7 +49,7 @@ impl Listeners {
                 }
                 Transport::UdpPair => datagrams = Some(pair(address).map_err(|e| refused(e, true))?),
                 Transport::Udp => {
-                    webrtc = Some(datagram(address).map_err(|e| refused((address, e), true))?);
+                    webrtc = Some(both(address).map_err(|(e, udp)| refused((address, e), udp))?);
                 }
             }
         }
@@ -67,7 +67,7 @@ impl Listeners {
                 listener.map(|(_, listener)| listener.local_addr()).transpose()
             }
             Transport::UdpPair => self.datagrams.as_ref().map(|(rtp, _)| rtp.local_addr()).transpose(),
-            Transport::Udp => self.webrtc.as_ref().map(UdpSocket::local_addr).transpose(),
+            Transport::Udp => self.webrtc.as_ref().map(|(udp, _)| udp.local_addr()).transpose(),
         })
     }
 
@@ -90,11 +90,11 @@ impl Listeners {
 }
 
 impl Listeners {
-    /// The socket of WebRTC.
+    /// The sockets of WebRTC.
     ///
     /// # Errors
-    /// Internal, if it has been taken.
-    pub fn take_webrtc(&mut self) -> Outcome<UdpSocket> {
+    /// Internal, if they have been taken.
+    pub fn take_webrtc(&mut self) -> Outcome<(UdpSocket, TcpListener)> {
         self.webrtc.take().ok_or_else(taken)
     }
 }
@@ -129,6 +129,21 @@ fn datagram(address: SocketAddr) -> io::Result<UdpSocket> {
 /// `::` takes IPv4 as well, whatever the machine's usual way.
 fn both_families(socket: &Socket, address: SocketAddr) -> io::Result<()> {
     if address.is_ipv6() && address.ip().is_unspecified() { socket.set_only_v6(false) } else { Ok(()) }
+}
+
+/// One port of both kinds; with port 0 a free one. An error says whether it is that of UDP.
+fn both(wanted: SocketAddr) -> Result<(UdpSocket, TcpListener), (io::Error, bool)> {
+    let mut tried = 0;
+    loop {
+        let udp = datagram(wanted).map_err(|e| (e, true))?;
+        let address = udp.local_addr().map_err(|e| (e, true))?;
+        match stream(address) {
+            Ok(tcp) => return Ok((udp, tcp)),
+            // The free one of UDP may be taken for TCP.
+            Err(_) if wanted.port() == 0 && tried < PAIRS => tried += 1,
+            Err(e) => return Err((e, false)),
+        }
+    }
 }
 
 /// An even port and the one behind it; with port 0 a free pair.

@@ -9,9 +9,11 @@ use crate::protocol::webrtc::engine::Engine;
 use crate::protocol::webrtc::peer::Identity;
 use crate::protocol::webrtc::server::{Settings, Shared};
 use crate::protocol::webrtc::socket::Socket;
+use crate::protocol::webrtc::tcp;
 use crate::telemetry::Log;
 use std::net::{IpAddr, ToSocketAddrs, UdpSocket};
 use std::sync::{Arc, Mutex};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 /// What WebRTC needs of the server.
@@ -37,21 +39,26 @@ pub struct Parts<'a> {
 /// Internal: the socket cannot be used, or there is no certificate.
 pub fn begin(
     parts: Parts<'_>,
-    socket: UdpSocket,
+    (socket, listener): (UdpSocket, std::net::TcpListener),
     thread: &RuntimeThread,
 ) -> Outcome<(Arc<Shared>, impl Future<Output = ()> + Send + use<>)> {
     let failed = |why: String| Failure::internal("cannot serve WebRTC").why(why);
-    let socket = {
+    let unusable = |error: std::io::Error| failed(io_words(&error));
+    let (socket, listener) = {
         let _theirs = thread.enter();
-        Socket::new(socket).map_err(|error| failed(io_words(&error)))?
+        (Socket::new(socket).map_err(unusable)?, TcpListener::from_std(listener).map_err(unusable)?)
     };
     let identity = Identity::new().ok_or_else(|| failed("no certificate could be made".into()))?;
     let Parts { options, hub, authorizer, ledger, log, shutdown } = parts;
     let settings = Settings { public: public(options, &log), ice_servers: options.ice_server.clone() };
-    let engine = Arc::new(Engine::new(hub, log.clone(), socket, thread.handle(), identity, shutdown));
+    let engine = Arc::new(Engine::new(hub, log.clone(), socket, thread.handle(), identity, shutdown.clone()));
+    let over_tcp = tcp::serve(engine.clone(), listener, shutdown);
     let shared =
         Shared::new(engine.clone(), options.applications.clone().into(), authorizer, ledger, log, settings);
-    Ok((Arc::new(shared), thread.run(engine.serve())))
+    let running = async move {
+        tokio::join!(engine.serve(), over_tcp);
+    };
+    Ok((Arc::new(shared), thread.run(running)))
 }
 
 /// The public addresses; names are asked for once. One that nobody knows is said and left out.

@@ -5,12 +5,15 @@ use super::ladder::{Ladder, WARM};
 use super::peer::{Identity, Peer};
 use super::sessions::{Ending, Names, Outgoing, Role, Sessions};
 use super::socket::{AT_ONCE, Socket};
+use super::ways::Ways;
 use crate::base::clock::Now;
+use crate::hub::client::add;
 use crate::hub::event::{Event, Heard};
 use crate::hub::{self, FrameReader, Hub, Kind, OnAir, Policy};
 use crate::model::{LadderName, StreamName};
 use crate::telemetry::Log;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use str0m::net::Protocol;
@@ -38,6 +41,7 @@ pub struct Engine {
     /// Who we are.
     pub identity: Identity,
     state: Mutex<Sessions>,
+    ways: Ways,
     /// A session came that wants to be called.
     wake: Notify,
     /// Counts what became ready.
@@ -62,6 +66,7 @@ impl Engine {
             runtime,
             identity,
             state: Mutex::default(),
+            ways: Ways::default(),
             wake: Notify::new(),
             ready: watch::Sender::new(0),
             shutdown,
@@ -71,6 +76,18 @@ impl Engine {
     /// Its socket.
     pub fn socket(&self) -> &Socket {
         &self.socket
+    }
+
+    /// The ways to those who came over TCP.
+    pub fn ways(&self) -> &Ways {
+        &self.ways
+    }
+
+    /// A datagram came over TCP. Whether it is one of a session.
+    pub fn came_over_tcp(&self, from: SocketAddr, to: SocketAddr, datagram: &[u8]) -> bool {
+        let known = self.change(|state, now| state.receive(Protocol::Tcp, from, Some(to), datagram, now));
+        self.wake.notify_one();
+        known
     }
 
     /// The streams.
@@ -123,8 +140,19 @@ impl Engine {
             let keyframes = std::mem::take(&mut state.keyframes);
             (changed, outgoing, keyframes, std::mem::take(&mut state.ended))
         };
-        if !outgoing.is_empty() {
-            self.socket.send(&outgoing);
+        let (over_tcp, over_udp): (Vec<_>, Vec<_>) =
+            outgoing.into_iter().partition(|datagram| datagram.protocol == Protocol::Tcp);
+        if !over_udp.is_empty() {
+            self.socket.send(&over_udp);
+        }
+        for datagram in over_tcp {
+            let counters = &datagram.client.counters;
+            if self.ways.send(datagram.to, &datagram.bytes) {
+                add(&counters.bytes_out, datagram.bytes.len() as u64);
+                add(&counters.packets_out, 1);
+            } else {
+                add(&counters.packets_discarded, 1);
+            }
         }
         for (client, why) in ended {
             let details = client.details();

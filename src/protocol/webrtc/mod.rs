@@ -7,6 +7,7 @@
 pub mod addresses;
 pub mod choosing;
 pub mod engine;
+pub mod framing;
 pub mod ladder;
 pub mod numbering;
 pub mod offer;
@@ -18,5 +19,7 @@ pub mod route;
 pub mod server;
 pub mod sessions;
 pub mod socket;
+pub mod tcp;
 pub mod ufrag;
 pub mod viewer;
+pub mod ways;

@@ -1,3 +1,5 @@
+//! Offers as Chromium makes them, and what is none.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -10,7 +10,7 @@ use str0m::change::SdpOffer;
 use str0m::config::{CryptoProvider, DtlsCert};
 use str0m::format::{self, FormatParams};
 use str0m::media::{Frequency, Mid, Pt, SenderFeedback};
-use str0m::net::{DatagramSend, Protocol, Receive};
+use str0m::net::{DatagramSend, Protocol, Receive, TcpType};
 use str0m::rtp::RtpPacket;
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcConfig};
 
@@ -154,6 +154,10 @@ pub fn answer(
     let mut rtc = config.build(now);
     for address in &wanted.offered {
         if let Ok(candidate) = Candidate::host(*address, Protocol::Udp) {
+            rtc.add_local_candidate(candidate);
+        }
+        let over_tcp = Candidate::builder().tcp().host(*address).tcptype(TcpType::Passive).build();
+        if let Ok(candidate) = over_tcp {
             rtc.add_local_candidate(candidate);
         }
     }

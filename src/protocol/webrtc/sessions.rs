@@ -108,7 +108,8 @@ pub struct Session {
     pub key: String,
     ufrag: String,
     theirs: String,
-    addresses: Vec<SocketAddr>,
+    /// Whether over TCP, and from where.
+    addresses: Vec<(bool, SocketAddr)>,
     heard: Instant,
     due: Option<Instant>,
 }
@@ -118,7 +119,7 @@ pub struct Session {
 pub struct Sessions {
     next: u64,
     sessions: BTreeMap<u64, Session>,
-    by_address: HashMap<SocketAddr, u64>,
+    by_address: HashMap<(bool, SocketAddr), u64>,
     by_ufrag: HashMap<String, u64>,
     by_key: HashMap<String, u64>,
     due: BTreeSet<(Instant, u64)>,
@@ -187,14 +188,16 @@ impl Sessions {
         datagram: &[u8],
         now: Instant,
     ) -> bool {
-        let known = self.by_address.get(&from).copied();
+        let source = (protocol == Protocol::Tcp, from);
+        let known = self.by_address.get(&source).copied();
         // A name goes before an address: a browser may open its next session from the same port.
         let named = super::ufrag::ours(datagram).map(|ufrag| self.by_ufrag.get(ufrag).copied());
         let Some(id) = named.unwrap_or(known) else { return false };
         let Some(session) = self.sessions.get_mut(&id) else { return false };
-        let Some(to) = to.or_else(|| super::addresses::arrived_at(&session.peer.offered, from)) else {
-            return false;
-        };
+        // Behind a NAT it came to an address that was not offered.
+        let offered = &session.peer.offered;
+        let to = to.filter(|to| offered.contains(to)).or_else(|| super::addresses::arrived_at(offered, from));
+        let Some(to) = to else { return false };
         add(&session.role.client().counters.bytes_in, datagram.len() as u64);
         if !session.peer.receive(protocol, from, to, datagram, now) {
             add(&session.role.client().counters.packets_in_error, 1);
@@ -203,8 +206,8 @@ impl Sessions {
         }
         session.heard = now;
         if known != Some(id) && session.addresses.len() < MOST_ADDRESSES {
-            session.addresses.push(from);
-            self.by_address.insert(from, id);
+            session.addresses.push(source);
+            self.by_address.insert(source, id);
         }
         self.turn(id, now);
         true
@@ -279,9 +282,7 @@ impl Sessions {
                 };
                 let wrote = match &made {
                     Made::Video(unit) => viewer.video(label, unit, ladder, peer, now),
-                    Made::Audio(units) => {
-                        viewer.audio(units, ladder, peer, now)
-                    }
+                    Made::Audio(units) => viewer.audio(units, ladder, peer, now),
                     Made::Broken => {
                         viewer.broken(label);
                         false

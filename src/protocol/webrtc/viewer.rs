@@ -8,7 +8,7 @@ use super::packing::Unit;
 use super::peer::{Agreed, Peer, Report};
 use crate::hub::Client;
 use crate::hub::client::add;
-use crate::media::VideoCodec;
+use crate::media::{TrackKind, VideoCodec};
 use crate::model::LadderName;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -145,7 +145,7 @@ impl Viewer {
         };
         for unit in rendition.recent.units() {
             self.waits = false;
-            self.write(true, unit, ladder, peer, now);
+            self.deliver(TrackKind::Video, unit, ladder, peer, now);
         }
     }
 
@@ -170,19 +170,27 @@ impl Viewer {
             return false;
         }
         self.waits = false;
-        self.write(true, unit, ladder, peer, now)
+        self.deliver(TrackKind::Video, unit, ladder, peer, now)
     }
 
     /// Packets of the ladder's audio. Whether anything was written.
     pub fn audio(&mut self, units: &[Unit], ladder: &Ladder, peer: &mut Peer, now: Instant) -> bool {
         let (mut written, begun) = (false, self.begun);
         for unit in units.iter().filter(|_| begun) {
-            written |= self.write(false, unit, ladder, peer, now);
+            written |= self.deliver(TrackKind::Audio, unit, ladder, peer, now);
         }
         written
     }
 
-    fn write(&mut self, video: bool, unit: &Unit, ladder: &Ladder, peer: &mut Peer, now: Instant) -> bool {
+    fn deliver(
+        &mut self,
+        kind: TrackKind,
+        unit: &Unit,
+        ladder: &Ladder,
+        peer: &mut Peer,
+        now: Instant,
+    ) -> bool {
+        let video = kind == TrackKind::Video;
         let Some(sending) = (if video { &mut self.video } else { &mut self.audio }) else { return false };
         let time = sending.numbering.time(unit.pts);
         let moment = ladder.moment(unit.pts);
