@@ -30,6 +30,8 @@ pub mod obu {
 pub struct Unit<'a> {
     /// See [`obu`].
     pub kind: u8,
+    /// Its layers, where the header says them.
+    pub extension: Option<u8>,
     /// Without header and size.
     pub body: &'a [u8],
 }
@@ -41,13 +43,15 @@ pub fn units(mut bytes: &[u8]) -> impl Iterator<Item = Unit<'_>> {
         if first & 0x80 != 0 {
             return None;
         }
+        let mut extension = None;
         if first & 4 != 0 {
-            rest = rest.get(1..)?;
+            let (layers, behind) = rest.split_first()?;
+            (extension, rest) = (Some(*layers), behind);
         }
         let size = if first & 2 != 0 { leb128(&mut rest)? } else { rest.len() };
         let (body, behind) = rest.split_at_checked(size)?;
         bytes = behind;
-        Some(Unit { kind: (first >> 3) & 0x0f, body })
+        Some(Unit { kind: (first >> 3) & 0x0f, extension, body })
     })
     .take(MOST_UNITS)
 }

@@ -22,9 +22,9 @@ pub enum Unfit {
     /// B-frames.
     #[error("its frames are reordered (B-frames), which WebRTC does not know")]
     Reordered,
-    /// A codec that is not packed here.
-    #[error("its video is {0}, which is not sent over WebRTC")]
-    Codec(&'static str),
+    /// No video.
+    #[error("it has no video, and the offer takes nothing else")]
+    Missing,
     /// The browser takes another.
     #[error("its video is {0}, and the offer takes {1}")]
     NotOffered(&'static str, String),
@@ -183,7 +183,7 @@ impl Ladder {
         let rendition = self.renditions.get_mut(label)?;
         match frame.track.kind() {
             TrackKind::Video if frame.track.index() == 0 => {
-                let unit = rendition.packer.as_ref()?.pack(frame, at);
+                let unit = rendition.packer.as_mut()?.pack(frame, at);
                 rendition.recent.push(&unit);
                 Some(Made::Video(unit))
             }
@@ -246,7 +246,7 @@ impl Rendition {
         let codec = |track: &Option<VideoTrack>| track.as_ref().map(|track| track.codec);
         let changed = self.video.is_some() && codec(&self.video) != codec(&video)
             || (self.audio.is_some() != audio.is_some() && self.live);
-        self.packer = video.as_ref().and_then(Packer::of);
+        self.packer = video.as_ref().map(Packer::of);
         (self.video, self.audio, self.live) = (video, audio, true);
         changed
     }
@@ -256,10 +256,7 @@ impl Rendition {
     /// # Errors
     /// Why not.
     pub fn fit(&self) -> Result<&VideoTrack, Unfit> {
-        let Some(track) = &self.video else { return Err(Unfit::Codec("missing")) };
-        if self.packer.is_none() {
-            return Err(Unfit::Codec(track.codec.name()));
-        }
+        let track = self.video.as_ref().ok_or(Unfit::Missing)?;
         if self.recent.reorders(track.reorder > 0) { Err(Unfit::Reordered) } else { Ok(track) }
     }
 

@@ -10,6 +10,7 @@ pub mod engine;
 pub mod framing;
 pub mod ladder;
 pub mod numbering;
+pub mod obu_pack;
 pub mod offer;
 pub mod packing;
 pub mod peer;

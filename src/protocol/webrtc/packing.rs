@@ -1,6 +1,7 @@
 //! Frames into RTP payloads for WebRTC, once for all viewers of a rendition. What stands in front of a payload (sequence
 //! number, time, source, encryption) is each session's own.
 
+use super::obu_pack;
 use crate::media::rtp::{Packets, RtpStream, header, nal_pack};
 use crate::media::{Frame, MediaTime, VideoCodec, VideoTrack};
 use bytes::Bytes;
@@ -40,17 +41,30 @@ pub struct Unit {
 pub struct Packer {
     codec: VideoCodec,
     sets: Vec<Bytes>,
+    /// Frames so far, wraps.
+    count: u16,
 }
 
 impl Packer {
-    /// For this track; none for a codec without a payload format here.
-    pub fn of(track: &VideoTrack) -> Option<Packer> {
-        let packs = matches!(track.codec, VideoCodec::H264 | VideoCodec::H265);
-        packs.then(|| Packer { codec: track.codec, sets: track.parameter_sets() })
+    /// For this track.
+    pub fn of(track: &VideoTrack) -> Packer {
+        Packer { codec: track.codec, sets: track.parameter_sets(), count: 0 }
     }
 
     /// The payloads of a frame.
-    pub fn pack(&self, frame: &Frame, at: Instant) -> Unit {
+    pub fn pack(&mut self, frame: &Frame, at: Instant) -> Unit {
+        self.count = self.count.wrapping_add(1);
+        let bodies: Vec<Arc<[u8]>> = match self.codec {
+            VideoCodec::H264 | VideoCodec::H265 => self.nal_units(frame),
+            VideoCodec::Av1 => all(obu_pack::av1(&frame.payload, frame.keyframe, ROOM)),
+            VideoCodec::Vp9 => all(obu_pack::vp9(&frame.payload, frame.keyframe, self.count, ROOM)),
+        };
+        let last = bodies.len().saturating_sub(1);
+        let payloads = bodies.into_iter().enumerate();
+        unit(frame, at, payloads.map(|(index, bytes)| Payload { marker: index == last, bytes }))
+    }
+
+    fn nal_units(&self, frame: &Frame) -> Vec<Arc<[u8]>> {
         let mut packets = Packets::new(0, frame.payload.len());
         let mut stream = RtpStream::new(0, 0, 0, 0).at_most(ROOM.saturating_add(header::LENGTH));
         let sets = if frame.keyframe { &self.sets[..] } else { &[] };
@@ -59,14 +73,12 @@ impl Packer {
             let packet = packets.bytes.get(span.start..span.start.saturating_add(span.len))?;
             packet.get(header::LENGTH..).map(Arc::<[u8]>::from)
         };
-        let bodies: Vec<Arc<[u8]>> = packets.spans.iter().filter_map(payload).collect();
-        let last = bodies.len().saturating_sub(1);
-        unit(
-            frame,
-            at,
-            bodies.into_iter().enumerate().map(|(index, bytes)| Payload { marker: index == last, bytes }),
-        )
+        packets.spans.iter().filter_map(payload).collect()
     }
+}
+
+fn all(payloads: Vec<Vec<u8>>) -> Vec<Arc<[u8]>> {
+    payloads.into_iter().map(Arc::from).collect()
 }
 
 /// A packet of audio, which is never cut.
@@ -87,8 +99,9 @@ mod tests {
 
     #[test]
     fn payloads_fit_and_the_last_one_is_marked() {
-        let packer = Packer {
+        let mut packer = Packer {
             codec: VideoCodec::H264,
+            count: 0,
             sets: vec![Bytes::from_static(&[0x67, 1]), Bytes::from_static(&[0x68, 2])],
         };
         let unit: Vec<u8> = std::iter::once(0x65).chain((0..5000).map(|i| i as u8)).collect();

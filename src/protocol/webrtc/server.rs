@@ -441,7 +441,7 @@ fn choose(ladder: &super::ladder::Ladder, offer: &Offer, pinned: Option<&str>) -
     let renditions = found.len();
     let video = found.into_iter().max_by_key(|(bps, ..)| *bps).map(|(_, kind, codec)| (kind, codec));
     if video.is_none() && !without && line.is_some() {
-        return Err(why.unwrap_or(Unfit::Codec("missing")));
+        return Err(why.unwrap_or(Unfit::Missing));
     }
     let line = offer.audio.as_ref().filter(|line| line.receives);
     let (audio, silent) = match (ladder.audio(), line.map(|line| (line.opus(), line.names()))) {
@@ -453,7 +453,7 @@ fn choose(ladder: &super::ladder::Ladder, offer: &Offer, pinned: Option<&str>) -
         }
     };
     if video.is_none() && audio.is_none() {
-        return Err(why.unwrap_or(Unfit::Codec("missing")));
+        return Err(why.unwrap_or(Unfit::Missing));
     }
     Ok(Chosen { video, audio, silent, renditions })
 }

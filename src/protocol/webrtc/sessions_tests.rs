@@ -36,10 +36,11 @@ fn frame(ms: i64, keyframe: bool, size: usize) -> Item {
 }
 
 /// A viewer in the same process.
-struct Client2 {
+struct Watcher {
     rtc: Rtc,
     packets: Vec<str0m::rtp::RtpPacket>,
     closed: bool,
+    sent: u64,
 }
 
 struct House {
@@ -71,7 +72,7 @@ impl House {
         self.sessions.media(&self.ladder, label, &mut vec![item], self.now);
     }
 
-    fn connect(&mut self, pinned: Option<&str>, estimate: Option<u64>) -> Client2 {
+    fn connect(&mut self, pinned: Option<&str>, estimate: Option<u64>) -> Watcher {
         let mut rtc = Rtc::builder().set_rtp_mode(true).build(self.now);
         rtc.add_local_candidate(Candidate::host(address(CLIENT), "udp").unwrap());
         let mut changes = rtc.sdp_api();
@@ -89,16 +90,25 @@ impl House {
         let viewer = Viewer::new(entry, self.ladder.clone(), Some(VideoCodec::H264), pinned, sending, None);
         let names = Names { ufrag: answered.ufrag, theirs: read.ufrag, key: "key".into() };
         self.sessions.enter(answered.peer, Role::Viewer(Box::new(viewer)), names, self.now);
-        Client2 { rtc, packets: Vec::new(), closed: false }
+        Watcher { rtc, packets: Vec::new(), closed: false, sent: 0 }
     }
 
-    /// Time passes, and everything that is sent arrives, unless `lost` says otherwise.
-    fn run(&mut self, client: &mut Client2, time: Duration) {
+    /// Time passes, and everything that is sent arrives.
+    fn run(&mut self, client: &mut Watcher, time: Duration) {
+        self.run_over(client, time, |_| true);
+    }
+
+    /// Time passes; of what is sent to the viewer arrives what `arrives` says, by its number.
+    fn run_over(&mut self, client: &mut Watcher, time: Duration, mut arrives: impl FnMut(u64) -> bool) {
         let end = self.now + time;
         while self.now < end {
             self.now += Duration::from_millis(5);
             self.sessions.pass(self.now);
             for sent in std::mem::take(&mut self.sessions.outgoing) {
+                client.sent += 1;
+                if !arrives(client.sent) {
+                    continue;
+                }
                 let receive = Receive::new(Protocol::Udp, address(SERVER), sent.to, &sent.bytes).unwrap();
                 client.rtc.handle_input(Input::Receive(self.now, receive)).unwrap();
                 client.drain(&mut self.sessions, self.now);
@@ -109,7 +119,7 @@ impl House {
     }
 }
 
-impl Client2 {
+impl Watcher {
     fn drain(&mut self, sessions: &mut Sessions, now: Instant) {
         loop {
             match self.rtc.poll_output().unwrap() {
@@ -152,4 +162,123 @@ fn a_viewer_begins_with_the_last_keyframe_and_goes_on() {
         let payload = &client.packets[0].payload;
         assert_eq!((payload[0] & 0x1f, client.packets[0].header.marker), (24, false), "parameter sets first");
     }
+}
+
+impl House {
+    /// Frames of 40 ms, a keyframe every second, to every rendition of `sizes`; time passes as they come.
+    fn broadcast(&mut self, client: &mut Watcher, frames: std::ops::Range<i64>, sizes: &[(&str, usize)]) {
+        for n in frames {
+            for (label, size) in sizes {
+                self.media(label, frame(n * 40, n % 25 == 0, *size));
+            }
+            self.run(client, Duration::from_millis(40));
+        }
+    }
+
+    fn viewer(&mut self) -> &mut Viewer {
+        match &mut self.sessions.sessions.values_mut().next().unwrap().role {
+            Role::Viewer(viewer) => viewer,
+            Role::Publisher(_) => panic!("it is a viewer"),
+        }
+    }
+}
+
+fn numbers(client: &Watcher) -> Vec<u64> {
+    let mut numbers: Vec<u64> = client.packets.iter().map(|packet| *packet.seq_no).collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+#[test]
+fn another_rendition_goes_on_in_the_same_stream() {
+    let mut house = House::new(&["720p", "360p"]);
+    let sizes = [("720p", 9000), ("360p", 900)];
+    let mut client = house.connect(None, Some(3_000_000));
+    house.broadcast(&mut client, 0..60, &sizes);
+    assert_eq!(house.viewer().current(), Some("720p"));
+    let large = client.packets.len();
+    // The link got narrow: what is there of the smaller one since its keyframe goes at once.
+    house.viewer().estimated(400_000);
+    house.sessions.look(house.now);
+    assert_eq!(house.viewer().current(), Some("360p"));
+    house.broadcast(&mut client, 60..90, &sizes);
+    let small: Vec<_> = client.packets[large + 8..].iter().map(|packet| packet.payload.len()).collect();
+    assert!(small.iter().all(|size| *size <= 900), "{small:?}");
+    let numbers = numbers(&client);
+    assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "{numbers:?}");
+    assert!(client.packets.iter().all(|packet| packet.header.ssrc == client.packets[0].header.ssrc));
+    assert!(client.times().is_sorted());
+}
+
+#[test]
+fn what_is_lost_comes_again() {
+    let mut house = House::new(&["360p"]);
+    let mut client = house.connect(None, None);
+    house.run(&mut client, Duration::from_millis(300));
+    for n in 0..100 {
+        house.media("360p", frame(n * 40, n % 25 == 0, 3000));
+        // One of twelve is lost on the way.
+        house.run_over(&mut client, Duration::from_millis(40), |number| number % 12 != 0);
+    }
+    house.run(&mut client, Duration::from_millis(500));
+    let numbers = numbers(&client);
+    let distinct: BTreeSet<u64> = numbers.iter().copied().collect();
+    let whole = distinct.last().unwrap() - distinct.first().unwrap() + 1;
+    assert!(distinct.len() as u64 >= whole - 1, "{} of {whole} packets", distinct.len());
+}
+
+#[test]
+fn a_publisher_that_returns_is_seen_on_the_same_stream() {
+    let mut house = House::new(&["360p"]);
+    let mut client = house.connect(None, None);
+    house.broadcast(&mut client, 0..30, &[("360p", 900)]);
+    house.media("360p", Item::Interrupted);
+    house.run(&mut client, Duration::from_secs(4));
+    assert!(!client.closed);
+    let before = client.packets.len();
+    let tracks = Headers { tracks: Tracks::of(track(), None), metadata: None };
+    house.media("360p", Item::Tracks(Box::new(tracks)));
+    // It begins with the rest of a group of pictures, which nobody can decode.
+    house.broadcast(&mut client, 135..160, &[("360p", 900)]);
+    let first = &client.packets[before].payload;
+    assert_eq!((client.packets.len() - before, first[0] & 0x1f), (11, 24), "from its keyframe on");
+    let numbers = numbers(&client);
+    assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "{numbers:?}");
+}
+
+#[test]
+fn other_codecs_end_the_session() {
+    let mut house = House::new(&["360p"]);
+    let mut client = house.connect(None, None);
+    house.broadcast(&mut client, 0..5, &[("360p", 900)]);
+    let other = VideoTrack { codec: VideoCodec::Av1, ..track() };
+    let headers = Headers { tracks: Tracks::of(other, None), metadata: None };
+    house.media("360p", Item::Tracks(Box::new(headers)));
+    house.run(&mut client, Duration::from_millis(100));
+    assert!(house.sessions.is_empty() && client.closed);
+    assert_eq!(house.sessions.ended[0].1, Ending::OtherCodecs);
+}
+
+#[test]
+fn who_never_connects_or_vanishes_is_forgotten() {
+    let mut house = House::new(&["360p"]);
+    let mut client = house.connect(None, None);
+    assert!(!house.sessions.receive(Protocol::Udp, address("192.0.2.9:1"), None, b"hello", house.now));
+    house.now += TO_CONNECT + Duration::from_secs(1);
+    house.sessions.look(house.now);
+    assert!(house.sessions.is_empty());
+    assert_eq!(house.sessions.ended.pop().unwrap().1, Ending::NeverConnected);
+    assert!(
+        house.sessions.by_ufrag.is_empty()
+            && house.sessions.by_key.is_empty()
+            && house.sessions.due.is_empty()
+    );
+    drop(client);
+    client = house.connect(None, None);
+    house.run(&mut client, Duration::from_millis(300));
+    assert_eq!(house.sessions.by_address.len(), 1);
+    house.now += SILENT + Duration::from_secs(1);
+    house.sessions.look(house.now);
+    assert!(house.sessions.is_empty() && house.sessions.by_address.is_empty());
+    assert!(house.sessions.ladders.values().all(|ladder| ladder.viewers.is_empty() && ladder.idle.is_some()));
 }
