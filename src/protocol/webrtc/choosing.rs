@@ -30,7 +30,7 @@ const BEGIN_BPS: u64 = 4_000_000;
 /// Loss that the link must have for so long that it is left for a smaller rendition.
 const LOSSY: f64 = 0.20;
 /// How long a link must carry the next rendition before it is taken.
-const STEADY: Duration = Duration::from_secs(3);
+const STEADY: Duration = Duration::from_secs(2);
 /// After a step down the next step up waits at first so long; it doubles with each step up that did not last.
 const BACK: Duration = Duration::from_secs(5);
 /// And at most so long.
@@ -72,12 +72,12 @@ impl Chooser {
         if starved {
             return self.down(choices, own, usable, now);
         }
-        let next = choices.iter().filter(|choice| choice.bps > own.bps).min_by_key(|choice| choice.bps)?;
-        let carried = usable >= next.bps && link.loss < LOSSY / 4.0;
-        if !carried {
+        let carried = |choice: &&Choice| choice.bps > own.bps && choice.bps <= usable;
+        let next = choices.iter().filter(carried).max_by_key(|choice| choice.bps);
+        let Some(next) = next.filter(|_| link.loss < LOSSY / 4.0) else {
             self.carries_since = None;
             return None;
-        }
+        };
         let since = *self.carries_since.get_or_insert(now);
         let waited =
             |at: Option<Instant>, wait| at.is_none_or(|at| now.saturating_duration_since(at) >= wait);
@@ -101,11 +101,10 @@ impl Chooser {
         Some(next.label.clone())
     }
 
-    /// The most that the link should be tried for, bits a second: what the next rendition takes, with the margin.
-    pub fn wanted_bps(choices: &[Choice], current: &str) -> u64 {
-        let own = choices.iter().find(|choice| choice.label == current).map_or(0, |choice| choice.bps);
-        let next = choices.iter().filter(|choice| choice.bps > own).min_by_key(|choice| choice.bps);
-        (next.map_or(own, |next| next.bps) as f64 / USED * 1.1) as u64
+    /// The most that the link should be tried for, bits a second: what the largest rendition takes, with the margin.
+    pub fn wanted_bps(choices: &[Choice]) -> u64 {
+        let largest = choices.iter().map(|choice| choice.bps).max().unwrap_or(0);
+        (largest as f64 / USED * 1.1) as u64
     }
 }
 
@@ -129,9 +128,9 @@ mod tests {
         let (choices, mut chooser, begun) = (ladder(), Chooser::default(), Instant::now());
         assert_eq!(first(&choices).unwrap().label, "720p");
         let mut look = |ms, bps| chooser.look(&choices, "720p", link(bps), begun + Duration::from_millis(ms));
-        assert_eq!([look(0, 6_000_000), look(2900, 6_000_000), look(2950, 4_000_000)], [None, None, None]);
-        assert_eq!([look(3000, 6_000_000), look(5900, 6_000_000)], [None, None]);
-        assert_eq!(look(6000, 6_000_000).as_deref(), Some("1080p"));
+        assert_eq!([look(0, 6_000_000), look(1900, 6_000_000), look(1950, 4_000_000)], [None, None, None]);
+        assert_eq!([look(3000, 6_000_000), look(4900, 6_000_000)], [None, None]);
+        assert_eq!(look(5000, 6_000_000).as_deref(), Some("1080p"));
     }
 
     #[test]

@@ -171,8 +171,8 @@ pub fn answer(
     let (video, audio) = (agreed(&offer.video, wanted.video), agreed(&offer.audio, wanted.audio));
     peer.video = video.as_ref().map(|agreed| agreed.mid);
     for agreed in video.iter().chain(&audio) {
+        peer.forget_repairs(agreed.mid);
         if let Some(stream) = peer.rtc.direct_api().stream_tx_by_mid(agreed.mid, None) {
-            stream.set_rtx_cache(KEPT.0, KEPT.1, Some(REPAIRS));
             // Frames go as they come: a pacer would only add to their delay.
             stream.set_unpaced(true);
         }
@@ -242,6 +242,13 @@ impl Peer {
     ) -> bool {
         let Ok(receive) = Receive::new(protocol, from, to, datagram) else { return false };
         self.rtc.handle_input(Input::Receive(now, receive)).is_ok()
+    }
+
+    /// Nothing that was sent on this line is sent again: what follows needs none of it.
+    pub fn forget_repairs(&mut self, mid: Mid) {
+        if let Some(stream) = self.rtc.direct_api().stream_tx_by_mid(mid, None) {
+            stream.set_rtx_cache(KEPT.0, KEPT.1, Some(REPAIRS));
+        }
     }
 
     /// It is `now`. What was written before goes with it.

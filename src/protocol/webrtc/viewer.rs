@@ -131,8 +131,7 @@ impl Viewer {
 
     /// Tells the estimator how much there is to find.
     fn want_for(&self, choices: &[Choice], peer: &mut Peer) {
-        let current = self.current.as_deref().unwrap_or_default();
-        let bps = Chooser::wanted_bps(choices, current);
+        let bps = Chooser::wanted_bps(choices);
         if self.pinned.is_none() && bps > 0 {
             peer.rtc().bwe().set_desired_bitrate(str0m::bwe::Bitrate::bps(bps));
         }
@@ -294,8 +293,12 @@ impl Viewer {
             !next.recent.units().is_empty() && self.fits(next.recent.bytes(), Duration::from_millis(400))
         });
         if down && cheap {
-            // At once, from the smaller one's last keyframe on: the link is full of what is left behind.
+            // At once, from the smaller one's last keyframe on: the link is full of what is left behind, and repairs of that
+            // would keep it full.
             self.change_to(label, ladder);
+            if let Some(sending) = &self.video {
+                peer.forget_repairs(sending.agreed.mid);
+            }
             self.want_for(&choices, peer);
             self.catch_up(ladder, peer, now);
         } else {
