@@ -418,7 +418,9 @@ impl Shared {
             application: stream.application.clone(),
             name: Secret::new(stream.name.clone()),
             query: Secret::new(query),
-            shown: credentials.and_then(Shown::basic).unwrap_or(Shown::Nothing),
+            shown: credentials
+                .and_then(|field| Shown::basic(field).or_else(|| Shown::bearer(field)))
+                .unwrap_or(Shown::Nothing),
             address: remote,
         };
         let denied = match auth::ask(&*self.authorizer, request, PATIENCE).await {
