@@ -34,7 +34,7 @@ export class WatchPlayer implements Player {
     private readonly list: string,
     query: string,
   ) {
-    this.choice = new TransportChoice(pinnedTransport(query), "RTCPeerConnection" in window);
+    this.choice = new TransportChoice(pinnedTransport(query), hasWebRtc());
     if (this.choice.now === "webrtc") this.webrtc = this.overWebRtc(false);
     else void this.overHls();
   }
@@ -136,5 +136,15 @@ export class WatchPlayer implements Player {
       this.interrupted = false;
       if (this.choice.again && this.webrtc === undefined) this.webrtc = this.overWebRtc(true);
     }
+  }
+}
+
+/** Whether connections can be made; browsers may be told to make none. */
+function hasWebRtc(): boolean {
+  try {
+    new RTCPeerConnection().close();
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -29,6 +29,8 @@ export class WebRtcPlayer implements Player {
   readonly helped = { sessions: 0 };
   private shown: WhepSession | undefined;
   private next: WhepSession | undefined;
+  /** One that will ask again. */
+  private waits: WhepSession | undefined;
   private timer: number;
   private retry: number | undefined;
   private list: Facts["list"] = "unknown";
@@ -98,7 +100,7 @@ export class WebRtcPlayer implements Player {
   }
 
   private readonly onPlay = () => {
-    if (this.shown === undefined && this.next === undefined && this.seen) this.begin();
+    if (this.shown === undefined && this.next === undefined && this.waits === undefined && this.seen) this.begin();
   };
 
   private readonly onHide = () => this.endAll();
@@ -112,13 +114,17 @@ export class WebRtcPlayer implements Player {
     window.clearTimeout(this.retry);
     this.shown?.end();
     this.next?.end();
+    this.waits?.end();
     this.shown = undefined;
     this.next = undefined;
+    this.waits = undefined;
   }
 
   private begin(): void {
     window.clearTimeout(this.retry);
     this.next?.end();
+    this.waits?.end();
+    this.waits = undefined;
     this.next = new WhepSession(this.url, this.label);
     this.helped.sessions += 1;
   }
@@ -128,6 +134,18 @@ export class WebRtcPlayer implements Player {
     this.next?.end();
     this.next = undefined;
     this.retry = window.setTimeout(() => this.begin(), AGAIN_MS);
+  }
+
+  /** The same offer once more: browsers do not like to make one after the other for hours. */
+  private askLater(session: WhepSession): void {
+    window.clearTimeout(this.retry);
+    this.waits = session;
+    this.next = undefined;
+    this.retry = window.setTimeout(() => {
+      this.waits = undefined;
+      this.next = session;
+      session.ask();
+    }, AGAIN_MS);
   }
 
   private tick(): void {
@@ -140,7 +158,7 @@ export class WebRtcPlayer implements Player {
       this.lostMs = now - this.shown.reception.stillMs(now);
       this.shown.end();
       this.shown = undefined;
-      if (this.next === undefined) this.begin();
+      if (this.next === undefined && this.waits === undefined) this.begin();
       return;
     }
     const still = this.shown.reception.stillMs(now);
@@ -155,7 +173,11 @@ export class WebRtcPlayer implements Player {
     if (fate.is === "asking") return;
     if (fate.is === "unanswered") {
       if (this.list !== "absent") this.list = "unreachable";
-      return this.beginLater();
+      return this.askLater(session);
+    }
+    if (fate.is === "refused" && fate.why === "absent") {
+      this.list = "absent";
+      return this.askLater(session);
     }
     if (fate.is === "refused" || fate.is === "failed" || fate.is === "lost") return this.failed(fate);
     this.list = "there";
@@ -185,10 +207,7 @@ export class WebRtcPlayer implements Player {
   }
 
   private failed(fate: Extract<Fate, { is: "refused" | "failed" | "lost" }>): void {
-    if (fate.is === "lost" || (fate.is === "refused" && fate.why === "absent")) {
-      if (fate.is === "refused") this.list = "absent";
-      return this.beginLater();
-    }
+    if (fate.is === "lost") return this.beginLater();
     // A rendition that is not there any more is no reason to give up the others.
     if (this.label !== undefined && fate.is === "refused") {
       this.label = undefined;
@@ -207,7 +226,7 @@ export class WebRtcPlayer implements Player {
     const known = await session.known();
     if (session !== this.shown || session.reception.stillMs(performance.now()) === 0) return;
     this.list = known === undefined ? "unreachable" : "there";
-    if ((known === false || (stale && known === true)) && this.next === undefined) this.begin();
+    if ((known === false || (stale && known === true)) && this.next === undefined && this.waits === undefined) this.begin();
     if (known === true && this.label !== undefined && still > STALE_MS) await this.lookForPinned();
   }
 

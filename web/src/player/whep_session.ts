@@ -24,6 +24,7 @@ export class WhepSession {
   private readonly connection = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
   private readonly asking = new AbortController();
   private fate: Fate = { is: "asking" };
+  private offer: string | undefined;
   private place: string | undefined;
   private answeredMs = Number.NaN;
   private connectedMs = Number.NaN;
@@ -36,7 +37,13 @@ export class WhepSession {
     readonly label: string | undefined,
   ) {
     this.connection.addEventListener("track", (event) => this.stream.addTrack(event.track));
-    this.ask().catch(() => this.become({ is: "unanswered" }));
+    this.ask();
+  }
+
+  /** Asks the server; again, if it did not answer or had nothing to give. */
+  ask(): void {
+    this.fate = { is: "asking" };
+    this.agree().catch(() => this.become({ is: "unanswered" }));
   }
 
   /** Whether media have been agreed on, so that a video element has something to wait for. */
@@ -94,17 +101,13 @@ export class WhepSession {
     return shown === undefined ? {} : { Authorization: shown };
   }
 
-  private async ask(): Promise<void> {
+  private async agree(): Promise<void> {
     const { connection } = this;
-    connection.addTransceiver("video", { direction: "recvonly" });
-    connection.addTransceiver("audio", { direction: "recvonly" });
-    const offer = withStereo((await connection.createOffer()).sdp ?? "");
-    // The candidates are not waited for: a server in the open learns them from what arrives.
-    await connection.setLocalDescription({ type: "offer", sdp: offer });
+    this.offer ??= await this.makeOffer();
     const answer = await fetch(whepAddress(this.list, this.label), {
       method: "POST",
       headers: { ...this.headers(), "Content-Type": "application/sdp" },
-      body: offer,
+      body: this.offer,
       signal: this.asking.signal,
     });
     const text = await answer.text();
@@ -115,11 +118,21 @@ export class WhepSession {
     if (place !== null) this.place = new URL(place, answer.url).href;
     this.withoutAudio = answer.headers.get("Msconv-Without-Audio") ?? undefined;
     if (this.ended) return this.place === undefined ? undefined : this.remove(this.place);
+    this.answeredMs = performance.now();
     await connection.setRemoteDescription({ type: "answer", sdp: text }).then(
       () => this.become({ is: "connecting" }),
       () => this.become({ is: "failed", why: "codec" }),
     );
-    this.answeredMs = performance.now();
+  }
+
+  private async makeOffer(): Promise<string> {
+    const { connection } = this;
+    connection.addTransceiver("video", { direction: "recvonly" });
+    connection.addTransceiver("audio", { direction: "recvonly" });
+    const offer = withStereo((await connection.createOffer()).sdp ?? "");
+    // The candidates are not waited for: a server in the open learns them from what arrives.
+    await connection.setLocalDescription({ type: "offer", sdp: offer });
+    return offer;
   }
 
   private remove(place: string): void {
