@@ -99,8 +99,13 @@ export class WebRtcPlayer implements Player {
     if (!this.behind || this.seen) this.video.srcObject = null;
   }
 
+  /** Whether another session is on its way. */
+  private get asks(): boolean {
+    return this.next !== undefined || this.waits !== undefined;
+  }
+
   private readonly onPlay = () => {
-    if (this.shown === undefined && this.next === undefined && this.waits === undefined && this.seen) this.begin();
+    if (this.shown === undefined && !this.asks && this.seen) this.begin();
   };
 
   private readonly onHide = () => this.endAll();
@@ -158,7 +163,7 @@ export class WebRtcPlayer implements Player {
       this.lostMs = now - this.shown.reception.stillMs(now);
       this.shown.end();
       this.shown = undefined;
-      if (this.next === undefined && this.waits === undefined) this.begin();
+      if (!this.asks) this.begin();
       return;
     }
     const still = this.shown.reception.stillMs(now);
@@ -225,8 +230,9 @@ export class WebRtcPlayer implements Player {
     const stale = session.disconnected && still > STALE_MS;
     const known = await session.known();
     if (session !== this.shown || session.reception.stillMs(performance.now()) === 0) return;
-    this.list = known === undefined ? "unreachable" : "there";
-    if ((known === false || (stale && known === true)) && this.next === undefined && this.waits === undefined) this.begin();
+    if (known === undefined) this.list = "unreachable";
+    else if (known) this.list = "there";
+    if ((known === false || (stale && known === true)) && !this.asks) this.begin();
     if (known === true && this.label !== undefined && still > STALE_MS) await this.lookForPinned();
   }
 
