@@ -100,6 +100,9 @@ test("what stands still is told by its frames, whatever its frame rate", () => {
   assert.equal(quick.stillMs(3100), 1100);
   quick.heard(3200, figures({ framesDecoded: 61 }));
   assert.equal(quick.stillMs(3250), 0);
+  // It stops again: the gap before is no measure.
+  for (let n = 1; n <= 5; n += 1) quick.heard(3200 + n * 100, figures({ framesDecoded: 61 + n * 3 }));
+  assert.equal(quick.stillMs(4500), 800);
   // A frame a second is no interruption.
   const slow = new Reception();
   for (let n = 0; n <= 60; n += 1) slow.heard(n * 100, figures({ framesDecoded: 1 + Math.floor(n / 10) }));

@@ -41,8 +41,9 @@ export class WatchPlayer implements Player {
 
   look(): Facts {
     const seen = this.last.seen;
-    const facts = this.player?.look() ?? { ...this.last, paused: this.video.paused };
-    this.last = { ...facts, seen: facts.seen || seen };
+    const facts = this.player?.look() ?? { ...this.last };
+    // What has just taken over plays by itself, as soon as it can.
+    this.last = { ...facts, seen: facts.seen || seen, paused: facts.paused && facts.seen };
     if (this.hls !== undefined) this.lookForAnother(this.last);
     return this.last;
   }

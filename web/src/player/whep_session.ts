@@ -57,13 +57,19 @@ export class WhepSession {
     const state = this.connection.connectionState;
     const connected = !Number.isNaN(this.connectedMs);
     if (state === "connected" && !connected) this.connectedMs = nowMs;
-    if (state === "closed" || state === "failed") this.become(connected ? { is: "lost" } : { is: "failed", why: "blocked" });
+    if (this.hungUp) this.place = undefined;
+    if (state === "closed" || state === "failed" || this.hungUp) this.become(connected ? { is: "lost" } : { is: "failed", why: "blocked" });
     else if (!connected && state !== "connected" && nowMs - this.answeredMs > TO_CONNECT_MS) this.become({ is: "failed", why: "blocked" });
     else if (connected && this.reception.seen) this.become({ is: "shows" });
     // Pages that nobody sees may decode nothing.
     else if (connected && !document.hidden && nowMs - this.connectedMs > TO_SHOW_MS) this.become({ is: "failed", why: "frozen" });
     void this.count();
     return this.fate;
+  }
+
+  /** Whether the other end has closed it, which browsers do not call closed as long as datagrams could go to and fro. */
+  private get hungUp(): boolean {
+    return this.connection.getReceivers().some((one) => one.transport?.state === "closed" || one.transport?.state === "failed");
   }
 
   /** Whether the connection has stopped to answer, though it may come back. */

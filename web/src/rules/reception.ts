@@ -13,7 +13,7 @@ export type Figures = {
 
 /** A gap is one only next to what lies between frames otherwise: so many times as long. */
 const GAP = 2.5;
-/** Of what the last frames waited the newest ones count this much. */
+/** Of what is averaged the newest counts this much. */
 const NEWEST = 0.2;
 
 /** Watches one connection. */
@@ -29,7 +29,7 @@ export class Reception {
     const moved = now.video ? decoded > 0 : now.audioPackets > (before?.audioPackets ?? 0);
     if (moved) {
       const apart = (nowMs - this.movedMs) / Math.max(1, decoded);
-      if (before !== undefined && apart < 5000) this.apartMs = Math.max(apart, this.apartMs * 0.9);
+      this.apartMs = this.apart(apart);
       this.movedMs = nowMs;
     }
     if (decoded > 0 && now.processingSeconds > 0) {
@@ -38,6 +38,13 @@ export class Reception {
       this.delay = this.delay === undefined ? delay : this.delay + NEWEST * (delay - this.delay);
     }
     this.before = now;
+  }
+
+  /** How far frames are apart, now that two were so far: a gap among many frames changes little. */
+  private apart(ms: number): number {
+    if (!(ms < 5000)) return this.apartMs;
+    if (this.apartMs === 0) return ms;
+    return this.apartMs + NEWEST * (Math.min(ms, 3 * this.apartMs) - this.apartMs);
   }
 
   /** Whether anything was shown. */
