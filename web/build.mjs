@@ -59,7 +59,14 @@ if (process.argv.includes("--tests")) {
   files.set(`assets/licences-${hash}.txt.gz`, gzipSync(licences, { level: 9 }));
   for (const page of ["watch.html"]) {
     const text = await readFile(join("src", page), "utf8");
-    const linked = text.replace(/\/assets\/([\w.]+)/g, (_, name) => {
+    // What the script imports at once is asked for with it. What it may import later is not.
+    const outputs = Object.entries(built.metafile.outputs);
+    const early = outputs.find(([, output]) => output.entryPoint === "src/watch.ts")[1].imports;
+    const chunks = early.filter((one) => one.kind === "import-statement").map((one) => basename(one.path));
+    const preloads = chunks.map((name) => `<link rel="modulepreload" href="/assets/${name}" />\n    `);
+    const whole = text.replace('<script type="module"', `${preloads.join("")}$&`);
+    const linked = whole.replace(/\/assets\/([\w.-]+)/g, (_, name) => {
+      if (chunks.includes(name)) return `/assets/${name}`;
       if (!names.has(name)) throw new Error(`${page} names ${name}, which is not built`);
       return `/assets/${names.get(name)}`;
     });

@@ -3,6 +3,7 @@
 mod firefox;
 mod other_tracks;
 mod webkit;
+mod over_webrtc;
 
 use crate::pages::built_in;
 use crate::stage::{Browser, PATIENCE, Serve, Stage, needs, wait_for};
@@ -14,7 +15,7 @@ use serde_json::json;
 /// What is shown where the page does not do what is waited for.
 const SEEN: &str = "window.msconv === undefined ? 'its script has not run yet' : JSON.stringify({state: document.getElementById('player').dataset.state, \
     time: msconv.video.currentTime, frames: msconv.video.getVideoPlaybackQuality().totalVideoFrames, \
-    height: msconv.video.videoHeight, facts: msconv.player.look(), helped: msconv.player.helped})";
+    height: msconv.video.videoHeight, facts: msconv.player.look(), helped: msconv.player.helped, way: msconv.player.way})";
 const STATE: &str = "document.getElementById('player').dataset.state";
 
 /// Waits until the page has shown more: the playhead moves and frames are decoded.
@@ -44,7 +45,7 @@ fn killed_and_started_again(stage: &Stage) {
 }
 
 #[test]
-fn a_browser_plays_changes_the_rendition_and_comes_back() {
+fn a_browser_plays_hls_changes_the_rendition_and_comes_back() {
     if !needs("ffmpeg") || !built_in() {
         return;
     }
@@ -52,7 +53,8 @@ fn a_browser_plays_changes_the_rendition_and_comes_back() {
     let stage = Stage::new("watching");
     let serve = Serve::start_at_stage(&stage);
     let Some(mut browser) = Browser::start(&stage) else { return };
-    let page = format!("http://{}/watch/cam", serve.address("web"));
+    let address = format!("http://{}/watch/cam", serve.address("web"));
+    let page = format!("{address}?protocol=hls");
 
     // Nobody has published it yet: the page says so and wakes up by itself.
     assert_eq!(browser.open(&page, json!({})), 404);
@@ -60,7 +62,7 @@ fn a_browser_plays_changes_the_rendition_and_comes_back() {
     browser.eval("window.mark = 1");
     let variants = "360p:500k:640:360,240p:250k:426:240,144p:120k:256:144";
     let args = ["publish", "-s", "cam", "--test", "--quality", "fastest", "--variants", variants];
-    stage.msconv(&args).expect(0).prints(&format!("watch  {page}"));
+    stage.msconv(&args).expect(0).prints(&format!("watch  {address}"));
     plays(&mut browser);
     assert_eq!(browser.eval("window.mark"), 1, "the page was not loaded again");
     browser.until("msconv.player.delaySeconds() < 30", SEEN);

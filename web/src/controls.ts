@@ -80,7 +80,9 @@ export class Controls {
     this.shownDelayMs = now;
     const shown = state === "playing" && delaySeconds !== undefined && delaySeconds > -0.5 && delaySeconds < 600;
     const figure = new Intl.NumberFormat(document.documentElement.lang, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
-    this.delay.textContent = shown ? `${figure.format(Math.max(0, delaySeconds))} ${this.words.seconds}` : "";
+    const small = shown && delaySeconds < 0.05;
+    const told = shown ? `${figure.format(small ? 0.1 : delaySeconds)} ${this.words.seconds}` : "";
+    this.delay.textContent = small ? `< ${told}` : told;
     this.delay.title = this.words.delay;
   }
 

@@ -39,31 +39,31 @@ export class QualityMenu {
     if (key === this.shown) return;
     this.shown = key;
     this.place.hidden = renditions.length < 2;
-    const playing = renditions.find((rendition) => rendition.index === current);
+    const playing = renditions.find((rendition) => rendition.label === current);
     const name = playing === undefined ? "" : nameOf(playing);
     this.word.textContent = fixed === undefined ? [this.words.automatic, name].filter(Boolean).join(" · ") : name;
     const focused = [...this.menu.children].indexOf(document.activeElement as Element);
     const ordered = [...renditions].sort((a, b) => b.height - a.height || b.bitsPerSecond - a.bitsPerSecond);
     this.menu.replaceChildren(
       this.entry(this.words.automatic, "", undefined, fixed === undefined),
-      ...ordered.map((r) => this.entry(nameOf(r), rateOf(r), r.index, fixed === r.index)),
+      ...ordered.map((r) => this.entry(nameOf(r), rateOf(r), r.label, fixed === r.label)),
     );
     if (focused >= 0) (this.menu.children[focused] as HTMLElement | undefined)?.focus();
   }
 
-  private entry(name: string, more: string, index: number | undefined, chosen: boolean): HTMLElement {
+  private entry(name: string, more: string, label: string | undefined, chosen: boolean): HTMLElement {
     const button = document.createElement("button");
     button.type = "button";
     button.setAttribute("role", "menuitemradio");
     button.setAttribute("aria-checked", String(chosen));
     button.tabIndex = -1;
-    const label = document.createElement("span");
-    label.textContent = name;
+    const word = document.createElement("span");
+    word.textContent = name;
     const small = document.createElement("small");
     small.textContent = more;
-    button.append(label, small);
+    button.append(word, small);
     button.addEventListener("click", () => {
-      this.player.choose(index);
+      this.player.choose(label);
       this.update();
       this.toggle(false, true);
     });

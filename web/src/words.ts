@@ -34,6 +34,15 @@ const english = {
   delay: "Delay",
   seconds: "s",
   reload: "Reload",
+  overHls: "Over HLS, a moment later:",
+  overWebRtc: "Over WebRTC it cannot be had:",
+  reordered: "the stream has B-frames, which WebRTC does not carry.",
+  codec: "this browser does not take the stream’s codec over WebRTC.",
+  notGiven: "the server does not give it out over WebRTC at the moment.",
+  blocked: "this network lets no WebRTC connection through.",
+  frozen: "no picture came over WebRTC.",
+  unsupported: "this browser has no WebRTC.",
+  withoutAudio: "Without sound:",
 };
 
 export type Words = typeof english;
@@ -73,6 +82,15 @@ const russian: Words = {
   delay: "Задержка",
   seconds: "с",
   reload: "Обновить",
+  overHls: "По HLS, чуть позже эфира:",
+  overWebRtc: "По WebRTC не получается:",
+  reordered: "в потоке есть B-кадры, WebRTC их не передаёт.",
+  codec: "кодек потока этот браузер по WebRTC не принимает.",
+  notGiven: "сервер сейчас не отдаёт его по WebRTC.",
+  blocked: "сеть не пропускает соединение WebRTC.",
+  frozen: "по WebRTC картинка не пришла.",
+  unsupported: "в этом браузере нет WebRTC.",
+  withoutAudio: "Без звука:",
 };
 
 /** The language of the viewer, as far as we speak it. */

@@ -1,8 +1,10 @@
 // A real browser for tests in any language: `node browser.mjs PROFILE_FOLDER [chromium flags]`. Each line on stdin is a JSON list,
 // each answer a line of JSON on stdout: {"ok": value} or {"error": words}. It ends when stdin does.
-//   ["open", URL, {width, height, language, dark, touch, user, password}]   a page in a context of its own
+//   ["open", URL, {width, height, language, dark, touch, user, password, before}]   a page in a context of its own; `before` is a
+//                                                           script that runs before those of the page
 //   ["eval", EXPRESSION]                                    its value in the page
 //   ["click", SELECTOR]   ["key", NAME]   ["shot", PATH]
+//   ["asked"]                                               requests since the last time, as "METHOD PATH"
 //   ["said"]                                                errors and refused policies since the last time
 import { chromium } from "playwright-core";
 import { createInterface } from "node:readline";
@@ -26,6 +28,7 @@ const browser = await chromium.launch({
 let context;
 let page;
 let said = [];
+let asked = [];
 
 const commands = {
   async open(url, how = {}) {
@@ -42,6 +45,8 @@ const commands = {
     });
     page = await context.newPage();
     said = [];
+    asked = [];
+    if (how.before !== undefined) await page.addInitScript(how.before);
     page.on("pageerror", (error) => said.push(String(error)));
     page.on("console", (line) => {
       const address = line.location().url;
@@ -49,6 +54,7 @@ const commands = {
       if (line.type() === "error") said.push(`${line.text()} ${address}`);
     });
     page.on("request", (request) => {
+      asked.push(`${request.method()} ${new URL(request.url()).pathname}`);
       if (new URL(request.url()).host !== new URL(url).host && !request.url().startsWith("blob:")) said.push(`elsewhere: ${request.url()}`);
     });
     const answer = await page.goto(url, { waitUntil: "commit" });
@@ -59,6 +65,11 @@ const commands = {
   key: (name) => page.keyboard.press(name),
   move: (x, y) => page.mouse.move(x, y),
   shot: (path) => page.screenshot({ path }),
+  async asked() {
+    const all = asked;
+    asked = [];
+    return all;
+  },
   async said() {
     const all = said;
     said = [];

@@ -189,6 +189,6 @@ test("both languages say everything", () => {
   assert.deepEqual(Object.keys(russian).sort(), Object.keys(english).sort());
   for (const [name, words] of Object.entries(russian)) {
     assert.equal(words === "", english[name as keyof typeof english] === "", name);
-    assert.ok(!/[a-z]{3}/i.test(words), words);
+    assert.ok(!/[a-z]{3}/i.test(words.replace(/WebRTC|HLS/g, "")), words);
   }
 });

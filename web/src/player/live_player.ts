@@ -6,9 +6,11 @@ import { catchUp, wantedAhead } from "../rules/catch_up.ts";
 import { ServerClock } from "../rules/clock.ts";
 import { HoleJumper, type Range } from "../rules/holes.ts";
 import { chooseLevel } from "../rules/levels.ts";
+import { labelOf } from "../rules/multivariant.ts";
 import { type Facts } from "../rules/state.ts";
 import { Throughput } from "../rules/throughput.ts";
 import { Watchdog } from "../rules/watchdog.ts";
+import { autoplay } from "./autoplay.ts";
 import { lastRate, rememberRate } from "./memory.ts";
 import type { Player, Rendition } from "./player.ts";
 import { playlistLoader, type Watched } from "./playlist_loader.ts";
@@ -43,7 +45,6 @@ export class LivePlayer implements Player {
   private madeMs = 0;
   private mendedMs = Number.NEGATIVE_INFINITY;
   private pausedMs: number | undefined;
-  private pinned: number | undefined;
   private chosenMs = 0;
   private wanted = -1;
   /** How often it had to help itself, for whoever looks for a fault. */
@@ -53,6 +54,8 @@ export class LivePlayer implements Player {
   constructor(
     private readonly video: HTMLVideoElement,
     private readonly url: string,
+    /** The label of the rendition that the viewer chose, if they did. */
+    private pinned: string | undefined,
   ) {
     this.timer = window.setInterval(() => this.tick(), TICK_MS);
     video.addEventListener("waiting", this.onWaiting);
@@ -71,24 +74,24 @@ export class LivePlayer implements Player {
   }
 
   renditions(): Rendition[] {
-    return (this.hls?.levels ?? []).map((level, index) => ({
-      index,
+    return (this.hls?.levels ?? []).map((level) => ({
+      label: labelOf(level.uri),
       width: level.width,
       height: level.height,
       bitsPerSecond: level.bitrate,
     }));
   }
 
-  get current(): number {
-    return this.hls?.loadLevel ?? -1;
+  get current(): string | undefined {
+    return this.renditions()[this.level]?.label;
   }
 
-  get fixed(): number | undefined {
+  get fixed(): string | undefined {
     return this.pinned;
   }
 
-  choose(index: number | undefined): void {
-    this.pinned = index;
+  choose(label: string | undefined): void {
+    this.pinned = label;
     this.decide(performance.now());
   }
 
@@ -97,6 +100,11 @@ export class LivePlayer implements Player {
     window.clearTimeout(this.retry);
     this.video.removeEventListener("waiting", this.onWaiting);
     this.hls?.destroy();
+  }
+
+  /** The index of the rendition that is loaded, or -1. */
+  private get level(): number {
+    return this.hls?.loadLevel ?? -1;
   }
 
   private readonly onWaiting = () => {
@@ -112,7 +120,7 @@ export class LivePlayer implements Player {
     this.begun = false;
     const hls = new Hls(settings(this.watched));
     this.hls = hls;
-    hls.on(Events.MEDIA_ATTACHED, () => this.play());
+    hls.on(Events.MEDIA_ATTACHED, () => autoplay(this.video));
     hls.on(Events.MANIFEST_PARSED, () => {
       this.facts.list = "there";
       this.wanted = this.chooseNow(-1);
@@ -132,16 +140,6 @@ export class LivePlayer implements Player {
     hls.on(Events.ERROR, (_, error) => this.failed(hls, error));
     hls.loadSource(this.url);
     hls.attachMedia(this.video);
-  }
-
-  /** Begins to play, without audio where the browser wants a gesture first. */
-  private play(): void {
-    this.video.play().catch((error: unknown) => {
-      if (error instanceof DOMException && error.name === "NotAllowedError" && !this.video.muted) {
-        this.video.muted = true;
-        this.video.play().catch(() => undefined);
-      }
-    });
   }
 
   private listed(hls: Hls, details: LevelDetails): void {
@@ -265,17 +263,18 @@ export class LivePlayer implements Player {
 
   private decide(now: number): void {
     this.chosenMs = now;
-    this.wanted = this.pinned ?? this.chooseNow(this.current);
+    this.wanted = this.chooseNow(this.level);
     if (this.facts.seen) rememberRate(this.estimate() ?? Number.NaN);
   }
 
   private estimate(): number | undefined {
-    return this.throughput.estimate(this.hls?.levels[this.current]?.bitrate ?? Number.NaN);
+    return this.throughput.estimate(this.hls?.levels[this.level]?.bitrate ?? Number.NaN);
   }
 
   private chooseNow(current: number): number {
     const levels = this.hls?.levels ?? [];
-    if (this.pinned !== undefined && this.pinned < levels.length) return this.pinned;
+    const pinned = levels.findIndex((level) => labelOf(level.uri) === this.pinned);
+    if (pinned >= 0) return pinned;
     return chooseLevel({
       levels: levels.map((level) => ({ bitsPerSecond: level.bitrate, height: level.height })),
       current,

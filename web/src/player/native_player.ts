@@ -1,12 +1,13 @@
 // Plays HLS by the browser itself, where Media Source Extensions are missing (older iPhones).
 
 import type { Facts } from "../rules/state.ts";
+import { autoplay } from "./autoplay.ts";
 import type { Player, Rendition } from "./player.ts";
 
 const AGAIN_MS = 1000;
 
 export class NativePlayer implements Player {
-  readonly current = -1;
+  readonly current = undefined;
   readonly fixed = undefined;
   private facts: Omit<Facts, "paused" | "stillMs"> = { list: "unknown", seen: false, decodable: true };
   private timer: number;
@@ -64,10 +65,7 @@ export class NativePlayer implements Player {
     }
     if (this.facts.list !== "there") return this.later();
     this.video.src = this.url;
-    this.video.play().catch(() => {
-      this.video.muted = true;
-      this.video.play().catch(() => undefined);
-    });
+    autoplay(this.video);
   }
 
   private later(): void {

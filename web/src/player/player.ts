@@ -1,8 +1,9 @@
 // What the page needs of whatever plays.
 
+import type { Rendition } from "../rules/multivariant.ts";
 import type { Facts } from "../rules/state.ts";
 
-export type Rendition = { index: number; width: number; height: number; bitsPerSecond: number };
+export type { Rendition };
 
 export interface Player {
   /** What there is to tell of. */
@@ -10,12 +11,12 @@ export interface Player {
   /** How far what is seen lies behind the server, seconds. */
   delaySeconds(): number | undefined;
   /** The renditions; none where the browser chooses by itself. */
-  renditions(): Rendition[];
-  /** The rendition that is loaded, or -1. */
-  readonly current: number;
-  /** The rendition that the viewer chose, if they did. */
-  readonly fixed: number | undefined;
-  /** Loads this rendition, or with none whichever fits best. */
-  choose(index: number | undefined): void;
+  renditions(): readonly Rendition[];
+  /** The label of the rendition that is loaded, if that is known. */
+  readonly current: string | undefined;
+  /** The label of the one that the viewer chose, if they did. */
+  readonly fixed: string | undefined;
+  /** Loads the rendition with this label, or with none whichever fits best. */
+  choose(label: string | undefined): void;
   destroy(): void;
 }

@@ -1,0 +1,151 @@
+// Plays over WebRTC, and over HLS where that cannot be. One of them has the video element at any moment.
+
+import type { Facts } from "../rules/state.ts";
+import { pinnedTransport, type Reason, type Transport, TransportChoice } from "../rules/transport.ts";
+import type { Player, Rendition } from "./player.ts";
+import { type Hooks, WebRtcPlayer } from "./webrtc_player.ts";
+
+const AGAIN_MS = 1000;
+/** What stood still for so long, and moves again, may be another stream, milliseconds. */
+const INTERRUPTED_MS = 2000;
+
+/** What a viewer may want to know of how it is played. */
+export type Way = {
+  transport: Transport;
+  /** Why it is not WebRTC, and the server's own sentence for that. */
+  reason: Reason | undefined;
+  sentence: string;
+  /** Why there is no audio, where the stream has some. */
+  withoutAudio: string | undefined;
+};
+
+export class WatchPlayer implements Player {
+  private webrtc: WebRtcPlayer | undefined;
+  private hls: Player | undefined;
+  private loading = false;
+  private readonly choice: TransportChoice;
+  private sentence = "";
+  private last: Facts = { list: "unknown", seen: false, decodable: true, paused: false, stillMs: Number.POSITIVE_INFINITY };
+  private interrupted = false;
+  private label: string | undefined;
+
+  constructor(
+    private readonly video: HTMLVideoElement,
+    private readonly list: string,
+    query: string,
+  ) {
+    this.choice = new TransportChoice(pinnedTransport(query), hasWebRtc());
+    if (this.choice.now === "webrtc") this.webrtc = this.overWebRtc(false);
+    else void this.overHls();
+  }
+
+  look(): Facts {
+    const seen = this.last.seen;
+    const facts = this.player?.look() ?? { ...this.last };
+    // What has just taken over plays by itself, as soon as it can.
+    this.last = { ...facts, seen: facts.seen || seen, paused: facts.paused && facts.seen };
+    if (this.hls !== undefined) this.lookForAnother(this.last);
+    return this.last;
+  }
+
+  delaySeconds(): number | undefined {
+    return this.player?.delaySeconds();
+  }
+
+  renditions(): readonly Rendition[] {
+    return this.player?.renditions() ?? [];
+  }
+
+  get current(): string | undefined {
+    return this.player?.current;
+  }
+
+  get fixed(): string | undefined {
+    return this.player?.fixed;
+  }
+
+  get way(): Way {
+    const { webrtc, hls } = this;
+    return {
+      transport: hls !== undefined || webrtc === undefined ? "hls" : "webrtc",
+      reason: this.choice.reason,
+      sentence: this.sentence,
+      withoutAudio: hls === undefined ? webrtc?.withoutAudio : undefined,
+    };
+  }
+
+  /** How often what plays had to help itself, for whoever looks for a fault. */
+  get helped(): unknown {
+    return (this.player as { helped?: unknown } | undefined)?.helped;
+  }
+
+  choose(label: string | undefined): void {
+    this.label = label;
+    this.player?.choose(label);
+  }
+
+  destroy(): void {
+    this.webrtc?.destroy();
+    this.hls?.destroy();
+    this.webrtc = undefined;
+    this.hls = undefined;
+  }
+
+  /** What has the video element. */
+  private get player(): Player | undefined {
+    return this.hls ?? this.webrtc;
+  }
+
+  private overWebRtc(behind: boolean): WebRtcPlayer {
+    const hooks: Hooks = {
+      shows: () => {
+        this.choice.works();
+        this.hls?.destroy();
+        this.hls = undefined;
+      },
+      gaveUp: (reason, sentence) => {
+        this.choice.failed(reason);
+        this.sentence = sentence;
+        if (this.choice.now === "webrtc") return;
+        this.label = (this.hls ?? this.webrtc)?.fixed;
+        this.webrtc?.destroy();
+        this.webrtc = undefined;
+        if (this.hls === undefined) void this.overHls();
+      },
+    };
+    return new WebRtcPlayer(this.video, this.list, this.label, hooks, behind);
+  }
+
+  private async overHls(): Promise<void> {
+    if (this.loading) return;
+    this.loading = true;
+    try {
+      const { hlsPlayer } = await import("./hls_player.ts");
+      this.hls ??= hlsPlayer(this.video, this.list, this.label);
+    } catch {
+      window.setTimeout(() => void this.overHls(), AGAIN_MS);
+    } finally {
+      this.loading = false;
+    }
+  }
+
+  /** Asks for WebRTC again when the stream has come back: it may have no B-frames now, or another codec. */
+  private lookForAnother(facts: Facts): void {
+    if (facts.list === "absent" || (facts.seen && !facts.paused && facts.stillMs > INTERRUPTED_MS)) {
+      this.interrupted = true;
+    } else if (this.interrupted && facts.list === "there" && facts.stillMs < 300) {
+      this.interrupted = false;
+      if (this.choice.again && this.webrtc === undefined) this.webrtc = this.overWebRtc(true);
+    }
+  }
+}
+
+/** Whether connections can be made; browsers may be told to make none. */
+function hasWebRtc(): boolean {
+  try {
+    new RTCPeerConnection().close();
+    return true;
+  } catch {
+    return false;
+  }
+}
