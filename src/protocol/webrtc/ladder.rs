@@ -84,7 +84,7 @@ impl Ladder {
     /// A rendition that is on the air; its tracks come.
     pub fn expect(&mut self, on_air: &OnAir) {
         self.awaited.insert(on_air.label.clone());
-        let planned = on_air.planned.as_ref().map(|planned| u64::from(planned.bitrate_bps));
+        let planned = on_air.planned.as_ref().map(|planned| planned.bitrate_bps);
         self.renditions.entry(on_air.label.clone()).or_insert_with(|| Rendition {
             name: on_air.name.clone(),
             video: None,
@@ -160,17 +160,17 @@ impl Ladder {
                     self.audio = None;
                 }
                 let rendition = self.renditions.get_mut(label)?;
-                return rendition.set(&headers).then_some(Made::Changed);
+                rendition.set(&headers).then_some(Made::Changed)
             }
             Item::Gap(_) => {
                 self.renditions.get_mut(label)?.recent.forget();
-                return Some(Made::Broken);
+                Some(Made::Broken)
             }
             Item::Interrupted => {
                 self.anchor = None;
                 let rendition = self.renditions.get_mut(label)?;
                 rendition.recent.forget();
-                return Some(Made::Broken);
+                Some(Made::Broken)
             }
             Item::Frame(frame, stamp) => self.frame(label, &frame, stamp.at),
         }

@@ -280,7 +280,7 @@ impl Sessions {
                 let wrote = match &made {
                     Made::Video(unit) => viewer.video(label, unit, ladder, peer, now),
                     Made::Audio(units) => {
-                        units.iter().fold(false, |any, unit| viewer.audio(unit, ladder, peer, now) || any)
+                        viewer.audio(units, ladder, peer, now)
                     }
                     Made::Broken => {
                         viewer.broken(label);

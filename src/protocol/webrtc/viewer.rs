@@ -173,9 +173,13 @@ impl Viewer {
         self.write(true, unit, ladder, peer, now)
     }
 
-    /// A packet of the ladder's audio.
-    pub fn audio(&mut self, unit: &Unit, ladder: &Ladder, peer: &mut Peer, now: Instant) -> bool {
-        self.begun && self.write(false, unit, ladder, peer, now)
+    /// Packets of the ladder's audio. Whether anything was written.
+    pub fn audio(&mut self, units: &[Unit], ladder: &Ladder, peer: &mut Peer, now: Instant) -> bool {
+        let (mut written, begun) = (false, self.begun);
+        for unit in units.iter().filter(|_| begun) {
+            written |= self.write(false, unit, ladder, peer, now);
+        }
+        written
     }
 
     fn write(&mut self, video: bool, unit: &Unit, ladder: &Ladder, peer: &mut Peer, now: Instant) -> bool {

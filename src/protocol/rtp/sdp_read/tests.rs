@@ -1,6 +1,6 @@
 //! Descriptions of real devices and of programs, and what becomes of them.
 
-use super::super::sdp_write::describe;
+use crate::protocol::rtsp::wire::sdp_write::describe;
 use super::*;
 use crate::media::codec::opus;
 use crate::media::{AudioCodec, Tracks};
