@@ -18,5 +18,6 @@ pub mod route;
 pub mod server;
 pub mod sessions;
 pub mod socket;
+pub mod totals;
 pub mod ufrag;
 pub mod viewer;

@@ -9,6 +9,7 @@ use super::peer::{self, Answered, Wanted};
 use super::publishing::{Publishes, taken};
 use super::route::{Route, Way};
 use super::sessions::{Ending, Names, Role};
+use super::totals::Totals;
 use super::viewer::{Sending, Viewer};
 use crate::auth::{
     self, Action, Authorizer, Demand, Denied, Grant, Ledger, PATIENCE, Protocol, Shown, pause,
@@ -101,6 +102,11 @@ impl Shared {
         settings: Settings,
     ) -> Shared {
         Shared { engine, applications, authorizer, ledger, log, begun: Instant::now(), settings }
+    }
+
+    /// What all sessions have carried.
+    pub fn totals(&self) -> Totals {
+        self.engine.totals()
     }
 
     /// What a path names here.
@@ -213,7 +219,6 @@ impl Shared {
         let key = uuid::Uuid::new_v4().to_string();
         let names = Names { ufrag, theirs: offer.ufrag.clone(), key: key.clone() };
         self.engine.enter(peer, Role::Viewer(Box::new(viewer)), names);
-        self.watch_out_for(client, key.clone(), grant.limits.time);
         self.log
             .info(format_args!("webrtc: {}: watches {}/{}", ends.remote, stream.application, stream.name));
         let mut response = self.created(stream, Way::Out, &key, sdp);
@@ -263,7 +268,6 @@ impl Shared {
         let key = uuid::Uuid::new_v4().to_string();
         let names = Names { ufrag, theirs: offer.ufrag.clone(), key: key.clone() };
         self.engine.enter(peer, Role::Publisher(Box::new(publishes)), names);
-        self.watch_out_for(client, key.clone(), grant.limits.time);
         self.log
             .info(format_args!("webrtc: {} publishes {}/{}", ends.remote, stream.application, stream.name));
         Ok(self.created(stream, Way::In, &key, sdp))
@@ -325,26 +329,8 @@ impl Shared {
             details.agent = agent.chars().take(200).collect();
             details.transport = Some("UDP");
         });
+        client.leave_after(grant.limits.time);
         client
-    }
-
-    /// Ends the session when its client has to leave.
-    fn watch_out_for(self: &Arc<Shared>, client: Arc<Client>, key: String, time: Option<Duration>) {
-        client.leave_after(time);
-        let (shared, weak) = (self.clone(), Arc::downgrade(&client));
-        drop(client);
-        tokio::spawn(async move {
-            let mut looks = tokio::time::interval(Duration::from_secs(1));
-            loop {
-                looks.tick().await;
-                // Nobody else holds it: the session has ended by itself.
-                let Some(client) = weak.upgrade() else { return };
-                if let Ok(leaves) = tokio::time::timeout(Duration::from_secs(1), client.leaves()).await {
-                    shared.engine.end_by_key(&key, Ending::Sent(leaves));
-                    return;
-                }
-            }
-        });
     }
 
     /// Candidates of the other end that come later. A server that only answers learns them from the datagrams themselves.
@@ -418,7 +404,9 @@ impl Shared {
             application: stream.application.clone(),
             name: Secret::new(stream.name.clone()),
             query: Secret::new(query),
-            shown: credentials.and_then(Shown::basic).unwrap_or(Shown::Nothing),
+            shown: credentials
+                .and_then(|field| Shown::basic(field).or_else(|| Shown::bearer(field)))
+                .unwrap_or(Shown::Nothing),
             address: remote,
         };
         let denied = match auth::ask(&*self.authorizer, request, PATIENCE).await {
