@@ -340,9 +340,7 @@ impl Sessions {
                 };
                 let wrote = match &made {
                     Made::Video(unit) => viewer.video(label, unit, ladder, peer, now),
-                    Made::Audio(units) => {
-                        viewer.audio(units, ladder, peer, now)
-                    }
+                    Made::Audio(units) => viewer.audio(units, ladder, peer, now),
                     Made::Broken => {
                         viewer.broken(label);
                         false

@@ -1,9 +1,9 @@
 //! Descriptions of real devices and of programs, and what becomes of them.
 
-use crate::protocol::rtsp::wire::sdp_write::describe;
 use super::*;
 use crate::media::codec::opus;
 use crate::media::{AudioCodec, Tracks};
+use crate::protocol::rtsp::wire::sdp_write::describe;
 use proptest::prelude::*;
 
 const HEAD: &str = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=x\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n";
