@@ -313,6 +313,7 @@ Examples:
   msconv play -s stream1
   msconv play -s stream1 -v 720p
   msconv play -l
+  msconv play -s stream1 --browser
   msconv play -s stream1 -v 480p --print-url")]
 pub struct PlayArgs {
     /// The stream to watch
@@ -330,9 +331,12 @@ pub struct PlayArgs {
     /// vlc, mpv, ffplay or a path
     #[arg(long, value_name = "PLAYER")]
     pub player: Option<String>,
-    /// rtsp, rtmp or hls
+    /// rtsp, rtmp, hls or webrtc; webrtc opens a browser
     #[arg(long, value_name = "PROTOCOL")]
     pub protocol: Option<String>,
+    /// Open the stream's page in a browser
+    #[arg(long, conflicts_with_all = ["player", "protocol", "player_args"])]
+    pub browser: bool,
     /// Print the URL instead of starting a player
     #[arg(long)]
     pub print_url: bool,

@@ -6,10 +6,11 @@ use crate::base::printable::printable;
 use crate::base::secret::Redactor;
 use crate::base::{Failure, Kind, Outcome};
 use crate::cli::PlayArgs;
+use crate::config::choices::Protocol;
 use crate::config::from_file::parse_key;
 use crate::manager::listing::list::Lister;
 use crate::manager::play::outcome::{Verdict, judge};
-use crate::manager::play::{self, PlayPlan, Selection, Target, selection};
+use crate::manager::play::{self, PlayPlan, Selection, Target, browser, selection};
 use crate::model::listing::{Listing, RenditionInfo, Stream};
 use crate::process::player_run;
 use serde_json::json;
@@ -49,7 +50,12 @@ pub fn run(context: &Context, args: &PlayArgs) -> Outcome<u8> {
             }
             Named::Pick => by_picker(context, selection.as_ref()).await?,
         };
-        if args.print_url { print_url(context, &target) } else { watch(context, args, target).await }
+        let browser = args.browser || context.settings.protocol == Some(Protocol::WebRtc);
+        match (args.print_url, browser) {
+            (true, _) => print_url(context, args, &target),
+            (false, true) => browse(context, args, &target).await,
+            (false, false) => watch(context, args, target).await,
+        }
     })
 }
 
@@ -165,20 +171,65 @@ fn rendition_row(rendition: &RenditionInfo) -> String {
     printable(&format!("{}{}{}", rendition.label, size.unwrap_or_default(), rate.unwrap_or_default()))
 }
 
-fn print_url(context: &Context, target: &Target) -> Outcome<u8> {
-    let (protocol, address) = play::address(target, &context.settings)?;
+/// What is called the protocol of a page, which plays over WebRTC or HLS.
+const PAGE: &str = "page";
+
+fn print_url(context: &Context, args: &PlayArgs, target: &Target) -> Outcome<u8> {
+    let (protocol, address) = if args.browser {
+        (PAGE, target.in_browser()?)
+    } else {
+        let (protocol, address) = play::address(target, &context.settings)?;
+        (protocol.word(), address)
+    };
     let console = &context.console;
     if console.json {
         console.object(&json!({
             "schema": "msconv.play/1",
             "key": target.key,
             "label": target.label,
-            "protocol": protocol.word(),
+            "protocol": protocol,
             // Named for in so many words, so it is given whole: with credentials masked it would open nothing.
             "url": address.url,
         }))?;
     } else {
         console.data(&address.url)?;
+    }
+    Ok(0)
+}
+
+/// Opens the page, or says where it is if no browser can be opened here.
+async fn browse(context: &Context, args: &PlayArgs, target: &Target) -> Outcome<u8> {
+    let (console, page) = (&context.console, target.in_browser()?);
+    if !args.player_args.is_empty() || context.settings.player.is_some() {
+        console.note("a page is opened in a browser: the player and its arguments do not count");
+    }
+    let opened = browser::open(&page, &context.environment).await;
+    let (program, note) = match opened {
+        Ok(program) => {
+            console.talk(&printable(&format!("{} {}: {}", target.key, target.label, page.shown)));
+            (Some(program.display().to_string()), None)
+        }
+        Err(why) => {
+            let note = format!("{why}; open this address in a browser");
+            console.note(&note);
+            if !console.json {
+                // Asked to be opened, so it is given whole: with credentials masked it would open nothing.
+                console.data(&page.url)?;
+            }
+            (None, Some(note))
+        }
+    };
+    if console.json {
+        console.object(&json!({
+            "schema": "msconv.play/1",
+            "key": target.key,
+            "label": target.label,
+            "protocol": PAGE,
+            "url": if program.is_some() { &page.shown } else { &page.url },
+            "player": program,
+            "note": note,
+            "watched_s": null,
+        }))?;
     }
     Ok(0)
 }

@@ -51,6 +51,8 @@ pub enum Protocol {
     Rtmp,
     /// HLS.
     Hls,
+    /// WebRTC, in a browser.
+    WebRtc,
 }
 
 /// Which servers `up` starts.

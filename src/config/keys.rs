@@ -62,7 +62,7 @@ pub const KEYS: &[Key] = &[
     key("restart", "on-failure", "on-failure, always or no"),
     key("stop_timeout", "10s", "how long stop may take before it kills"),
     key("player", "", "vlc, mpv, ffplay or a path"),
-    key("protocol", "", "rtsp, rtmp or hls for play"),
+    key("protocol", "", "rtsp, rtmp, hls or webrtc for play; webrtc opens a browser"),
     key("ffmpeg", "", "path of ffmpeg; otherwise the PATH is searched"),
     key("ffprobe", "", "path of ffprobe; otherwise the PATH is searched"),
     key("nginx", "", "path of nginx; otherwise the PATH is searched"),

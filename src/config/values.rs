@@ -20,8 +20,12 @@ pub(super) const PASSTHROUGHS: [(&str, Passthrough); 3] =
     [("auto", Passthrough::Auto), ("always", Passthrough::Always), ("never", Passthrough::Never)];
 pub(super) const RESTARTS: [(&str, Restart); 3] =
     [("on-failure", Restart::OnFailure), ("always", Restart::Always), ("no", Restart::No)];
-pub(super) const PROTOCOLS: [(&str, Protocol); 3] =
-    [("rtsp", Protocol::Rtsp), ("rtmp", Protocol::Rtmp), ("hls", Protocol::Hls)];
+pub(super) const PROTOCOLS: [(&str, Protocol); 4] = [
+    ("rtsp", Protocol::Rtsp),
+    ("rtmp", Protocol::Rtmp),
+    ("hls", Protocol::Hls),
+    ("webrtc", Protocol::WebRtc),
+];
 
 pub(super) fn absolute(path: &Path, base: &Path) -> PathBuf {
     let joined = base.join(path);

@@ -98,6 +98,19 @@ pub struct Details {
     pub transport: Option<&'static str>,
     /// The session of an RTSP connection, the connections of an RTSP session.
     pub linked: Vec<Uuid>,
+    /// Between which addresses the media of a WebRTC session goes, once it is connected.
+    pub ends: Option<Ends>,
+}
+
+/// The two ends of a way of media.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends {
+    /// `udp` or `tcp`.
+    pub transport: &'static str,
+    /// Our address.
+    pub local: SocketAddr,
+    /// The other end's.
+    pub remote: SocketAddr,
 }
 
 /// Why a client has to leave.
@@ -198,6 +211,14 @@ impl Client {
     pub fn leave_after(&self, time: Option<Duration>) {
         *locked(&self.leaves_at) = time.and_then(|time| Instant::now().checked_add(time));
         self.kick.notify_one();
+    }
+
+    /// Whether it has to leave by now, and why; for whoever looks now and then and does not wait.
+    pub fn leaves_by(&self, now: Instant) -> Option<Leaves> {
+        if self.kicked.load(Ordering::Relaxed) {
+            return Some(Leaves::Asked);
+        }
+        locked(&self.leaves_at).is_some_and(|at| at <= now).then_some(Leaves::TimeIsUp)
     }
 
     /// Waits until it has to leave, and says why. One task may wait.

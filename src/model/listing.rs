@@ -40,6 +40,8 @@ pub struct Stream {
     pub page_url: Option<String>,
     /// Where all its renditions can be read over HLS; none if its server serves no HLS.
     pub hls_url: Option<String>,
+    /// Where it can be read over WebRTC (WHEP), the rendition being chosen by the server; none if its server has none.
+    pub whep_url: Option<String>,
     /// Its renditions, largest picture first.
     pub renditions: Vec<RenditionInfo>,
 }
@@ -86,6 +88,8 @@ pub struct RenditionInfo {
     pub page_url: Option<String>,
     /// Where it can be read over HLS, alone; none if its server serves no HLS.
     pub hls_url: Option<String>,
+    /// Where it can be read over WebRTC (WHEP), alone; none if its server has none.
+    pub whep_url: Option<String>,
 }
 
 /// A picture's facts; 0 and `None` where the server does not say.

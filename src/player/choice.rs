@@ -24,8 +24,13 @@ impl Candidate {
         if self.refuses_root {
             return Some(format!("{} refuses to run as root", self.kind.shown()));
         }
-        (protocol == Protocol::Rtsp && !self.rtsp)
-            .then(|| format!("this {} has no RTSP module (live555)", self.kind.shown()))
+        match protocol {
+            Protocol::Rtsp if !self.rtsp => {
+                Some(format!("this {} has no RTSP module (live555)", self.kind.shown()))
+            }
+            Protocol::WebRtc => Some("WebRTC is played by browsers".into()),
+            _ => None,
+        }
     }
 }
 

@@ -63,6 +63,8 @@ pub enum Protocol {
     Rtmp,
     /// HLS.
     Hls,
+    /// WebRTC (WHEP), which browsers play.
+    WebRtc,
 }
 
 impl Protocol {
@@ -72,6 +74,7 @@ impl Protocol {
             Protocol::Rtsp => "rtsp",
             Protocol::Rtmp => "rtmp",
             Protocol::Hls => "hls",
+            Protocol::WebRtc => "webrtc",
         }
     }
 
@@ -81,6 +84,7 @@ impl Protocol {
             Protocol::Rtsp => "RTSP",
             Protocol::Rtmp => "RTMP",
             Protocol::Hls => "HLS",
+            Protocol::WebRtc => "WebRTC",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Floor 2: child processes, locks and the supervisor. Knows neither ffmpeg nor a protocol.
 
 pub mod blocking;
+pub mod browser;
 pub mod budget;
 pub mod child_log;
 pub mod cpu;

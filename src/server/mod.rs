@@ -157,7 +157,7 @@ impl Server {
 
         let viewers = options.web.then(|| RuntimeThread::start("web")).transpose()?;
         let media = options.web.then(|| RuntimeThread::start("webrtc")).transpose()?;
-        let hls = match (&viewers, &media) {
+        let web = match (&viewers, &media) {
             (Some(viewers), Some(media)) => {
                 let parts = webrtc::Parts {
                     options: &options,
@@ -173,8 +173,9 @@ impl Server {
         };
 
         let control = Control::new(&options, authorizer, hub, work.parts.clone(), ledger, log.clone());
-        if let Some(hls) = hls {
+        if let Some(web::Served { hls, webrtc }) = web {
             control.sampler.watch_hls(hls);
+            control.sampler.watch_webrtc(webrtc);
         }
         let listener = control.sampler.hub().events().listen();
         let counts = control.sampler.events().clone();
@@ -231,7 +232,7 @@ impl Work {
         (viewers, media): (&RuntimeThread, &RuntimeThread),
         listeners: &mut Listeners,
         tls: Option<Arc<Tls>>,
-    ) -> Outcome<Arc<hls::server::Shared>> {
+    ) -> Outcome<web::Served> {
         let (options, log, downs) = (parts.options, parts.log.clone(), parts.shutdown.clone());
         let registry = parts.hub.registry().clone();
         let hls = Arc::new(hls::server::Shared::new(
@@ -258,16 +259,17 @@ impl Work {
         }
         let (webrtc, running) = webrtc::begin(parts, listeners.take_webrtc()?, media)?;
         self.add("webrtc", running);
+        let served = web::Served { hls, webrtc };
         let web = Web {
             limits: web::Limits::new(options.per_address.0, open_files_allowed()),
             trusted: options.trusted.clone(),
             registry,
             log,
             tls,
-            routes: web::routes(web::Served { hls: hls.clone(), webrtc }),
+            routes: web::routes(served.clone()),
         };
         self.add("web", viewers.run(web::serve(listener, Arc::new(web), downs)));
-        Ok(hls)
+        Ok(served)
     }
 
     /// Waits until one part ends, which none of them does while the server runs; its name, or that it panicked.

@@ -7,7 +7,7 @@ use crate::base::clock::Now;
 use crate::hub::{self, Hub, Registry};
 use crate::model::StreamName;
 use crate::process::load;
-use crate::protocol::{HLS_SESSION, hls};
+use crate::protocol::{HLS_SESSION, WEBRTC_SESSION, hls, webrtc};
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -24,6 +24,7 @@ pub struct Sampler {
     rates: Mutex<Rates<Option<StreamName>>>,
     /// Once it is served.
     hls: OnceLock<Arc<hls::server::Shared>>,
+    webrtc: OnceLock<Arc<webrtc::server::Shared>>,
 }
 
 impl Sampler {
@@ -36,6 +37,7 @@ impl Sampler {
             events: EventCounts::default(),
             rates: Mutex::default(),
             hls: OnceLock::new(),
+            webrtc: OnceLock::new(),
         }
     }
 
@@ -43,6 +45,12 @@ impl Sampler {
     pub fn watch_hls(&self, hls: Arc<hls::server::Shared>) {
         // It is said once, before anything is asked.
         let _ = self.hls.set(hls);
+    }
+
+    /// Shows what this carries as well.
+    pub fn watch_webrtc(&self, webrtc: Arc<webrtc::server::Shared>) {
+        // It is said once, before anything is asked.
+        let _ = self.webrtc.set(webrtc);
     }
 
     fn hls(&self) -> Hls {
@@ -117,6 +125,7 @@ impl Sampler {
             limits: registry.broken_limits(),
             events: self.events.read(),
             hls: self.hls(),
+            webrtc: self.webrtc.get().map(|webrtc| webrtc.totals()),
             load: Load::default(),
         }
     }
@@ -133,9 +142,12 @@ impl Sampler {
     }
 }
 
-/// Viewers over HLS read the rendition whose playlist they asked for last.
+/// Viewers over HLS read the rendition whose playlist they asked for last, those over WebRTC the one that they are sent.
 fn add_viewers(streams: &mut [Stream], clients: &BTreeMap<Uuid, Client>) {
-    for viewer in clients.values().filter(|client| client.kind == HLS_SESSION) {
+    let views = |client: &&Client| {
+        client.kind == HLS_SESSION || (client.kind == WEBRTC_SESSION && client.role == hub::Role::Read)
+    };
+    for viewer in clients.values().filter(views) {
         let read = |stream: &&mut Stream| {
             (stream.application.as_str(), stream.name.as_str()) == (&viewer.application, &viewer.name)
         };
@@ -218,6 +230,7 @@ fn client(client: &hub::Client, about: &About, now: Now) -> Client {
         agent: details.agent,
         transport: details.transport,
         linked: details.linked,
+        ends: details.ends,
         counts: Counts {
             bytes_in: read(&counters.bytes_in),
             bytes_out: read(&counters.bytes_out),

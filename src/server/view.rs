@@ -1,9 +1,11 @@
 //! The server at one moment, as plain values: what the control endpoints are written from. Taking it is elsewhere, so that
 //! every endpoint is a pure function.
 
+use crate::hub::client::Ends;
 use crate::hub::{Kind, Role};
 use crate::media::Tracks;
 use crate::model::service::Ports;
+use crate::protocol::webrtc::totals::Totals;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -30,6 +32,8 @@ pub struct View {
     pub events: BTreeMap<&'static str, u64>,
     /// What viewers over HLS have taken.
     pub hls: Hls,
+    /// What WebRTC has carried; nothing where it is not served.
+    pub webrtc: Option<Totals>,
     /// What the process costs; zeros where nobody asked.
     pub load: Load,
 }
@@ -151,6 +155,8 @@ pub struct Client {
     pub transport: Option<&'static str>,
     /// The session of a connection, the connections of a session.
     pub linked: Vec<Uuid>,
+    /// Between which addresses its media goes, of a WebRTC session that is connected.
+    pub ends: Option<Ends>,
     /// Its counters.
     pub counts: Counts,
 }

@@ -168,6 +168,7 @@ mod tests {
             rtsp_url: format!("rtsp://localhost:8554/x_{label}"),
             page_url: None,
             hls_url: None,
+            whep_url: None,
         }
     }
 
@@ -182,6 +183,7 @@ mod tests {
             from: Some("here".into()),
             page_url: None,
             hls_url: None,
+            whep_url: None,
             local: Some(Local {
                 pid: Some(41233),
                 supervisor_pid: Some(41230),

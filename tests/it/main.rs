@@ -42,6 +42,7 @@ mod serving_hls;
 mod serving_rtmp;
 mod serving_rtsp;
 mod serving_web;
+mod serving_webrtc;
 mod stage_works;
 mod test_groups;
 mod vocabulary;

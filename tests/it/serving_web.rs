@@ -124,6 +124,9 @@ fn without_a_web_port_nobody_speaks_of_one() {
     let list = stage.msconv(&["list", "--json"]).expect(0).json();
     let stream = &list["streams"][0];
     assert_eq!((&stream["page_url"], &stream["hls_url"]), (&Value::Null, &Value::Null), "{list}");
+    assert_eq!(stream["whep_url"], Value::Null, "{list}");
+    let play = ["play", "-s", "cam", "--browser"];
+    stage.msconv(&play).expect(6).says("no server here has a page that plays it");
     let doctor = stage.msconv(&["doctor", "--json"]).json();
     let names: Vec<&Value> =
         doctor["checks"].as_array().unwrap().iter().map(|check| &check["name"]).collect();

@@ -2,8 +2,8 @@
 
 mod firefox;
 mod other_tracks;
-mod webkit;
 mod over_webrtc;
+mod webkit;
 
 use crate::pages::built_in;
 use crate::stage::{Browser, PATIENCE, Serve, Stage, needs, wait_for};

@@ -56,6 +56,12 @@ pub fn in_web(web: &WebPort, application: &str, name: &str) -> String {
     web.url.join(&format!("/{}/{}/index.m3u8", escaped(application), escaped(name)))
 }
 
+/// Over WebRTC, where our own server serves it: beside its playlist.
+pub fn whep_url(view: &View<'_>, application: &str, name: &str) -> Option<String> {
+    let playlist = hls_url(view, application, name)?;
+    Some(format!("{}whep", playlist.strip_suffix("index.m3u8")?))
+}
+
 /// The page of a rendition by its name, or of a whole stream by its key.
 pub fn page_url(view: &View<'_>, application: &str, name: &str) -> Option<String> {
     Some(page_in_web(view.web.as_ref()?, application, name))

@@ -4,7 +4,7 @@
 //! nginx-rtmp is the list of what is live; MediaMTX knows only what is being read, and what was published straight to
 //! it. A record of ours gives a name on the server its true key and label, before the name is split by its looks.
 
-use super::listed_urls::{escaped, hls_url, page_url, rendition_hls_url, rtmp_url, rtsp_url};
+use super::listed_urls::{escaped, hls_url, page_url, rendition_hls_url, rtmp_url, rtsp_url, whep_url};
 use super::stream_facts::{self, At, Fact, Movement};
 use super::view::View;
 use crate::base::printable::printable;
@@ -201,6 +201,7 @@ impl<'a> Draft<'a> {
             rtsp_url: rtsp_url(view, at),
             page_url: page_url(view, &at.application, &at.name),
             hls_url: rendition_hls_url(view, at),
+            whep_url: whep_url(view, &at.application, &at.name),
         };
         self.renditions.insert((label.to_string(), at.name.clone(), at.direct), (rendition, area));
         self.uptime_s = self.uptime_s.max(fact.uptime_s(view.now_ms));
@@ -240,6 +241,7 @@ impl<'a> Draft<'a> {
                     rtsp_url: rtsp.shown_name_url(&escaped(&output.name)),
                     page_url: None,
                     hls_url: None,
+                    whep_url: None,
                 };
                 (rendition, area_of(output))
             });
@@ -260,6 +262,7 @@ impl<'a> Draft<'a> {
             rtsp_url: rtsp_url(view, at),
             page_url: page_url(view, &at.application, &at.name),
             hls_url: rendition_hls_url(view, at),
+            whep_url: whep_url(view, &at.application, &at.name),
         };
         let key = (label.to_string(), at.name.clone(), at.direct);
         self.renditions.insert(key, (rendition, area_by_label(label)));
@@ -321,6 +324,7 @@ impl<'a> Draft<'a> {
         Stream {
             page_url: page_url(view, &place.application, &place.key).filter(|_| on_air),
             hls_url: hls_url(view, &place.application, &place.key).filter(|_| on_air),
+            whep_url: whep_url(view, &place.application, &place.key).filter(|_| on_air),
             key: printable(&place.key),
             application: printable(&place.application),
             state,

@@ -1,6 +1,7 @@
 //! `play`: from a live rendition to the command that shows it. The order of checks is a promise: servers, key and
 //! label, player, then the RTSP server, then the player is started.
 
+pub mod browser;
 pub mod outcome;
 pub mod players;
 pub mod rtsp_endpoint;
@@ -58,8 +59,24 @@ impl Target {
             Protocol::Rtsp => self.rtsp.clone().ok_or_else(|| no_rtsp_path(self)),
             Protocol::Rtmp => self.rtmp.clone().ok_or_else(|| no_rtmp(self)),
             Protocol::Hls => self.hls.clone().ok_or_else(no_hls),
+            Protocol::WebRtc => self.whep.clone().ok_or_else(no_page),
         }
     }
+
+    /// The page that shows it in a browser.
+    ///
+    /// # Errors
+    /// Server, if its server has no pages.
+    pub fn in_browser(&self) -> Outcome<Address> {
+        self.page.clone().ok_or_else(no_page)
+    }
+}
+
+fn no_page() -> Failure {
+    Failure::new(Kind::Server, "no server here has a page that plays it")
+        .why("only the built-in server has pages, unless it was started without its web port")
+        .hint(Advice::set("protocol", "rtsp"))
+        .hint(Advice::set("protocol", "rtmp"))
 }
 
 fn no_hls() -> Failure {
@@ -88,6 +105,7 @@ fn no_rtmp(target: &Target) -> Failure {
 pub fn protocols(target: &Target, wanted: Option<choices::Protocol>) -> Outcome<Vec<Protocol>> {
     let wanted = match wanted {
         Some(choices::Protocol::Hls) => vec![Protocol::Hls],
+        Some(choices::Protocol::WebRtc) => vec![Protocol::WebRtc],
         Some(choices::Protocol::Rtsp) => vec![Protocol::Rtsp],
         Some(choices::Protocol::Rtmp) => vec![Protocol::Rtmp],
         None => vec![Protocol::Rtsp, Protocol::Rtmp],
@@ -244,6 +262,8 @@ mod tests {
             rtmp: Some(address("rtmp://localhost:1935/live/a_720p")),
             rtsp: rtsp.then(|| address("rtsp://localhost:8554/a_720p")),
             hls: None,
+            whep: None,
+            page: None,
         }
     }
 
@@ -268,7 +288,7 @@ mod tests {
             protocols(&direct, Some(Wanted::Rtmp)).unwrap_err().hints(),
             [Advice::set("protocol", "rtsp").into()]
         );
-        for (rtsp, wanted) in [(false, Wanted::Rtsp), (true, Wanted::Hls)] {
+        for (rtsp, wanted) in [(false, Wanted::Rtsp), (true, Wanted::Hls), (true, Wanted::WebRtc)] {
             let failure = protocols(&target(rtsp), Some(wanted)).unwrap_err();
             assert_eq!(failure.kind(), Kind::Server);
             assert!(failure.hints().iter().any(|h| h.step == Advice::set("protocol", "rtmp")));

@@ -74,6 +74,8 @@ mod tests {
                 rtmp: Some(address.clone()),
                 rtsp: Some(address.clone()),
                 hls: None,
+                whep: None,
+                page: None,
             },
             protocol: Protocol::Rtsp,
             kind,

@@ -57,12 +57,22 @@ pub struct Target {
     pub rtsp: Option<Address>,
     /// Where it is read over HLS; `None` where no server serves that.
     pub hls: Option<Address>,
+    /// Where it is read over WebRTC; `None` where no server serves that.
+    pub whep: Option<Address>,
+    /// The page that shows it in a browser; `None` where its server has none.
+    pub page: Option<Address>,
 }
 
 impl Target {
     /// The same with all renditions of `stream` where a protocol has them in one address.
     pub fn of_whole_ladder(self, stream: &Stream, servers: Servers<'_>) -> Target {
-        Target { hls: stream.hls_url.clone().map(|url| Address::over_hls(url, servers)).or(self.hls), ..self }
+        let over = |url: &Option<String>, own| Address::over_http(url.as_ref(), servers).or(own);
+        Target {
+            hls: over(&stream.hls_url, self.hls),
+            whep: over(&stream.whep_url, self.whep),
+            page: over(&stream.page_url, self.page),
+            ..self
+        }
     }
 }
 
@@ -76,14 +86,15 @@ pub struct Address {
 }
 
 impl Address {
-    /// One over HLS, with what our own server wants to be shown.
-    fn over_hls(url: String, servers: Servers<'_>) -> Address {
-        match servers.rtmp.login() {
+    /// One at a web port, with what our own server wants to be shown.
+    fn over_http(url: Option<&String>, servers: Servers<'_>) -> Option<Address> {
+        let url = url?.clone();
+        Some(match servers.rtmp.login() {
             Some(login) => {
                 Address { shown: format!("{url}?{MASK}"), url: format!("{url}?{}", login.reveal()) }
             }
             None => Address { shown: url.clone(), url },
-        }
+        })
     }
 }
 
@@ -255,8 +266,9 @@ pub fn target(stream: &Stream, rendition: &RenditionInfo, servers: Servers<'_>) 
         }
         (Some(Address { url: rendition.rtmp_url.clone(), shown: rendition.rtmp_url.clone() }), None)
     };
-    let hls = rendition.hls_url.clone().map(|url| Address::over_hls(url, servers));
-    Ok(Target { key: stream.key.clone(), label: rendition.label.clone(), path, rtmp, rtsp, hls })
+    let over = |url: &Option<String>| Address::over_http(url.as_ref(), servers);
+    let (hls, whep, page) = (over(&rendition.hls_url), over(&rendition.whep_url), over(&rendition.page_url));
+    Ok(Target { key: stream.key.clone(), label: rendition.label.clone(), path, rtmp, rtsp, hls, whep, page })
 }
 
 #[cfg(test)]
@@ -283,6 +295,7 @@ pub(super) mod tests {
             rtsp_url: format!("rtsp://localhost:8554/{name}"),
             page_url: None,
             hls_url: None,
+            whep_url: None,
             name,
         }
     }
@@ -299,6 +312,7 @@ pub(super) mod tests {
             local: None,
             page_url: None,
             hls_url: None,
+            whep_url: None,
             renditions,
         }
     }

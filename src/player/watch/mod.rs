@@ -78,6 +78,7 @@ mod tests {
             Protocol::Rtsp => "rtsp://localhost:8554/stream1_720p",
             Protocol::Rtmp => "rtmp://localhost:1935/live/stream1_720p",
             Protocol::Hls => "http://localhost:8000/live/stream1_720p/index.m3u8",
+            Protocol::WebRtc => "http://localhost:8000/live/stream1_720p/whep",
         };
         Watch {
             program: Path::new(program),

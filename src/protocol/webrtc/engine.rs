@@ -5,6 +5,7 @@ use super::ladder::{Ladder, WARM};
 use super::peer::{Identity, Peer};
 use super::sessions::{Ending, Names, Outgoing, Role, Sessions};
 use super::socket::{AT_ONCE, Socket};
+use super::totals::Totals;
 use super::ways::Ways;
 use crate::base::clock::Now;
 use crate::hub::client::add;
@@ -113,6 +114,11 @@ impl Engine {
     /// How many sessions there are.
     pub fn sessions(&self) -> usize {
         self.state().len()
+    }
+
+    /// What all sessions have carried.
+    pub fn totals(&self) -> Totals {
+        self.state().totals()
     }
 
     /// The ICE name of the other end of the session with this key, if there is one.

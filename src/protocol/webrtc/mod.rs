@@ -21,6 +21,7 @@ pub mod server;
 pub mod sessions;
 pub mod socket;
 pub mod tcp;
+pub mod totals;
 pub mod ufrag;
 pub mod viewer;
 pub mod ways;

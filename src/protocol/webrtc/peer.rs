@@ -257,18 +257,18 @@ impl Peer {
         let _ = self.rtc.handle_input(Input::Timeout(now));
     }
 
-    /// Takes everything out: datagrams, and what happened. When to call [`Peer::pass`] next. A session that estimates its
+    /// Takes everything out: datagrams with our address and the other end's, and what happened. When to call [`Peer::pass`] next. A session that estimates its
     /// link wants to be called after each packet; that is done here.
     pub fn drain(
         &mut self,
         now: Instant,
-        mut send: impl FnMut(Protocol, SocketAddr, DatagramSend),
+        mut send: impl FnMut(Protocol, (SocketAddr, SocketAddr), DatagramSend),
         happened: &mut Vec<Happened>,
     ) -> Option<Instant> {
         for _ in 0..MOST_OUTPUTS {
             match self.rtc.poll_output() {
                 Ok(Output::Transmit(transmit)) => {
-                    send(transmit.proto, transmit.destination, transmit.contents)
+                    send(transmit.proto, (transmit.source, transmit.destination), transmit.contents)
                 }
                 Ok(Output::Event(event)) => self.event(event, happened),
                 Ok(Output::Timeout(at)) if self.rtc.is_alive() && at > now => return Some(at),

@@ -9,6 +9,7 @@ use super::peer::{self, Answered, Wanted};
 use super::publishing::{Publishes, taken};
 use super::route::{Route, Way};
 use super::sessions::{Ending, Names, Role};
+use super::totals::Totals;
 use super::viewer::{Sending, Viewer};
 use crate::auth::{Action, Authorizer, Grant, Ledger, Protocol};
 use crate::base::clock::Now;
@@ -99,6 +100,11 @@ impl Shared {
     ) -> Shared {
         let gate = Gate::new(authorizer, ledger, log.clone());
         Shared { engine, applications, gate, log, settings }
+    }
+
+    /// What all sessions have carried.
+    pub fn totals(&self) -> Totals {
+        self.engine.totals()
     }
 
     /// What a path names here.
@@ -219,7 +225,6 @@ impl Shared {
         let key = uuid::Uuid::new_v4().to_string();
         let names = Names { ufrag, theirs: offer.ufrag.clone(), key: key.clone() };
         self.engine.enter(peer, Role::Viewer(Box::new(viewer)), names);
-        self.watch_out_for(client, key.clone(), grant.limits.time);
         self.log
             .info(format_args!("webrtc: {}: watches {}/{}", ends.remote, stream.application, stream.name));
         let mut response = self.created(stream, Way::Out, &key, sdp);
@@ -269,7 +274,6 @@ impl Shared {
         let key = uuid::Uuid::new_v4().to_string();
         let names = Names { ufrag, theirs: offer.ufrag.clone(), key: key.clone() };
         self.engine.enter(peer, Role::Publisher(Box::new(publishes)), names);
-        self.watch_out_for(client, key.clone(), grant.limits.time);
         self.log
             .info(format_args!("webrtc: {} publishes {}/{}", ends.remote, stream.application, stream.name));
         Ok(self.created(stream, Way::In, &key, sdp))
@@ -331,26 +335,8 @@ impl Shared {
             details.agent = agent.chars().take(200).collect();
             details.transport = Some("UDP");
         });
+        client.leave_after(grant.limits.time);
         client
-    }
-
-    /// Ends the session when its client has to leave.
-    fn watch_out_for(self: &Arc<Shared>, client: Arc<Client>, key: String, time: Option<Duration>) {
-        client.leave_after(time);
-        let (shared, weak) = (self.clone(), Arc::downgrade(&client));
-        drop(client);
-        tokio::spawn(async move {
-            let mut looks = tokio::time::interval(Duration::from_secs(1));
-            loop {
-                looks.tick().await;
-                // Nobody else holds it: the session has ended by itself.
-                let Some(client) = weak.upgrade() else { return };
-                if let Ok(leaves) = tokio::time::timeout(Duration::from_secs(1), client.leaves()).await {
-                    shared.engine.end_by_key(&key, Ending::Sent(leaves));
-                    return;
-                }
-            }
-        });
     }
 
     /// Candidates of the other end that come later. A server that only answers learns them from the datagrams themselves.

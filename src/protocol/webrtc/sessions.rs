@@ -4,9 +4,10 @@
 use super::ladder::{Ladder, Made};
 use super::peer::{Happened, Peer};
 use super::publishing::Publishes;
+use super::totals::Totals;
 use super::viewer::Viewer;
 use crate::base::clock::Now;
-use crate::hub::client::add;
+use crate::hub::client::{Ends, add};
 use crate::hub::tap::Item;
 use crate::hub::{Client, Leaves};
 use crate::model::LadderName;
@@ -34,6 +35,28 @@ pub struct Outgoing {
     pub bytes: DatagramSend,
     /// Who counts it.
     pub client: Arc<Client>,
+}
+
+/// What a datagram carries, as its first bytes say (RFC 7983, 7; RFC 5761, 4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carries {
+    /// Checks of the connection, and its keys.
+    Control,
+    /// RTP.
+    Rtp,
+    /// RTCP.
+    Rtcp,
+}
+
+impl Carries {
+    /// Looks at a datagram.
+    pub fn of(datagram: &[u8]) -> Carries {
+        match datagram {
+            [128..=191, 192..=223, ..] => Carries::Rtcp,
+            [128..=191, ..] => Carries::Rtp,
+            _ => Carries::Control,
+        }
+    }
 }
 
 /// Why a session ended.
@@ -112,6 +135,17 @@ pub struct Session {
     addresses: Vec<(bool, SocketAddr)>,
     heard: Instant,
     due: Option<Instant>,
+    /// Between which its media goes.
+    ends: Option<Ends>,
+}
+
+impl Session {
+    /// Notes in the registry between which addresses its media goes.
+    fn tell_ends(&self) {
+        if self.peer.connected && self.ends.is_some() {
+            self.role.client().describe(|details| details.ends = self.ends);
+        }
+    }
 }
 
 /// See the module.
@@ -131,6 +165,8 @@ pub struct Sessions {
     pub keyframes: BTreeSet<(LadderName, String)>,
     /// Why a session ended, for the log.
     pub ended: Vec<(Arc<Client>, Ending)>,
+    /// Of sessions that are over.
+    over: Totals,
 }
 
 impl Sessions {
@@ -162,8 +198,17 @@ impl Sessions {
         }
         self.by_ufrag.insert(ufrag.clone(), id);
         self.by_key.insert(key.clone(), id);
-        let session =
-            Session { peer, role, key, ufrag, theirs, addresses: Vec::new(), heard: now, due: None };
+        let session = Session {
+            peer,
+            role,
+            key,
+            ufrag,
+            theirs,
+            addresses: Vec::new(),
+            heard: now,
+            due: None,
+            ends: None,
+        };
         self.sessions.insert(id, session);
         self.turn(id, now);
         id
@@ -172,6 +217,15 @@ impl Sessions {
     /// The name that the other end of the session with this key gave itself.
     pub fn theirs(&self, key: &str) -> Option<&str> {
         self.sessions.get(&self.find(key)?).map(|session| session.theirs.as_str())
+    }
+
+    /// What all have carried.
+    pub fn totals(&self) -> Totals {
+        let mut totals = self.over.clone();
+        for session in self.sessions.values() {
+            totals.present(&session.role.client().counters, matches!(session.role, Role::Viewer(_)));
+        }
+        totals
     }
 
     /// The session with this key.
@@ -198,7 +252,11 @@ impl Sessions {
         let offered = &session.peer.offered;
         let to = to.filter(|to| offered.contains(to)).or_else(|| super::addresses::arrived_at(offered, from));
         let Some(to) = to else { return false };
-        add(&session.role.client().counters.bytes_in, datagram.len() as u64);
+        let counters = &session.role.client().counters;
+        add(&counters.bytes_in, datagram.len() as u64);
+        if Carries::of(datagram) == Carries::Rtcp {
+            add(&counters.rtcp_in, 1);
+        }
         if !session.peer.receive(protocol, from, to, datagram, now) {
             add(&session.role.client().counters.packets_in_error, 1);
             self.turn(id, now);
@@ -240,7 +298,10 @@ impl Sessions {
                 over.push((*id, Ending::NeverConnected));
             } else if passed(session.heard) > SILENT {
                 over.push((*id, Ending::Silent));
+            } else if let Some(leaves) = session.role.client().leaves_by(now) {
+                over.push((*id, Ending::Sent(leaves)));
             } else {
+                session.tell_ends();
                 let Session { peer, role, .. } = session;
                 match role {
                     Role::Viewer(viewer) => {
@@ -319,8 +380,9 @@ impl Sessions {
         session.peer.pass(now);
         let Sessions { outgoing, .. } = self;
         let client = session.role.client().clone();
-        let send =
-            |protocol, to, bytes| outgoing.push(Outgoing { to, protocol, bytes, client: client.clone() });
+        let send = |protocol, (_, to), bytes| {
+            outgoing.push(Outgoing { to, protocol, bytes, client: client.clone() });
+        };
         session.peer.drain(now, send, &mut Vec::new());
         for address in &session.addresses {
             if self.by_address.get(address) == Some(&id) {
@@ -343,6 +405,7 @@ impl Sessions {
             }
             Role::Publisher(publishes) => publishes.end(why == Ending::Said),
         }
+        self.over.add(&client.counters);
         self.ended.push((client, why));
     }
 
@@ -359,12 +422,17 @@ impl Sessions {
         // Each round does what the one before asked for: connected, so media; media, so datagrams.
         for _ in 0..4 {
             let Some(session) = self.sessions.get_mut(&id) else { return };
-            let Session { peer, role, .. } = session;
+            let Session { peer, role, ends, .. } = session;
             let outgoing = &mut self.outgoing;
             let client = role.client();
             let mut happened = Vec::new();
-            let send =
-                |protocol, to, bytes| outgoing.push(Outgoing { to, protocol, bytes, client: client.clone() });
+            let send = |protocol, (local, remote): (SocketAddr, SocketAddr), bytes: DatagramSend| {
+                // Checks go to every address of the other end, media to one.
+                if Carries::of(&bytes) != Carries::Control {
+                    *ends = Some(Ends { transport: transport(protocol), local, remote });
+                }
+                outgoing.push(Outgoing { to: remote, protocol, bytes, client: client.clone() });
+            };
             let due = peer.drain(now, send, &mut happened);
             if let Some(before) = std::mem::replace(&mut session.due, due) {
                 self.due.remove(&(before, id));
@@ -416,6 +484,14 @@ impl Sessions {
                 _ => {}
             },
         }
+    }
+}
+
+/// As MediaMTX writes it.
+const fn transport(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Udp => "udp",
+        _ => "tcp",
     }
 }
 

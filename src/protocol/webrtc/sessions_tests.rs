@@ -282,3 +282,43 @@ fn who_never_connects_or_vanishes_is_forgotten() {
     assert!(house.sessions.is_empty() && house.sessions.by_address.is_empty());
     assert!(house.sessions.ladders.values().all(|ladder| ladder.viewers.is_empty() && ladder.idle.is_some()));
 }
+
+#[test]
+fn who_is_asked_to_leave_is_gone_at_the_next_look() {
+    let mut house = House::new(&["360p"]);
+    house.media("360p", frame(0, true, 5000));
+    let mut client = house.connect(None, None);
+    house.run(&mut client, Duration::from_millis(500));
+    let entry = house.registry.list(WEBRTC_SESSION).pop().unwrap();
+    house.sessions.look(house.now);
+    let ends = entry.details().ends.unwrap();
+    assert_eq!((ends.transport, ends.local, ends.remote), ("udp", address(SERVER), address(CLIENT)));
+    assert_eq!((house.sessions.totals().viewers, house.sessions.ended.len()), (1, 0));
+    let received = house.sessions.totals().bytes_in;
+    assert!(received > 0);
+    entry.kick();
+    house.sessions.look(house.now);
+    house.run(&mut client, Duration::from_millis(100));
+    assert_eq!(house.sessions.ended.pop().map(|(_, why)| why), Some(Ending::Sent(Leaves::Asked)));
+    assert!(client.closed && house.sessions.is_empty());
+    let totals = house.sessions.totals();
+    assert_eq!((totals.viewers, totals.bytes_in), (0, received), "what it carried still counts");
+    drop(entry);
+    assert!(house.registry.list(WEBRTC_SESSION).is_empty());
+}
+
+#[test]
+fn datagrams_are_told_apart_by_their_first_bytes() {
+    for (datagram, carries) in [
+        (&[0x80, 0x60, 0, 1][..], Carries::Rtp),
+        (&[0x80, 0xe0], Carries::Rtp),
+        (&[0x81, 200, 0, 6], Carries::Rtcp),
+        (&[0xbf, 223], Carries::Rtcp),
+        (&[0, 1], Carries::Control),
+        (&[22, 254], Carries::Control),
+        (&[0x80], Carries::Rtp),
+        (&[], Carries::Control),
+    ] {
+        assert_eq!(Carries::of(datagram), carries, "{datagram:?}");
+    }
+}

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::hub::Role;
+use crate::hub::client::Ends;
 use crate::media::track::{AudioCodec, AudioTrack, VideoCodec, VideoTrack};
 use crate::media::{TrackId, Tracks};
 use crate::protocol;
@@ -33,6 +34,7 @@ fn client(kind: Kind, n: u128, role: Role, name: &str) -> Client {
         agent: "Lavf59.27.100".into(),
         transport: (kind == protocol::RTSP_SESSION).then_some("TCP"),
         linked: Vec::new(),
+        ends: None,
         counts: Counts { bytes_in: 10, bytes_out: 20, jitter: 490.25, ..Counts::default() },
     }
 }
@@ -43,7 +45,11 @@ fn view() -> View {
     session.linked = vec![Uuid::from_u128(4)];
     let mut connection = client(protocol::RTSP_CONNECTION, 4, Role::Idle, "");
     connection.linked = vec![Uuid::from_u128(3)];
+    let mut viewer = client(protocol::WEBRTC_SESSION, 7, Role::Read, "cam3");
+    let [local, remote] = ["[::ffff:10.0.0.1]:8189", "10.0.0.2:5000"].map(|text| text.parse().unwrap());
+    viewer.ends = Some(Ends { transport: "udp", local, remote });
     let clients = [
+        viewer,
         client(protocol::RTMP, 1, Role::Publish, "cam1"),
         client(protocol::RTMP, 2, Role::Read, "cam1"),
         session,
@@ -173,6 +179,11 @@ fn lists_have_the_recorded_fields_in_the_recorded_order() {
         assert_eq!(without_ends(&ours), without_ends(&theirs), "{target}");
     }
     assert_eq!(items(&ask("/v3/rtspconns/list").body), items(&recorded("rtspconns.json")));
+    let sessions = ask("/v3/webrtcsessions/list").body;
+    assert_eq!(items(&sessions), items(&recorded("webrtcsessions.json")));
+    for said in ["host/udp/10.0.0.1/8189", "prflx/udp/10.0.0.2/5000", "\"peerConnectionEstablished\":true"] {
+        assert!(sessions.contains(said), "{said}: {sessions}");
+    }
     let frame = |text: &str| shape(text).split_once("items:").unwrap().0.to_string();
     assert_eq!(frame(&ask("/v3/rtmpconns/list").body), frame(&recorded("rtmpconns.json")));
 }

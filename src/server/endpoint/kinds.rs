@@ -1,7 +1,7 @@
 //! The kinds of clients, one row for each: their words in `/v3`, in the metrics and on the status page. A new protocol
 //! adds its rows here and its items.
 
-use super::client_items::{HlsSession, RtmpConnection, RtspConnection, RtspSession};
+use super::client_items::{HlsSession, RtmpConnection, RtspConnection, RtspSession, WebRtcSession};
 use crate::hub::Kind;
 use crate::protocol;
 use crate::server::view::{Client, Counts};
@@ -39,6 +39,8 @@ pub enum Item<'a> {
     RtspConnection(RtspConnection),
     /// Of `rtspsessions`.
     RtspSession(Box<RtspSession<'a>>),
+    /// Of `webrtcsessions`.
+    WebRtc(Box<WebRtcSession<'a>>),
 }
 
 /// A section of the metrics.
@@ -66,7 +68,7 @@ pub type Labels = Vec<(&'static str, String)>;
 pub type Series = (&'static str, fn(&Counts) -> f64);
 
 /// All kinds, in the order of the sections.
-pub const ROWS: [Row; 4] = [
+pub const ROWS: [Row; 5] = [
     Row {
         kind: protocol::RTSP_CONNECTION,
         word: "rtspConn",
@@ -140,6 +142,24 @@ pub const ROWS: [Row; 4] = [
             deprecated: &[],
         },
     },
+    Row {
+        kind: protocol::WEBRTC_SESSION,
+        word: "webRTCSession",
+        route: "webrtcsessions",
+        missing: "session not found",
+        kicks: true,
+        item: |client| Item::WebRtc(Box::new(WebRtcSession::new(client))),
+        agent: "WEBRTC/",
+        metrics: Section {
+            title: "WebRTC sessions",
+            name: "webrtc_sessions",
+            filter: "webrtc_session",
+            when_idle: false,
+            labels: full_labels,
+            series: &WEBRTC,
+            deprecated: &OLD_WEBRTC,
+        },
+    },
 ];
 
 /// The row of a kind.
@@ -167,6 +187,19 @@ const RTP: [Series; 12] = [
     ("_outbound_rtp_packets_discarded", |c| c.packets_discarded as f64),
     ("_outbound_rtcp_packets", |c| c.rtcp_out as f64),
 ];
+const WEBRTC: [Series; 9] = [
+    RTP[0],
+    RTP[1],
+    RTP[2],
+    RTP[4],
+    RTP[5],
+    RTP[7],
+    RTP[8],
+    RTP[11],
+    ("_outbound_frames_discarded", |c| c.frames_dropped as f64),
+];
+const OLD_WEBRTC: [Series; 8] =
+    [OLD_RTP[0], OLD_RTP[1], OLD_RTP[2], OLD_RTP[3], OLD_RTP[4], OLD_RTP[6], OLD_RTP[7], OLD_RTP[8]];
 const OLD_RTP: [Series; 10] = [
     OLD_BYTES[0],
     OLD_BYTES[1],

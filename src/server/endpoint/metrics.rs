@@ -8,6 +8,7 @@ use super::answer::{Request, Response};
 use super::kinds::{ROWS, Section, Series, row};
 use crate::hub::Role;
 use crate::protocol::HLS_SESSION;
+use crate::protocol::webrtc::totals::Totals;
 use crate::server::view::{Client, Stream, View};
 use crate::telemetry::exposition::{CONTENT_TYPE, Kind, Page};
 use std::collections::BTreeMap;
@@ -152,13 +153,13 @@ fn own(page: &mut Page, view: &View) {
     one(
         "msconv_received_bytes_total",
         Kind::Counter,
-        "Bytes received on RTMP and RTSP connections and RTP ports.",
+        "Bytes received on RTMP and RTSP connections, RTP ports and WebRTC.",
         view.traffic.bytes_in as f64,
     );
     one(
         "msconv_sent_bytes_total",
         Kind::Counter,
-        "Bytes sent on RTMP and RTSP connections and RTP ports.",
+        "Bytes sent on RTMP and RTSP connections, RTP ports, WebRTC, and to viewers over HLS.",
         view.traffic.bytes_out as f64,
     );
     one(
@@ -195,6 +196,7 @@ fn own(page: &mut Page, view: &View) {
         page.sample("msconv_events_total", &[("event", event)], *count as f64);
     }
     hls(page, view);
+    view.webrtc.iter().for_each(|totals| webrtc(page, totals));
     per_stream(page, view);
 }
 
@@ -229,6 +231,65 @@ fn hls(page: &mut Page, view: &View) {
     ] {
         page.describe(name, kind, help);
         page.sample(name, &[], value as f64);
+    }
+}
+
+/// WebRTC. `in` is from publishers, `out` is to viewers; bytes are all that sessions receive and send.
+fn webrtc(page: &mut Page, totals: &Totals) {
+    for (name, kind, help, [into, out]) in [
+        (
+            "msconv_webrtc_sessions",
+            Kind::Gauge,
+            "Sessions of WebRTC now.",
+            [totals.publishers, totals.viewers],
+        ),
+        (
+            "msconv_webrtc_bytes_total",
+            Kind::Counter,
+            "Bytes received and sent over WebRTC.",
+            [totals.bytes_in, totals.bytes_out],
+        ),
+        (
+            "msconv_webrtc_packets_total",
+            Kind::Counter,
+            "RTP packets received and sent over WebRTC.",
+            [totals.packets_in, totals.packets_out],
+        ),
+        (
+            "msconv_webrtc_lost_packets_total",
+            Kind::Counter,
+            "RTP packets of publishers that never came, and those that viewers report as lost.",
+            [totals.lost_in, totals.lost_out],
+        ),
+    ] {
+        page.describe(name, kind, help);
+        page.sample(name, &[("direction", "in")], into as f64);
+        page.sample(name, &[("direction", "out")], out as f64);
+    }
+    for (name, help, value) in [
+        (
+            "msconv_webrtc_discarded_packets_total",
+            "Datagrams to viewers that found no room in the socket.",
+            totals.discarded,
+        ),
+        ("msconv_webrtc_nacks_total", "Repairs that viewers asked for.", totals.nacks),
+        ("msconv_webrtc_plis_total", "Keyframes that viewers asked for.", totals.plis),
+        ("msconv_webrtc_switches_total", "Changes of the rendition that a viewer is sent.", totals.switches),
+    ] {
+        page.describe(name, Kind::Counter, help);
+        page.sample(name, &[], value as f64);
+    }
+    let median = totals.round_trips.get(totals.round_trips.len() / 2);
+    let name = "msconv_webrtc_round_trip_seconds";
+    page.describe(
+        name,
+        Kind::Gauge,
+        "To viewers and back, by which viewer; absent while it is not known of any.",
+    );
+    for (viewer, time) in [("median", median), ("slowest", totals.round_trips.last())] {
+        if let Some(time) = time {
+            page.sample(name, &[("viewer", viewer)], time.as_secs_f64());
+        }
     }
 }
 

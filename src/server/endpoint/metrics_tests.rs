@@ -29,6 +29,7 @@ fn client(kind: crate::hub::Kind, n: u128, role: Role, name: &str) -> Client {
         agent: String::new(),
         transport: None,
         linked: Vec::new(),
+        ends: None,
         counts: Counts { bytes_in: 5, jitter: 490.25, ..Counts::default() },
     }
 }
@@ -103,6 +104,37 @@ fn series_are_as_recorded() {
 }
 
 #[test]
+fn sessions_of_webrtc_are_as_recorded() {
+    let mut view = View::default();
+    let one = client(protocol::WEBRTC_SESSION, 7, Role::Publish, "cam");
+    view.clients.insert(one.id, one);
+    let ours = page(&view, "/metrics?type=webrtc_sessions");
+    assert_eq!(series(&ours), series(&recorded("metrics-webrtc-sessions.txt")));
+}
+
+#[test]
+fn what_webrtc_carries_is_counted() {
+    let mut view = View { webrtc: Some(Totals::default()), ..View::default() };
+    let idle = page(&view, "/metrics?type=msconv");
+    assert!(idle.contains("\nmsconv_webrtc_sessions{direction=\"out\"} 0\n"), "{idle}");
+    assert!(!idle.contains("msconv_webrtc_round_trip_seconds{"), "{idle}");
+    let round_trips = [20, 40, 60, 500].map(Duration::from_millis).to_vec();
+    view.webrtc =
+        Some(Totals { viewers: 4, publishers: 1, lost_in: 3, nacks: 9, round_trips, ..Totals::default() });
+    let page = page(&view, "/metrics?type=msconv");
+    for line in [
+        "msconv_webrtc_sessions{direction=\"in\"} 1",
+        "msconv_webrtc_sessions{direction=\"out\"} 4",
+        "msconv_webrtc_lost_packets_total{direction=\"in\"} 3",
+        "msconv_webrtc_nacks_total 9",
+        "msconv_webrtc_round_trip_seconds{viewer=\"median\"} 0.06",
+        "msconv_webrtc_round_trip_seconds{viewer=\"slowest\"} 0.5",
+    ] {
+        assert!(page.contains(&format!("\n{line}\n")), "{line}: {page}");
+    }
+}
+
+#[test]
 fn an_idle_server_has_bare_zeros() {
     let ours = page(&View::default(), "/metrics");
     let theirs = recorded("metrics-idle.txt");
@@ -138,7 +170,7 @@ fn a_part_can_be_asked_for() {
 
 #[test]
 fn our_own_series_are_described_once_and_well_named() {
-    let page = page(&view(), "/metrics?type=msconv");
+    let page = page(&View { webrtc: Some(Totals::default()), ..view() }, "/metrics?type=msconv");
     let mut described = std::collections::BTreeSet::new();
     for line in page.lines() {
         if let Some(rest) = line.strip_prefix("# TYPE ") {

@@ -62,6 +62,7 @@ fn client(number: u64, age_ms: u64, role: Role, agent: &str, timestamp_ms: u64) 
         agent: agent.into(),
         transport: None,
         linked: Vec::new(),
+        ends: None,
         counts: Counts { timestamp_ms, ..Counts::default() },
     }
 }

@@ -353,7 +353,6 @@ fn compare_what_does_not_exist(pair: &Pair) {
         "/v3/srtconns/list",
         "/v3/rtmpsconns/list",
         "/v3/rtspsconns/list",
-        "/v3/webrtcsessions/list",
         "/v3/nowhere",
         "/v3/",
         "/v3",

@@ -126,7 +126,8 @@ pub struct Answer {
 }
 
 impl Answer {
-    fn of(text: String) -> Answer {
+    /// Takes one apart.
+    pub fn of(text: String) -> Answer {
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no HTTP: {text:?}"));
         let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap_or_else(|| panic!("{head}"));
         let chunked = head.to_ascii_lowercase().contains("\r\ntransfer-encoding: chunked");
