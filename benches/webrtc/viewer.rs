@@ -18,7 +18,6 @@ pub struct Counts {
     pub packets: AtomicU64,
     pub bytes: AtomicU64,
     pub connected: AtomicU64,
-    pub keyframes_wanted: AtomicU64,
 }
 
 /// Viewers until they are dropped.
