@@ -19,7 +19,7 @@ const REPORTS: Duration = Duration::from_secs(1);
 /// Packets that are kept for repairs, and for how long: a repair that comes later is of no use.
 const KEPT: (usize, Duration) = (1024, Duration::from_secs(1));
 /// Repairs beside media, at most this part of all.
-const REPAIRS: f32 = 0.4;
+const REPAIRS: f32 = 0.2;
 /// Outputs of one drain. More is a loop in the state machine.
 const MOST_OUTPUTS: usize = 20_000;
 

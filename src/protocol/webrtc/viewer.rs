@@ -129,6 +129,13 @@ impl Viewer {
         self.waits = true;
     }
 
+    /// What follows needs nothing of what was sent before.
+    fn forget_repairs(&self, peer: &mut Peer) {
+        if let Some(sending) = &self.video {
+            peer.forget_repairs(sending.agreed.mid);
+        }
+    }
+
     /// Tells the estimator how much there is to find.
     fn want_for(&self, choices: &[Choice], peer: &mut Peer) {
         let bps = Chooser::wanted_bps(choices);
@@ -162,6 +169,7 @@ impl Viewer {
         }
         if unit.keyframe && self.wanted.as_deref() == Some(label) {
             self.change_to(label.to_string(), ladder);
+            self.forget_repairs(peer);
             let choices = self.choices(ladder);
             self.want_for(&choices, peer);
         }
@@ -290,15 +298,13 @@ impl Viewer {
         let next = ladder.rendition(&label);
         let down = next.is_some_and(|next| next.bps() < own);
         let cheap = next.is_some_and(|next| {
-            !next.recent.units().is_empty() && self.fits(next.recent.bytes(), Duration::from_millis(400))
+            !next.recent.units().is_empty() && self.fits(next.recent.bytes(), Duration::from_millis(700))
         });
         if down && cheap {
             // At once, from the smaller one's last keyframe on: the link is full of what is left behind, and repairs of that
             // would keep it full.
             self.change_to(label, ladder);
-            if let Some(sending) = &self.video {
-                peer.forget_repairs(sending.agreed.mid);
-            }
+            self.forget_repairs(peer);
             self.want_for(&choices, peer);
             self.catch_up(ladder, peer, now);
         } else {
