@@ -246,6 +246,8 @@ impl Rendition {
         let codec = |track: &Option<VideoTrack>| track.as_ref().map(|track| track.codec);
         let changed = self.video.is_some() && codec(&self.video) != codec(&video)
             || (self.audio.is_some() != audio.is_some() && self.live);
+        // Another publisher may have B-frames, or none any more.
+        self.recent = Recent::default();
         self.packer = video.as_ref().and_then(Packer::of);
         (self.video, self.audio, self.live) = (video, audio, true);
         changed

@@ -101,8 +101,7 @@ fn a_browser_plays_over_webrtc_with_audio_and_chooses_a_rendition() {
     assert_eq!(stage_errors(&mut browser), json!([]));
 
     // A page that goes away says so.
-    let told =
-        |serve: &Serve| serve.running().stderr().matches("stops watching live/cam: it said so").count();
+    let told = |serve: &Serve| serve.running().stderr().matches("stops watching live/cam").count();
     let before = told(&serve);
     browser.eval("void setTimeout(() => location.replace('about:blank'))");
     wait_for("the session to end", PATIENCE, || {
