@@ -55,6 +55,8 @@ function tellHow(state: State): void {
 
 look();
 window.setInterval(look, LOOK_MS);
+// The first frame is not kept behind the veil until then.
+video.addEventListener("loadeddata", look);
 
 // For tests and for those who look into their own console.
 Object.assign(window, { msconv: { player, video } });

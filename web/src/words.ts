@@ -42,7 +42,7 @@ const english = {
   blocked: "this network lets no WebRTC connection through.",
   frozen: "no picture came over WebRTC.",
   unsupported: "this browser has no WebRTC.",
-  withoutAudio: "Without sound:",
+  withoutAudio: "Without audio:",
 };
 
 export type Words = typeof english;

@@ -134,7 +134,7 @@ test("a line says how it is played, where there is something to say", () => {
   const english = wordsOf("en");
   const way = { transport: "webrtc", reason: undefined, sentence: "", withoutAudio: undefined } as const;
   assert.equal(noteOf("playing", way, english).text, "");
-  assert.match(noteOf("playing", { ...way, withoutAudio: "the audio is HE-AAC" }, english).text, /^Without sound: the audio is HE-AAC\.$/);
+  assert.match(noteOf("playing", { ...way, withoutAudio: "the audio is HE-AAC" }, english).text, /^Without audio: the audio is HE-AAC\.$/);
   for (const tag of ["en", "ru"] as const) {
     for (const reason of ["reordered", "codec", "refused", "blocked", "frozen", "unsupported"] as const) {
       const note = noteOf("playing", { ...way, transport: "hls", reason, sentence: "why" }, wordsOf(tag));

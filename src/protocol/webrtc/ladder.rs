@@ -56,7 +56,7 @@ pub enum Made {
     Audio(Vec<Unit>),
     /// Frames are missing from here on: the next one that can be shown is a keyframe.
     Broken,
-    /// Its tracks are other ones.
+    /// It is no longer what sessions agreed upon.
     Changed,
 }
 
@@ -184,8 +184,11 @@ impl Ladder {
         match frame.track.kind() {
             TrackKind::Video if frame.track.index() == 0 => {
                 let unit = rendition.packer.as_mut()?.pack(frame, at);
+                let before = rendition.recent.reorders(false);
                 rendition.recent.push(&unit);
-                Some(Made::Video(unit))
+                // Frames that are reordered from here on are no longer for those who watch.
+                let begins = !before && rendition.recent.reorders(false);
+                Some(if begins { Made::Changed } else { Made::Video(unit) })
             }
             TrackKind::Audio if frame.track.index() == 0 => {
                 let track = rendition.audio.as_ref()?;
@@ -246,6 +249,8 @@ impl Rendition {
         let codec = |track: &Option<VideoTrack>| track.as_ref().map(|track| track.codec);
         let changed = self.video.is_some() && codec(&self.video) != codec(&video)
             || (self.audio.is_some() != audio.is_some() && self.live);
+        // Another publisher may have B-frames, or none any more.
+        self.recent = Recent::default();
         self.packer = video.as_ref().map(Packer::of);
         (self.video, self.audio, self.live) = (video, audio, true);
         changed

@@ -349,10 +349,8 @@ impl Sessions {
                         false
                     }
                     Made::Changed => {
-                        let codec = ladder
-                            .rendition(label)
-                            .and_then(|one| one.video.as_ref())
-                            .map(|track| track.codec);
+                        let codec =
+                            ladder.rendition(label).and_then(|one| one.fit().ok()).map(|track| track.codec);
                         if viewer.current() == Some(label) && codec != viewer.codec {
                             changed.push(*id);
                         }

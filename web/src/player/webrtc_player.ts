@@ -51,6 +51,7 @@ export class WebRtcPlayer implements Player {
   ) {
     this.timer = window.setInterval(() => this.tick(), TICK_MS);
     video.addEventListener("play", this.onPlay);
+    video.addEventListener("loadeddata", this.onChange);
     window.addEventListener("pagehide", this.onHide);
     window.addEventListener("pageshow", this.onShow);
     this.begin();
@@ -93,6 +94,7 @@ export class WebRtcPlayer implements Player {
   destroy(): void {
     window.clearInterval(this.timer);
     this.video.removeEventListener("play", this.onPlay);
+    this.video.removeEventListener("loadeddata", this.onChange);
     window.removeEventListener("pagehide", this.onHide);
     window.removeEventListener("pageshow", this.onShow);
     this.endAll();
@@ -103,6 +105,8 @@ export class WebRtcPlayer implements Player {
   private get asks(): boolean {
     return this.next !== undefined || this.waits !== undefined;
   }
+
+  private readonly onChange = () => this.tick();
 
   private readonly onPlay = () => {
     if (this.shown === undefined && !this.asks && this.seen) this.begin();
@@ -130,7 +134,7 @@ export class WebRtcPlayer implements Player {
     this.next?.end();
     this.waits?.end();
     this.waits = undefined;
-    this.next = new WhepSession(this.url, this.label);
+    this.next = new WhepSession(this.url, this.label, this.onChange);
     this.helped.sessions += 1;
   }
 
@@ -189,7 +193,8 @@ export class WebRtcPlayer implements Player {
     this.decodable = true;
     // Where nothing is seen yet the browser shows the first frame as soon as it has one.
     if (!this.seen && !this.behind && this.video.srcObject !== session.stream) this.attach(session);
-    if (fate.is !== "shows") return;
+    const first = this.video.srcObject === session.stream && this.video.readyState >= 2 && this.video.videoWidth > 0;
+    if (fate.is !== "shows" && !first) return;
     // It came back meanwhile, and as it was asked for: it stays.
     const returned = this.shown !== undefined && this.shown.label === this.label && this.shown.reception.stillMs(now) === 0;
     this.next = undefined;

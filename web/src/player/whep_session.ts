@@ -35,6 +35,8 @@ export class WhepSession {
     private readonly list: string,
     /** The rendition that is asked for, if one is. */
     readonly label: string | undefined,
+    /** Called when the server has answered. */
+    private readonly answers: () => void,
   ) {
     this.connection.addEventListener("track", (event) => this.stream.addTrack(event.track));
     this.ask();
@@ -43,7 +45,9 @@ export class WhepSession {
   /** Asks the server; again, if it did not answer or had nothing to give. */
   ask(): void {
     this.fate = { is: "asking" };
-    this.agree().catch(() => this.become({ is: "unanswered" }));
+    this.agree()
+      .catch(() => this.become({ is: "unanswered" }))
+      .finally(() => this.answers());
   }
 
   /** Whether media have been agreed on, so that a video element has something to wait for. */
@@ -109,7 +113,11 @@ export class WhepSession {
 
   private async agree(): Promise<void> {
     const { connection } = this;
+    const known = this.offer !== undefined;
     this.offer ??= await this.makeOffer();
+    // It is on its way while the browser makes it its own.
+    const own = known ? undefined : connection.setLocalDescription({ type: "offer", sdp: this.offer });
+    own?.catch(() => undefined);
     const answer = await fetch(whepAddress(this.list, this.label), {
       method: "POST",
       headers: { ...this.headers(), "Content-Type": "application/sdp" },
@@ -124,6 +132,7 @@ export class WhepSession {
     if (place !== null) this.place = new URL(place, answer.url).href;
     this.withoutAudio = answer.headers.get("Msconv-Without-Audio") ?? undefined;
     if (this.ended) return this.place === undefined ? undefined : this.remove(this.place);
+    await own;
     this.answeredMs = performance.now();
     await connection.setRemoteDescription({ type: "answer", sdp: text }).then(
       () => this.become({ is: "connecting" }),
@@ -135,10 +144,8 @@ export class WhepSession {
     const { connection } = this;
     connection.addTransceiver("video", { direction: "recvonly" });
     connection.addTransceiver("audio", { direction: "recvonly" });
-    const offer = withStereo((await connection.createOffer()).sdp ?? "");
-    // The candidates are not waited for: a server in the open learns them from what arrives.
-    await connection.setLocalDescription({ type: "offer", sdp: offer });
-    return offer;
+    // Without candidates: a server in the open learns them from what arrives.
+    return withStereo((await connection.createOffer()).sdp ?? "");
   }
 
   private remove(place: string): void {
