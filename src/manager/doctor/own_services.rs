@@ -11,6 +11,7 @@ use crate::model::service::Service;
 use crate::process::interfaces;
 use crate::process::listener::holder_of_datagrams;
 use crate::status::{Client, own};
+use std::net::IpAddr;
 
 /// Renditions out of step that are named.
 const MOST_NAMED: usize = 5;
@@ -37,7 +38,7 @@ pub async fn look(client: &Client, settings: &Settings) -> Vec<Check> {
             }
             Service::Web if listing.web_tls => {
                 let url = settings.mediamtx_url.beside(port).over_tls(true);
-                Some(Check::ok(service.row().id, format!("HLS is served at {url}, with TLS")))
+                Some(Check::ok(service.row().id, format!("the web port is at {url}, with TLS")))
             }
             Service::Web => {
                 Some(answers(client, service, settings.mediamtx_url.beside(port), "/health").await)
@@ -65,20 +66,26 @@ fn webrtc(settings: &Settings, port: u16) -> Check {
             .next(Advice::StartServers);
     };
     let told = &settings.serve;
-    let offered = if !told.public_address.is_empty() {
-        told.public_address.join(", ")
-    } else if is_loopback(told.listen) {
-        format!("{}, which only this machine reaches", told.listen)
-    } else if told.listen.is_unspecified() {
-        let others = interfaces::addresses().into_iter().filter(|ip| !is_loopback(*ip));
-        others.map(|ip| ip.to_string()).collect::<Vec<_>>().join(", ")
-    } else {
-        told.listen.to_string()
-    };
+    let offered = offered(&told.public_address, told.listen, &interfaces::addresses());
     Check::ok(
         id,
         format!("WebRTC over UDP is received at port {port}, {holder}; viewers are offered {offered}"),
     )
+}
+
+/// Which addresses viewers are offered, in words.
+fn offered(public: &[String], listen: IpAddr, machine: &[IpAddr]) -> String {
+    let own = match (is_loopback(listen), listen.is_unspecified()) {
+        (true, _) => format!("{listen}, which only this machine reaches"),
+        (_, true) if !public.is_empty() => "the one at which they ask".into(),
+        (_, true) => {
+            let others = machine.iter().filter(|ip| !is_loopback(**ip));
+            let others = others.map(IpAddr::to_string).collect::<Vec<_>>().join(", ");
+            if others.is_empty() { "nothing but this machine's own address".into() } else { others }
+        }
+        _ => listen.to_string(),
+    };
+    if public.is_empty() { own } else { format!("{}, then {own}", public.join(", ")) }
 }
 
 async fn answers(client: &Client, service: Service, url: HttpUrl, path: &str) -> Check {
@@ -92,7 +99,7 @@ async fn answers(client: &Client, service: Service, url: HttpUrl, path: &str) ->
 
 const fn what(service: Service) -> &'static str {
     match service {
-        Service::Web => "the web port (HLS)",
+        Service::Web => "the web port (pages, HLS, WebRTC)",
         _ => "the endpoint of the metrics",
     }
 }
@@ -123,6 +130,23 @@ fn apart(listing: &ServerListing) -> Option<Check> {
 mod tests {
     use super::*;
     use crate::model::server_listing::ListedStream;
+
+    #[test]
+    fn what_viewers_over_webrtc_are_offered_is_said() {
+        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+        let machine = [ip("127.0.0.1"), ip("192.0.2.7"), ip("2001:db8::7")];
+        let name = ["media.example.org".to_string()];
+        for (public, listen, words) in [
+            (&[][..], "127.0.0.1", "127.0.0.1, which only this machine reaches"),
+            (&[], "0.0.0.0", "192.0.2.7, 2001:db8::7"),
+            (&[], "192.0.2.7", "192.0.2.7"),
+            (&name, "192.0.2.7", "media.example.org, then 192.0.2.7"),
+            (&name, "::", "media.example.org, then the one at which they ask"),
+        ] {
+            assert_eq!(offered(public, ip(listen), &machine), words);
+        }
+        assert_eq!(offered(&[], ip("::"), &machine[..1]), "nothing but this machine's own address");
+    }
 
     #[test]
     fn renditions_out_of_step_are_named() {

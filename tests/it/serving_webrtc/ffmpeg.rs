@@ -6,12 +6,12 @@ use crate::stage::{Running, enhanced, needs};
 use nix::sys::signal::Signal;
 
 /// FFmpeg as a publisher by WHIP; it knows no B-frames there.
-pub fn whip(house: &House, program: &str, url: &str) -> Running {
+pub fn whip(house: &House, program: &str, more: &[&str], url: &str) -> Running {
     let source = ["-nostdin", "-v", "error", "-re", "-f", "lavfi", "-i", "testsrc2=s=320x240:r=25"];
     let tone = ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000", "-ac", "2"];
     let video = ["-c:v", "libx264", "-preset", "ultrafast", "-profile:v", "baseline", "-bf", "0", "-g", "25"];
-    let rest = ["-pix_fmt", "yuv420p", "-c:a", "libopus", "-f", "whip", url];
-    house.stage.spawn(program, &[&source[..], &tone, &video, &rest].concat())
+    let rest = ["-pix_fmt", "yuv420p", "-c:a", "libopus", "-f", "whip"];
+    house.stage.spawn(program, &[&source[..], &tone, &video, &rest, more, &[url]].concat())
 }
 
 #[test]
@@ -22,7 +22,7 @@ fn what_ffmpeg_publishes_is_there_for_every_protocol() {
     }
     let house = House::new("whip-ffmpeg", &[]);
     let whip_url = house.url("/live/cam/whip");
-    let publisher = whip(&house, &newer, &whip_url);
+    let publisher = whip(&house, &newer, &[], &whip_url);
     house.ready("cam", &publisher);
     let rtsp = format!("rtsp://{}/cam", house.serve.address("rtsp"));
     let rtmp = format!("rtmp://{}/live/cam", house.serve.address("rtmp"));
@@ -39,7 +39,7 @@ fn what_ffmpeg_publishes_is_there_for_every_protocol() {
     // The name is taken, for everybody and by every protocol.
     let taken = house.offer("/live/cam/whip", &offer("sendonly"));
     assert_eq!(taken.status, 409, "{taken:?}");
-    let second = whip(&house, &newer, &whip_url).wait(SOON);
+    let second = whip(&house, &newer, &[], &whip_url).wait(SOON);
     assert!(second.code != 0 && second.stderr.contains("4XX Client Error"), "{second}");
     let sessions = house.sessions();
     assert_eq!(sessions.len(), 1, "{sessions:?}");
@@ -59,6 +59,6 @@ fn what_ffmpeg_publishes_is_there_for_every_protocol() {
         house.metric("msconv_webrtc_bytes_total{direction=\"in\"}") > 10_000.0,
         "what it sent still counts"
     );
-    let again = whip(&house, &newer, &whip_url);
+    let again = whip(&house, &newer, &[], &whip_url);
     house.ready("cam", &again);
 }
