@@ -256,6 +256,11 @@ impl Rendition {
         changed
     }
 
+    /// Whether a viewer who agreed to this codec can go on with it.
+    pub fn still_is(&self, codec: Option<VideoCodec>) -> bool {
+        self.video.as_ref().map(|track| track.codec) == codec && !self.recent.reorders(false)
+    }
+
     /// Its video, if it can be shown.
     ///
     /// # Errors

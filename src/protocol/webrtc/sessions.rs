@@ -349,9 +349,8 @@ impl Sessions {
                         false
                     }
                     Made::Changed => {
-                        let codec =
-                            ladder.rendition(label).and_then(|one| one.fit().ok()).map(|track| track.codec);
-                        if viewer.current() == Some(label) && codec != viewer.codec {
+                        let goes_on = ladder.rendition(label).is_some_and(|one| one.still_is(viewer.codec));
+                        if viewer.current() == Some(label) && !goes_on {
                             changed.push(*id);
                         }
                         false
