@@ -41,7 +41,8 @@ need_lints
 if have apt-get; then
   packages shellcheck mpv g++ perl-base util-linux vlc-bin vlc-plugin-base vlc-plugin-video-output \
     gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad \
-    gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-rtsp docker-compose nodejs chromium firefox-esr \
+    gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-rtsp gstreamer1.0-nice python3-gi \
+    gir1.2-gst-plugins-base-1.0 gir1.2-gst-plugins-bad-1.0 docker-compose nodejs chromium firefox-esr \
     webkit2gtk-driver xvfb
   # The cache before HLS, without the service that the package would start.
   have varnishd || { packages varnish && quiet_service varnish /run/varnishd.pid; }

@@ -3,6 +3,7 @@
 
 mod aiortc;
 mod ffmpeg;
+mod gstreamer;
 mod house;
 mod mediamtx;
 mod offers;

@@ -62,6 +62,8 @@ pub struct Line {
     pub codecs: Vec<Codec>,
     /// Names of the layers that it sends at once (RFC 8853), largest first as a rule.
     pub layers: Vec<String>,
+    /// Whether its port says that it is not wanted.
+    refused: bool,
 }
 
 /// A payload type.
@@ -199,6 +201,9 @@ impl Offer {
                 media.attribute(name, value);
             }
         }
+        for slot in [&mut offer.video, &mut offer.audio] {
+            slot.take_if(|line| line.refused);
+        }
         if offer.video.is_none() && offer.audio.is_none() {
             return Err(BadOffer::NoMedia);
         }
@@ -213,13 +218,16 @@ impl Offer {
         let mut words = media.split_ascii_whitespace();
         let (kind, port) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
         let (slot, kind, name) = match kind {
-            _ if port == "0" => return Ok(Kind::Other),
             "video" => (&mut self.video, Kind::Video, "video"),
             "audio" => (&mut self.audio, Kind::Audio, "audio"),
             _ => return Ok(Kind::Other),
         };
-        if slot.is_some() {
-            return Err(BadOffer::Twice(name));
+        // Port 0 refuses a line, unless it is there for the port of another one (`bundle-only`, RFC 9143, 6).
+        let refused = port == "0";
+        match slot {
+            Some(_) if refused => return Ok(Kind::Other),
+            Some(line) if !line.refused => return Err(BadOffer::Twice(name)),
+            _ => {}
         }
         let types = words.skip(1).filter_map(|word| word.parse::<u8>().ok().filter(|number| *number < 128));
         let codec = |payload_type| Codec {
@@ -231,7 +239,7 @@ impl Offer {
             parameters: String::new(),
         };
         let codecs = types.take(MOST_CODECS).map(codec).collect();
-        *slot = Some(Line { codecs, ..session.clone() });
+        *slot = Some(Line { codecs, refused, ..session.clone() });
         Ok(kind)
     }
 }
@@ -243,6 +251,7 @@ impl Line {
             "sendonly" => (self.sends, self.receives) = (true, false),
             "recvonly" => (self.sends, self.receives) = (false, true),
             "inactive" => (self.sends, self.receives) = (false, false),
+            "bundle-only" => self.refused = false,
             "mid" => self.mid = value.chars().take(LONGEST_NAME).collect(),
             "rtpmap" => self.named(value),
             "fmtp" => self.formatted(value),

@@ -82,3 +82,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_line_without_a_port_is_refused_unless_it_shares_one() {
+    let without = CHROMIUM.replace("m=audio 9", "m=audio 0");
+    assert_eq!(Offer::read(&without).unwrap().audio, None);
+    let shares = without.replace("a=mid:1", "a=mid:1\r\na=bundle-only");
+    assert_eq!(Offer::read(&shares).unwrap(), Offer::read(CHROMIUM).unwrap());
+    // One that was refused may stand before the one that is meant.
+    let twice = CHROMIUM.replace("m=video 9", "m=video 0 x 96\r\na=mid:old\r\nm=video 9");
+    assert_eq!(Offer::read(&twice).unwrap(), Offer::read(CHROMIUM).unwrap());
+}

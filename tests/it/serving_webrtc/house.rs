@@ -99,9 +99,9 @@ impl House {
         line.unwrap_or_else(|| panic!("no {name}: {page}")).parse().unwrap()
     }
 
-    /// Decodes two seconds of an address with this ffmpeg, and says what it printed.
+    /// Decodes four seconds of an address with this ffmpeg, and says what it printed. Some servers wait for a keyframe first.
     pub fn decodes(&self, ffmpeg: &str, input: &[&str]) -> String {
-        let map = ["-map", "0:v:0", "-map", "0:a:0", "-t", "2", "-f", "null", "-"];
+        let map = ["-map", "0:v:0", "-map", "0:a:0", "-t", "4", "-f", "null", "-"];
         let args = [&["-nostdin", "-hide_banner"][..], input, &map].concat();
         let said = self.stage.spawn(ffmpeg, &args).wait(PATIENCE).expect(0).stderr;
         let frames =

@@ -31,7 +31,7 @@ pub use firefox::Firefox;
 pub use gate::Gate;
 pub use http::http_get;
 pub use mediamtx::{Mediamtx, complaints, mediamtx};
-pub use needs::{enhanced, missing, needs};
+pub use needs::{PYTHON, enhanced, missing, needs};
 pub use nginx::{Nginx, NginxOptions, module};
 pub use ports::Port;
 pub use promtool::checked_metrics;

@@ -6,8 +6,11 @@
 
 use std::path::Path;
 
+/// The python that finds the system's bindings.
+pub const PYTHON: &str = "/usr/bin/python3";
+
 /// Whether the real parts are here: a program by name, `nginx-rtmp` for nginx with its module, `bunny` for the film,
-/// `rtspclientsink` for that element of GStreamer, or `root`.
+/// `rtspclientsink` and `webrtcbin` for those elements of GStreamer, or `root`.
 pub fn needs(what: &str) -> bool {
     if what != "root" && quick() {
         return false;
@@ -17,6 +20,13 @@ pub fn needs(what: &str) -> bool {
         "bunny" => super::film::bunny_path().is_some(),
         // Its publisher over RTSP is a package of its own.
         "rtspclientsink" => program("gst-launch-1.0") && gstreamer_has("rtspclientsink"),
+        // GStreamer's peer of WebRTC, which a script of Debian's own python drives.
+        "webrtcbin" => {
+            let script = "import gi; [gi.require_version(n, '1.0') for n in ('Gst', 'GstWebRTC', 'GstSdp')]";
+            let binding = std::process::Command::new(PYTHON).args(["-c", script]).output();
+            binding.is_ok_and(|run| run.status.success())
+                && ["webrtcbin", "nicesrc"].into_iter().all(gstreamer_has)
+        }
         "root" => nix::unistd::geteuid().is_root(),
         name => program(name),
     };
@@ -56,8 +66,11 @@ pub fn quick() -> bool {
     quick
 }
 
+/// Whether there is an element, of any version: those of other projects do not count as GStreamer does.
 fn gstreamer_has(element: &str) -> bool {
-    let inspect = std::process::Command::new("gst-inspect-1.0").args(["--exists", element]).status();
+    let inspect = std::process::Command::new("gst-inspect-1.0")
+        .args(["--exists", "--atleast-version=0.0", element])
+        .status();
     inspect.is_ok_and(|status| status.success())
 }
 
