@@ -3,6 +3,7 @@
 
 mod aiortc;
 mod ffmpeg;
+mod foreign_audio;
 mod house;
 mod mediamtx;
 mod offers;

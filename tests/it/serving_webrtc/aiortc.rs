@@ -6,13 +6,13 @@ use crate::stage::wait_for;
 use serde_json::Value;
 
 /// The last line of what a peer said.
-fn report(said: &str) -> Value {
+pub fn report(said: &str) -> Value {
     let line = said.lines().last().unwrap_or_default();
     serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {said}"))
 }
 
 /// Video that changes with every frame, and the tone.
-fn is_watched(report: &Value, least: u64) {
+pub fn is_watched(report: &Value, least: u64) {
     let number = |value: &Value| value.as_f64().unwrap();
     assert!(report["frames"].as_u64().unwrap() > least, "{report}");
     assert!(report["changes"].as_u64().unwrap() > least, "its frames differ: {report}");
