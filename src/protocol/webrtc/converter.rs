@@ -62,7 +62,7 @@ fn ask(set: Option<&Path>) -> Result<PathBuf, String> {
     let path = locate(set, "ffmpeg").ok_or_else(missing)?;
     match spawn::run(&to_opus::question(&path), PATIENCE, 64 * 1024) {
         Ok(told) if to_opus::is_able(&String::from_utf8_lossy(&told.stdout)) => Ok(path),
-        Ok(_) => Err(format!("{} was built without libopus", path.display())),
-        Err(_) => Err(format!("{} does not run", path.display())),
+        Ok(told) if told.exit.code.is_some() => Err(format!("{} was built without libopus", path.display())),
+        _ => Err(format!("{} does not run", path.display())),
     }
 }
