@@ -80,6 +80,8 @@ mod tests {
             rtmp: Some(address),
             rtsp: None,
             hls: None,
+            whep: None,
+            page: None,
         };
         let say = |verdict| {
             let failure = failure(&verdict, &target, &settings, &environment);

@@ -334,3 +334,52 @@ impl Rendition {
 
 /// How long a ladder that nobody watches is read on: who reloads a page finds it warm.
 pub const WARM: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::Stamp;
+    use crate::media::{TrackId, Tracks};
+
+    fn tracks(channels: u8) -> Item {
+        let codec = AudioCodec::Mp3;
+        let audio =
+            AudioTrack { codec, config: [].as_slice().into(), sample_rate: 48_000, channels, profile: "" };
+        Item::Tracks(Box::new(Headers { tracks: Tracks::of(None, Some(audio)), metadata: None }))
+    }
+
+    fn begins(ladder: &mut Ladder) -> Option<Conversion> {
+        let (track, time, at) = (TrackId::AUDIO, MediaTime::ZERO, Instant::now());
+        let frame = Frame { track, dts: time, pts: time, keyframe: true, payload: [1, 2].as_slice().into() };
+        ladder.take("hi", Item::Frame(frame, Stamp { at, wall_ms: 0, run: 1 }));
+        ladder.begun.take()
+    }
+
+    #[test]
+    fn a_program_is_wanted_while_somebody_hears_audio_that_is_not_decoded_here() {
+        let mut ladder = Ladder::default();
+        let name = StreamName::new("live", "cam_hi");
+        ladder.expect(&OnAir { name, label: "hi".into(), planned: None });
+        ladder.take("hi", tracks(2));
+        assert!(ladder.needs_program() && ladder.audio() == Some(Ok(())));
+        ladder.come(1, false);
+        assert!(begins(&mut ladder).is_none(), "its only viewer takes no audio");
+        ladder.come(2, true);
+        let begun = begins(&mut ladder).unwrap();
+        assert!(begins(&mut ladder).is_none() && begun.is_wanted(), "one for a ladder");
+        ladder.take("hi", tracks(1));
+        assert!(!begun.is_wanted(), "its track is another one");
+        let next = begins(&mut ladder).unwrap();
+        ladder.go(2, Instant::now());
+        assert!(!next.is_wanted() && begins(&mut ladder).is_none(), "nobody hears it");
+
+        ladder.come(3, true);
+        let last = begins(&mut ladder).unwrap();
+        ladder.give_up_audio("no ffmpeg is installed");
+        assert!(!last.is_wanted() && begins(&mut ladder).is_none() && !ladder.needs_program());
+        let why = ladder.audio().unwrap().unwrap_err();
+        assert!(why.contains("MP3") && why.ends_with(", and no ffmpeg is installed"), "{why}");
+        ladder.go(3, Instant::now());
+        assert_eq!(ladder.audio(), Some(Ok(())), "the next one tries again");
+    }
+}
