@@ -28,7 +28,7 @@ const RISING: &str = "setts=ts='st(1,TS+ld(0)*STARTPTS);if(gte(ld(1),PREV_OUTPTS
 /// The pipe of audio in the reading ffmpeg's arguments: whoever starts it puts the number there.
 pub const AUDIO_PIPE: &str = "pipe:audio";
 /// NUT for a pipe: version 4 with changed codec configurations, nothing to seek by, each packet at once.
-const NUT: [&str; 10] = [
+pub(super) const NUT: [&str; 10] = [
     "-f",
     "nut",
     "-strict",

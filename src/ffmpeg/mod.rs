@@ -40,4 +40,5 @@ pub mod source_notes;
 pub mod taking_over;
 pub mod tee;
 pub mod test_source;
+pub mod to_opus;
 pub mod wanted;

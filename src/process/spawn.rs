@@ -107,15 +107,36 @@ impl Supervised {
         variables: &[(String, String)],
         keep: Vec<RawFd>,
     ) -> io::Result<(Supervised, Pipes)> {
+        let (stdin, filled) = match &line.feeder {
+            Some(_) => io::pipe().map(|(read, write)| (read.into(), Some(write)))?,
+            None => (stdin_of(line)?, None),
+        };
+        Supervised::start_reading(line, (folder, variables), keep, (stdin, filled))
+    }
+
+    /// As [`Supervised::start`], with a pipe to its standard input.
+    ///
+    /// # Errors
+    /// What fork and exec say.
+    pub fn start_fed(line: &CommandLine) -> io::Result<(Supervised, Pipes, pipe::Sender)> {
+        let (read, write) = io::pipe()?;
+        let sender = pipe::Sender::from_owned_fd(write.into())?;
+        let (child, pipes) = Supervised::start_reading(line, (None, &[]), Vec::new(), (read.into(), None))?;
+        Ok((child, pipes, sender))
+    }
+
+    /// Starts it with this standard input, and its feeder, if it has one, with the pipe to that.
+    fn start_reading(
+        line: &CommandLine,
+        (folder, variables): (Option<&Path>, &[(String, String)]),
+        keep: Vec<RawFd>,
+        (stdin, filled): (Stdio, Option<io::PipeWriter>),
+    ) -> io::Result<(Supervised, Pipes)> {
         let mut command = command(line);
         if let Some(folder) = folder {
             command.current_dir(folder);
         }
         command.envs(variables.iter().map(|(name, value)| (name, value)));
-        let (stdin, filled) = match &line.feeder {
-            Some(_) => io::pipe().map(|(read, write)| (read.into(), Some(write)))?,
-            None => (stdin_of(line)?, None),
-        };
         command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         let setup = ChildSetup { dies_with_parent: true, keep, ..ChildSetup::default() };
         sys::arrange(&mut command, setup.clone());
@@ -367,6 +388,17 @@ mod tests {
         line.fed_by(shell("kill -9 $$"));
         let (mut child, _pipes) = Supervised::start(&line, vec![]).unwrap();
         assert_eq!(child.ended().await.unwrap().signal, Some(9));
+    }
+
+    #[tokio::test]
+    async fn what_is_written_to_a_fed_program_comes_back() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let (mut child, mut pipes, mut input) = Supervised::start_fed(&CommandLine::new("cat")).unwrap();
+        input.write_all(b"there and back").await.unwrap();
+        drop(input);
+        let mut back = String::new();
+        pipes.out.read_to_string(&mut back).await.unwrap();
+        assert_eq!((back.as_str(), child.ended().await.unwrap().code), ("there and back", Some(0)));
     }
 
     #[tokio::test]

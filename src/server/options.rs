@@ -43,6 +43,8 @@ pub struct Options {
     pub hls: Hls,
     /// Where segments of a long window are stored.
     pub hls_folder: PathBuf,
+    /// Where ffmpeg is, if the PATH does not say; it makes Opus of audio that is not decoded here.
+    pub ffmpeg: Option<PathBuf>,
     /// Where the certificate of the web port stands, if it speaks https.
     pub tls: Option<tls::Files>,
     /// Who may publish and read.
@@ -85,6 +87,7 @@ impl Options {
             ice_server: told.ice_server.clone(),
             hls: told.hls,
             hls_folder: told.data.clone().unwrap_or_else(|| settings.paths.data()).join("hls"),
+            ffmpeg: settings.ffmpeg.clone(),
             tls: told
                 .tls()?
                 .map(|(certificate, key)| tls::Files { certificate: certificate.into(), key: key.into() }),

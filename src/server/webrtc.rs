@@ -5,6 +5,7 @@ use super::runtime_thread::RuntimeThread;
 use crate::auth::{Authorizer, Ledger};
 use crate::base::{Failure, Outcome, failure::io_words};
 use crate::hub::Hub;
+use crate::protocol::webrtc::converter::Converter;
 use crate::protocol::webrtc::engine::Engine;
 use crate::protocol::webrtc::peer::Identity;
 use crate::protocol::webrtc::server::{Settings, Shared};
@@ -51,7 +52,8 @@ pub fn begin(
     let identity = Identity::new().ok_or_else(|| failed("no certificate could be made".into()))?;
     let Parts { options, hub, authorizer, ledger, log, shutdown } = parts;
     let settings = Settings { public: public(options, &log), ice_servers: options.ice_server.clone() };
-    let engine = Arc::new(Engine::new(hub, log.clone(), socket, thread.handle(), identity, shutdown.clone()));
+    let ours = (identity, Converter::new(options.ffmpeg.clone()));
+    let engine = Arc::new(Engine::new(hub, log.clone(), socket, thread.handle(), ours, shutdown.clone()));
     let over_tcp = tcp::serve(engine.clone(), listener, shutdown);
     let shared =
         Shared::new(engine.clone(), options.applications.clone().into(), authorizer, ledger, log, settings);

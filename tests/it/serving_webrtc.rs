@@ -4,6 +4,7 @@
 mod aiortc;
 mod ffmpeg;
 mod gstreamer;
+mod foreign_audio;
 mod house;
 mod mediamtx;
 mod offers;

@@ -1,7 +1,10 @@
 //! What runs WebRTC: on a thread of its own, so that encryption delays no other protocol, tasks read the socket, call
 //! sessions when they want to be called, and bring the frames of ladders that are watched.
 
+use super::converter::Converter;
+use super::foreign_audio::{self, Conversion};
 use super::ladder::{Ladder, WARM};
+use super::packing::Unit;
 use super::peer::{Identity, Peer};
 use super::sessions::{Ending, Names, Outgoing, Role, Sessions};
 use super::socket::{AT_ONCE, Socket};
@@ -41,6 +44,8 @@ pub struct Engine {
     runtime: Handle,
     /// Who we are.
     pub identity: Identity,
+    /// What makes Opus of audio that is not decoded here.
+    pub converter: Converter,
     state: Mutex<Sessions>,
     ways: Ways,
     /// A session came that wants to be called.
@@ -57,7 +62,7 @@ impl Engine {
         log: Log,
         socket: Socket,
         runtime: Handle,
-        identity: Identity,
+        (identity, converter): (Identity, Converter),
         shutdown: watch::Receiver<bool>,
     ) -> Engine {
         Engine {
@@ -66,6 +71,7 @@ impl Engine {
             socket,
             runtime,
             identity,
+            converter,
             state: Mutex::default(),
             ways: Ways::default(),
             wake: Notify::new(),
@@ -94,6 +100,38 @@ impl Engine {
     /// The streams.
     pub fn hub(&self) -> &Hub {
         &self.hub
+    }
+
+    /// What happens is written there.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Audio of a ladder came from where it was made.
+    pub fn hear(&self, ladder: &LadderName, units: &[Unit]) {
+        self.change(|state, now| state.hear(ladder, units, now));
+    }
+
+    /// A conversion came to nothing.
+    pub fn without_audio(&self, ladder: &LadderName, conversion: &Conversion, why: &str) {
+        self.change(|state, _| {
+            if let Some(ladder) = state.ladders.get_mut(ladder).filter(|_| conversion.is_wanted()) {
+                ladder.give_up_audio(why);
+            }
+        });
+    }
+
+    /// Looks for the program that the audio of a ladder needs, so that a viewer can be told at once if there is none.
+    pub async fn prepare_audio(&self, ladder: &LadderName) {
+        if self.look(ladder, Ladder::needs_program) == Some(true)
+            && let Err(why) = self.converter.found().await
+        {
+            self.change(|state, _| {
+                if let Some(ladder) = state.ladders.get_mut(ladder) {
+                    ladder.give_up_audio(&why);
+                }
+            });
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, Sessions> {
@@ -364,7 +402,13 @@ async fn follow(
     let mut items = Vec::new();
     let mut known = false;
     while reader.next(&mut items).await.is_ok() {
-        engine.change(|state, now| state.media(&ladder, &rendition.label, &mut items, now));
+        let begun = engine.change(|state, now| {
+            state.media(&ladder, &rendition.label, &mut items, now);
+            std::mem::take(&mut state.conversions)
+        });
+        for (ladder, conversion) in begun {
+            engine.runtime.spawn(foreign_audio::convert(engine.clone(), ladder, conversion));
+        }
         if !known {
             known = true;
             engine.ready.send_modify(|count| *count = count.wrapping_add(1));

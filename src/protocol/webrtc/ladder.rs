@@ -2,6 +2,7 @@
 //! What viewers do with it is theirs.
 
 use super::choosing::Choice;
+use super::foreign_audio::{Conversion, Feed, conversion};
 use super::packing::{self, Packer, Unit};
 use super::recent::Recent;
 use crate::hub::tap::Item;
@@ -68,9 +69,15 @@ pub struct Ladder {
     awaited: BTreeSet<String>,
     /// Whose audio is the ladder's, and what makes Opus of it.
     audio: Option<(String, Audio)>,
+    /// What a program shall make of its audio, to be taken by whoever runs one.
+    pub begun: Option<Conversion>,
+    /// Why no program makes anything of it.
+    without_audio: Option<String>,
     anchor: Option<(MediaTime, Instant)>,
     /// Its viewers' sessions.
     pub viewers: BTreeSet<u64>,
+    /// Those of them who get audio.
+    listeners: BTreeSet<u64>,
     /// Since when it has no viewer.
     pub idle: Option<Instant>,
 }
@@ -136,9 +143,53 @@ impl Ladder {
     }
 
     /// The audio of the ladder, if it has any, or why it cannot be sent.
-    pub fn audio(&self) -> Option<Result<(), Refused>> {
+    pub fn audio(&self) -> Option<Result<(), String>> {
+        let refused = self.refused()?;
+        Some(match (refused, &self.without_audio) {
+            (Some(refused), Some(why)) => Err(format!("{refused}, and {why}")),
+            _ => Ok(()),
+        })
+    }
+
+    /// Whether a program is needed for its audio, which may be there.
+    pub fn needs_program(&self) -> bool {
+        self.without_audio.is_none() && self.refused().flatten().is_some()
+    }
+
+    /// Why its audio cannot be decoded here, if it has any.
+    fn refused(&self) -> Option<Option<Refused>> {
         let track = self.live().find_map(|(_, rendition)| rendition.audio.as_ref())?;
-        Some(Audio::of(track).map(|_| ()))
+        Some(Audio::of(track).err())
+    }
+
+    /// There is no program for its audio, for this reason.
+    pub fn give_up_audio(&mut self, why: &str) {
+        if let Some((_, Audio::Foreign(_))) = self.audio {
+            self.audio = None;
+        }
+        self.without_audio = Some(why.to_string());
+    }
+
+    /// Somebody watches it, and may get audio.
+    pub fn come(&mut self, viewer: u64, hears: bool) {
+        self.viewers.insert(viewer);
+        if hears {
+            self.listeners.insert(viewer);
+        }
+        self.idle = None;
+    }
+
+    /// Somebody does not watch it any more.
+    pub fn go(&mut self, viewer: u64, now: Instant) {
+        self.viewers.remove(&viewer);
+        self.listeners.remove(&viewer);
+        if self.listeners.is_empty() {
+            // Nobody hears it, and encoding costs. Whoever comes next may find the program that was missing.
+            (self.audio, self.begun, self.without_audio) = (None, None, None);
+        }
+        if self.viewers.is_empty() {
+            self.idle = Some(now);
+        }
     }
 
     /// The moment that belongs to a time of the ladder's line: one anchor for video and audio, so that reports of senders
@@ -155,6 +206,7 @@ impl Ladder {
         match item {
             Item::Tracks(headers) => {
                 self.awaited.remove(label);
+                self.without_audio = None;
                 // Another configuration may be another decoder.
                 if self.audio.as_ref().is_some_and(|(of, _)| of == label) {
                     self.audio = None;
@@ -192,13 +244,20 @@ impl Ladder {
             }
             TrackKind::Audio if frame.track.index() == 0 => {
                 let track = rendition.audio.as_ref()?;
-                if self.viewers.is_empty() {
-                    // Nobody hears it, and encoding costs.
-                    self.audio = None;
+                if self.listeners.is_empty() {
                     return None;
                 }
                 if self.audio.is_none() {
-                    self.audio = Some((label.to_string(), Audio::of(track).ok()?));
+                    let audio = match Audio::of(track) {
+                        Ok(audio) => audio,
+                        Err(_) if self.without_audio.is_some() => return None,
+                        Err(_) => {
+                            let (feed, begun) = conversion(label, track);
+                            self.begun = Some(begun);
+                            Audio::Foreign(feed)
+                        }
+                    };
+                    self.audio = Some((label.to_string(), audio));
                 }
                 let (of, audio) = self.audio.as_mut()?;
                 (of == label).then(|| Made::Audio(audio.units(frame, at)))
@@ -214,6 +273,8 @@ enum Audio {
     Opus,
     /// It is made so.
     Made(Box<dyn ToOpus>),
+    /// A program makes it so, and what it makes comes by another way.
+    Foreign(Feed),
 }
 
 impl Audio {
@@ -229,6 +290,10 @@ impl Audio {
                 to_opus.push(frame, &mut packets);
                 packets.iter().map(|packet| packing::whole(packet, at)).collect()
             }
+            Audio::Foreign(feed) => {
+                feed.push(frame);
+                Vec::new()
+            }
         }
     }
 }
@@ -238,6 +303,7 @@ impl fmt::Debug for Audio {
         f.write_str(match self {
             Audio::Opus => "Opus",
             Audio::Made(_) => "made",
+            Audio::Foreign(_) => "made elsewhere",
         })
     }
 }
@@ -278,3 +344,52 @@ impl Rendition {
 
 /// How long a ladder that nobody watches is read on: who reloads a page finds it warm.
 pub const WARM: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::Stamp;
+    use crate::media::{TrackId, Tracks};
+
+    fn tracks(channels: u8) -> Item {
+        let codec = AudioCodec::Mp3;
+        let audio =
+            AudioTrack { codec, config: [].as_slice().into(), sample_rate: 48_000, channels, profile: "" };
+        Item::Tracks(Box::new(Headers { tracks: Tracks::of(None, Some(audio)), metadata: None }))
+    }
+
+    fn begins(ladder: &mut Ladder) -> Option<Conversion> {
+        let (track, time, at) = (TrackId::AUDIO, MediaTime::ZERO, Instant::now());
+        let frame = Frame { track, dts: time, pts: time, keyframe: true, payload: [1, 2].as_slice().into() };
+        ladder.take("hi", Item::Frame(frame, Stamp { at, wall_ms: 0, run: 1 }));
+        ladder.begun.take()
+    }
+
+    #[test]
+    fn a_program_is_wanted_while_somebody_hears_audio_that_is_not_decoded_here() {
+        let mut ladder = Ladder::default();
+        let name = StreamName::new("live", "cam_hi");
+        ladder.expect(&OnAir { name, label: "hi".into(), planned: None });
+        ladder.take("hi", tracks(2));
+        assert!(ladder.needs_program() && ladder.audio() == Some(Ok(())));
+        ladder.come(1, false);
+        assert!(begins(&mut ladder).is_none(), "its only viewer takes no audio");
+        ladder.come(2, true);
+        let begun = begins(&mut ladder).unwrap();
+        assert!(begins(&mut ladder).is_none() && begun.is_wanted(), "one for a ladder");
+        ladder.take("hi", tracks(1));
+        assert!(!begun.is_wanted(), "its track is another one");
+        let next = begins(&mut ladder).unwrap();
+        ladder.go(2, Instant::now());
+        assert!(!next.is_wanted() && begins(&mut ladder).is_none(), "nobody hears it");
+
+        ladder.come(3, true);
+        let last = begins(&mut ladder).unwrap();
+        ladder.give_up_audio("no ffmpeg is installed");
+        assert!(!last.is_wanted() && begins(&mut ladder).is_none() && !ladder.needs_program());
+        let why = ladder.audio().unwrap().unwrap_err();
+        assert!(why.contains("MP3") && why.ends_with(", and no ffmpeg is installed"), "{why}");
+        ladder.go(3, Instant::now());
+        assert_eq!(ladder.audio(), Some(Ok(())), "the next one tries again");
+    }
+}

@@ -6,7 +6,9 @@
 
 pub mod addresses;
 pub mod choosing;
+pub mod converter;
 pub mod engine;
+pub mod foreign_audio;
 pub mod framing;
 pub mod ladder;
 pub mod numbering;

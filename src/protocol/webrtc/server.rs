@@ -195,6 +195,9 @@ impl Shared {
         }
         let (ladder, pinned) = self.find(stream).await?;
         let pinned = pinned.or_else(|| parameter(query, "rendition"));
+        if offer.audio.as_ref().is_some_and(|line| line.receives && line.opus().is_some()) {
+            self.engine.prepare_audio(&ladder).await;
+        }
         let chosen = self.engine.look(&ladder, |known| choose(known, offer, pinned.as_deref()));
         let Some(chosen) = chosen else { return Err(gone()) };
         let chosen = chosen.map_err(|why| {
@@ -432,7 +435,7 @@ fn choose(ladder: &super::ladder::Ladder, offer: &Offer, pinned: Option<&str>) -
     let line = offer.audio.as_ref().filter(|line| line.receives);
     let (audio, silent) = match (ladder.audio(), line.map(|line| (line.opus(), line.names()))) {
         (None, _) | (_, None) => (None, None),
-        (Some(Err(refused)), _) => (None, Some(refused.to_string())),
+        (Some(Err(why)), _) => (None, Some(why)),
         (Some(Ok(())), Some((Some(opus), _))) => (Some(opus.clone()), None),
         (Some(Ok(())), Some((None, names))) => {
             (None, Some(format!("audio is sent as Opus, and the offer takes {names}")))

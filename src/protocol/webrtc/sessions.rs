@@ -1,7 +1,9 @@
 //! All sessions behind one lock: by which address, name or key each is found, when each wants to be called, and what each
 //! does with what happens. Each input is followed by a whole drain.
 
+use super::foreign_audio::Conversion;
 use super::ladder::{Ladder, Made};
+use super::packing::Unit;
 use super::peer::{Happened, Peer};
 use super::publishing::Publishes;
 use super::totals::Totals;
@@ -163,6 +165,8 @@ pub struct Sessions {
     pub outgoing: Vec<Outgoing>,
     /// Ladders and labels whose publishers are to be asked for a keyframe.
     pub keyframes: BTreeSet<(LadderName, String)>,
+    /// Audio that programs shall convert.
+    pub conversions: Vec<(LadderName, Conversion)>,
     /// Why a session ended, for the log.
     pub ended: Vec<(Arc<Client>, Ending)>,
     /// Of sessions that are over.
@@ -193,8 +197,7 @@ impl Sessions {
         if let Role::Viewer(viewer) = &role
             && let Some(ladder) = self.ladders.get_mut(&viewer.ladder)
         {
-            ladder.viewers.insert(id);
-            ladder.idle = None;
+            ladder.come(id, viewer.hears());
         }
         self.by_ufrag.insert(ufrag.clone(), id);
         self.by_key.insert(key.clone(), id);
@@ -335,7 +338,9 @@ impl Sessions {
         for item in items.drain(..) {
             let Sessions { sessions, ladders, .. } = self;
             let Some(ladder) = ladders.get_mut(name) else { return };
-            let Some(made) = ladder.take(label, item) else { continue };
+            let made = ladder.take(label, item);
+            self.conversions.extend(ladder.begun.take().map(|begun| (name.clone(), begun)));
+            let Some(made) = made else { continue };
             let mut changed = Vec::new();
             for id in &ladder.viewers {
                 let Some(Session { peer, role: Role::Viewer(viewer), .. }) = sessions.get_mut(id) else {
@@ -369,6 +374,23 @@ impl Sessions {
         }
     }
 
+    /// Audio of a ladder that was made elsewhere.
+    pub fn hear(&mut self, name: &LadderName, units: &[Unit], now: Instant) {
+        let Sessions { sessions, ladders, .. } = self;
+        let Some(ladder) = ladders.get(name) else { return };
+        let mut written = Vec::new();
+        for id in &ladder.viewers {
+            if let Some(Session { peer, role: Role::Viewer(viewer), .. }) = sessions.get_mut(id)
+                && viewer.audio(units, ladder, peer, now)
+            {
+                written.push(*id);
+            }
+        }
+        for id in written {
+            self.pass_one(id, now);
+        }
+    }
+
     /// Ends a session.
     pub fn end(&mut self, id: u64, why: Ending, now: Instant) {
         let Some(mut session) = self.sessions.remove(&id) else { return };
@@ -394,10 +416,7 @@ impl Sessions {
         match session.role {
             Role::Viewer(viewer) => {
                 if let Some(ladder) = self.ladders.get_mut(&viewer.ladder) {
-                    ladder.viewers.remove(&id);
-                    if ladder.viewers.is_empty() {
-                        ladder.idle = Some(now);
-                    }
+                    ladder.go(id, now);
                 }
             }
             Role::Publisher(publishes) => publishes.end(why == Ending::Said),

@@ -90,6 +90,11 @@ impl Viewer {
         }
     }
 
+    /// Whether it gets audio.
+    pub fn hears(&self) -> bool {
+        self.audio.is_some()
+    }
+
     /// The rendition that it gets.
     pub fn current(&self) -> Option<&str> {
         self.current.as_deref()
