@@ -2,7 +2,7 @@
 //! sessions when they want to be called, and bring the frames of ladders that are watched.
 
 use super::converter::Converter;
-use super::foreign_audio::{self, Conversion};
+use super::foreign_audio::{self, Conversion, Listens};
 use super::ladder::{Ladder, WARM};
 use super::packing::Unit;
 use super::peer::{Identity, Peer};
@@ -45,7 +45,7 @@ pub struct Engine {
     /// Who we are.
     pub identity: Identity,
     /// What makes Opus of audio that is not decoded here.
-    pub converter: Converter,
+    converter: Converter,
     state: Mutex<Sessions>,
     ways: Ways,
     /// A session came that wants to be called.
@@ -100,25 +100,6 @@ impl Engine {
     /// The streams.
     pub fn hub(&self) -> &Hub {
         &self.hub
-    }
-
-    /// What happens is written there.
-    pub fn log(&self) -> &Log {
-        &self.log
-    }
-
-    /// Audio of a ladder came from where it was made.
-    pub fn hear(&self, ladder: &LadderName, units: &[Unit]) {
-        self.change(|state, now| state.hear(ladder, units, now));
-    }
-
-    /// A conversion came to nothing.
-    pub fn without_audio(&self, ladder: &LadderName, conversion: &Conversion, why: &str) {
-        self.change(|state, _| {
-            if let Some(ladder) = state.ladders.get_mut(ladder).filter(|_| conversion.is_wanted()) {
-                ladder.give_up_audio(why);
-            }
-        });
     }
 
     /// Looks for the program that the audio of a ladder needs, so that a viewer can be told at once if there is none.
@@ -310,6 +291,28 @@ impl Engine {
         drop(state);
         self.runtime.spawn(async move { reading.run().await });
         true
+    }
+}
+
+impl Listens for Engine {
+    fn converter(&self) -> &Converter {
+        &self.converter
+    }
+
+    fn log(&self) -> &Log {
+        &self.log
+    }
+
+    fn hear(&self, ladder: &LadderName, units: &[Unit]) {
+        self.change(|state, now| state.hear(ladder, units, now));
+    }
+
+    fn without_audio(&self, ladder: &LadderName, conversion: &Conversion, why: &str) {
+        self.change(|state, _| {
+            if let Some(ladder) = state.ladders.get_mut(ladder).filter(|_| conversion.is_wanted()) {
+                ladder.give_up_audio(why);
+            }
+        });
     }
 }
 

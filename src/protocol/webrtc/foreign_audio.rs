@@ -1,7 +1,7 @@
 //! Audio that is not decoded in this process (HE-AAC, more than two channels, MP3) becomes Opus in an ffmpeg beside it: one for
 //! a ladder, while somebody hears it. Frames go there as NUT and come back as NUT, with their times.
 
-use super::engine::Engine;
+use super::converter::Converter;
 use super::packing::{self, Unit};
 use crate::base::{failure::io_words, printable::bounded};
 use crate::ffmpeg::to_opus;
@@ -11,6 +11,7 @@ use crate::model::{LadderName, Order};
 use crate::process::child_log::Lines;
 use crate::process::restart::{Decision, FIRST_PAUSE, Policy, Verdict, When};
 use crate::process::spawn::Supervised;
+use crate::telemetry::Log;
 use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -73,6 +74,18 @@ impl Conversion {
     }
 }
 
+/// Whom what is made is for.
+pub trait Listens: Send + Sync + 'static {
+    /// Where the program is.
+    fn converter(&self) -> &Converter;
+    /// What happens is written there.
+    fn log(&self) -> &Log;
+    /// Audio of a ladder was made.
+    fn hear(&self, ladder: &LadderName, units: &[Unit]);
+    /// A conversion came to nothing, for this reason.
+    fn without_audio(&self, ladder: &LadderName, conversion: &Conversion, why: &str);
+}
+
 /// How a run of the program ended.
 enum End {
     /// Nobody wants it any more.
@@ -84,11 +97,11 @@ enum End {
 }
 
 /// Converts until nobody wants it any more, or it failed too often.
-pub async fn convert(engine: Arc<Engine>, ladder: LadderName, mut conversion: Conversion) {
+pub async fn convert(engine: Arc<impl Listens>, ladder: LadderName, mut conversion: Conversion) {
     let name = format!("{}/{}", ladder.application, ladder.key);
     let label = conversion.label.clone();
     let log = engine.log().clone();
-    match run_again_and_again(&engine, &ladder, &mut conversion).await {
+    match run_again_and_again(&*engine, &ladder, &mut conversion).await {
         Ok(()) => log.info(format_args!("webrtc: {name}: nobody hears the audio of '{label}' any more")),
         Err(why) => {
             log.warn(format_args!("webrtc: {name}: without audio from here on: {why}"));
@@ -98,12 +111,12 @@ pub async fn convert(engine: Arc<Engine>, ladder: LadderName, mut conversion: Co
 }
 
 async fn run_again_and_again(
-    engine: &Arc<Engine>,
+    engine: &impl Listens,
     ladder: &LadderName,
     conversion: &mut Conversion,
 ) -> Result<(), String> {
-    let ffmpeg = engine.converter.found().await?;
-    let room = engine.converter.room();
+    let ffmpeg = engine.converter().found().await?;
+    let room = engine.converter().room();
     let _room = room.ok_or("as many ffmpegs as may are at work for other streams")?;
     let log = engine.log().clone();
     let (begun, mut policy) = (Instant::now(), Policy::new(When::OnFailure));
@@ -152,14 +165,14 @@ async fn run_again_and_again(
 }
 
 /// One run of the program.
-struct Run<'a> {
-    engine: &'a Arc<Engine>,
+struct Run<'a, L> {
+    engine: &'a L,
     ladder: &'a LadderName,
     /// The time of its first frame.
     origin: MediaTime,
 }
 
-impl Run<'_> {
+impl<L: Listens> Run<'_, L> {
     async fn run(&self, ffmpeg: &Path, conversion: &mut Conversion, first: Frame) -> End {
         let (mut child, pipes, input) = match Supervised::start_fed(&to_opus::command_line(ffmpeg)) {
             Ok(started) => started,
