@@ -310,7 +310,7 @@ fn serve_in_the_foreground_says_where_and_ends_politely() {
     let run = plain.wait(SOON).expect(0);
     assert_eq!(run.stdout.lines().count(), 1, "{run}");
     let words: Vec<&str> = run.stdout.split_whitespace().map(|w| w.split('=').next().unwrap()).collect();
-    assert_eq!(words, ["ready", "rtmp", "rtsp", "rtp", "stat", "api", "metrics", "web"]);
+    assert_eq!(words, ["ready", "rtmp", "rtsp", "rtp", "stat", "api", "metrics", "web", "webrtc"]);
 }
 
 #[test]

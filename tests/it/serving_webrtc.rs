@@ -3,8 +3,8 @@
 
 mod aiortc;
 mod ffmpeg;
-mod gstreamer;
 mod foreign_audio;
+mod gstreamer;
 mod house;
 mod mediamtx;
 mod offers;
