@@ -277,8 +277,10 @@ fn viewers_go_back_as_far_as_a_long_window_reaches() {
     assert_eq!(names(&folder).len(), 1);
     let left = names(&folder);
     let serve = Serve::start(&stage, &flags);
-    let now = names(&folder);
-    assert!(now.len() == 1 && now != left, "{left:?} {now:?}");
+    wait_for("a folder of its own and no other", SOON, || {
+        let now = names(&folder);
+        if now.len() == 1 && now != left { Ok(()) } else { Err(now) }
+    });
     // One that ends leaves nothing.
     kill(Pid::from_raw(serve.running().pid()), Signal::SIGTERM).unwrap();
     serve.into_running().wait(PATIENCE).expect(0);

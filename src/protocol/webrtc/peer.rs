@@ -139,7 +139,7 @@ pub fn answer(
     now: Instant,
 ) -> Result<Answered, BadOffer> {
     let unreadable = |error: String| BadOffer::Unreadable(error.chars().take(200).collect());
-    let sdp = SdpOffer::from_sdp_string(text).map_err(|error| unreadable(error.to_string()))?;
+    let sdp = SdpOffer::from_sdp_string(&one_layer(text)).map_err(|error| unreadable(error.to_string()))?;
     let mut config = RtcConfig::new()
         .set_crypto_provider(identity.crypto.clone())
         .set_dtls_cert(identity.certificate.clone())
@@ -178,6 +178,17 @@ pub fn answer(
         }
     }
     Ok(Answered { peer, sdp: answer.to_sdp_string(), ufrag, video, audio })
+}
+
+/// An offer without its layers (RFC 8853): whoever offers some and is answered without sends one alone.
+fn one_layer(text: &str) -> String {
+    let of_layers = |line: &&str| !line.starts_with("a=simulcast:") && !line.starts_with("a=rid:");
+    let mut kept = String::with_capacity(text.len());
+    for line in text.lines().filter(of_layers) {
+        kept.push_str(line);
+        kept.push_str("\r\n");
+    }
+    kept
 }
 
 fn add(config: &mut RtcConfig, codec: &Codec) {

@@ -322,3 +322,20 @@ fn datagrams_are_told_apart_by_their_first_bytes() {
         assert_eq!(Carries::of(datagram), carries, "{datagram:?}");
     }
 }
+
+#[test]
+fn an_offer_of_layers_is_answered_with_one() {
+    let now = Instant::now();
+    let mut rtc = Rtc::builder().set_rtp_mode(true).build(now);
+    let mut changes = rtc.sdp_api();
+    changes.add_media(MediaKind::Video, Direction::SendOnly, None, None, None);
+    let (offer, _) = changes.apply().unwrap();
+    let layers = "a=sendonly\r\na=rid:h send\r\na=rid:l send\r\na=simulcast:send h;l\r\n";
+    let text = offer.to_sdp_string().replace("a=sendonly\r\n", layers);
+    let read = Offer::read(&text).unwrap();
+    assert_eq!(read.video.as_ref().unwrap().layers, ["h", "l"]);
+    let codec = read.video.as_ref().unwrap().fits(&track()).unwrap().clone();
+    let wanted = Wanted { video: Some(&codec), audio: None, offered: vec![address(SERVER)], estimate: None };
+    let answered = peer::answer((&text, &read), wanted, &Identity::new().unwrap(), now).unwrap();
+    assert!(answered.sdp.contains("a=recvonly") && !answered.sdp.contains("simulcast"), "{}", answered.sdp);
+}
