@@ -14,5 +14,5 @@
 )]
 
 pub mod ingest;
-mod sdp_lines;
+pub mod sdp_lines;
 pub mod sdp_read;
