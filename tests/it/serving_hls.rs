@@ -279,7 +279,7 @@ fn viewers_go_back_as_far_as_a_long_window_reaches() {
     let serve = Serve::start(&stage, &flags);
     wait_for("a folder of its own and no other", SOON, || {
         let now = names(&folder);
-        if now.len() == 1 && now != left { Ok(()) } else { Err(now) }
+        if now.len() == 1 && now != left { Ok(()) } else { Err(now.join(" ")) }
     });
     // One that ends leaves nothing.
     kill(Pid::from_raw(serve.running().pid()), Signal::SIGTERM).unwrap();
