@@ -76,7 +76,9 @@ licences() {
 oldest_rust() {
   local oldest
   oldest=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
-  if have rustup && rustup toolchain list 2>/dev/null | grep -q "^$oldest"; then
+  if rustc --version | grep -q "^rustc ${oldest}[. ]"; then
+    say "note: this is Rust $oldest, the oldest that shall do: the lints have compiled everything with it"
+  elif have rustup && rustup toolchain list 2>/dev/null | grep -q "^$oldest"; then
     cargo "+$oldest" check --locked --all-targets --target-dir "$target/oldest"
   else
     say "note: Rust $oldest, the oldest that shall do, is not here (rustup toolchain install $oldest)"
