@@ -36,6 +36,10 @@ pub const MOST_SESSIONS: usize = 1000;
 /// Sessions at once from one address.
 pub const MOST_PER_ADDRESS: usize = 50;
 
+/// After strangers' datagrams and no others the next ones are waited for so long, so that a flood of them is read in
+/// batches: each wake-up costs far more than a datagram. Viewers' own are late by no more than this, and only then.
+const REST: Duration = Duration::from_millis(3);
+
 /// See the module.
 pub struct Engine {
     hub: Hub,
@@ -206,22 +210,20 @@ impl Engine {
         let mut looks = tokio::time::interval(LOOK);
         looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut buffer = vec![0; 2048];
+        let mut rest: Option<Instant> = None;
         loop {
             let due = self.state().due();
-            let called = async {
-                match due {
-                    Some(due) => tokio::time::sleep_until(due.into()).await,
-                    None => std::future::pending().await,
-                }
-            };
             tokio::select! {
-                readable = self.socket.readable() => {
+                readable = self.socket.readable(), if rest.is_none() => {
                     if readable.is_err() {
                         return;
                     }
-                    self.read(&mut buffer);
+                    if self.read(&mut buffer) {
+                        rest = Instant::now().checked_add(REST);
+                    }
                 }
-                () = called => self.change(Sessions::pass),
+                () = until(rest), if rest.is_some() => rest = None,
+                () = until(due) => self.change(Sessions::pass),
                 _ = looks.tick() => self.change(Sessions::look),
                 () = self.wake.notified() => {}
                 _ = shutdown.wait_for(|down| *down) => break,
@@ -234,21 +236,25 @@ impl Engine {
         });
     }
 
-    fn read(&self, buffer: &mut [u8]) {
-        let strangers = self.change(|state, now| {
-            let mut strangers = 0_u32;
+    /// Whether nothing but strangers' datagrams came.
+    fn read(&self, buffer: &mut [u8]) -> bool {
+        let (strangers, known) = self.change(|state, now| {
+            let (mut strangers, mut known) = (0_u32, false);
             for _ in 0..AT_ONCE {
                 let Some((length, from)) = self.socket.read(buffer) else { break };
                 let datagram = buffer.get(..length).unwrap_or(&[]);
-                if !state.receive(Protocol::Udp, from, None, datagram, now) {
+                if state.receive(Protocol::Udp, from, None, datagram, now) {
+                    known = true;
+                } else {
                     strangers = strangers.saturating_add(1);
                 }
             }
-            strangers
+            (strangers, known)
         });
         for _ in 0..strangers {
             self.hub.registry().broke("webrtc_unknown_source");
         }
+        strangers > 0 && !known
     }
 
     /// Reads a ladder from now on, if it is on the air, and waits until its renditions are known.
@@ -313,6 +319,14 @@ impl Listens for Engine {
                 ladder.give_up_audio(why);
             }
         });
+    }
+}
+
+/// Waits until then; for ever, if that is never.
+async fn until(then: Option<Instant>) {
+    match then {
+        Some(then) => tokio::time::sleep_until(then.into()).await,
+        None => std::future::pending().await,
     }
 }
 
