@@ -6,17 +6,17 @@
 //! viewers is measured in every round and taken off.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a measurement that cannot go on says so by panicking")]
 
+#[path = "web/against.rs"]
+mod against;
 #[allow(dead_code, reason = "shared with the benchmark of the relay")]
 #[path = "relay/servers.rs"]
 mod servers;
 #[path = "web/viewer.rs"]
 mod viewer;
 
-use servers::{Clip, Ends, Msconv, cpu, rss_kb};
+use against::{Server, mediamtx, median, msconv, setting, used};
+use servers::{Clip, Ends, rss_kb};
 use std::ffi::OsStr;
-use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use viewer::Viewers;
@@ -24,53 +24,14 @@ use viewer::Viewers;
 const CROWDS: [usize; 2] = [20, 40];
 const FRESH: usize = 5;
 
-fn setting(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
-}
+const FLAGS: [&str; 2] = ["--web-port", "0"];
 
-/// A server under measurement.
-struct Server {
-    name: &'static str,
-    pid: i32,
-    rtmp: u16,
-    web: u16,
-    _ends: Option<Ends>,
-    _msconv: Option<Msconv>,
-}
-
-fn msconv(name: &'static str, program: &OsStr, home: &Path) -> Server {
-    let server = Msconv::start(program, home, &["--web-port", "0"]);
-    let (pid, rtmp, web) = (server.pid, server.rtmp, server.web.expect("it serves HLS"));
-    Server { name, pid, rtmp, web, _ends: None, _msconv: Some(server) }
-}
-
-/// `MSCONV_BENCH_MEDIAMTX`, or what `scripts/mediamtx.sh --optimised` has built: the tests' own is compiled in a hurry.
-fn mediamtx(folder: &Path) -> Option<Server> {
-    let named = std::env::var_os("MSCONV_BENCH_MEDIAMTX").map(PathBuf::from);
-    let target = Path::new(env!("CARGO_BIN_EXE_msconv")).parent()?.parent()?;
-    let program =
-        named.into_iter().chain([target.join("mediamtx/optimised/mediamtx")]).find(|path| path.is_file())?;
-    let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let (rtmp, web) = (free(), free());
-    let text = format!(
-        "logLevel: warn\napi: no\nmetrics: no\npprof: no\nplayback: no\nrtsp: no\nrtmpAddress: 127.0.0.1:{rtmp}\n\
-         hls: yes\nhlsAddress: 127.0.0.1:{web}\nhlsVariant: lowLatency\nhlsSegmentCount: 7\nhlsSegmentDuration: 2s\n\
-         hlsPartDuration: 100ms\nwebrtc: no\nsrt: no\nmoq: no\npaths:\n  all_others:\n"
-    );
-    let file = folder.join("mediamtx.yml");
-    std::fs::write(&file, text).unwrap();
-    let log = std::fs::File::create(folder.join("mediamtx.log")).unwrap();
-    let mut command = Command::new(program);
-    command.arg(&file).stdin(Stdio::null()).stdout(log).current_dir(folder);
-    let child = command.spawn().unwrap();
-    let began = Instant::now();
-    while TcpStream::connect(("127.0.0.1", web)).is_err() {
-        let said = || std::fs::read_to_string(folder.join("mediamtx.log")).unwrap_or_default();
-        assert!(began.elapsed() < Duration::from_secs(20), "MediaMTX does not listen: {}", said());
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    let pid = i32::try_from(child.id()).unwrap();
-    Some(Server { name: "MediaMTX", pid, rtmp, web, _ends: Some(Ends(child)), _msconv: None })
+/// HLS as msconv serves it.
+fn settings(web: u16) -> String {
+    format!(
+        "hls: yes\nhlsAddress: 127.0.0.1:{web}\nhlsVariant: lowLatency\nhlsSegmentCount: 7\nhlsSegmentDuration: 2s\n\
+         hlsPartDuration: 100ms\nwebrtc: no\n"
+    )
 }
 
 fn main() {
@@ -78,10 +39,10 @@ fn main() {
     let rounds = setting("MSCONV_BENCH_ROUNDS", 3);
     let folder = tempfile::tempdir().unwrap();
     let clip = Clip::make(folder.path(), "clip.flv", "2500k", 1280, 720);
-    let now = msconv("msconv", OsStr::new(env!("CARGO_BIN_EXE_msconv")), &folder.path().join("now"));
+    let now = msconv("msconv", OsStr::new(env!("CARGO_BIN_EXE_msconv")), &folder.path().join("now"), &FLAGS);
     let before = std::env::var_os("MSCONV_BENCH_BEFORE");
-    let before = before.map(|program| msconv("before", &program, &folder.path().join("before")));
-    let other = mediamtx(folder.path());
+    let before = before.map(|program| msconv("before", &program, &folder.path().join("before"), &FLAGS));
+    let other = mediamtx(folder.path(), settings);
     if other.is_none() {
         println!("no MediaMTX (scripts/mediamtx.sh --optimised builds one): nothing to compare with");
     }
@@ -91,18 +52,6 @@ fn main() {
     cost(&servers, seconds, rounds);
     drop(publishers);
     first_viewer(&servers, &clip);
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-/// The share of a core that a process uses for so long.
-fn used(pid: i32, during: Duration) -> f64 {
-    let (began, before) = (Instant::now(), cpu(pid));
-    std::thread::sleep(during);
-    (cpu(pid) - before).as_secs_f64() / began.elapsed().as_secs_f64()
 }
 
 fn cost(servers: &[Server], seconds: Duration, rounds: u64) {

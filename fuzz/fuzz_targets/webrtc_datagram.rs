@@ -4,10 +4,11 @@
 
 use bytes::BytesMut;
 use libfuzzer_sys::fuzz_target;
+use msconv::protocol::webrtc::datagram::Carries;
 use msconv::protocol::webrtc::{framing, ufrag};
 
 fuzz_target!(|data: &[u8]| {
-    let _ = ufrag::kind(data);
+    let _ = Carries::of(data);
     if let Some(name) = ufrag::ours(data) {
         assert!(name.len() < data.len());
     }

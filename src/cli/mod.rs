@@ -433,7 +433,7 @@ pub struct UpArgs {
     /// Where the built-in server or the containers listen [default: 127.0.0.1, this machine alone]
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<String>,
-    /// Without the web port: no HLS and no pages
+    /// Without the web port: no pages, no HLS, no WebRTC
     #[arg(long)]
     pub no_web: bool,
     /// How long to wait until they answer; building and fetching images comes on top
@@ -475,7 +475,7 @@ pub struct ServeArgs {
     /// Its ports.
     #[command(flatten)]
     pub ports: ports::PortArgs,
-    /// Without the web port: no HLS and no pages
+    /// Without the web port: no pages, no HLS, no WebRTC
     #[arg(long)]
     pub no_web: bool,
     /// RTMP applications [default: live]

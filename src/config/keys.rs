@@ -79,7 +79,7 @@ pub const KEYS: &[Key] = &[
     key("stat_port", "8080", "serve: /stat, in the form of nginx-rtmp; follows nginx_stat_url"),
     key("api_port", "9997", "serve: /v3, in the form of MediaMTX; follows mediamtx_url"),
     key("metrics_port", "9998", "serve: /metrics for Prometheus; a free port unless api_port is 9997"),
-    key("web_port", "8000", "serve: HLS for browsers and players, TCP; a free port unless rtsp_port is 8554"),
+    key("web_port", "8000", "serve: pages, HLS and the offers of WebRTC, TCP; a free port unless rtsp_port is 8554"),
     key("webrtc_port", "8189", "serve: media of WebRTC, UDP; a free port unless rtsp_port is 8554"),
     key(
         "public_address",
@@ -87,7 +87,7 @@ pub const KEYS: &[Key] = &[
         "serve: addresses or names under which this machine is reached from outside, for WebRTC behind NAT",
     ),
     key("ice_server", "", "serve: STUN and TURN servers that pages are told, as turn:host:3478"),
-    key("web", "true", "serve, up: whether there is a web port: HLS and the pages"),
+    key("web", "true", "serve, up: whether there is a web port: pages, HLS and WebRTC"),
     key("applications", "live", "serve: RTMP applications, separated by commas"),
     key("stat_path", "/stat", "serve: path of the status page"),
     key(

@@ -125,7 +125,7 @@ impl Service {
                 Operators,
             ),
             Service::Web => {
-                row(["web", "web_port", "web-port", "HLS for browsers and players"], 8000, Tcp, Viewers)
+                row(["web", "web_port", "web-port", "Pages, HLS, and WebRTC's offers"], 8000, Tcp, Viewers)
             }
             Service::Webrtc => {
                 row(["webrtc", "webrtc_port", "webrtc-port", "Media of WebRTC, UDP"], 8189, Udp, Viewers)

@@ -132,7 +132,7 @@ pub fn exposed(told: &Serve) -> Vec<String> {
         let publishers = holder(&told.publish, "this machine alone (set publish_password to let others)");
         said.push(format!(
             "RTMP, RTSP{} are reachable from {}: reading by {readers}, publishing by {publishers}",
-            if told.web { ", RTP and HLS" } else { " and RTP" },
+            if told.web { ", RTP, HLS and WebRTC" } else { " and RTP" },
             from(told.listen)
         ));
         if told.publish.is_set() || told.read.is_set() {

@@ -1,6 +1,8 @@
 //! Who may watch and publish over HTTP: the same question for HLS, WHEP and WHIP, and its answer as a status.
 
 pub mod login;
+pub mod path;
+pub mod reply;
 
 use crate::auth::{self, Action, Authorizer, Demand, Denied, Grant, Ledger, PATIENCE, Protocol, pause};
 use crate::base::secret::Secret;
@@ -8,7 +10,7 @@ use crate::model::StreamName;
 use crate::telemetry::Log;
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, StatusCode};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -35,6 +37,15 @@ pub struct Question<'a> {
     pub headers: &'a HeaderMap,
     /// Where it comes from.
     pub remote: IpAddr,
+}
+
+/// Between which addresses a request's connection goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Connection {
+    /// The other end's.
+    pub remote: SocketAddr,
+    /// Our own.
+    pub local: SocketAddr,
 }
 
 /// Why not.

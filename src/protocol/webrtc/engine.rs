@@ -2,16 +2,17 @@
 //! sessions when they want to be called, and bring the frames of ladders that are watched.
 
 use super::converter::Converter;
+use super::datagram::Outgoing;
+use super::ending::Ending;
 use super::foreign_audio::{self, Conversion, Listens};
 use super::ladder::{Ladder, WARM};
 use super::packing::Unit;
 use super::peer::{Identity, Peer};
-use super::sessions::{Ending, Names, Outgoing, Role, Sessions};
+use super::sessions::{Names, Role, Sessions};
 use super::socket::{AT_ONCE, Socket};
 use super::totals::Totals;
 use super::ways::Ways;
 use crate::base::clock::Now;
-use crate::hub::client::add;
 use crate::hub::event::{Event, Heard};
 use crate::hub::{self, FrameReader, Hub, Kind, OnAir, Policy};
 use crate::model::{LadderName, StreamName};
@@ -134,11 +135,6 @@ impl Engine {
         self.wake.notify_one();
     }
 
-    /// How many sessions there are.
-    pub fn sessions(&self) -> usize {
-        self.state().len()
-    }
-
     /// What all sessions have carried.
     pub fn totals(&self) -> Totals {
         self.state().totals()
@@ -175,13 +171,7 @@ impl Engine {
             self.socket.send(&over_udp);
         }
         for datagram in over_tcp {
-            let counters = &datagram.client.counters;
-            if self.ways.send(datagram.to, &datagram.bytes) {
-                add(&counters.bytes_out, datagram.bytes.len() as u64);
-                add(&counters.packets_out, 1);
-            } else {
-                add(&counters.packets_discarded, 1);
-            }
+            datagram.count(self.ways.send(datagram.to, &datagram.bytes));
         }
         for (client, why) in ended {
             let details = client.details();
@@ -230,10 +220,7 @@ impl Engine {
             }
             tokio::task::yield_now().await;
         }
-        self.change(|state, now| {
-            let all: Vec<LadderName> = state.ladders.keys().cloned().collect();
-            all.iter().for_each(|ladder| state.forget(ladder, now));
-        });
+        self.change(Sessions::end_all);
     }
 
     /// Whether nothing but strangers' datagrams came.
@@ -281,7 +268,9 @@ impl Engine {
 
     fn follow(self: &Arc<Engine>, name: &LadderName) -> bool {
         let mut state = self.state();
-        if state.ladders.contains_key(name) {
+        if let Some(ladder) = state.ladders.get_mut(name) {
+            // Whoever asks is about to enter: it is not forgotten meanwhile.
+            ladder.idle = ladder.idle.map(|_| Instant::now());
             return true;
         }
         if self.hub.on_air(name).is_empty() {

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// A rendition is left out where its keyframe is not seen within so many units. See [`Recent`].
+/// What a rendition is taken to need, bits a second, before that is measured and where nothing was planned.
 const GUESSED_BPS: u64 = 2_500_000;
 
 /// Why a rendition cannot be shown over WebRTC, in words.

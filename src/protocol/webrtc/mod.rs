@@ -7,10 +7,13 @@
 pub mod addresses;
 pub mod choosing;
 pub mod converter;
+pub mod datagram;
+pub mod ending;
 pub mod engine;
 pub mod foreign_audio;
 pub mod framing;
 pub mod ladder;
+pub mod matching;
 pub mod numbering;
 pub mod obu_pack;
 pub mod offer;

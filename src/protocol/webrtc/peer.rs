@@ -61,15 +61,13 @@ pub enum Happened {
     Estimate(u64),
     /// What the other end has got of what was sent.
     Sent(Report),
-    /// What was got of what the other end sent.
-    Got(Report),
     /// A packet of media, and which line it belongs to.
     Packet(Option<Mid>, Box<RtpPacket>),
     /// What the other end says of the times of what it sends.
     Times(SenderFeedback),
 }
 
-/// Counts of one line of media since the session began.
+/// What the other end says of one line of media since the session began.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Report {
     /// Whether it is video.
@@ -84,10 +82,6 @@ pub struct Report {
     pub round_trip: Option<Duration>,
     /// The part of the packets that were lost since the last report, 0 to 1.
     pub loss: Option<f64>,
-    /// Variation of the arrival times, in ticks of the codec's clock.
-    pub jitter: u32,
-    /// Packets in all.
-    pub packets: u64,
 }
 
 /// See the module.
@@ -211,7 +205,6 @@ fn add(config: &mut RtcConfig, codec: &Codec) {
             let level = number("level-id").unwrap_or(93);
             return config.codec_config().add_h265(payload_type, repair, profile, tier, level);
         }
-        "VP8" => (format::Codec::Vp8, video, None, FormatParams::default()),
         "VP9" => {
             let profile = codec.parameter("profile-id").and_then(|value| value.parse().ok()).unwrap_or(0);
             (
@@ -268,8 +261,8 @@ impl Peer {
         let _ = self.rtc.handle_input(Input::Timeout(now));
     }
 
-    /// Takes everything out: datagrams with our address and the other end's, and what happened. When to call [`Peer::pass`] next. A session that estimates its
-    /// link wants to be called after each packet; that is done here.
+    /// Takes everything out: datagrams with our address and the other end's, and what happened. When to call [`Peer::pass`]
+    /// next. A session that estimates its link wants to be called after each packet; that is done here.
     pub fn drain(
         &mut self,
         now: Instant,
@@ -312,18 +305,6 @@ impl Peer {
                 plis: stats.plis,
                 round_trip: stats.rtt,
                 loss: stats.loss.map(f64::from),
-                jitter: stats.remote.as_ref().map_or(0, |remote| remote.jitter),
-                packets: stats.packets,
-            }),
-            Event::MediaIngressStats(stats) => Happened::Got(Report {
-                video: Some(stats.mid) == video,
-                lost: 0,
-                nacks: stats.nacks,
-                plis: stats.plis,
-                round_trip: stats.rtt,
-                loss: stats.loss.map(f64::from),
-                jitter: stats.jitter,
-                packets: stats.packets,
             }),
             Event::RtpPacket(packet) => {
                 let mut api = self.rtc.direct_api();

@@ -8,7 +8,6 @@ use crate::hub::{Client, Publisher};
 use crate::media::codec::opus;
 use crate::media::rtp::Header;
 use crate::media::{Frame, TrackKind, VideoCodec};
-use crate::model::StreamName;
 use crate::protocol::rtp::ingest::{Ingest, IngestStep, Way};
 use crate::protocol::rtp::sdp_read::{Described, Format};
 use bytes::Bytes;
@@ -64,8 +63,6 @@ pub fn taken(offer: &Offer) -> Result<Taken<'_>, String> {
 pub struct Publishes {
     /// Its entry in the registry.
     pub client: Arc<Client>,
-    /// What it publishes.
-    pub name: StreamName,
     publisher: Option<Publisher>,
     ingest: Ingest,
     video: Option<Mid>,
@@ -82,7 +79,7 @@ impl Publishes {
     /// One whose offer was answered with these.
     pub fn new(
         publisher: Publisher,
-        (client, name): (Arc<Client>, StreamName),
+        client: Arc<Client>,
         video: Option<(VideoCodec, Agreed)>,
         audio: Option<Agreed>,
         now: Instant,
@@ -108,7 +105,6 @@ impl Publishes {
         let wanted = Box::pin(publisher.keyframe_wanted());
         Publishes {
             client,
-            name,
             publisher: Some(publisher),
             ingest,
             video: video.map(|(_, agreed)| agreed.mid),

@@ -3,6 +3,7 @@
 
 use crate::model::StreamName;
 use crate::model::stream_name::is_name;
+use crate::protocol::web_access::path::stream_of;
 
 /// Which way media goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,16 +31,7 @@ const LONGEST: usize = 64;
 impl Route {
     /// What `path` names; `applications` as for HLS.
     pub fn of(path: &str, applications: &[String]) -> Option<Route> {
-        let rest = path.strip_prefix('/')?;
-        let within = applications.iter().find_map(|application| {
-            let rest = rest.strip_prefix(application.as_str())?.strip_prefix('/')?;
-            Route::within(application, rest)
-        });
-        within.or_else(|| {
-            let route = Route::within(applications.first()?, rest)?;
-            (!crate::protocol::hls::server::route::RESERVED.contains(&route.stream.name.as_str()))
-                .then_some(route)
-        })
+        stream_of(path, applications, Route::within, |route| &route.stream)
     }
 
     fn within(application: &str, rest: &str) -> Option<Route> {

@@ -2,30 +2,30 @@
 //! is ended. The web port carries it.
 
 use super::addresses::Known;
+use super::ending::Ending;
 use super::engine::{Engine, MOST_PER_ADDRESS, MOST_SESSIONS};
-use super::ladder::Unfit;
+use super::matching::choose;
 use super::offer::{BadOffer, LONGEST, Offer};
 use super::peer::{self, Answered, Wanted};
 use super::publishing::{Publishes, taken};
 use super::route::{Route, Way};
-use super::sessions::{Ending, Names, Role};
+use super::sessions::{Names, Role};
 use super::totals::Totals;
 use super::viewer::{Sending, Viewer};
 use crate::auth::{Action, Authorizer, Grant, Ledger, Protocol};
 use crate::base::clock::Now;
+use crate::base::percent::argument;
 use crate::hub::{self, Client};
-use crate::media::VideoCodec;
 use crate::model::{LadderName, StreamName};
 use crate::process::interfaces;
 use crate::protocol::WEBRTC_SESSION;
-use crate::protocol::hls::server::route::RESERVED;
-use crate::protocol::web_access::{Gate, Question, Turned};
+use crate::protocol::web_access::reply::{open, refusal, wrong_method};
+use crate::protocol::web_access::{Connection, Gate, Question, Turned};
 use crate::telemetry::Log;
 use axum::body::Body;
 use axum::http::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LINK,
-    LOCATION, USER_AGENT, WWW_AUTHENTICATE,
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, CONTENT_TYPE, ETAG, HeaderName, HeaderValue,
+    LINK, LOCATION, USER_AGENT,
 };
 use axum::http::{HeaderMap, Method, Request, Response, StatusCode};
 use std::net::{IpAddr, SocketAddr};
@@ -61,27 +61,12 @@ pub struct Shared {
     settings: Settings,
 }
 
-/// Where a request comes from and to.
-#[derive(Clone, Copy, Debug)]
-pub struct Ends {
-    /// The other end.
-    pub remote: SocketAddr,
-    /// Our own address on its connection.
-    pub local: SocketAddr,
+fn refused(status: StatusCode, why: impl Into<String>) -> Turned {
+    Turned { status, why: why.into() }
 }
 
-/// Why a request is refused.
-struct Refused {
-    status: StatusCode,
-    why: String,
-}
-
-fn refused(status: StatusCode, why: impl Into<String>) -> Refused {
-    Refused { status, why: why.into() }
-}
-
-impl From<BadOffer> for Refused {
-    fn from(bad: BadOffer) -> Refused {
+impl From<BadOffer> for Turned {
+    fn from(bad: BadOffer) -> Turned {
         let status =
             if bad == BadOffer::Long { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::BAD_REQUEST };
         refused(status, bad.to_string())
@@ -112,18 +97,12 @@ impl Shared {
         Route::of(path, &self.applications)
     }
 
-    /// Whether a path that begins as a page's does names a stream of an application that is called so.
-    pub fn is_of_reserved_application(&self, path: &str) -> bool {
-        let first = path.split('/').nth(1).unwrap_or_default();
-        RESERVED.contains(&first) && self.route(path).is_some()
-    }
-
     /// Answers a request for `route`.
     pub async fn answer(
         self: &Arc<Shared>,
         route: Route,
         request: Request<Body>,
-        ends: Ends,
+        ends: Connection,
     ) -> Response<Body> {
         let (parts, body) = request.into_parts();
         let query = parts.uri.query().unwrap_or_default();
@@ -134,17 +113,14 @@ impl Shared {
             (Method::DELETE, Some(key)) => self.end(key),
             (_, session) => {
                 let allowed = if session.is_some() { "PATCH, DELETE, OPTIONS" } else { "POST, OPTIONS" };
-                let mut response =
-                    text(StatusCode::METHOD_NOT_ALLOWED, &format!("here {allowed} are answered"));
-                response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
-                return response;
+                return wrong_method(allowed, &format!("here {allowed} are answered"));
             }
         };
         done.unwrap_or_else(|refused| {
             if refused.status == StatusCode::SERVICE_UNAVAILABLE {
                 self.engine.hub().registry().broke("webrtc_sessions");
             }
-            text(refused.status, &refused.why)
+            refusal(refused.status, &refused.why)
         })
     }
 
@@ -154,8 +130,8 @@ impl Shared {
         query: &str,
         headers: &HeaderMap,
         body: Body,
-        ends: Ends,
-    ) -> Result<Response<Body>, Refused> {
+        ends: Connection,
+    ) -> Result<Response<Body>, Turned> {
         if !is_of(headers, SDP) {
             return Err(refused(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -186,15 +162,15 @@ impl Shared {
         query: &str,
         headers: &HeaderMap,
         (text, offer): (&str, &Offer),
-        ends: Ends,
-    ) -> Result<Response<Body>, Refused> {
+        ends: Connection,
+    ) -> Result<Response<Body>, Turned> {
         self.has_room(ends.remote.ip())?;
         let takes = |line: &Option<super::offer::Line>| line.as_ref().is_some_and(|line| line.receives);
         if !takes(&offer.video) && !takes(&offer.audio) {
             return Err(BadOffer::Direction("a viewer's offer receives: its lines are recvonly").into());
         }
         let (ladder, pinned) = self.find(stream).await?;
-        let pinned = pinned.or_else(|| parameter(query, "rendition"));
+        let pinned = pinned.or_else(|| argument(query, "rendition").filter(|label| !label.is_empty()));
         if offer.audio.as_ref().is_some_and(|line| line.receives && line.opus().is_some()) {
             self.engine.prepare_audio(&ladder).await;
         }
@@ -216,14 +192,13 @@ impl Shared {
             peer::answer((text, offer), wanted, identity, Instant::now())?;
         let client = self.client(stream, grant, headers, ends.remote, hub::Role::Read);
         let codec = chosen.video.map(|(codec, _)| codec);
-        let sending = |agreed, rate| Sending::new(agreed, rate);
         let viewer = Viewer::new(
-            client.clone(),
+            client,
             ladder,
             codec,
             pinned,
-            video.map(|agreed| sending(agreed, 90_000)),
-            audio.map(|agreed| sending(agreed, 48_000)),
+            video.map(|agreed| Sending::new(agreed, 90_000)),
+            audio.map(|agreed| Sending::new(agreed, 48_000)),
         );
         let key = uuid::Uuid::new_v4().to_string();
         let names = Names { ufrag, theirs: offer.ufrag.clone(), key: key.clone() };
@@ -250,8 +225,8 @@ impl Shared {
         grant: &Grant,
         headers: &HeaderMap,
         (text, offer): (&str, &Offer),
-        ends: Ends,
-    ) -> Result<Response<Body>, Refused> {
+        ends: Connection,
+    ) -> Result<Response<Body>, Turned> {
         self.has_room(ends.remote.ip())?;
         let sends = |line: &Option<super::offer::Line>| line.as_ref().is_some_and(|line| line.sends);
         if !sends(&offer.video) && !sends(&offer.audio) {
@@ -273,7 +248,7 @@ impl Shared {
             hub::Refused::Full => refused(StatusCode::SERVICE_UNAVAILABLE, why.to_string()),
         })?;
         let video = video.zip(taken.video).map(|(agreed, (codec, _))| (codec, agreed));
-        let publishes = Publishes::new(publisher, (client.clone(), stream.clone()), video, audio, now.mono);
+        let publishes = Publishes::new(publisher, client, video, audio, now.mono);
         let key = uuid::Uuid::new_v4().to_string();
         let names = Names { ufrag, theirs: offer.ufrag.clone(), key: key.clone() };
         self.engine.enter(peer, Role::Publisher(Box::new(publishes)), names);
@@ -283,7 +258,7 @@ impl Shared {
     }
 
     /// The ladder with this name, or that of the rendition with this name and its label; read from now on.
-    async fn find(&self, stream: &StreamName) -> Result<(LadderName, Option<String>), Refused> {
+    async fn find(&self, stream: &StreamName) -> Result<(LadderName, Option<String>), Turned> {
         let whole = LadderName { application: stream.application.clone(), key: stream.name.clone() };
         if self.engine.ready(&whole, FIRST).await {
             return Ok((whole, None));
@@ -295,7 +270,7 @@ impl Shared {
         Err(gone())
     }
 
-    fn has_room(&self, remote: IpAddr) -> Result<(), Refused> {
+    fn has_room(&self, remote: IpAddr) -> Result<(), Turned> {
         let all = self.engine.hub().registry().list(WEBRTC_SESSION);
         let own =
             all.iter().filter(|client| client.remote.ip().to_canonical() == remote.to_canonical()).count();
@@ -343,7 +318,7 @@ impl Shared {
     }
 
     /// Candidates of the other end that come later. A server that only answers learns them from the datagrams themselves.
-    async fn trickle(&self, key: &str, headers: &HeaderMap, body: Body) -> Result<Response<Body>, Refused> {
+    async fn trickle(&self, key: &str, headers: &HeaderMap, body: Body) -> Result<Response<Body>, Turned> {
         if !is_of(headers, FRAGMENT) {
             return Err(refused(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -360,19 +335,18 @@ impl Shared {
                 "connections are not begun anew here: send a new offer",
             ));
         }
-        Ok(empty(StatusCode::NO_CONTENT))
+        Ok(open(StatusCode::NO_CONTENT, Body::empty()))
     }
 
-    fn end(&self, key: &str) -> Result<Response<Body>, Refused> {
+    fn end(&self, key: &str) -> Result<Response<Body>, Turned> {
         if !self.engine.end_by_key(key, Ending::Said) {
             return Err(no_session());
         }
-        Ok(empty(StatusCode::OK))
+        Ok(open(StatusCode::OK, Body::empty()))
     }
 
     fn created(&self, stream: &StreamName, way: Way, key: &str, sdp: String) -> Response<Body> {
-        let mut response = Response::new(Body::from(sdp));
-        *response.status_mut() = StatusCode::CREATED;
+        let mut response = open(StatusCode::CREATED, Body::from(sdp));
         let fields = response.headers_mut();
         fields.insert(CONTENT_TYPE, HeaderValue::from_static(SDP));
         let location = format!("/{}/{}/{}/{key}", stream.application, stream.name, way.word());
@@ -382,7 +356,7 @@ impl Shared {
             }
         }
         fields.insert(HeaderName::from_static("accept-patch"), HeaderValue::from_static(FRAGMENT));
-        self.with_links(shared(response))
+        self.with_links(response)
     }
 
     fn with_links(&self, mut response: Response<Body>) -> Response<Body> {
@@ -395,70 +369,12 @@ impl Shared {
     }
 }
 
-impl From<Turned> for Refused {
-    fn from(turned: Turned) -> Refused {
-        refused(turned.status, turned.why)
-    }
-}
-
-/// What a viewer is sent.
-struct Chosen {
-    video: Option<(VideoCodec, super::offer::Codec)>,
-    audio: Option<super::offer::Codec>,
-    /// Why there is no audio, where the stream has some.
-    silent: Option<String>,
-    renditions: usize,
-}
-
-/// What of a ladder an offer can take.
-fn choose(ladder: &super::ladder::Ladder, offer: &Offer, pinned: Option<&str>) -> Result<Chosen, Unfit> {
-    let line = offer.video.as_ref().filter(|line| line.receives);
-    let mut found: Vec<(u64, VideoCodec, super::offer::Codec)> = Vec::new();
-    let mut why = None;
-    let mut without = true;
-    for (label, rendition) in ladder.live() {
-        without &= rendition.video.is_none();
-        let (Some(line), true) = (line, pinned.is_none_or(|pinned| pinned == label)) else { continue };
-        match rendition.fit() {
-            Ok(track) => match line.fits(track) {
-                Some(codec) => found.push((rendition.bps(), track.codec, codec.clone())),
-                None => why = Some(Unfit::NotOffered(track.codec.name(), line.names())),
-            },
-            Err(unfit) => why = Some(unfit),
-        }
-    }
-    let renditions = found.len();
-    let video = found.into_iter().max_by_key(|(bps, ..)| *bps).map(|(_, kind, codec)| (kind, codec));
-    if video.is_none() && !without && line.is_some() {
-        return Err(why.unwrap_or(Unfit::Missing));
-    }
-    let line = offer.audio.as_ref().filter(|line| line.receives);
-    let (audio, silent) = match (ladder.audio(), line.map(|line| (line.opus(), line.names()))) {
-        (None, _) | (_, None) => (None, None),
-        (Some(Err(why)), _) => (None, Some(why)),
-        (Some(Ok(())), Some((Some(opus), _))) => (Some(opus.clone()), None),
-        (Some(Ok(())), Some((None, names))) => {
-            (None, Some(format!("audio is sent as Opus, and the offer takes {names}")))
-        }
-    };
-    if video.is_none() && audio.is_none() {
-        return Err(why.unwrap_or(Unfit::Missing));
-    }
-    Ok(Chosen { video, audio, silent, renditions })
-}
-
-fn gone() -> Refused {
+fn gone() -> Turned {
     refused(StatusCode::NOT_FOUND, "nobody publishes this name")
 }
 
-fn no_session() -> Refused {
+fn no_session() -> Turned {
     refused(StatusCode::NOT_FOUND, "there is no such session, or it is over")
-}
-
-/// A parameter of a query, as it stands.
-fn parameter(query: &str, name: &str) -> Option<String> {
-    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-    pairs.filter(|(key, _)| *key == name).map(|(_, value)| value.to_string()).find(|value| !value.is_empty())
 }
 
 fn is_of(headers: &HeaderMap, wanted: &str) -> bool {
@@ -466,7 +382,7 @@ fn is_of(headers: &HeaderMap, wanted: &str) -> bool {
     said.split(';').next().is_some_and(|said| said.trim().eq_ignore_ascii_case(wanted))
 }
 
-async fn read(body: Body) -> Result<String, Refused> {
+async fn read(body: Body) -> Result<String, Turned> {
     let whole = tokio::time::timeout(Duration::from_secs(10), axum::body::to_bytes(body, LONGEST)).await;
     let bytes = match whole {
         Ok(Ok(bytes)) => bytes,
@@ -481,28 +397,9 @@ async fn read(body: Body) -> Result<String, Refused> {
     String::from_utf8(bytes.into()).map_err(|_| refused(StatusCode::BAD_REQUEST, "the body is no text"))
 }
 
-fn text(status: StatusCode, why: &str) -> Response<Body> {
-    let mut response = Response::new(Body::from(format!("{why}\n")));
-    *response.status_mut() = status;
-    let fields = response.headers_mut();
-    fields.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    let kept = if status == StatusCode::NOT_FOUND { "max-age=1" } else { "no-store" };
-    fields.insert(CACHE_CONTROL, HeaderValue::from_static(kept));
-    if status == StatusCode::UNAUTHORIZED {
-        fields.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"msconv\""));
-    }
-    shared(response)
-}
-
-fn empty(status: StatusCode) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = status;
-    shared(response)
-}
-
 /// What a browser asks before it asks from another page (Fetch, CORS preflight).
 fn preflight() -> Response<Body> {
-    let mut response = empty(StatusCode::NO_CONTENT);
+    let mut response = open(StatusCode::NO_CONTENT, Body::empty());
     let fields = response.headers_mut();
     fields.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("OPTIONS, POST, PATCH, DELETE"));
     fields.insert(
@@ -511,16 +408,5 @@ fn preflight() -> Response<Body> {
     );
     fields.insert(HeaderName::from_static("access-control-max-age"), HeaderValue::from_static("86400"));
     fields.insert(HeaderName::from_static("accept-post"), HeaderValue::from_static(SDP));
-    response
-}
-
-/// Any page may read it.
-fn shared(mut response: Response<Body>) -> Response<Body> {
-    let fields = response.headers_mut();
-    fields.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    fields.insert(
-        ACCESS_CONTROL_EXPOSE_HEADERS,
-        HeaderValue::from_static("Location, ETag, Link, Msconv-Without-Audio"),
-    );
     response
 }

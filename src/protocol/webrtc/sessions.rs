@@ -1,6 +1,8 @@
 //! All sessions behind one lock: by which address, name or key each is found, when each wants to be called, and what each
 //! does with what happens. Each input is followed by a whole drain.
 
+use super::datagram::{Carries, Outgoing, transport};
+use super::ending::Ending;
 use super::foreign_audio::Conversion;
 use super::ladder::{Ladder, Made};
 use super::packing::Unit;
@@ -9,9 +11,9 @@ use super::publishing::Publishes;
 use super::totals::Totals;
 use super::viewer::Viewer;
 use crate::base::clock::Now;
+use crate::hub::Client;
 use crate::hub::client::{Ends, add};
 use crate::hub::tap::Item;
-use crate::hub::{Client, Leaves};
 use crate::model::LadderName;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
@@ -26,74 +28,6 @@ pub const TO_CONNECT: Duration = Duration::from_secs(15);
 pub const SILENT: Duration = Duration::from_secs(20);
 /// Most addresses of one session; it may move from one network to another.
 const MOST_ADDRESSES: usize = 16;
-
-/// A datagram on its way out.
-pub struct Outgoing {
-    /// Where to.
-    pub to: SocketAddr,
-    /// How.
-    pub protocol: Protocol,
-    /// Its bytes.
-    pub bytes: DatagramSend,
-    /// Who counts it.
-    pub client: Arc<Client>,
-}
-
-/// What a datagram carries, as its first bytes say (RFC 7983, 7; RFC 5761, 4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Carries {
-    /// Checks of the connection, and its keys.
-    Control,
-    /// RTP.
-    Rtp,
-    /// RTCP.
-    Rtcp,
-}
-
-impl Carries {
-    /// Looks at a datagram.
-    pub fn of(datagram: &[u8]) -> Carries {
-        match datagram {
-            [128..=191, 192..=223, ..] => Carries::Rtcp,
-            [128..=191, ..] => Carries::Rtp,
-            _ => Carries::Control,
-        }
-    }
-}
-
-/// Why a session ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// It said so over HTTP.
-    Said,
-    /// Its connection was closed or broke.
-    Left,
-    /// It never connected.
-    NeverConnected,
-    /// Nothing came from it.
-    Silent,
-    /// What it gets has other codecs now.
-    OtherCodecs,
-    /// What it gets is over.
-    StreamOver,
-    /// It had to leave.
-    Sent(Leaves),
-}
-
-impl Ending {
-    /// In words for the log.
-    pub const fn why(self) -> &'static str {
-        match self {
-            Ending::Said => "it said so",
-            Ending::Left => "its connection was closed",
-            Ending::NeverConnected => "it did not connect within 15 s",
-            Ending::Silent => "nothing has come from it for 20 s",
-            Ending::OtherCodecs => "the stream has other codecs now; it may ask again",
-            Ending::StreamOver => "the stream is over",
-            Ending::Sent(leaves) => leaves.why(),
-        }
-    }
-}
 
 /// What a session is known by.
 pub struct Names {
@@ -425,6 +359,14 @@ impl Sessions {
         self.ended.push((client, why));
     }
 
+    /// Ends everybody: the server does.
+    pub fn end_all(&mut self, now: Instant) {
+        let all: Vec<u64> = self.sessions.keys().copied().collect();
+        for id in all {
+            self.end(id, Ending::ServerEnds, now);
+        }
+    }
+
     /// Ends everybody who watches a ladder, which is over.
     pub fn forget(&mut self, ladder: &LadderName, now: Instant) {
         let Some(gone) = self.ladders.remove(ladder) else { return };
@@ -500,14 +442,6 @@ impl Sessions {
                 _ => {}
             },
         }
-    }
-}
-
-/// As MediaMTX writes it.
-const fn transport(protocol: Protocol) -> &'static str {
-    match protocol {
-        Protocol::Udp => "udp",
-        _ => "tcp",
     }
 }
 

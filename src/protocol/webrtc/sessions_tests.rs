@@ -1,7 +1,7 @@
 //! Sessions against str0m's own client, datagram by datagram, without sockets and clocks.
 
 use super::*;
-use crate::hub::{Headers, OnAir, Registry, Stamp};
+use crate::hub::{Headers, Leaves, OnAir, Registry, Stamp};
 use crate::media::codec::h264;
 use crate::media::{Frame, MediaTime, TrackId, Tracks, VideoCodec, VideoTrack};
 use crate::model::StreamName;
@@ -338,4 +338,30 @@ fn an_offer_of_layers_is_answered_with_one() {
     let wanted = Wanted { video: Some(&codec), audio: None, offered: vec![address(SERVER)], estimate: None };
     let answered = peer::answer((&text, &read), wanted, &Identity::new().unwrap(), now).unwrap();
     assert!(answered.sdp.contains("a=recvonly") && !answered.sdp.contains("simulcast"), "{}", answered.sdp);
+}
+
+#[test]
+fn a_rendition_that_was_away_when_its_viewer_connected_is_sent_when_it_is_back() {
+    let mut house = House::new(&["360p"]);
+    house.sessions.ladders.get_mut(&house.ladder).unwrap().leave("360p");
+    let mut client = house.connect(Some("360p"), None);
+    house.run(&mut client, Duration::from_millis(300));
+    assert_eq!(house.viewer().current(), None);
+    let tracks = Headers { tracks: Tracks::of(track(), None), metadata: None };
+    house.media("360p", Item::Tracks(Box::new(tracks)));
+    house.media("360p", frame(0, true, 900));
+    house.sessions.look(house.now);
+    house.broadcast(&mut client, 1..4, &[("360p", 900)]);
+    assert_eq!(client.times(), [0, 3600, 7200, 10_800]);
+}
+
+#[test]
+fn everybody_is_told_when_the_server_ends() {
+    let mut house = House::new(&["360p"]);
+    let mut client = house.connect(None, None);
+    house.broadcast(&mut client, 0..5, &[("360p", 900)]);
+    house.sessions.end_all(house.now);
+    house.run(&mut client, Duration::from_millis(100));
+    assert!(house.sessions.is_empty() && client.closed);
+    assert_eq!(house.sessions.ended.pop().unwrap().1, Ending::ServerEnds);
 }

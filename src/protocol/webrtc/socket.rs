@@ -1,8 +1,7 @@
 //! The one UDP socket of all sessions. A frame to a viewer is a run of datagrams of one size, which the kernel cuts out of
 //! one message; the runs of many viewers go in one call.
 
-use super::sessions::{Carries, Outgoing};
-use crate::hub::client::add;
+use super::datagram::Outgoing;
 use crate::process::sys::{self, Datagrams};
 use nix::libc;
 use socket2::{SockAddr, SockRef};
@@ -176,19 +175,8 @@ fn cuts(error: &io::Error) -> bool {
     )
 }
 
+/// Counts the datagrams of a run.
 fn count(outgoing: &[Outgoing], run: &Run<'_>, sent: bool) {
     let end = run.first.saturating_add(run.count);
-    for datagram in outgoing.get(run.first..end).unwrap_or_default() {
-        let counters = &datagram.client.counters;
-        if !sent {
-            add(&counters.packets_discarded, 1);
-            continue;
-        }
-        add(&counters.bytes_out, datagram.bytes.len() as u64);
-        match Carries::of(&datagram.bytes) {
-            Carries::Rtp => add(&counters.packets_out, 1),
-            Carries::Rtcp => add(&counters.rtcp_out, 1),
-            Carries::Control => {}
-        }
-    }
+    outgoing.get(run.first..end).unwrap_or_default().iter().for_each(|datagram| datagram.count(sent));
 }

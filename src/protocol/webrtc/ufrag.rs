@@ -10,29 +10,6 @@ const USERNAME: u16 = 6;
 /// A request to check a connection (RFC 8489, 18.1: Binding).
 const BINDING_REQUEST: u16 = 1;
 
-/// What a datagram is by its first byte (RFC 7983, 7).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Datagram {
-    /// STUN.
-    Stun,
-    /// DTLS.
-    Dtls,
-    /// RTP or RTCP.
-    Rtp,
-    /// None of them.
-    Other,
-}
-
-/// What a datagram is.
-pub fn kind(datagram: &[u8]) -> Datagram {
-    match datagram.first() {
-        Some(0..=3) => Datagram::Stun,
-        Some(20..=63) => Datagram::Dtls,
-        Some(128..=191) => Datagram::Rtp,
-        _ => Datagram::Other,
-    }
-}
-
 /// Our name in the USERNAME (`ours:theirs`) of a check; none if it is no whole STUN request with one.
 pub fn ours(message: &[u8]) -> Option<&str> {
     let (header, mut rest) = message.split_at_checked(HEADER)?;
@@ -73,7 +50,7 @@ mod tests {
     #[test]
     fn the_first_half_of_the_username_is_ours() {
         let whole = message(1, &[(0x8022, b"agent"), (6, b"ours:theirs"), (8, &[0; 20])]);
-        assert_eq!((ours(&whole), kind(&whole)), (Some("ours"), Datagram::Stun));
+        assert_eq!(ours(&whole), Some("ours"));
         for wrong in [
             message(0x101, &[(6, b"ours:theirs")]),
             message(1, &[(6, b"ours")]),
@@ -87,10 +64,6 @@ mod tests {
         let mut lies = message(1, &[(6, b"ours:theirs")]);
         lies[23] = 200;
         assert_eq!(ours(&lies), None);
-        assert_eq!(
-            [kind(&[22]), kind(&[128]), kind(&[64]), kind(&[])],
-            [Datagram::Dtls, Datagram::Rtp, Datagram::Other, Datagram::Other]
-        );
     }
 
     proptest! {

@@ -114,14 +114,14 @@ impl Viewer {
         self.begun = true;
         let choices = self.choices(ladder);
         if let Some(choice) = choosing::first(&choices) {
-            self.change_to(choice.label.clone(), ladder);
+            self.change_to(choice.label.clone(), ladder, peer);
         }
         self.want_for(&choices, peer);
         self.catch_up(ladder, peer, now);
     }
 
     /// Its rendition from here on.
-    fn change_to(&mut self, label: String, ladder: &Ladder) {
+    fn change_to(&mut self, label: String, ladder: &Ladder, peer: &mut Peer) {
         if let Some(rendition) = ladder.rendition(&label) {
             let name = rendition.name.clone();
             self.client.describe(|details| details.name = name.name);
@@ -132,10 +132,7 @@ impl Viewer {
         self.current = Some(label);
         self.wanted = None;
         self.waits = true;
-    }
-
-    /// What follows needs nothing of what was sent before.
-    fn forget_repairs(&self, peer: &mut Peer) {
+        // What follows needs nothing of what was sent before, and repairs of that would keep a narrow link full.
         if let Some(sending) = &self.video {
             peer.forget_repairs(sending.agreed.mid);
         }
@@ -173,8 +170,7 @@ impl Viewer {
             return false;
         }
         if unit.keyframe && self.wanted.as_deref() == Some(label) {
-            self.change_to(label.to_string(), ladder);
-            self.forget_repairs(peer);
+            self.change_to(label.to_string(), ladder, peer);
             let choices = self.choices(ladder);
             self.want_for(&choices, peer);
         }
@@ -284,15 +280,12 @@ impl Viewer {
         let current = self.current.clone().unwrap_or_default();
         let there = choices.iter().any(|choice| choice.label == current);
         let silent = self.last_video.is_none_or(|at| now.saturating_duration_since(at) > SILENT);
-        if !there && silent && self.pinned.is_none() {
-            // Its rendition is gone and others are on the air, or there was none when it came.
+        if !there && silent {
+            // Its rendition is gone and others are on the air, or there was none when it connected.
             if let Some(choice) = choosing::first(&choices) {
-                self.change_to(choice.label.clone(), ladder);
+                self.change_to(choice.label.clone(), ladder, peer);
                 self.catch_up(ladder, peer, now);
             }
-            return;
-        }
-        if self.current.is_none() && there {
             return;
         }
         if self.pinned.is_some() || choices.len() < 2 {
@@ -306,10 +299,8 @@ impl Viewer {
             !next.recent.units().is_empty() && self.fits(next.recent.bytes(), Duration::from_millis(700))
         });
         if down && cheap {
-            // At once, from the smaller one's last keyframe on: the link is full of what is left behind, and repairs of that
-            // would keep it full.
-            self.change_to(label, ladder);
-            self.forget_repairs(peer);
+            // At once, from the smaller one's last keyframe on: the link is full of what is left behind.
+            self.change_to(label, ladder, peer);
             self.want_for(&choices, peer);
             self.catch_up(ladder, peer, now);
         } else {

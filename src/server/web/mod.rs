@@ -13,7 +13,7 @@ use crate::auth::neighbourhood;
 use crate::hub::Registry;
 use crate::model::Network;
 use crate::protocol::parting::{self, Parting};
-use crate::protocol::webrtc::server::Ends;
+use crate::protocol::web_access::{Connection, path};
 use crate::protocol::{hls, webrtc};
 use crate::server::endpoint::http::asked_to_end;
 use crate::server::per_address::{Counted, PerAddress};
@@ -92,10 +92,6 @@ pub struct Web {
     pub routes: Router,
 }
 
-/// The other end of a request's connection.
-#[derive(Clone, Copy)]
-struct Remote(SocketAddr);
-
 /// What is served.
 #[derive(Clone)]
 pub struct Served {
@@ -124,13 +120,12 @@ pub fn routes(served: Served) -> Router {
 /// An application may be called as a page is: then its streams count before the page, which cannot end like theirs.
 async fn streams_first(
     State(served): State<Served>,
-    Extension(ends): Extension<Ends>,
+    Extension(ends): Extension<Connection>,
     request: Request,
     next: Next,
 ) -> Response {
-    if served.hls.is_of_reserved_application(request.uri().path())
-        || served.webrtc.is_of_reserved_application(request.uri().path())
-    {
+    let path = request.uri().path();
+    if path::begins_as_a_page(path) && (served.webrtc.route(path).is_some() || served.hls.names(path)) {
         served.answer(request, ends).await
     } else {
         next.run(request).await
@@ -139,7 +134,7 @@ async fn streams_first(
 
 async fn streams(
     State(served): State<Served>,
-    Extension(ends): Extension<Ends>,
+    Extension(ends): Extension<Connection>,
     request: Request,
 ) -> Response {
     served.answer(request, ends).await
@@ -147,7 +142,7 @@ async fn streams(
 
 impl Served {
     /// Answers a request for a stream.
-    async fn answer(&self, request: Request, ends: Ends) -> Response {
+    async fn answer(&self, request: Request, ends: Connection) -> Response {
         match self.webrtc.route(request.uri().path()) {
             Some(route) => self.webrtc.answer(route, request, ends).await,
             None => self.hls.answer(request, ends.remote).await,
@@ -198,7 +193,7 @@ async fn connection(
     mut shutdown: watch::Receiver<bool>,
 ) {
     let Ok(local) = socket.local_addr() else { return };
-    let ends = Ends { remote, local };
+    let ends = Connection { remote, local };
     let _ = socket.set_nodelay(true);
     let _ = socket2::SockRef::from(&socket).set_send_buffer_size(SEND_BUFFER);
     let socket = Arc::new(socket);
@@ -235,7 +230,7 @@ async fn connection(
 /// What answers the requests of a connection; `activity` is told of answers that have to get on.
 fn answers(
     web: &Web,
-    ends: Ends,
+    ends: Connection,
     activity: Option<Activity>,
 ) -> impl Service<
     hyper::Request<hyper::body::Incoming>,
@@ -245,7 +240,6 @@ fn answers(
 > + use<> {
     let routes = TowerToHyperService::new(web.routes.clone());
     service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
-        request.extensions_mut().insert(Remote(ends.remote));
         request.extensions_mut().insert(ends);
         let (answer, activity) = (routes.call(request.map(Body::new)), activity.clone());
         async move {

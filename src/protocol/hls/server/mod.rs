@@ -21,6 +21,7 @@ use crate::hub::Hub;
 use crate::hub::event::{Event, Heard};
 use crate::model::{LadderName, StreamName};
 use crate::protocol::hls::window::Stored;
+use crate::protocol::web_access::reply::{refusal, wrong_method};
 use crate::protocol::web_access::{Gate, Question, login};
 use crate::telemetry::Log;
 use airing::{Airing, look_after};
@@ -29,7 +30,7 @@ use axum::http::header::{ACCEPT_ENCODING, USER_AGENT};
 use axum::http::{HeaderMap, Method, Request, Response, StatusCode};
 use bytes::Bytes;
 use reading::Reading;
-use reply::{Keep, Replies, refusal};
+use reply::{Keep, METHODS, Replies};
 use route::{Directives, File, Item, Media, Route};
 use stats::{Airings, Asked, Budget, Counts};
 use std::net::{IpAddr, SocketAddr};
@@ -163,7 +164,7 @@ impl Shared {
         match *request.method() {
             Method::OPTIONS => return (Asked::Refused, reply::preflight()),
             Method::GET | Method::HEAD => {}
-            _ => return nothing(StatusCode::METHOD_NOT_ALLOWED, "streams are read with GET and HEAD"),
+            _ => return (Asked::Refused, wrong_method(METHODS, "streams are read with GET and HEAD")),
         }
         let headers = request.headers();
         let (found, user) = match self.named_media(&route) {

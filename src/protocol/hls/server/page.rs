@@ -1,7 +1,7 @@
 //! What a page about a stream asks before it is shown.
 
 use super::Shared;
-use super::route::{RESERVED, Route};
+use super::route::Route;
 use crate::model::StreamName;
 use crate::model::stream_name::is_name;
 use axum::body::Body;
@@ -19,10 +19,9 @@ impl Shared {
         is_name(name).then(|| StreamName::new(application, name))
     }
 
-    /// Whether a path names a stream, or something of one, of an application that is called as a page is.
-    pub fn is_of_reserved_application(&self, path: &str) -> bool {
-        let first = path.split('/').nth(1).unwrap_or_default();
-        RESERVED.contains(&first) && Route::of(path, &self.applications).is_some()
+    /// Whether a path names a stream, or something of one.
+    pub fn names(&self, path: &str) -> bool {
+        Route::of(path, &self.applications).is_some()
     }
 
     /// Whether somebody publishes `stream`, or did a moment ago; from now on it is divided, since its page is about to ask

@@ -1,11 +1,11 @@
 //! The answers: status, header fields and bodies. What may be kept how long is said exactly, so that a cache between us
 //! and many viewers asks once for each URL.
 
+use crate::protocol::web_access::reply::open;
 use axum::body::{Body, HttpBody};
 use axum::http::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderName,
-    HeaderValue, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, CACHE_CONTROL, CONTENT_ENCODING,
+    CONTENT_TYPE, HeaderName, HeaderValue, VARY,
 };
 use axum::http::{Response, StatusCode};
 use bytes::Bytes;
@@ -13,6 +13,9 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+
+/// What is answered here.
+pub const METHODS: &str = "GET, HEAD, OPTIONS";
 
 /// How long an answer may be kept by whoever gets it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +51,7 @@ impl Replies {
             Keep::Seconds(seconds) => format!("{scope}, max-age={seconds}"),
             Keep::Immutable(seconds) => format!("{scope}, max-age={seconds}, immutable"),
         };
-        let mut reply = plain(StatusCode::OK, Body::new(Pieces::of(pieces)));
+        let mut reply = open(StatusCode::OK, Body::new(Pieces::of(pieces)));
         let fields = reply.headers_mut();
         fields.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         if let Ok(control) = HeaderValue::from_str(&control) {
@@ -58,40 +61,13 @@ impl Replies {
     }
 }
 
-/// A refusal in words.
-pub fn refusal(status: StatusCode, why: &str) -> Response<Body> {
-    let mut reply = plain(status, Body::from(format!("{why}\n")));
-    let fields = reply.headers_mut();
-    fields.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    // So that nobody who asks again and again for what may come any moment is told of an hour ago, nor asks us each time.
-    let kept = if status == StatusCode::NOT_FOUND { "max-age=1" } else { "no-store" };
-    fields.insert(CACHE_CONTROL, HeaderValue::from_static(kept));
-    if status == StatusCode::UNAUTHORIZED {
-        fields.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"msconv\""));
-    }
-    if status == StatusCode::METHOD_NOT_ALLOWED {
-        fields.insert(ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"));
-    }
-    reply
-}
-
 /// What a browser asks before it asks from another page (Fetch, CORS preflight).
 pub fn preflight() -> Response<Body> {
-    let mut reply = plain(StatusCode::NO_CONTENT, Body::empty());
+    let mut reply = open(StatusCode::NO_CONTENT, Body::empty());
     let fields = reply.headers_mut();
-    fields.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD, OPTIONS"));
+    fields.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(METHODS));
     fields.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("Range, Authorization"));
     fields.insert(HeaderName::from_static("access-control-max-age"), HeaderValue::from_static("86400"));
-    reply
-}
-
-fn plain(status: StatusCode, body: Body) -> Response<Body> {
-    let mut reply = Response::new(body);
-    *reply.status_mut() = status;
-    let fields = reply.headers_mut();
-    fields.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    fields.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Date, Age, Location, ETag, Link"));
-    fields.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     reply
 }
 
@@ -135,6 +111,7 @@ impl HttpBody for Pieces {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::http::header::ACCESS_CONTROL_ALLOW_ORIGIN;
 
     fn field(reply: &Response<Body>, name: HeaderName) -> &str {
         reply.headers().get(name).map_or("", |value| value.to_str().unwrap())
@@ -151,21 +128,9 @@ mod tests {
         assert_eq!(field(&media, CACHE_CONTROL), "public, max-age=60, immutable");
         assert_eq!(field(&media, ACCESS_CONTROL_ALLOW_ORIGIN), "*");
         assert_eq!(media.body().size_hint().exact(), Some(3));
+        assert_eq!((preflight().status(), METHODS), (StatusCode::NO_CONTENT, "GET, HEAD, OPTIONS"));
         let closed = Replies { private: true }.playlist(Bytes::new(), true, Keep::Seconds(2));
         assert_eq!(field(&closed, CACHE_CONTROL), "private, max-age=2");
         assert_eq!((field(&closed, CONTENT_ENCODING), field(&closed, VARY)), ("gzip", "Accept-Encoding"));
-    }
-
-    #[test]
-    fn refusals_say_what_to_do() {
-        let nobody = refusal(StatusCode::NOT_FOUND, "nobody publishes this name");
-        assert_eq!(field(&nobody, CACHE_CONTROL), "max-age=1");
-        let who = refusal(StatusCode::UNAUTHORIZED, "who");
-        assert_eq!(
-            (field(&who, CACHE_CONTROL), field(&who, WWW_AUTHENTICATE)),
-            ("no-store", "Basic realm=\"msconv\"")
-        );
-        assert_eq!(field(&refusal(StatusCode::METHOD_NOT_ALLOWED, "no"), ALLOW), "GET, HEAD, OPTIONS");
-        assert_eq!(preflight().status(), StatusCode::NO_CONTENT);
     }
 }

@@ -6,28 +6,10 @@ use crate::model::StreamName;
 use crate::model::stream_name::is_name;
 use crate::protocol::hls::listing::Position;
 use crate::protocol::hls::playlist::{init_name, part_name, segment_name};
+use crate::protocol::web_access::path::stream_of;
 
 /// The most that a number in a directive or a name may have, in digits.
 const MOST_DIGITS: usize = 18;
-
-/// The first words of pages and of the API: with them an address without an application names no stream.
-pub const RESERVED: &[&str] = &[
-    "watch",
-    "studio",
-    "console",
-    "embed",
-    "assets",
-    "api",
-    "streams",
-    "start_stream",
-    "stream",
-    "stop_stream",
-    "start_wrtc_stream",
-    "health",
-    "ready",
-    "live",
-    "recordings",
-];
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,15 +54,7 @@ pub enum Media {
 impl Route {
     /// What `path` names. `/live/KEY/…` with one of `applications`; without it, it is the first of them.
     pub fn of(path: &str, applications: &[String]) -> Option<Route> {
-        let rest = path.strip_prefix('/')?;
-        let within = applications.iter().find_map(|application| {
-            let rest = rest.strip_prefix(application.as_str())?.strip_prefix('/')?;
-            Route::within(application, rest)
-        });
-        within.or_else(|| {
-            let route = Route::within(applications.first()?, rest)?;
-            (!RESERVED.contains(&route.stream.name.as_str())).then_some(route)
-        })
+        stream_of(path, applications, Route::within, |route| &route.stream)
     }
 
     fn within(application: &str, rest: &str) -> Option<Route> {
@@ -210,6 +184,7 @@ fn number(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::web_access::path::RESERVED;
     use proptest::prelude::*;
 
     fn route(path: &str) -> Option<Route> {

@@ -3,9 +3,9 @@
 pub mod built;
 mod reply;
 
-use super::Remote;
 use crate::protocol::hls;
 use crate::protocol::hls::server::takes_gzip;
+use crate::protocol::web_access::Connection;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode};
@@ -33,7 +33,7 @@ pub fn routes(hls: Arc<hls::server::Shared>, files: &'static [File]) -> Router {
 /// The page of a stream, also of one that is not there yet: it wakes up by itself.
 async fn watch(
     State(pages): State<Pages>,
-    Extension(Remote(remote)): Extension<Remote>,
+    Extension(Connection { remote, .. }): Extension<Connection>,
     request: Request,
 ) -> Response {
     if let Some(refused) = wrong_method(&request) {

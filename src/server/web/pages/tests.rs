@@ -42,7 +42,8 @@ fn hls() -> Arc<hls::server::Shared> {
 /// Status, header fields and body.
 async fn ask(files: &'static [File], method: Method, path: &str, accept: &str) -> (u16, HeaderMap, String) {
     let mut request = Request::builder().method(method).uri(path).header(ACCEPT_ENCODING, accept);
-    request.extensions_mut().unwrap().insert(Remote(([127, 0, 0, 1], 5).into()));
+    let (remote, local) = (([127, 0, 0, 1], 5).into(), ([127, 0, 0, 1], 80).into());
+    request.extensions_mut().unwrap().insert(Connection { remote, local });
     let service = TowerToHyperService::new(routes(hls(), files));
     let answer = service.call(request.body(Body::empty()).unwrap()).await.unwrap();
     let (head, mut body) = answer.into_parts();
