@@ -79,7 +79,11 @@ pub const KEYS: &[Key] = &[
     key("stat_port", "8080", "serve: /stat, in the form of nginx-rtmp; follows nginx_stat_url"),
     key("api_port", "9997", "serve: /v3, in the form of MediaMTX; follows mediamtx_url"),
     key("metrics_port", "9998", "serve: /metrics for Prometheus; a free port unless api_port is 9997"),
-    key("web_port", "8000", "serve: pages, HLS and the offers of WebRTC, TCP; a free port unless rtsp_port is 8554"),
+    key(
+        "web_port",
+        "8000",
+        "serve: pages, HLS and the offers of WebRTC, TCP; a free port unless rtsp_port is 8554",
+    ),
     key("webrtc_port", "8189", "serve: media of WebRTC, UDP; a free port unless rtsp_port is 8554"),
     key(
         "public_address",
