@@ -15,6 +15,7 @@ pub mod media;
 pub mod player;
 pub mod process;
 pub mod status;
+pub mod store;
 pub mod telemetry;
 
 // Floor 3: the live exchange of the embedded server.
@@ -23,12 +24,15 @@ pub mod hub;
 // Floor 4: what speaks to the outside.
 pub mod protocol;
 
-// Floor 5 and 6: servers and use cases.
+// Floor 5: what is wanted: registered streams, keys, who may do what, events, chat.
+pub mod platform;
+
+// Floor 6 and 7: servers and use cases.
 pub mod backend;
 pub mod manager;
 pub mod server;
 
-// Floor 7 and 8: the command line.
+// Floor 8 and 9: the command line.
 pub mod cli;
 pub mod command;
 pub mod ui;

@@ -7,13 +7,14 @@ use super::rust_text::{Token, tokens, without_tests};
 pub const FLOORS: &[(u8, &[&str])] = &[
     (0, &["base"]),
     (1, &["model"]),
-    (2, &["auth", "config", "ffmpeg", "media", "player", "process", "status", "telemetry"]),
+    (2, &["auth", "config", "ffmpeg", "media", "player", "process", "status", "store", "telemetry"]),
     (3, &["hub"]),
     (4, &["protocol"]),
-    (5, &["backend", "server"]),
-    (6, &["manager"]),
-    (7, &["cli", "ui"]),
-    (8, &["command"]),
+    (5, &["platform"]),
+    (6, &["backend", "server"]),
+    (7, &["manager"]),
+    (8, &["cli", "ui"]),
+    (9, &["command"]),
 ];
 
 /// The wings of `manager`, lowest first. Wings of one row do not know each other.
