@@ -2,6 +2,7 @@
 
 use super::Action;
 use crate::base::printable::bounded;
+use std::net::IpAddr;
 
 /// Characters of a reason that an authorizer gives in its own words.
 const LONGEST_REASON: usize = 200;
@@ -12,6 +13,9 @@ pub enum Denied {
     /// No credentials were shown, and there must be some.
     #[error("{} needs a user and a password", .0.word())]
     NeedsCredentials(Action),
+    /// The name is that of a registered stream, which is published with its key.
+    #[error("this stream is registered: publish it with its key")]
+    NeedsKey,
     /// The credentials are wrong. Counts as a failed attempt ([`super::Ledger::failed`]).
     #[error("wrong user or password")]
     Wrong,
@@ -39,6 +43,16 @@ impl Denied {
     /// A refusal in the words of whoever decides, made printable and cut to a length that can be shown.
     pub fn because(reason: &str) -> Denied {
         Denied::Because(bounded(reason, LONGEST_REASON))
+    }
+
+    /// Whether a wrong guess from `address` brings it nearer to being shut out. Keys are too long to be guessed, and an encoder
+    /// of this machine that goes on trying with an old one must not shut out the others.
+    pub fn counts(&self, address: IpAddr) -> bool {
+        match self {
+            Denied::Wrong => true,
+            Denied::WrongKey => !address.to_canonical().is_loopback(),
+            _ => false,
+        }
     }
 
     /// Whether it was a wrong guess: it is written down, and its answer held back for a while ([`super::pause`]).

@@ -1,6 +1,7 @@
 //! The command line as clap types, and nothing else: help, completions, the man page and parsing all come from here.
 //! These types never travel below `command/`.
 
+pub mod platform;
 mod ports;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
@@ -109,6 +110,10 @@ pub enum Command {
     Down(DownArgs),
     /// Run the built-in server in the foreground (`up` starts it in the background)
     Serve(Box<ServeArgs>),
+    /// Register streams, with keys that publish them
+    Stream(platform::StreamArgs),
+    /// Tokens that programs show to the API
+    Token(platform::TokenArgs),
     /// Serve metrics of servers and streams for Prometheus
     Exporter(ExporterArgs),
     /// Print what makes a service manager run msconv
@@ -502,6 +507,13 @@ pub struct ServeArgs {
     /// Threads that carry media [default: as many as processors]
     #[arg(long, value_name = "NUMBER")]
     pub media_workers: Option<String>,
+    /// Keep streams, keys and events in this PostgreSQL, postgres://user@host/name; a password is better given as
+    /// MSCONV_DATABASE [default: a file in the data folder]
+    #[arg(long, value_name = "URL")]
+    pub database: Option<String>,
+    /// Let anybody register a stream and get a key for it
+    #[arg(long)]
+    pub open_registration: bool,
     /// Folder of what the server keeps, such as a long HLS window [default: data in the home]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub data: Option<String>,

@@ -145,15 +145,7 @@ fn lines(context: &Context, args: &ListArgs, listing: &Listing) -> Vec<String> {
     } else {
         list_view::streams(listing, application)
     };
-    table.lines(layout(context))
-}
-
-fn layout(context: &Context) -> Layout {
-    if !context.console.out_terminal {
-        return Layout::Tabs;
-    }
-    let columns = console::Term::stdout().size_checked().map_or(80, |(_, columns)| columns);
-    Layout::Terminal { width: usize::from(columns).max(20), color: context.console.color_out }
+    table.lines(context.console.layout())
 }
 
 /// The JSON of a listing, fields in the order of the schema.

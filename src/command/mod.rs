@@ -1,5 +1,6 @@
 //! Floor 8: one file per subcommand, from parsed arguments and settings to the manager and back to the console.
 
+mod api;
 mod completions;
 mod config;
 mod devices;
@@ -18,7 +19,9 @@ mod serve;
 mod signals;
 mod status;
 mod stop;
+mod stream;
 mod supervise;
+mod token;
 mod up;
 
 use crate::base::{Failure, Outcome};
@@ -149,6 +152,8 @@ fn dispatch(cli: Cli) -> Outcome<u8> {
         }
         Command::Down(args) => down::run(&context(vec![])?, &args),
         Command::Serve(args) => serve::run(&context(serve::settings(&args))?, &args),
+        Command::Stream(args) => stream::run(&context(vec![])?, &args),
+        Command::Token(args) => token::run(&context(vec![])?, &args),
         Command::Exporter(args) => exporter::run(&context(exporter::settings(&args))?),
         Command::Export(args) => match &args.form {
             ExportForm::Systemd(args) => {

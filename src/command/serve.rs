@@ -35,6 +35,8 @@ pub fn settings(args: &ServeArgs) -> Vec<(&'static str, Option<String>)> {
         ("publishers_per_address", args.publishers_per_address.clone()),
         ("media_workers", args.media_workers.clone()),
         ("data", args.data.clone()),
+        ("database", args.database.clone()),
+        ("open_registration", args.open_registration.then(|| "true".to_string())),
         ("hls_segment", args.hls_segment.clone()),
         ("hls_part", args.hls_part.clone()),
         ("hls_window", args.hls_window.clone()),
@@ -61,7 +63,7 @@ pub fn run(context: &Context, args: &ServeArgs) -> Outcome<u8> {
     context.block_on(async {
         // Before anything can be reached, so that no signal finds us unprepared.
         let mut ends = Ends::listen()?;
-        let server = Server::bind(options, log.clone())?;
+        let server = Server::bind(options, log.clone()).await?;
         let addresses = server.addresses();
         for sentence in &exposed {
             context.console.warn(sentence);

@@ -103,6 +103,12 @@ pub const KEYS: &[Key] = &[
     key("publishers_per_address", "32", "serve: publishers from one address, 1 to 4096"),
     key("media_workers", "", "serve: threads that carry media, 1 to 256; as many as processors unless set"),
     key(
+        "database",
+        "",
+        "serve: postgres://user@host/name keeps streams, keys and events there; a file in the data folder unless set",
+    ),
+    key("open_registration", "false", "serve: let anybody register a stream and get a key for it"),
+    key(
         "data",
         "",
         "serve: folder of what the server keeps, such as a long hls_window; data in the home unless set",

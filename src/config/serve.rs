@@ -8,7 +8,7 @@ use super::layers::Origin;
 use super::resolver::{Resolver, Shown, blame};
 use super::values::truth;
 use crate::base::next::Advice;
-use crate::base::secret::{MASK, Secret};
+use crate::base::secret::{MASK, Secret, redact_urls};
 use crate::base::{Failure, Outcome, failure::io_words};
 use crate::model::network::is_loopback;
 pub use crate::model::service::Ports;
@@ -51,6 +51,10 @@ pub struct Serve {
     pub media_workers: Option<NonZeroUsize>,
     /// The folder of what the server keeps, if not `data` in the home.
     pub data: Option<PathBuf>,
+    /// The address of a PostgreSQL, if streams, keys and events are not kept in the data folder. It may hold a password.
+    pub database: Option<Secret>,
+    /// Whether anybody may register a stream.
+    pub open_registration: bool,
     /// Addresses or names under which this machine is reached from outside, for WebRTC.
     pub public_address: Vec<String>,
     /// Servers of STUN and TURN that pages are told.
@@ -267,6 +271,8 @@ impl Resolver {
             publishers_per_address: self.need("publishers_per_address", number)?,
             media_workers: self.take("media_workers", workers)?,
             data: self.take("data", |text| Ok(cwd.join(text)))?,
+            database: self.database()?,
+            open_registration: self.need("open_registration", truth)?,
             public_address: self.take("public_address", hosts)?.unwrap_or_default(),
             ice_server: self.take("ice_server", ice_servers)?.unwrap_or_default(),
             hls: self.hls()?,
@@ -275,6 +281,21 @@ impl Resolver {
             publish: self.login(["publish_user", "publish_password", "publish_password_file"], cwd)?,
             read: self.login(["read_user", "read_password", "read_password_file"], cwd)?,
         })
+    }
+
+    /// Shown without its password.
+    fn database(&mut self) -> Outcome<Option<Secret>> {
+        let (url, origin) = self.raw("database");
+        let known = ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
+        if !url.is_empty() && !known {
+            return Err(blame(
+                "database",
+                &origin,
+                "it is the address of a PostgreSQL: postgres://user@host/name",
+            ));
+        }
+        self.shown.push(Shown { name: "database", value: redact_urls(&url), origin });
+        Ok((!url.is_empty()).then(|| Secret::new(url)))
     }
 
     fn login(&mut self, [user, password, file]: [&'static str; 3], cwd: &Path) -> Outcome<Login> {

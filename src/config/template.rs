@@ -40,6 +40,7 @@ fn example(name: &str) -> &'static str {
         "control_listen" => "127.0.0.1",
         "media_workers" => "2",
         "data" => "/var/lib/msconv",
+        "database" => "postgres://msconv@db.example.org/msconv",
         "public_address" => "203.0.113.7",
         "ice_server" => "turn:turn.example.org:3478",
         "tls_cert" => "/etc/msconv/cert.pem",

@@ -15,6 +15,7 @@ pub mod quality;
 pub mod rendition_name;
 pub mod restart;
 pub mod rung;
+pub mod secret_word;
 pub mod server_listing;
 pub mod service;
 pub mod source;

@@ -1,1 +1,17 @@
-//! The platform: registered streams and their keys, admission, events, chat. Rules over the store and the hub; no HTTP, no SQL.
+//! The platform: registered streams and their keys, who may do what, and what happened. Rules over the store and the hub; no
+//! HTTP, no SQL.
+
+pub mod access;
+pub mod air;
+pub mod directory;
+mod kept;
+pub mod operators;
+pub mod refusal;
+pub mod registration;
+pub mod secrets;
+pub mod stream;
+pub mod streams;
+
+pub use kept::Kept;
+pub use refusal::Refusal;
+pub use stream::{ReadPolicy, Stream};

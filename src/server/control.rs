@@ -185,7 +185,9 @@ impl Control {
                 self.sampler.registry().broke("control_authentication_time");
                 refusal(503, &denied.to_string())
             }
-            Denied::ShutOut | Denied::Outside | Denied::Because(_) => refusal(403, &denied.to_string()),
+            Denied::NeedsKey | Denied::ShutOut | Denied::Outside | Denied::Because(_) => {
+                refusal(403, &denied.to_string())
+            }
         }
     }
 }

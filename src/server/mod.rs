@@ -9,6 +9,7 @@ pub mod events;
 pub mod listeners;
 pub mod options;
 mod per_address;
+pub mod platform;
 pub mod rates;
 pub mod runtime_thread;
 pub mod sampler;
@@ -23,6 +24,8 @@ use crate::base::{Failure, Outcome, failure::io_words};
 use crate::config::hls::Hls;
 use crate::hub::{self, Hub, Registry};
 use crate::model::service::{Audience, PerService, Service};
+use crate::platform::Kept;
+use crate::platform::access::Access;
 use crate::process::load::open_files_allowed;
 use crate::protocol::admission::{self, Admission};
 use crate::protocol::workers::Workers;
@@ -44,6 +47,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use web::Web;
+use web::rest::Api;
 use web::tls::Tls;
 
 /// How long connections may take to end when the server ends.
@@ -59,24 +63,26 @@ pub struct Server {
     listeners: Listeners,
     addresses: Addresses,
     tls: Option<Arc<Tls>>,
+    kept: Kept,
     log: Log,
 }
 
 impl Server {
-    /// Opens every socket.
+    /// Opens every socket, and the database if it is there.
     ///
     /// # Errors
-    /// As [`Listeners::open`] and [`Tls::load`].
-    pub fn bind(options: Options, log: Log) -> Outcome<Server> {
+    /// As [`Listeners::open`], [`Tls::load`] and [`platform::open`].
+    pub async fn bind(options: Options, log: Log) -> Outcome<Server> {
         let tls = options.tls.clone().map(Tls::load).transpose()?.map(Arc::new);
         let listeners = Listeners::open(&options)?;
+        let kept = platform::open(&options.database, &log).await?;
         let addresses = listeners
             .addresses()
             .map_err(|e| Failure::internal("cannot tell where the server listens").why(io_words(&e)))?;
         // A port of 0 has become another one; what is not offered has none.
         let ports =
             PerService::try_of(|service| Ok::<_, Failure>(addresses.of(service).map_or(0, |at| at.port())))?;
-        Ok(Server { options: Options { ports, ..options }, listeners, addresses, tls, log })
+        Ok(Server { options: Options { ports, ..options }, listeners, addresses, tls, kept, log })
     }
 
     /// Where it listens.
@@ -94,7 +100,7 @@ impl Server {
     /// # Errors
     /// Internal, if a part of it ends by itself: half a server is worse than none.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Outcome<()> {
-        let Server { options, mut listeners, tls, log, .. } = self;
+        let Server { options, mut listeners, tls, kept, log, .. } = self;
         let (down, downs) = watch::channel(false);
         let mut work = Work { tasks: JoinSet::new(), parts: Arc::default() };
         // They live until everything that runs on them has ended.
@@ -112,7 +118,9 @@ impl Server {
 
         let rules =
             rtmp::session::server::Rules { applications: options.applications.clone(), ..Default::default() };
+        platform::felt_on(&kept, &hub);
         let authorizer: Arc<dyn Authorizer> = Arc::new(options.access.clone());
+        let authorizer: Arc<dyn Authorizer> = Arc::new(Access::new(kept.clone(), authorizer));
         let rtmp = rtmp::server::Shared::new(
             hub.clone(),
             rules,
@@ -167,7 +175,8 @@ impl Server {
                     log: log.clone(),
                     shutdown: downs.clone(),
                 };
-                Some(work.add_web(parts, (viewers, media), &mut listeners, tls)?)
+                let api = Api::new(&options, kept.clone(), &parts);
+                Some(work.add_web(parts, (viewers, media), &mut listeners, tls, api)?)
             }
             _ => None,
         };
@@ -180,6 +189,7 @@ impl Server {
         let listener = control.sampler.hub().events().listen();
         let counts = control.sampler.events().clone();
         let beside = RuntimeThread::start("control")?;
+        work.add("database", beside.run(kept.follow(log.clone(), downs.clone())));
         work.add("events", beside.run(events::listen(listener, counts, log.clone(), downs.clone())));
         work.add("ticks", beside.run(ticks(control.sampler.clone(), downs.clone())));
         for service in Service::ALL.into_iter().filter(|s| s.row().audience == Audience::Operators) {
@@ -232,6 +242,7 @@ impl Work {
         (viewers, media): (&RuntimeThread, &RuntimeThread),
         listeners: &mut Listeners,
         tls: Option<Arc<Tls>>,
+        api: Api,
     ) -> Outcome<web::Served> {
         let (options, log, downs) = (parts.options, parts.log.clone(), parts.shutdown.clone());
         let registry = parts.hub.registry().clone();
@@ -266,7 +277,7 @@ impl Work {
             registry,
             log,
             tls,
-            routes: web::routes(served.clone()),
+            routes: web::routes(served.clone(), api),
         };
         self.add("web", viewers.run(web::serve(listener, Arc::new(web), downs)));
         Ok(served)

@@ -2,17 +2,18 @@
 
 use super::web::tls;
 use crate::auth::{Access, Credentials};
-use crate::base::secret::Redactor;
+use crate::base::secret::{Redactor, Secret};
 use crate::base::{Failure, Outcome};
 use crate::config::Settings;
 use crate::config::hls::Hls;
 use crate::config::serve::{self, Login, Ports, Serve};
 use crate::model::Network;
 use crate::model::network::is_loopback;
+use crate::store::Place;
 use std::io::Read;
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Everything that the server is told.
 #[derive(Clone, Debug)]
@@ -39,6 +40,10 @@ pub struct Options {
     pub public_address: Vec<String>,
     /// Servers of STUN and TURN that pages are told.
     pub ice_server: Vec<String>,
+    /// Where streams, keys and events are kept.
+    pub database: Place,
+    /// Whether anybody may register a stream.
+    pub open_registration: bool,
     /// How HLS divides what it serves.
     pub hls: Hls,
     /// Where segments of a long window are stored.
@@ -70,6 +75,7 @@ impl Options {
                 .why("a user has one password, and it opens one of the two")
                 .hint("give readers another name with read_user"));
         }
+        let data = told.data.clone().unwrap_or_else(|| settings.paths.data());
         Ok(Options {
             listen: told.listen,
             control_listen: told.control_listen,
@@ -85,8 +91,10 @@ impl Options {
                 .unwrap_or(NonZeroUsize::MIN),
             public_address: told.public_address.clone(),
             ice_server: told.ice_server.clone(),
+            database: database(told, &data)?,
+            open_registration: told.open_registration,
             hls: told.hls,
-            hls_folder: told.data.clone().unwrap_or_else(|| settings.paths.data()).join("hls"),
+            hls_folder: data.join("hls"),
             ffmpeg: settings.ffmpeg.clone(),
             tls: told
                 .tls()?
@@ -108,6 +116,15 @@ impl Options {
         }
         redactor
     }
+}
+
+/// Where streams, keys and events are kept.
+///
+/// # Errors
+/// Usage: an address that is none.
+pub fn database(told: &Serve, data: &Path) -> Outcome<Place> {
+    let url = told.database.as_ref().map_or("", Secret::reveal);
+    Place::of(url, data).map_err(|fault| Failure::usage("the database cannot be used").why(fault.to_string()))
 }
 
 /// What becomes reachable from other machines, one sentence each; nothing on loopback.

@@ -9,7 +9,7 @@ use crate::base::failure::io_words;
 use crate::base::printable::bounded;
 use crate::base::secret::redact_urls;
 use crate::model::HttpUrl;
-use reqwest::StatusCode;
+use reqwest::Method;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, LOCATION};
 use std::error::Error as StdError;
@@ -143,14 +143,38 @@ impl Client {
         }
     }
 
-    async fn bounded(&self, request: reqwest::RequestBuilder) -> Result<Vec<u8>, FetchError> {
+    /// Sends JSON, or nothing where it is empty, to `url` with `tail` behind it; the status and the body, whichever status
+    /// it is.
+    ///
+    /// # Errors
+    /// As [`Client::get`], but for the status.
+    pub async fn exchange(
+        &self,
+        method: Method,
+        url: &HttpUrl,
+        tail: &str,
+        json: String,
+    ) -> Result<(u16, Vec<u8>), FetchError> {
+        let mut request = self.client(url)?.request(method, address(url, tail));
+        if !json.is_empty() {
+            request = request.header(CONTENT_TYPE, "application/json").body(json);
+        }
         match tokio::time::timeout(self.limits.total, self.attempt(request)).await {
             Ok(outcome) => outcome,
             Err(_) => Err(FetchError::TimedOut(self.limits.total)),
         }
     }
 
-    async fn attempt(&self, request: reqwest::RequestBuilder) -> Result<Vec<u8>, FetchError> {
+    async fn bounded(&self, request: reqwest::RequestBuilder) -> Result<Vec<u8>, FetchError> {
+        match tokio::time::timeout(self.limits.total, self.attempt(request)).await {
+            Ok(Ok((200, body))) => Ok(body),
+            Ok(Ok((status, _))) => Err(FetchError::Status(status)),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(FetchError::TimedOut(self.limits.total)),
+        }
+    }
+
+    async fn attempt(&self, request: reqwest::RequestBuilder) -> Result<(u16, Vec<u8>), FetchError> {
         let mut response = request.send().await.map_err(|e| self.reason(&e))?;
         let status = response.status();
         let header =
@@ -159,9 +183,6 @@ impl Client {
             && let Some(target) = header(LOCATION)
         {
             return Err(FetchError::Redirect(bounded(&redact_urls(&target), 200)));
-        }
-        if status != StatusCode::OK {
-            return Err(FetchError::Status(status.as_u16()));
         }
         if let Some(encoding) = header(CONTENT_ENCODING)
             && !encoding.trim().is_empty()
@@ -180,7 +201,7 @@ impl Client {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(body)
+        Ok((status.as_u16(), body))
     }
 
     fn client(&self, url: &HttpUrl) -> Result<&reqwest::Client, FetchError> {

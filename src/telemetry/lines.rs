@@ -5,6 +5,7 @@ use super::level::{Level, Sink};
 use crate::base::printable::printable;
 use crate::base::secret::Redactor;
 use crate::base::sieve::Sieve;
+use crate::model::secret_word::masked;
 use std::fmt::{self, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -35,7 +36,7 @@ impl Lines {
     }
 
     fn write(&self, level: Level, text: &str) {
-        let text = printable(&self.redactor.clean(text));
+        let text = printable(&masked(&self.redactor.clean(text)));
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
         let (sieve, sink) = &mut *out;
         let (pass, held) = sieve.pass(self.begun.elapsed());

@@ -5,6 +5,7 @@ use crate::base::{Failure, Kind, Outcome, failure::io_words, printable::printabl
 use crate::config::Settings;
 use crate::config::choices::Color;
 use crate::config::{Environment, Layer};
+use crate::ui::table::Layout;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 
@@ -151,6 +152,15 @@ impl Console {
             return Ok(());
         }
         Err(Failure::new(Kind::Usage, format!("{what} needs a terminal and someone to answer")).hint(instead))
+    }
+
+    /// How a table is written to standard output.
+    pub fn layout(&self) -> Layout {
+        if !self.out_terminal {
+            return Layout::Tabs;
+        }
+        let columns = console::Term::stdout().size_checked().map_or(80, |(_, columns)| columns);
+        Layout::Terminal { width: usize::from(columns).max(20), color: self.color_out }
     }
 
     /// `text` in an ANSI style for stdout, if colours are on there.

@@ -80,6 +80,8 @@ pub fn variables(settings: &Settings) -> Outcome<Vec<(&'static str, String)>> {
         ("MSCONV_PUBLISH_PASSWORD_FILE", String::new()),
         ("MSCONV_READ_PASSWORD", password(told.read.credentials(&mut stdin)?)),
         ("MSCONV_READ_PASSWORD_FILE", String::new()),
+        ("MSCONV_DATABASE", told.database.as_ref().map(|url| url.reveal().to_string()).unwrap_or_default()),
+        ("MSCONV_OPEN_REGISTRATION", told.open_registration.to_string()),
         ("MSCONV_WEB", told.web.to_string()),
         ("MSCONV_QUIET", String::new()),
         ("MSCONV_CONFIG", String::new()),

@@ -71,6 +71,12 @@ pub async fn in_web(settings: &Settings, key: &StreamKey) -> Option<InWeb> {
     })
 }
 
+/// The web port of our own server, if that is what the settings lead to.
+pub async fn own_web(settings: &Settings) -> Option<HttpUrl> {
+    let listing = our_server(&Client::new(Limits::default()), settings).await?;
+    web(&listing, settings).map(|web| web.url)
+}
+
 /// What our own server says of itself, if it is what both addresses of the settings lead to.
 async fn our_server(client: &Client, settings: &Settings) -> Option<ServerListing> {
     let (stat, api) = (&settings.nginx_stat_url, &settings.mediamtx_url);

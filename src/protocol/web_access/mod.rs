@@ -7,6 +7,7 @@ pub mod reply;
 use crate::auth::{self, Action, Authorizer, Demand, Denied, Grant, Ledger, PATIENCE, Protocol, pause};
 use crate::base::secret::Secret;
 use crate::model::StreamName;
+use crate::model::secret_word::is_secret;
 use crate::telemetry::Log;
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, StatusCode};
@@ -74,7 +75,8 @@ impl Gate {
     /// Why not.
     pub async fn ask(&self, question: Question<'_>) -> Result<Grant, Turned> {
         let Question { action, protocol, stream, query, headers, remote } = question;
-        if self.restricted(action) && self.ledger().shut_out(remote, self.begun.elapsed()) {
+        let guesses = self.restricted(action) || is_secret(&stream.name);
+        if guesses && self.ledger().shut_out(remote, self.begun.elapsed()) {
             return Err(Turned { status: StatusCode::FORBIDDEN, why: Denied::ShutOut.to_string() });
         }
         let credentials = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
@@ -92,12 +94,16 @@ impl Gate {
             Err(denied) => denied,
         };
         if denied.is_guess() {
-            self.ledger().failed(remote, self.begun.elapsed());
+            if denied.counts(remote) {
+                self.ledger().failed(remote, self.begun.elapsed());
+            }
             self.log.warn(format_args!("{}: {remote}: {denied}", word(protocol)));
             tokio::time::sleep(pause(uuid::Uuid::new_v4().as_fields().0)).await;
         }
         let status = match denied {
-            Denied::NeedsCredentials(_) | Denied::Wrong | Denied::WrongKey => StatusCode::UNAUTHORIZED,
+            Denied::NeedsCredentials(_) | Denied::NeedsKey | Denied::Wrong | Denied::WrongKey => {
+                StatusCode::UNAUTHORIZED
+            }
             Denied::Late => StatusCode::SERVICE_UNAVAILABLE,
             Denied::ShutOut | Denied::Outside | Denied::Because(_) => StatusCode::FORBIDDEN,
         };

@@ -6,6 +6,7 @@ mod health;
 mod http;
 pub mod pages;
 mod problem;
+pub mod rest;
 mod socket;
 pub mod tls;
 
@@ -102,7 +103,7 @@ pub struct Served {
 }
 
 /// The routes: everything that is no page and no API is the name of a stream.
-pub fn routes(served: Served) -> Router {
+pub fn routes(served: Served, api: rest::Api) -> Router {
     let hls = served.hls.clone();
     let nothing = |uri: Uri| async move {
         Problem::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this address").at(uri.path())
@@ -113,6 +114,7 @@ pub fn routes(served: Served) -> Router {
         .route("/api/{*rest}", any(nothing))
         .fallback(streams)
         .with_state(served.clone())
+        .merge(rest::routes(api))
         .merge(pages::routes(hls, pages::built::BUILT))
         .layer(from_fn_with_state(served, streams_first))
 }

@@ -1,10 +1,12 @@
 //! Errors of everything on the web port that speaks JSON (RFC 9457).
 
+use crate::platform::refusal::Wrong;
 use axum::Json;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use std::time::Duration;
 
 /// Why a request was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -21,6 +23,12 @@ pub struct Problem {
     /// The path that was asked for.
     #[serde(skip_serializing_if = "String::is_empty")]
     instance: String,
+    /// Seconds after which it may be tried again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u64>,
+    /// Values that cannot be taken.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<Wrong>,
 }
 
 impl Problem {
@@ -33,7 +41,19 @@ impl Problem {
             detail: detail.into(),
             code,
             instance: String::new(),
+            retry_after: None,
+            errors: Vec::new(),
         }
+    }
+
+    /// With the values that cannot be taken.
+    pub fn fields(self, errors: Vec<Wrong>) -> Problem {
+        Problem { errors, ..self }
+    }
+
+    /// It may be tried again then.
+    pub fn retry_after(self, wait: Duration) -> Problem {
+        Problem { retry_after: Some(wait.as_secs().max(1)), ..self }
     }
 
     /// Of a request for `path`.
@@ -45,8 +65,16 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry_after = self.retry_after;
         let mut response = (status, Json(self)).into_response();
         let fields = response.headers_mut();
+        if let Some(seconds) = retry_after {
+            fields.insert(RETRY_AFTER, seconds.into());
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            // Not Basic, for which browsers would open a window of their own.
+            fields.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"msconv\""));
+        }
         fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         response

@@ -405,14 +405,16 @@ impl Connection {
         self.shared.log.warn(format_args!("rtmp: {} refused: {denied}", self.client.remote));
         match denied {
             Denied::Wrong | Denied::WrongKey => {
-                self.shared.ledger().failed(address, self.shared.age());
+                if denied.counts(address) {
+                    self.shared.ledger().failed(address, self.shared.age());
+                }
                 self.shared.hub.registry().broke("auth_failures");
                 return End::Slowly;
             }
             Denied::NeedsCredentials(_) => self.shared.ask_next(address),
             Denied::ShutOut => self.shared.hub.registry().broke("auth_shut_out"),
             Denied::Late => self.shared.hub.registry().broke("auth_time"),
-            Denied::Outside | Denied::Because(_) => {}
+            Denied::Outside | Denied::NeedsKey | Denied::Because(_) => {}
         }
         End::Goodbye
     }

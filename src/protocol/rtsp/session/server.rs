@@ -133,6 +133,8 @@ pub enum Answer {
     Playing(Vec<(TrackId, u16, u32)>),
     /// No, with the reason in one lowercase sentence.
     Refused(Status, String),
+    /// No: what is wanted is published with its key, which is shown as a password and cannot be compared with a digest.
+    NeedsKey(String),
     /// No, and the connection ends.
     Dismissed(Status, String),
 }
@@ -171,6 +173,8 @@ pub struct Dialog {
     begun: bool,
     /// The last session's packets went between the messages; a few may still come.
     left_interleaved: bool,
+    /// A key was asked for, which a digest does not show.
+    basic_alone: bool,
     agent: String,
     closed: bool,
 }
@@ -188,6 +192,7 @@ impl Dialog {
             strays: 0,
             begun: false,
             left_interleaved: false,
+            basic_alone: false,
             agent: String::new(),
             closed: false,
         }
@@ -325,7 +330,7 @@ impl Dialog {
     fn refuse(&mut self, request: &Request, status: Status, reason: &str) {
         let mut draft = self.reply(status, request);
         if status == Status::UNAUTHORIZED {
-            for challenge in challenges(&self.around.nonce) {
+            for challenge in challenges(&self.around.nonce).into_iter().skip(usize::from(self.basic_alone)) {
                 draft = draft.header("WWW-Authenticate", challenge);
             }
         }
@@ -528,6 +533,10 @@ impl Dialog {
         let Some(request) = self.open.take() else { return };
         match answer {
             Answer::Refused(status, reason) => self.refused(&request, status, &reason),
+            Answer::NeedsKey(reason) => {
+                self.basic_alone = true;
+                self.refused(&request, Status::UNAUTHORIZED, &reason);
+            }
             Answer::Dismissed(status, reason) => {
                 self.refused(&request, status, &reason);
                 self.closed = true;

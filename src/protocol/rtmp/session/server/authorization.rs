@@ -3,6 +3,7 @@
 use super::{Event, Phase, Purpose, ServerSession, StreamRequest};
 use crate::auth::{Action, Demand, Denied, Grant, Protocol, Request, Shown};
 use crate::base::secret::Secret;
+use crate::model::secret_word::is_secret;
 use crate::protocol::rtmp::session::adobe::{AdobeStep, FAILED, Guard, NEED_AUTH};
 use crate::protocol::rtmp::session::command::{Command, Level, status};
 use crate::protocol::rtmp::session::{SessionError, name};
@@ -123,8 +124,8 @@ impl ServerSession {
             None => name::credentials(query).or_else(|| name::credentials(&self.arguments)).into(),
         };
         let guesses = match self.rules.demands.of(action) {
-            Demand::Nothing => false,
-            Demand::Login => proved.is_none() && shown.is_some(),
+            Demand::Nothing => is_secret(name),
+            Demand::Login => (proved.is_none() && shown.is_some()) || is_secret(name),
             Demand::Key => true,
         };
         if guesses && self.peer.shut_out {

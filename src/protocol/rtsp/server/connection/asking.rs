@@ -6,6 +6,7 @@ use crate::base::clock::Now;
 use crate::base::secret::{MASK, Secret};
 use crate::hub::{self, Role, Worker};
 use crate::model::StreamName;
+use crate::model::secret_word::is_secret;
 use crate::protocol::RTSP_SESSION;
 use crate::protocol::rtp::sdp_read::{self, Described};
 use crate::protocol::rtsp::egress::{Channels, Codings};
@@ -59,7 +60,7 @@ impl Connection {
     ) {
         let shared = &self.shared;
         let remote = self.client.remote.ip();
-        let guesses = shared.authorizer.demand(action) != Demand::Nothing;
+        let guesses = shared.authorizer.demand(action) != Demand::Nothing || is_secret(&place.shown);
         if guesses && shared.ledger().shut_out(remote, shared.age()) {
             return self.deny(&Denied::ShutOut);
         }
@@ -144,7 +145,7 @@ impl Connection {
             return public;
         }
         let action = if method == "ANNOUNCE" { Action::Publish } else { Action::Read };
-        if self.shared.authorizer.demand(action) == Demand::Key { MASK } else { shown }
+        if self.shared.authorizer.demand(action) == Demand::Key || is_secret(shown) { MASK } else { shown }
     }
 
     fn deny(&mut self, denied: &Denied) {
@@ -153,6 +154,7 @@ impl Connection {
         let reason = denied.to_string();
         let answer = match denied {
             Denied::NeedsCredentials(_) | Denied::Wrong => Answer::Refused(Status::UNAUTHORIZED, reason),
+            Denied::NeedsKey => Answer::NeedsKey(reason),
             Denied::Late => Answer::Refused(Status::UNAVAILABLE, reason),
             Denied::WrongKey | Denied::ShutOut | Denied::Outside | Denied::Because(_) => {
                 Answer::Dismissed(Status::FORBIDDEN, reason)
@@ -167,7 +169,9 @@ impl Connection {
             return self.dialog.answer(answer);
         }
         registry.broke("rtsp_authentication");
-        self.shared.ledger().failed(remote.ip(), self.shared.age());
+        if denied.counts(remote.ip()) {
+            self.shared.ledger().failed(remote.ip(), self.shared.age());
+        }
         let what = if *denied == Denied::Wrong { "user or password" } else { "key" };
         self.shared.log.warn(format_args!("rtsp: {remote} showed a wrong {what}"));
         let wait = pause(Uuid::new_v4().as_fields().0);

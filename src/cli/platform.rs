@@ -1,0 +1,107 @@
+//! `stream` and `token`: what is registered with the server.
+
+use clap::{Args, Subcommand};
+
+/// `stream`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  msconv stream add \"Evening show\"
+  msconv stream add \"Cam 2\" --slug cam2 --expires 2026-12-31T18:00:00Z
+  msconv stream list
+  msconv stream key cam2
+  msconv stream remove cam2")]
+pub struct StreamArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub action: StreamAction,
+}
+
+/// What is done with registered streams.
+#[derive(Subcommand, Debug)]
+pub enum StreamAction {
+    /// Register a stream: its key, which publishes it, is shown once
+    Add(StreamAddArgs),
+    /// List registered streams and whatever else is live
+    List,
+    /// Show one stream
+    Show {
+        /// Its id or its slug
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// Give a stream a new key; the old one and its publisher end at once
+    Key {
+        /// Its id or its slug
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// Remove a stream; its publisher and its viewers end
+    #[command(alias = "rm")]
+    Remove {
+        /// Its id or its slug
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+}
+
+/// `stream add`.
+#[derive(Args, Debug)]
+pub struct StreamAddArgs {
+    /// Its title
+    #[arg(value_name = "TITLE")]
+    pub title: String,
+    /// Its name in addresses [default: its id]
+    #[arg(long, value_name = "SLUG")]
+    pub slug: Option<String>,
+    /// What ladder it is given: off, auto or a list of variants [default: the server's setting]
+    #[arg(long, value_name = "LADDER")]
+    pub ladder: Option<String>,
+    /// Keep what is published
+    #[arg(long)]
+    pub record: bool,
+    /// When its key stops opening it: a time, or a duration from now such as 12h
+    #[arg(long, value_name = "TIME")]
+    pub expires: Option<String>,
+    /// Leave it out of the list for everybody
+    #[arg(long)]
+    pub unlisted: bool,
+}
+
+/// `token`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  msconv token create backend --scopes \"streams read\"
+  msconv token list
+  msconv token revoke 7kQhGn3dVbA")]
+pub struct TokenArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub action: TokenAction,
+}
+
+/// What is done with tokens.
+#[derive(Subcommand, Debug)]
+pub enum TokenAction {
+    /// Make a token for a program; it is shown once
+    Create {
+        /// What people call it
+        #[arg(value_name = "LABEL")]
+        label: String,
+        /// What it may do: all, or some of read, streams and chat, with blanks between [default: all]
+        #[arg(long, value_name = "SCOPES")]
+        scopes: Option<String>,
+        /// When it ends: a time, or a duration from now such as 30d [default: never]
+        #[arg(long, value_name = "TIME")]
+        expires: Option<String>,
+    },
+    /// List tokens
+    List,
+    /// End a token
+    Revoke {
+        /// Its name in the list
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+}

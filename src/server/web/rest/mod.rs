@@ -1,0 +1,166 @@
+//! The API of the platform: `/api/v1`, and the paths that other programs know.
+
+mod addresses;
+mod caller;
+mod compat;
+mod input;
+mod openapi;
+mod session;
+mod shown;
+mod strangers;
+mod streams;
+mod tokens;
+
+use super::problem::Problem;
+use crate::auth::{Access, Authorizer, Ledger};
+use crate::base::clock::Now;
+use crate::base::{Failure, Kind};
+use crate::config::serve::Serve;
+use crate::hub::{self, Hub, Registry};
+use crate::platform::{Kept, Refusal};
+use crate::server::endpoint::permission::Rules;
+use crate::server::options::Options;
+use crate::server::webrtc;
+use crate::store::{Fault, Place, Store};
+use crate::telemetry::Log;
+use addresses::Addresses;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use input::LARGEST_BODY;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+use strangers::Strangers;
+
+/// What answers. Cloning shares it.
+#[derive(Clone)]
+pub struct Api(Arc<Inside>);
+
+struct Inside {
+    kept: Kept,
+    hub: Hub,
+    rules: Rules,
+    authorizer: Arc<dyn Authorizer>,
+    ledger: Arc<Mutex<Ledger>>,
+    log: Log,
+    begun: Instant,
+    addresses: Addresses,
+    open_registration: bool,
+    strangers: Strangers,
+}
+
+/// What an answer that went wrong is.
+type Outcome<T> = Result<T, Problem>;
+
+impl Api {
+    /// Of a server.
+    pub fn new(options: &Options, kept: Kept, parts: &webrtc::Parts<'_>) -> Api {
+        let demand = parts.authorizer.demand(crate::auth::Action::Control);
+        Api(Arc::new(Inside {
+            kept,
+            hub: parts.hub.clone(),
+            rules: Rules { trusted: options.trusted.clone(), demand },
+            authorizer: parts.authorizer.clone(),
+            ledger: parts.ledger.clone(),
+            log: parts.log.clone(),
+            begun: Instant::now(),
+            addresses: Addresses::of(options),
+            open_registration: options.open_registration,
+            strangers: Strangers::default(),
+        }))
+    }
+
+    /// Without a server: nothing is on the air.
+    fn without_server(told: &Serve, kept: Kept) -> Api {
+        Api(Arc::new(Inside {
+            kept,
+            hub: Hub::new(Registry::default(), hub::Limits::default()),
+            rules: Rules::default(),
+            authorizer: Arc::new(Access::default()),
+            ledger: Arc::default(),
+            log: Log::silent(),
+            begun: Instant::now(),
+            addresses: Addresses::told(told),
+            open_registration: false,
+            strangers: Strangers::default(),
+        }))
+    }
+
+    fn kept(&self) -> &Kept {
+        &self.0.kept
+    }
+
+    fn hub(&self) -> &Hub {
+        &self.0.hub
+    }
+
+    /// A line about who changed what.
+    fn audit(&self, who: &caller::Caller, what: std::fmt::Arguments<'_>) {
+        self.0.log.info(format_args!("api: {who} {what}"));
+    }
+}
+
+/// Every route over a database that no server need have open, for whoever runs this program.
+///
+/// # Errors
+/// The database cannot be opened.
+pub async fn without_server(told: &Serve, place: &Place) -> crate::base::Outcome<Router> {
+    let failed = |fault: Fault| {
+        let kind = if fault.passes() { Kind::Server } else { Kind::Usage };
+        Failure::new(kind, "the database cannot be used").why(fault.to_string())
+    };
+    let kept = Kept::new(Store::lazy(place).map_err(failed)?);
+    kept.open().await.map_err(failed)?;
+    Ok(routes(Api::without_server(told, kept)))
+}
+
+/// Every route.
+pub fn routes(api: Api) -> Router {
+    let (described, _) = openapi::routes().split_for_parts();
+    described
+        .route("/api/openapi.json", axum::routing::get(openapi::document))
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(from_fn_with_state(api.clone(), with_caller))
+        .with_state(api)
+}
+
+/// Finds out who asks before anything is done.
+async fn with_caller(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let (mut head, body) = request.into_parts();
+    match caller::of(&api, &head).await {
+        Ok(caller) => {
+            head.extensions.insert(caller);
+            next.run(Request::from_parts(head, body)).await
+        }
+        Err(problem) => problem.at(head.uri.path()).into_response(),
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Problem {
+        let (status, code) = match &refusal {
+            Refusal::Missing(_) => (StatusCode::NOT_FOUND, "not_found"),
+            Refusal::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
+            Refusal::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
+            Refusal::Outdated => (StatusCode::PRECONDITION_FAILED, "outdated"),
+            Refusal::Unknown => (StatusCode::UNAUTHORIZED, "unauthorized"),
+            Refusal::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
+            Refusal::Often(_) => (StatusCode::TOO_MANY_REQUESTS, "too_often"),
+            Refusal::Away(_) => (StatusCode::SERVICE_UNAVAILABLE, "database_away"),
+        };
+        let problem = Problem::new(status, code, refusal.to_string());
+        match refusal {
+            Refusal::Invalid(wrong) => problem.fields(wrong),
+            Refusal::Often(wait) => problem.retry_after(wait),
+            Refusal::Away(_) => problem.retry_after(std::time::Duration::from_secs(3)),
+            _ => problem,
+        }
+    }
+}
+
+/// What is on the air at this moment.
+fn airing(api: &Api) -> Vec<crate::platform::air::Airing> {
+    crate::platform::air::airing(api.hub(), Now::read())
+}

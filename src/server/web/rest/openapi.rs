@@ -1,0 +1,62 @@
+//! The description of the API, made of its code.
+
+use super::{Api, compat, session, streams, tokens};
+use axum::Json;
+use axum::response::IntoResponse;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "msconv",
+        description = "Streams with keys, who may do what, and what happened. Errors are RFC 9457 `application/problem+json`.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
+    ),
+    tags(
+        (name = "streams", description = "Registered streams, and whatever else is live"),
+        (name = "tokens", description = "What programs show"),
+        (name = "session", description = "The operator's browser"),
+        (name = "paths", description = "Paths of programs that were there before")
+    )
+)]
+struct Described;
+
+/// Every route with its description.
+pub fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::with_openapi(Described::openapi())
+        .routes(routes!(streams::list, streams::add))
+        .routes(routes!(streams::one, streams::change, streams::remove))
+        .routes(routes!(streams::new_key))
+        .routes(routes!(tokens::list, tokens::add))
+        .routes(routes!(tokens::remove))
+        .routes(routes!(session::show, session::sign_in, session::sign_out))
+        .routes(routes!(compat::list))
+        .routes(routes!(compat::start, compat::start_by_link))
+        .routes(routes!(compat::look))
+        .routes(routes!(compat::stop, compat::stop_by_delete))
+        .routes(routes!(compat::start_in_browser))
+        .routes(routes!(compat::key))
+}
+
+/// The description.
+pub async fn document() -> impl IntoResponse {
+    Json(routes().split_for_parts().1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// It is checked in, so that a change of the API is seen when it is read.
+    #[test]
+    fn the_description_is_as_agreed() {
+        let text = routes().split_for_parts().1.to_pretty_json().unwrap() + "\n";
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/reference/openapi.json");
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(path, &text).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(path).unwrap_or_default(), text, "UPDATE_GOLDEN=1 writes it anew");
+    }
+}

@@ -1,0 +1,102 @@
+-- TEXT, BIGINT and DOUBLE PRECISION only, so that one file does for SQLite and PostgreSQL. Times are milliseconds since
+-- 1970, flags 0 or 1, hashes hexadecimal SHA-256, policies JSON that no statement looks into.
+
+-- Numbers that each change takes one of; taking it also keeps two writers apart.
+CREATE TABLE counters (name TEXT PRIMARY KEY, value BIGINT NOT NULL);
+INSERT INTO counters (name, value) VALUES ('streams', 0), ('events', 0);
+
+CREATE TABLE streams (
+    public_id TEXT PRIMARY KEY,
+    private_hash TEXT NOT NULL UNIQUE,
+    key_hash TEXT NOT NULL UNIQUE,
+    slug TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    description TEXT NOT NULL,
+    listed BIGINT NOT NULL,
+    ladder TEXT NOT NULL,
+    record TEXT NOT NULL,
+    chat TEXT NOT NULL,
+    read_policy TEXT NOT NULL,
+    source TEXT NOT NULL,
+    created_ms BIGINT NOT NULL,
+    updated_ms BIGINT NOT NULL,
+    live_ms BIGINT,
+    ended_ms BIGINT,
+    expires_ms BIGINT,
+    deleted_ms BIGINT,
+    version BIGINT NOT NULL
+);
+CREATE INDEX streams_by_version ON streams (version);
+
+CREATE TABLE users (
+    name TEXT PRIMARY KEY,
+    password TEXT NOT NULL,
+    created_ms BIGINT NOT NULL
+);
+
+CREATE TABLE tokens (
+    token_id TEXT PRIMARY KEY,
+    hash TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL,
+    public_id TEXT,
+    scopes TEXT NOT NULL,
+    label TEXT NOT NULL,
+    created_ms BIGINT NOT NULL,
+    expires_ms BIGINT,
+    used_ms BIGINT
+);
+
+CREATE TABLE events (
+    seq BIGINT PRIMARY KEY,
+    event_id TEXT NOT NULL UNIQUE,
+    type TEXT NOT NULL,
+    public_id TEXT,
+    at_ms BIGINT NOT NULL,
+    data TEXT NOT NULL
+);
+
+CREATE TABLE hooks (
+    hook_id TEXT PRIMARY KEY,
+    url TEXT NOT NULL,
+    types TEXT NOT NULL,
+    secret TEXT NOT NULL,
+    enabled BIGINT NOT NULL,
+    why TEXT NOT NULL,
+    after_seq BIGINT NOT NULL,
+    failing_since_ms BIGINT,
+    created_ms BIGINT NOT NULL
+);
+
+CREATE TABLE deliveries (
+    hook_id TEXT NOT NULL,
+    seq BIGINT NOT NULL,
+    tries BIGINT NOT NULL,
+    next_ms BIGINT NOT NULL,
+    done_ms BIGINT,
+    status BIGINT,
+    why TEXT NOT NULL,
+    PRIMARY KEY (hook_id, seq)
+);
+
+CREATE TABLE chat_messages (
+    room TEXT NOT NULL,
+    seq BIGINT NOT NULL,
+    message_id TEXT NOT NULL UNIQUE,
+    author_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    colour BIGINT NOT NULL,
+    role TEXT NOT NULL,
+    text TEXT NOT NULL,
+    at_ms BIGINT NOT NULL,
+    hidden_by TEXT,
+    PRIMARY KEY (room, seq)
+);
+
+CREATE TABLE chat_people (
+    room TEXT NOT NULL,
+    author_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    banned_until_ms BIGINT,
+    neighbourhood_hash TEXT NOT NULL,
+    PRIMARY KEY (room, author_id)
+);

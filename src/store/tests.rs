@@ -1,0 +1,160 @@
+//! Every statement on SQLite, and on PostgreSQL where one is installed.
+
+use super::streams::{Changed, StreamRow};
+use super::tokens::TokenRow;
+use super::{Fault, Place, Store};
+
+fn stream(id: &str) -> StreamRow {
+    StreamRow {
+        public_id: id.into(),
+        private_hash: format!("p{id}"),
+        key_hash: format!("k{id}"),
+        slug: format!("slug-{id}"),
+        name: "Фильм 🎬 'quoted' \"; DROP TABLE streams; --".into(),
+        listed: 1,
+        created_ms: 1,
+        updated_ms: 1,
+        ..StreamRow::default()
+    }
+}
+
+/// What holds on both databases.
+pub async fn keeps_streams(store: &Store) {
+    let begun = store.streams_version().await.unwrap();
+    let (a, b) = (stream("a"), stream("b"));
+    let first = store.add_stream(&a).await.unwrap();
+    let second = store.add_stream(&b).await.unwrap();
+    assert!(begun < first && first < second);
+    let rows = store.streams_after(begun, 10).await.unwrap();
+    assert_eq!(rows, [StreamRow { version: first, ..a.clone() }, StreamRow { version: second, ..b.clone() }]);
+
+    let taken = StreamRow { slug: b.slug.clone(), ..rows[0].clone() };
+    assert!(matches!(store.change_stream(&taken).await, Err(Fault::Taken(why)) if why.contains("slug")));
+    let renamed = StreamRow { name: "other".into(), expires_ms: Some(i64::MAX), ..rows[0].clone() };
+    let Changed::Done(third) = store.change_stream(&renamed).await.unwrap() else { panic!("it changed") };
+    assert_eq!(store.change_stream(&renamed).await.unwrap(), Changed::Outdated);
+    assert_eq!(store.streams_version().await.unwrap(), third);
+    assert_eq!(
+        store.streams_after(second, 10).await.unwrap(),
+        [StreamRow { version: third, ..renamed.clone() }]
+    );
+
+    store.note_air("a", true, 5).await.unwrap();
+    store.note_air("a", false, 9).await.unwrap();
+    let seen = &store.streams_after(second, 10).await.unwrap()[0];
+    assert_eq!((seen.live_ms, seen.ended_ms, seen.version), (Some(5), Some(9), third));
+
+    let gone = StreamRow { deleted_ms: Some(10), slug: "gone-a".into(), version: third, ..renamed };
+    assert!(matches!(store.change_stream(&gone).await.unwrap(), Changed::Done(_)));
+    assert_eq!(store.change_stream(&gone).await.unwrap(), Changed::Missing);
+    assert_eq!(store.forget_streams(10).await.unwrap(), 0);
+    assert_eq!(store.forget_streams(11).await.unwrap(), 1);
+}
+
+/// What holds on both databases.
+pub async fn keeps_tokens(store: &Store) {
+    let token = |id: &str, kind: &str, expires_ms| TokenRow {
+        token_id: id.into(),
+        hash: format!("hash-{id}"),
+        kind: kind.into(),
+        scopes: "streams events".into(),
+        label: "backend".into(),
+        created_ms: 1,
+        expires_ms,
+        ..TokenRow::default()
+    };
+    let (a, b, c) = (token("a", "api", None), token("b", "api", Some(5)), token("c", "session", Some(7)));
+    for row in [&a, &b, &c] {
+        store.add_token(row).await.unwrap();
+    }
+    assert!(matches!(store.add_token(&a).await, Err(Fault::Taken(_))));
+    assert_eq!(store.token("hash-a").await.unwrap(), Some(a.clone()));
+    assert_eq!(store.token("hash-x").await.unwrap(), None);
+    assert_eq!(store.tokens("api", "", 10).await.unwrap(), [a.clone(), b.clone()]);
+    assert_eq!(store.tokens("api", "a", 10).await.unwrap(), [b.clone()]);
+    store.used_token("hash-a", 60).await.unwrap();
+    assert_eq!(store.token("hash-a").await.unwrap().unwrap().used_ms, Some(60));
+    assert_eq!(store.remove_tokens("api", Some(6)).await.unwrap(), 1);
+    assert!(store.remove_token("a").await.unwrap() && !store.remove_token("a").await.unwrap());
+    assert_eq!(store.remove_tokens("session", None).await.unwrap(), 1);
+    assert_eq!(store.password("operator").await.unwrap(), None);
+    for password in ["one", "two"] {
+        store.set_password("operator", password, 1).await.unwrap();
+        assert_eq!(store.password("operator").await.unwrap().as_deref(), Some(password));
+    }
+}
+
+#[tokio::test]
+async fn sqlite_keeps_it() {
+    let folder = tempfile::tempdir().unwrap();
+    // Whatever a folder may be called.
+    let place = Place::Folder(folder.path().join("a b%20?#é"));
+    let (store, other) = tokio::join!(Store::open(&place), Store::open(&place));
+    let store = store.unwrap();
+    keeps_streams(&store).await;
+    keeps_tokens(&store).await;
+    let seen = other.unwrap().streams_version().await.unwrap();
+    assert_eq!(seen, store.streams_version().await.unwrap());
+    use std::os::unix::fs::PermissionsExt;
+    for entry in std::fs::read_dir(folder.path().join("a b%20?#é")).unwrap() {
+        assert_eq!(entry.unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    store.close().await;
+}
+
+#[tokio::test]
+async fn many_writers_come_one_after_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&Place::Folder(folder.path().into())).await.unwrap();
+    let writers = (0..8).map(|writer| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            for n in 0..25 {
+                store.add_stream(&stream(&format!("{writer}-{n}"))).await.unwrap();
+            }
+        })
+    });
+    for writer in writers.collect::<Vec<_>>() {
+        writer.await.unwrap();
+    }
+    let mut seen = Vec::new();
+    let mut after = 0;
+    loop {
+        let rows = store.streams_after(after, 30).await.unwrap();
+        let Some(last) = rows.last() else { break };
+        after = last.version;
+        seen.extend(rows.iter().map(|row| row.version));
+    }
+    assert_eq!(seen, (1..=200).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_version_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::Folder(folder.path().into());
+    let store = Store::open(&place).await.unwrap();
+    let added = sqlx::query(
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+         VALUES (9999, 'later', 1, x'00', 1)",
+    );
+    added.execute(store.pool()).await.unwrap();
+    store.close().await;
+    let refused = Store::open(&place).await.unwrap_err();
+    assert_eq!(refused, Fault::Newer(9999));
+    assert!(!refused.passes());
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_there_is_away() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("file"), "x").unwrap();
+    let refused = Store::open(&Place::Folder(folder.path().join("file/data"))).await.unwrap_err();
+    assert!(matches!(&refused, Fault::Away(why) if why.contains("data")), "{refused}");
+    std::fs::write(folder.path().join("msconv.db"), "this is no database, and longer than its head").unwrap();
+    let refused = Store::open(&Place::Folder(folder.path().into())).await.unwrap_err();
+    assert!(matches!(&refused, Fault::Away(why) if why.contains("not a database")), "{refused}");
+    let secret = "postgres://ann:hunter2@127.0.0.1:1/streams";
+    let refused = Store::open(&Place::of(secret, folder.path()).unwrap()).await.unwrap_err();
+    assert!(matches!(refused, Fault::Away(_)) && !refused.to_string().contains("hunter2"), "{refused}");
+    assert!(matches!(Place::of("mysql://x", folder.path()), Err(Fault::Address(_))));
+}
