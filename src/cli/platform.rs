@@ -9,6 +9,7 @@ Examples:
   msconv stream add \"Evening show\"
   msconv stream add \"Cam 2\" --slug cam2 --expires 2026-12-31T18:00:00Z
   msconv stream list
+  msconv stream show cam2
   msconv stream key cam2
   msconv stream remove cam2")]
 pub struct StreamArgs {
@@ -47,6 +48,10 @@ pub enum StreamAction {
 
 /// `stream add`.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  msconv stream add \"Evening show\"
+  msconv stream add \"Cam 2\" --slug cam2 --ladder auto --expires 12h")]
 pub struct StreamAddArgs {
     /// Its title
     #[arg(value_name = "TITLE")]

@@ -8,8 +8,6 @@
 mod fault;
 mod pool;
 pub mod streams;
-#[cfg(test)]
-mod tests;
 pub mod tokens;
 
 pub use fault::Fault;

@@ -1,8 +1,10 @@
 //! Every statement on SQLite, and on PostgreSQL where one is installed.
 
-use super::streams::{Changed, StreamRow};
-use super::tokens::TokenRow;
-use super::{Fault, Place, Store};
+use crate::stage::{Postgres, missing};
+use msconv::store::streams::{Changed, StreamRow};
+use msconv::store::tokens::TokenRow;
+use msconv::store::{Fault, Place, Store};
+use sqlx::Connection;
 
 fn stream(id: &str) -> StreamRow {
     StreamRow {
@@ -103,6 +105,23 @@ async fn sqlite_keeps_it() {
 }
 
 #[tokio::test]
+async fn postgresql_keeps_it() {
+    let Some(postgres) = Postgres::start() else { return missing("PostgreSQL") };
+    let place = Place::of(&postgres.url(), std::path::Path::new("/")).unwrap();
+    // Ten nodes may start at once.
+    let opened = (0..10).map(|_| {
+        let place = place.clone();
+        tokio::spawn(async move { Store::open(&place).await.map(drop) })
+    });
+    for opened in opened.collect::<Vec<_>>() {
+        opened.await.unwrap().unwrap();
+    }
+    let store = Store::open(&place).await.unwrap();
+    keeps_streams(&store).await;
+    keeps_tokens(&store).await;
+}
+
+#[tokio::test]
 async fn many_writers_come_one_after_the_other() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&Place::Folder(folder.path().into())).await.unwrap();
@@ -137,8 +156,12 @@ async fn a_database_of_a_newer_version_is_refused() {
         "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
          VALUES (9999, 'later', 1, x'00', 1)",
     );
-    added.execute(store.pool()).await.unwrap();
     store.close().await;
+    let file = folder.path().join("msconv.db");
+    let mut connection =
+        sqlx::SqliteConnection::connect(&format!("sqlite://{}", file.display())).await.unwrap();
+    added.execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
     let refused = Store::open(&place).await.unwrap_err();
     assert_eq!(refused, Fault::Newer(9999));
     assert!(!refused.passes());
