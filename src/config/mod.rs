@@ -1,6 +1,7 @@
 //! Floor 2: what was asked for, from every layer: flag > `MSCONV_*` environment > `./msconv.toml` > the user's file >
 //! `/etc/msconv/config.toml` > default. The only module that reads the environment.
 
+pub mod admission;
 pub mod choices;
 pub mod environment;
 pub mod from_file;

@@ -3,6 +3,7 @@
 //! Its ports and the addresses by which clients reach it (`nginx_rtmp_url` and its kin) follow each other: whichever is
 //! set decides, so that one setting moves the server and everybody who talks to it.
 
+use super::admission::Admission;
 use super::hls::Hls;
 use super::layers::Origin;
 use super::resolver::{Resolver, Shown, blame};
@@ -61,6 +62,8 @@ pub struct Serve {
     pub tls_cert: Option<PathBuf>,
     /// The file of its key.
     pub tls_key: Option<PathBuf>,
+    /// Who is asked who may publish and read, if somebody is.
+    pub admission: Option<Admission>,
     /// Who may publish, if not everybody who reaches it.
     pub publish: Login,
     /// Who may read, if not everybody who reaches it.
@@ -127,7 +130,7 @@ impl Login {
 }
 
 /// The first line of a file, `-` is standard input.
-fn from_file(key: &str, path: &Path, stdin: &mut dyn Read) -> Outcome<Secret> {
+pub(super) fn from_file(key: &str, path: &Path, stdin: &mut dyn Read) -> Outcome<Secret> {
     let mut text = String::new();
     let read = if path.file_name().is_some_and(|name| name == "-") {
         stdin.take(4096).read_to_string(&mut text)
@@ -272,6 +275,7 @@ impl Resolver {
             hls: self.hls()?,
             tls_cert: self.take("tls_cert", |text| Ok(cwd.join(text)))?,
             tls_key: self.take("tls_key", |text| Ok(cwd.join(text)))?,
+            admission: self.admission(cwd)?,
             publish: self.login(["publish_user", "publish_password", "publish_password_file"], cwd)?,
             read: self.login(["read_user", "read_password", "read_password_file"], cwd)?,
         })

@@ -4,10 +4,12 @@
 //! are told, and what has not ended a few seconds later is dropped.
 
 pub mod control;
+mod deciding;
 pub mod endpoint;
 pub mod events;
 pub mod listeners;
 pub mod options;
+pub mod outgoing;
 mod per_address;
 pub mod rates;
 pub mod runtime_thread;
@@ -16,7 +18,7 @@ pub mod view;
 pub mod web;
 pub mod webrtc;
 
-use crate::auth::{Authorizer, Ledger};
+use crate::auth::Ledger;
 use crate::base::clock::Now;
 use crate::base::next::Advice;
 use crate::base::{Failure, Outcome, failure::io_words};
@@ -29,6 +31,7 @@ use crate::protocol::workers::Workers;
 use crate::protocol::{hls, rtmp, rtsp};
 use crate::telemetry::Log;
 use control::{Control, Parts};
+use deciding::Deciding;
 use endpoint::http;
 use hls::server::disk::{Disk, Room};
 use listeners::{Addresses, Listeners};
@@ -112,7 +115,11 @@ impl Server {
 
         let rules =
             rtmp::session::server::Rules { applications: options.applications.clone(), ..Default::default() };
-        let authorizer: Arc<dyn Authorizer> = Arc::new(options.access.clone());
+        let deciding = Deciding::of(&options, &hub, &log)?;
+        let authorizer = deciding.authorizer.clone();
+        if let Some(telling) = deciding.telling(&hub, downs.clone()) {
+            work.add("admission", telling);
+        }
         let rtmp = rtmp::server::Shared::new(
             hub.clone(),
             rules,
@@ -203,7 +210,7 @@ impl Server {
         if !work.ends_within(POLITE).await {
             log.warn(format_args!("some connections did not end in time and were dropped"));
         }
-        drop((threads, viewers, media));
+        drop((threads, viewers, media, deciding));
         log.info(format_args!("ended"));
         failure.map_or(Ok(()), Err)
     }
