@@ -5,11 +5,12 @@ use super::ask::Ask;
 use super::memory::{Fingerprint, Memory, fingerprint};
 use super::notices::Admitted;
 use super::target::Target;
-use crate::auth::{Action, Answer, Authorizer, Demand, Denied, Grant, Limits, Protocol, Request};
+use crate::auth::{Action, Answer, Authorizer, Demand, Denied, Grant, Limits, Protocol, Request, Shown};
 use crate::base::clock::{Now, now_ms, spoken};
-use crate::base::secret::Secret;
+use crate::base::secret::{MASK, Secret};
 use crate::hub::Hub;
 use crate::model::StreamName;
+use crate::model::stream_name::is_name;
 use crate::telemetry::Log;
 use std::collections::HashMap;
 use std::fmt::{self, Debug};
@@ -23,6 +24,9 @@ use tokio::sync::watch;
 
 /// Questions that may be open at once. Whoever comes then is told to try again.
 pub const MOST_OPEN: usize = 64;
+
+/// The user whose password may be a key.
+const PUBLISHER: &str = "publish";
 
 /// Why there is no answer: one lowercase sentence without secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,18 +97,7 @@ impl Admission {
     ) -> Admission {
         let (numbers, silent) = (AtomicU32::new(1), AtomicBool::new(false));
         let state = Mutex::default();
-        Admission(Arc::new(Inside {
-            target,
-            rules,
-            behind,
-            post,
-            hub,
-            runtime,
-            log,
-            state,
-            numbers,
-            silent,
-        }))
+        Admission(Arc::new(Inside { target, rules, behind, post, hub, runtime, log, state, numbers, silent }))
     }
 
     /// Whether the back end is told anything beside what it is asked.
@@ -173,6 +166,7 @@ impl Inside {
                 return own;
             }
         }
+        let request = if self.target.takes_logins() { request } else { by_its_key(request) };
         let shown = request.name.reveal().to_string();
         let (request, label) = self.about_the_ladder(request);
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
@@ -183,6 +177,9 @@ impl Inside {
                     Some(name) => name + label.as_deref().unwrap_or_default(),
                     None => shown,
                 };
+                if !is_name(&name) {
+                    return Err(Denied::refused("no stream can have this name"));
+                }
                 let user = if allowed.user.is_empty() { ask.user.clone() } else { allowed.user };
                 let stream = StreamName::new(&*ask.application, &*name);
                 self.state().admitted.expect(stream, ask);
@@ -274,7 +271,8 @@ impl Inside {
         };
         if !self.silent.swap(true, Ordering::Relaxed) {
             let what = if self.rules.allow_known { "only what it allowed lately" } else { "nobody" };
-            self.log.error(format_args!("admission: {} is of no use ({why}); {what} is let in", self.target.url));
+            self.log
+                .error(format_args!("admission: {} is of no use ({why}); {what} is let in", self.target.url));
         }
         Err(())
     }
@@ -298,8 +296,30 @@ impl Drop for Open<'_> {
     }
 }
 
-/// The refusal of what was asked.
+/// WHIP shows a key as a token, and RTSP can as the password of `publish`: in forms that know a name alone, that is the name.
+fn by_its_key(request: Request) -> Request {
+    if request.action != Action::Publish {
+        return request;
+    }
+    let key = match (&request.shown, request.protocol) {
+        (Shown::Token(token), Protocol::WebRtc) => token.clone(),
+        (Shown::Password { user, password }, Protocol::Rtsp | Protocol::WebRtc) if user == PUBLISHER => {
+            password.clone()
+        }
+        _ => return request,
+    };
+    Request { name: key, shown: Shown::Nothing, ..request }
+}
+
+/// The refusal of what was asked. What the back end says of a key is not passed on with the key in it.
 fn denied(ask: &Ask, verdict: Verdict) -> Denied {
+    let key = ask.name.reveal();
+    let verdict = match verdict {
+        Verdict::Refused(Some(why)) if ask.publishes() && !key.is_empty() => {
+            Verdict::Refused(Some(why.replace(key, MASK)))
+        }
+        other => other,
+    };
     match (verdict, ask.action) {
         (Verdict::NeedsLogin, action) if !ask.shows_login() => Denied::NeedsCredentials(action),
         (Verdict::Refused(Some(why)), Action::Publish) => Denied::refused(&why),

@@ -66,7 +66,8 @@ pub(super) fn verdict(answer: &HttpAnswer, now_ms: i64) -> Verdict {
         return Verdict::Refused(reason());
     }
     let named = |key| Allowed::default().named(text_of(&told, &[key]));
-    let named = Some(named("name")).filter(|named| named.name.is_some()).unwrap_or_else(|| named("public_id"));
+    let named =
+        Some(named("name")).filter(|named| named.name.is_some()).unwrap_or_else(|| named("public_id"));
     let allowed = Allowed {
         user: text_of(&told, &["user", "user_id"]).unwrap_or_default().to_string(),
         ladder: text_of(&told, &["ladder"]).map(str::to_string),
@@ -101,7 +102,8 @@ mod tests {
         };
         assert_eq!(field("webhook-timestamp"), "1700000000");
         assert_eq!(field("webhook-id"), "msg_9def6040d7cc42e191f7239497a9c1ab");
-        let signed = signature(to.secret.as_ref().unwrap(), &field("webhook-id"), "1700000000", &request.body);
+        let signed =
+            signature(to.secret.as_ref().unwrap(), &field("webhook-id"), "1700000000", &request.body);
         assert_eq!(field("webhook-signature"), signed);
         // The example of the specification.
         let example = signature(

@@ -22,7 +22,12 @@ pub(super) fn notice(ask: &Ask, happened: Happened, to: &Target) -> Option<HttpR
     })
 }
 
-fn request(ask: &Ask, action: &str, (end_ms, bytes_in, bytes_out): (i64, u64, u64), to: &Target) -> HttpRequest {
+fn request(
+    ask: &Ask,
+    action: &str,
+    (end_ms, bytes_in, bytes_out): (i64, u64, u64),
+    to: &Target,
+) -> HttpRequest {
     let body = Object::new()
         .with("id", &id(ask))
         .with("ip", &address(ask))

@@ -103,9 +103,13 @@ mod tests {
         }
         let told = verdict(&answer(200, r#"{"allowed":false,"reason":"no seats"}"#));
         assert_eq!(told, Verdict::Refused(Some("no seats".into())));
-        let body = r#"{"allowed":true,"new_url":"rtmp://a:1935/live/film?x=1","lifetime":60000,"reason":"y"}"#;
+        let body =
+            r#"{"allowed":true,"new_url":"rtmp://a:1935/live/film?x=1","lifetime":60000,"reason":"y"}"#;
         let Verdict::Allowed(allowed) = verdict(&answer(200, body)) else { panic!() };
-        assert_eq!((allowed.name.as_deref(), allowed.lifetime), (Some("film"), Some(Duration::from_secs(60))));
+        assert_eq!(
+            (allowed.name.as_deref(), allowed.lifetime),
+            (Some("film"), Some(Duration::from_secs(60)))
+        );
         let Verdict::Allowed(allowed) = verdict(&answer(200, r#"{"allowed":true,"lifetime":0}"#)) else {
             panic!()
         };

@@ -78,6 +78,11 @@ impl Target {
         }
     }
 
+    /// Whether it is told a user, a password or a token beside the name.
+    pub fn takes_logins(&self) -> bool {
+        matches!(self.form, Form::Mediamtx | Form::Msconv)
+    }
+
     /// Whether it is told anything at all.
     pub fn is_told(&self) -> bool {
         !matches!(self.form, Form::Streamly | Form::Mediamtx)

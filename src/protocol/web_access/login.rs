@@ -44,7 +44,9 @@ pub fn carried_whole(query: &str) -> String {
     for pair in pairs.filter(|_| query.len() <= LONGEST) {
         text.push(if text.is_empty() { '?' } else { '&' });
         match pair.split_once('=') {
-            Some((key, value)) => text.push_str(&format!("{}={}", coded(&decoded(key)), coded(&decoded(value)))),
+            Some((key, value)) => {
+                text.push_str(&format!("{}={}", coded(&decoded(key)), coded(&decoded(value))))
+            }
             None => text.push_str(&coded(&decoded(pair))),
         }
     }

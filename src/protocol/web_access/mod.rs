@@ -4,7 +4,9 @@ pub mod login;
 pub mod path;
 pub mod reply;
 
-use crate::auth::{self, Action, Authorizer, Caller, Demand, Denied, Grant, Ledger, PATIENCE, Protocol, pause};
+use crate::auth::{
+    self, Action, Authorizer, Caller, Demand, Denied, Grant, Ledger, PATIENCE, Protocol, pause,
+};
 use crate::base::secret::Secret;
 use crate::model::StreamName;
 use crate::telemetry::Log;

@@ -92,12 +92,6 @@ impl BackEnd {
         self.inside.asked.lock().unwrap().clone()
     }
 
-    /// The bodies of that, those with this word in them.
-    pub fn bodies(&self, word: &str) -> Vec<String> {
-        let bodies = self.asked().into_iter().map(|asked| asked.body);
-        bodies.filter(|body| body.contains(word)).collect()
-    }
-
     /// Those that sleep answer.
     pub fn wake(&self) {
         *self.inside.awake.lock().unwrap() = true;
@@ -121,7 +115,8 @@ impl Inside {
         let mut reader = BufReader::new(stream);
         let mut line = String::new();
         reader.read_line(&mut line)?;
-        let mut asked = Asked { line: line.rsplit_once(' ').unwrap_or_default().0.into(), ..Asked::default() };
+        let mut asked =
+            Asked { line: line.rsplit_once(' ').unwrap_or_default().0.into(), ..Asked::default() };
         loop {
             let mut line = String::new();
             reader.read_line(&mut line)?;

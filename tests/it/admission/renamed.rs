@@ -7,9 +7,10 @@ use crate::stage::{PATIENCE, Stage, needs, wait_for};
 /// Knows one key, as Streamly's stream service would.
 fn stream_service(asked: &Asked) -> super::back_end::Mood {
     match asked.line.as_str() {
-        "GET /hook/api/streams/sk-secret-1" => {
-            says(200, r#"{"isActive":true,"public_id":"film","user_id":"ann","expires_at":"2999-01-01T00:00:00Z"}"#)
-        }
+        "GET /hook/api/streams/sk-secret-1" => says(
+            200,
+            r#"{"isActive":true,"public_id":"film","user_id":"ann","expires_at":"2999-01-01T00:00:00Z"}"#,
+        ),
         _ => says(404, r#"{"error":"no such stream"}"#),
     }
 }
@@ -26,11 +27,13 @@ fn a_key_that_the_back_end_knows_opens_its_stream() {
     let refused = publisher(&stage, rtmp, "sk-guess-1").wait(SOON);
     assert_ne!(refused.code, 0, "{refused}");
     let _live = publisher(&stage, rtmp, "sk-secret-1");
-    wait_for("the stream under its public name", SOON, || paths(&serve).contains(&"live/film".to_string()));
+    wait_for("the stream under its public name", SOON, || paths(&serve).contains(&"film".to_string()));
 
     // Every protocol gives it out by that name, and by no other.
     let probe = |url: &str| {
-        stage.spawn("ffprobe", &["-loglevel", "error", "-show_entries", "stream=codec_name", url]).wait(PATIENCE)
+        stage
+            .spawn("ffprobe", &["-loglevel", "error", "-show_entries", "stream=codec_name", url])
+            .wait(PATIENCE)
     };
     let (rtsp, web) = (serve.address("rtsp"), serve.address("web"));
     for url in [
