@@ -1,7 +1,7 @@
 //! A back end that is asked who may publish and read: where it is, in which form it is asked, and what its answers are worth.
 
 use super::resolver::Resolver;
-use super::serve::from_file;
+use super::secret_file::first_line;
 use crate::base::clock::{parse_duration, spoken};
 use crate::base::secret::Secret;
 use crate::base::{Failure, Outcome};
@@ -81,7 +81,7 @@ impl Admission {
     /// Usage: a file that cannot be read or is empty.
     pub fn secret(&self, stdin: &mut dyn Read) -> Outcome<Option<Secret>> {
         let Some(file) = &self.secret_file else { return Ok(None) };
-        let secret = from_file("admission secret", file, stdin)?;
+        let secret = first_line("admission secret", file, stdin)?;
         if secret.reveal().trim().is_empty() {
             return Err(Failure::usage("the admission secret is empty")
                 .why(format!("{} has nothing in its first line", file.display())));

@@ -12,6 +12,7 @@ pub mod paths;
 pub mod resolved;
 mod resolver;
 mod resolving;
+mod secret_file;
 pub mod serve;
 pub mod template;
 mod values;

@@ -7,10 +7,11 @@ use super::admission::Admission;
 use super::hls::Hls;
 use super::layers::Origin;
 use super::resolver::{Resolver, Shown, blame};
+use super::secret_file::first_line;
 use super::values::truth;
 use crate::base::next::Advice;
 use crate::base::secret::{MASK, Secret};
-use crate::base::{Failure, Outcome, failure::io_words};
+use crate::base::{Failure, Outcome};
 use crate::model::network::is_loopback;
 pub use crate::model::service::Ports;
 use crate::model::service::{PerService, Service, Transport};
@@ -115,7 +116,7 @@ impl Login {
                     .hint("unset one of them"));
             }
             (Some(password), None) => password.clone(),
-            (None, Some(file)) => from_file(key, file, stdin)?,
+            (None, Some(file)) => first_line(key, file, stdin)?,
         };
         let wrong = |why: &str| Err(Failure::usage(format!("the {key} cannot be used")).why(why));
         let text = password.reveal();
@@ -127,20 +128,6 @@ impl Login {
         }
         Ok(Some(Credentials { user: self.user.clone(), password }))
     }
-}
-
-/// The first line of a file, `-` is standard input.
-pub(super) fn from_file(key: &str, path: &Path, stdin: &mut dyn Read) -> Outcome<Secret> {
-    let mut text = String::new();
-    let read = if path.file_name().is_some_and(|name| name == "-") {
-        stdin.take(4096).read_to_string(&mut text)
-    } else {
-        std::fs::File::open(path).and_then(|file| file.take(4096).read_to_string(&mut text))
-    };
-    read.map_err(|e| {
-        Failure::usage(format!("cannot read the {key} from {}", path.display())).why(io_words(&e))
-    })?;
-    Ok(Secret::new(text.lines().next().unwrap_or_default()))
 }
 
 impl Serve {

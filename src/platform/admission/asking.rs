@@ -1,9 +1,9 @@
 //! The authorizer that asks the back end.
 
+use super::admitted::Admitted;
 use super::answer::{Allowed, HttpAnswer, HttpRequest, Verdict};
 use super::ask::Ask;
 use super::memory::{Fingerprint, Memory, fingerprint};
-use super::notices::Admitted;
 use super::target::Target;
 use crate::auth::{Action, Answer, Authorizer, Demand, Denied, Grant, Limits, Protocol, Request, Shown};
 use crate::base::clock::{Now, now_ms, spoken};

@@ -4,9 +4,11 @@
 //! asks, remembers and decides; [`notices`] tells the back end what has begun and ended. How a request goes out is somebody else's
 //! ([`Post`]).
 
+mod admitted;
 mod answer;
 mod ask;
 mod asking;
+mod forms;
 mod json;
 mod mediamtx;
 mod memory;

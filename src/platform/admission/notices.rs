@@ -2,7 +2,6 @@
 //! never so that anybody waits for it.
 
 use super::answer::HttpRequest;
-use super::ask::Ask;
 use super::asking::{Admission, Silence};
 use super::target::Happened;
 use crate::auth::Action;
@@ -10,61 +9,14 @@ use crate::base::clock::now_ms;
 use crate::hub::client::{Client, get};
 use crate::hub::event::{Event, Heard, Listener};
 use crate::model::StreamName;
-use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
-use uuid::Uuid;
 
 /// Notices that may wait. What comes then is left out.
 const WAITING: usize = 256;
-/// Questions that are remembered until their connection begins.
-const EXPECTED: usize = 1024;
-/// Those whose end is to be told.
-const PRESENT: usize = 16 * 1024;
 /// How long the end of the server is held up for the last notices.
 const FAREWELL: Duration = Duration::from_secs(2);
-
-/// Whom the back end has let in.
-#[derive(Debug, Default)]
-pub(super) struct Admitted {
-    /// Not begun yet, the newest last.
-    expected: VecDeque<(StreamName, Arc<Ask>)>,
-    present: HashMap<Uuid, Arc<Ask>>,
-}
-
-impl Admitted {
-    /// Somebody was let in and is about to begin.
-    pub(super) fn expect(&mut self, stream: StreamName, ask: Arc<Ask>) {
-        if self.expected.len() >= EXPECTED {
-            self.expected.pop_front();
-        }
-        self.expected.push_back((stream, ask));
-    }
-
-    /// Somebody has begun: the question that was asked about it, if one was.
-    fn begin(&mut self, action: Action, stream: &StreamName, client: &Client) -> Option<Arc<Ask>> {
-        let address = client.remote.ip().to_canonical();
-        let fits = |(name, ask): &(StreamName, Arc<Ask>)| {
-            let port = ask.caller.port;
-            name == stream
-                && ask.action == action
-                && ask.address == address
-                && (port == 0 || port == client.remote.port())
-        };
-        let at = self.expected.iter().rposition(fits)?;
-        let (_, ask) = self.expected.remove(at)?;
-        if self.present.len() < PRESENT {
-            self.present.insert(client.id, ask.clone());
-        }
-        Some(ask)
-    }
-
-    /// Somebody is gone.
-    fn end(&mut self, client: &Client) -> Option<Arc<Ask>> {
-        self.present.remove(&client.id)
-    }
-}
 
 /// Tells the back end of `admission` what happens, until `shutdown` says so and the last ones have gone.
 pub async fn tell(admission: Admission, mut events: Listener, mut shutdown: watch::Receiver<bool>) {
@@ -84,7 +36,7 @@ pub async fn tell(admission: Admission, mut events: Listener, mut shutdown: watc
         }
         // Everybody is leaving, which takes a moment.
         let last = async {
-            while admission.admitted(|admitted| !admitted.present.is_empty()) {
+            while admission.admitted(|admitted| !admitted.is_empty()) {
                 match events.next().await {
                     Heard::Event(event) => notice(&admission, &event, &queue),
                     Heard::Missed(_) => {}
