@@ -1,8 +1,7 @@
 //! Requests to the operator's back ends: bounded, without redirects, and never to addresses of the link alone, where clouds keep
 //! their machines' secrets. This machine and private networks may be asked: the operator has written the address down.
 
-use crate::base::Failure;
-use crate::base::Outcome;
+use crate::base::{Failure, Outcome, printable};
 use crate::config::admission::is_link_local;
 use crate::platform::admission::{HttpAnswer, HttpRequest, LARGEST_ANSWER, Method, Post, Posted, Silence};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -70,7 +69,13 @@ async fn send(client: reqwest::Client, request: HttpRequest) -> Result<HttpAnswe
     for (name, value) in request.headers {
         building = building.header(name, value);
     }
-    let mut response = building.send().await.map_err(|e| reason(&e))?;
+    let request = building.build().map_err(|e| reason(&e))?;
+    // Names go through the look-up below; an address may be written in more ways than one.
+    let host = request.url().host_str().unwrap_or_default().trim_matches(['[', ']']);
+    if host.parse().is_ok_and(is_link_local) {
+        return Err(Silence(OfTheLink.to_string()));
+    }
+    let mut response = client.execute(request).await.map_err(|e| reason(&e))?;
     let location = response.headers().get(LOCATION).map(|value| value.as_bytes());
     let location = location.filter(|value| value.len() <= LONGEST_LOCATION);
     let location = location.map(|value| String::from_utf8_lossy(value).into_owned());
@@ -99,7 +104,7 @@ fn reason(error: &reqwest::Error) -> Silence {
     } else if deepest.is::<reqwest::Error>() {
         "the request could not be made".into()
     } else {
-        crate::base::printable::bounded(&deepest.to_string(), 200)
+        printable::bounded(&deepest.to_string(), 200)
     })
 }
 
@@ -126,5 +131,28 @@ impl Resolve for NotOfTheLink {
             }
             Ok(Box::new(fit.into_iter()) as Addrs)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn addresses_of_the_link_are_never_asked() {
+        let outgoing = Outgoing::new(false).unwrap();
+        for host in ["169.254.169.254", "2852039166", "0xa9fea9fe", "[fe80::1]", "[::ffff:169.254.1.1]"] {
+            let request = HttpRequest {
+                method: Method::Get,
+                url: format!("http://{host}/latest"),
+                headers: Vec::new(),
+                body: String::new(),
+            };
+            let why = outgoing.post(request).await.unwrap_err();
+            assert_eq!(why.0, OfTheLink.to_string(), "{host}");
+        }
+        let looked_up = NotOfTheLink.resolve("169.254.169.254".parse().unwrap()).await;
+        assert!(looked_up.is_err_and(|e| e.is::<OfTheLink>()));
+        assert!(NotOfTheLink.resolve("localhost".parse().unwrap()).await.is_ok());
     }
 }
