@@ -110,6 +110,18 @@ if [ -z "${MSCONV_TEST_HLS_PARSER:-}" ]; then
   export MSCONV_TEST_HLS_PARSER=$parser
 fi
 
+# The server whose notifications the admission form nms has.
+if [ -z "${MSCONV_TEST_NMS:-}" ]; then
+  nms=$target/nms/node_modules/node-media-server
+  if [ ! -f "$nms/package.json" ]; then
+    have npm || packages npm
+    say "fetching node-media-server (npm)"
+    mkdir -p "$target/nms"
+    npm install --prefix "$target/nms" --no-save --ignore-scripts --no-audit --no-fund --loglevel error node-media-server@4.4.3
+  fi
+  export MSCONV_TEST_NMS=$nms
+fi
+
 # The compose plugin, where an engine run (scripts/engine.sh) has built one. The test that wants it says so where it cannot
 # be had.
 if [ -z "${MSCONV_TEST_COMPOSE:-}" ]; then

@@ -26,6 +26,7 @@ fuzz_target!(|input: (u8, bool, &[u8], &[u8])| {
         local: "127.0.0.1".parse().expect("an address"),
         ports: datagrams.then_some((8000, 8001)),
         nonce: "n".into(),
+        basic_only: false,
         session: "s".into(),
         applications: vec!["live".to_string()].into(),
     });

@@ -22,6 +22,9 @@ pub enum Denied {
     /// The name or the query should have been a secret that is known, and is not. Counts as a failed attempt.
     #[error("this key opens no stream")]
     WrongKey,
+    /// As [`Denied::WrongKey`], in the words of whoever decides. Made by [`Denied::refused`].
+    #[error("{0}")]
+    Refused(String),
     /// Too many wrong ones came from this address.
     #[error("too many failed attempts from this address, try again in a minute")]
     ShutOut,
@@ -50,14 +53,20 @@ impl Denied {
     pub fn counts(&self, address: IpAddr) -> bool {
         match self {
             Denied::Wrong => true,
-            Denied::WrongKey => !address.to_canonical().is_loopback(),
+            Denied::WrongKey | Denied::Refused(_) => !address.to_canonical().is_loopback(),
             _ => false,
         }
     }
 
+    /// A refusal of a name or a query that should have been a secret, in the words of whoever decides, as
+    /// [`Denied::because`].
+    pub fn refused(reason: &str) -> Denied {
+        Denied::Refused(bounded(reason, LONGEST_REASON))
+    }
+
     /// Whether it was a wrong guess: it is written down, and its answer held back for a while ([`super::pause`]).
     pub fn is_guess(&self) -> bool {
-        matches!(self, Denied::Wrong | Denied::WrongKey)
+        matches!(self, Denied::Wrong | Denied::WrongKey | Denied::Refused(_))
     }
 }
 

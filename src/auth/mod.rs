@@ -5,12 +5,14 @@
 //! signed token. What a name that was shown stands for is part of the answer ([`Grant::name`]), so a secret name
 //! opens a stream with a public one.
 
+mod caller;
 mod credentials;
 mod denied;
 mod ledger;
 mod passwords;
 mod shown;
 
+pub use caller::Caller;
 pub use credentials::{Credentials, same};
 pub use denied::Denied;
 pub use ledger::{Ledger, neighbourhood, pause};
@@ -68,6 +70,8 @@ pub struct Request {
     pub shown: Shown,
     /// Where it comes from.
     pub address: IpAddr,
+    /// What the client says of itself.
+    pub caller: Caller,
 }
 
 /// It may be done.
@@ -161,6 +165,7 @@ mod tests {
             query: Secret::new("token=1"),
             shown: Shown::Nothing,
             address: "192.0.2.1".parse().unwrap(),
+            caller: Caller::default(),
         }
     }
 

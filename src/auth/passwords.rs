@@ -78,6 +78,7 @@ mod tests {
             query: Secret::new(""),
             shown: Shown::from(shown.map(|(user, password)| (user.to_string(), password.to_string()))),
             address: address.parse().unwrap(),
+            caller: Default::default(),
         }
     }
 

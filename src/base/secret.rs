@@ -10,7 +10,7 @@ use std::fmt;
 pub const MASK: &str = "***";
 
 /// Text that must not be shown. `Display` and `Debug` print [`MASK`]; [`Secret::reveal`] is the only way to the value.
-#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
 

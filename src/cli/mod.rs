@@ -532,6 +532,18 @@ pub struct ServeArgs {
     /// Private key of the certificate, in PEM
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub tls_key: Option<String>,
+    /// Back end that is asked who may publish and read
+    #[arg(long, value_name = "URL")]
+    pub admission_url: Option<String>,
+    /// How it is asked: streamly, nginx-rtmp, srs, mediamtx, ome, nms or msconv [default: msconv]
+    #[arg(long, value_name = "FORM")]
+    pub admission_form: Option<String>,
+    /// File with the secret that signs what is asked
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub admission_secret_file: Option<String>,
+    /// What the back end decides: publish, read or both [default: publish,read]
+    #[arg(long, value_name = "WHAT,...")]
+    pub admission_on: Option<String>,
     /// User who may publish [default: publish]
     #[arg(long, value_name = "NAME")]
     pub publish_user: Option<String>,

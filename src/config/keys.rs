@@ -128,6 +128,21 @@ pub const KEYS: &[Key] = &[
     key("read_user", "read", "serve: user who may read, where read_password is set"),
     key("read_password", "", "serve: asked of every reader"),
     key("read_password_file", "", "serve: file with read_password in its first line"),
+    key("admission_url", "", "serve: back end that is asked who may publish and read, http or https"),
+    key(
+        "admission_form",
+        "msconv",
+        "serve: how it is asked: streamly, nginx-rtmp, srs, mediamtx, ome, nms or msconv",
+    ),
+    key("admission_secret_file", "", "serve: file with the secret that signs what is asked (ome, msconv)"),
+    key("admission_on", "publish,read", "serve: what the back end decides: publish, read or both"),
+    key("admission_timeout", "3s", "serve: how long the back end may take, 100ms to 9s"),
+    key("admission_cache", "10s", "serve: how long its answer holds for the same question, 0 to 10m"),
+    key(
+        "admission_when_silent",
+        "deny",
+        "serve: without an answer: deny, or allow-known (what it allowed within 24 hours)",
+    ),
     key("exporter_listen", "127.0.0.1:9781", "where the exporter listens, address and port"),
 ];
 

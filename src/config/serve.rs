@@ -3,13 +3,15 @@
 //! Its ports and the addresses by which clients reach it (`nginx_rtmp_url` and its kin) follow each other: whichever is
 //! set decides, so that one setting moves the server and everybody who talks to it.
 
+use super::admission::Admission;
 use super::hls::Hls;
 use super::layers::Origin;
 use super::resolver::{Resolver, Shown, blame};
+use super::secret_file::first_line;
 use super::values::truth;
 use crate::base::next::Advice;
 use crate::base::secret::{MASK, Secret, redact_urls};
-use crate::base::{Failure, Outcome, failure::io_words};
+use crate::base::{Failure, Outcome};
 use crate::model::network::is_loopback;
 pub use crate::model::service::Ports;
 use crate::model::service::{PerService, Service, Transport};
@@ -65,6 +67,8 @@ pub struct Serve {
     pub tls_cert: Option<PathBuf>,
     /// The file of its key.
     pub tls_key: Option<PathBuf>,
+    /// Who is asked who may publish and read, if somebody is.
+    pub admission: Option<Admission>,
     /// Who may publish, if not everybody who reaches it.
     pub publish: Login,
     /// Who may read, if not everybody who reaches it.
@@ -116,7 +120,7 @@ impl Login {
                     .hint("unset one of them"));
             }
             (Some(password), None) => password.clone(),
-            (None, Some(file)) => from_file(key, file, stdin)?,
+            (None, Some(file)) => first_line(key, file, stdin)?,
         };
         let wrong = |why: &str| Err(Failure::usage(format!("the {key} cannot be used")).why(why));
         let text = password.reveal();
@@ -128,20 +132,6 @@ impl Login {
         }
         Ok(Some(Credentials { user: self.user.clone(), password }))
     }
-}
-
-/// The first line of a file, `-` is standard input.
-fn from_file(key: &str, path: &Path, stdin: &mut dyn Read) -> Outcome<Secret> {
-    let mut text = String::new();
-    let read = if path.file_name().is_some_and(|name| name == "-") {
-        stdin.take(4096).read_to_string(&mut text)
-    } else {
-        std::fs::File::open(path).and_then(|file| file.take(4096).read_to_string(&mut text))
-    };
-    read.map_err(|e| {
-        Failure::usage(format!("cannot read the {key} from {}", path.display())).why(io_words(&e))
-    })?;
-    Ok(Secret::new(text.lines().next().unwrap_or_default()))
 }
 
 impl Serve {
@@ -278,6 +268,7 @@ impl Resolver {
             hls: self.hls()?,
             tls_cert: self.take("tls_cert", |text| Ok(cwd.join(text)))?,
             tls_key: self.take("tls_key", |text| Ok(cwd.join(text)))?,
+            admission: self.admission(cwd)?,
             publish: self.login(["publish_user", "publish_password", "publish_password_file"], cwd)?,
             read: self.login(["read_user", "read_password", "read_password_file"], cwd)?,
         })

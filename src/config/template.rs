@@ -43,6 +43,8 @@ fn example(name: &str) -> &'static str {
         "database" => "postgres://msconv@db.example.org/msconv",
         "public_address" => "203.0.113.7",
         "ice_server" => "turn:turn.example.org:3478",
+        "admission_url" => "http://127.0.0.1:3000/admission",
+        "admission_secret_file" => "/run/secrets/admission",
         "tls_cert" => "/etc/msconv/cert.pem",
         "tls_key" => "/etc/msconv/key.pem",
         "trusted" => "192.168.1.0/24",

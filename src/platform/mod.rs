@@ -1,7 +1,8 @@
-//! The platform: registered streams and their keys, who may do what, and what happened. Rules over the store and the hub; no
+//! The platform: registered streams and their keys, who may do what, and back ends that are asked. Rules over the store and the hub; no
 //! HTTP, no SQL.
 
 pub mod access;
+pub mod admission;
 pub mod air;
 pub mod directory;
 mod kept;

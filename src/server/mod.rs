@@ -4,10 +4,12 @@
 //! are told, and what has not ended a few seconds later is dropped.
 
 pub mod control;
+mod deciding;
 pub mod endpoint;
 pub mod events;
 pub mod listeners;
 pub mod options;
+pub mod outgoing;
 mod per_address;
 pub mod platform;
 pub mod rates;
@@ -17,7 +19,7 @@ pub mod view;
 pub mod web;
 pub mod webrtc;
 
-use crate::auth::{Authorizer, Ledger};
+use crate::auth::Ledger;
 use crate::base::clock::Now;
 use crate::base::next::Advice;
 use crate::base::{Failure, Outcome, failure::io_words};
@@ -25,13 +27,13 @@ use crate::config::hls::Hls;
 use crate::hub::{self, Hub, Registry};
 use crate::model::service::{Audience, PerService, Service};
 use crate::platform::Kept;
-use crate::platform::access::Access;
 use crate::process::load::open_files_allowed;
 use crate::protocol::admission::{self, Admission};
 use crate::protocol::workers::Workers;
 use crate::protocol::{hls, rtmp, rtsp};
 use crate::telemetry::Log;
 use control::{Control, Parts};
+use deciding::Deciding;
 use endpoint::http;
 use hls::server::disk::{Disk, Room};
 use listeners::{Addresses, Listeners};
@@ -119,8 +121,11 @@ impl Server {
         let rules =
             rtmp::session::server::Rules { applications: options.applications.clone(), ..Default::default() };
         platform::felt_on(&kept, &hub);
-        let authorizer: Arc<dyn Authorizer> = Arc::new(options.access.clone());
-        let authorizer: Arc<dyn Authorizer> = Arc::new(Access::new(kept.clone(), authorizer));
+        let deciding = Deciding::of(&options, &kept, &hub, &log)?;
+        let authorizer = deciding.authorizer.clone();
+        if let Some(telling) = deciding.telling(&hub, downs.clone()) {
+            work.add("admission", telling);
+        }
         let rtmp = rtmp::server::Shared::new(
             hub.clone(),
             rules,
@@ -213,7 +218,7 @@ impl Server {
         if !work.ends_within(POLITE).await {
             log.warn(format_args!("some connections did not end in time and were dropped"));
         }
-        drop((threads, viewers, media));
+        drop((threads, viewers, media, deciding));
         log.info(format_args!("ended"));
         failure.map_or(Ok(()), Err)
     }

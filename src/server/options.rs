@@ -5,10 +5,12 @@ use crate::auth::{Access, Credentials};
 use crate::base::secret::{Redactor, Secret};
 use crate::base::{Failure, Outcome};
 use crate::config::Settings;
+use crate::config::admission;
 use crate::config::hls::Hls;
 use crate::config::serve::{self, Login, Ports, Serve};
 use crate::model::Network;
 use crate::model::network::is_loopback;
+use crate::platform::admission::{Rules, Target};
 use crate::store::Place;
 use std::io::Read;
 use std::net::IpAddr;
@@ -54,6 +56,8 @@ pub struct Options {
     pub tls: Option<tls::Files>,
     /// Who may publish and read.
     pub access: Access,
+    /// Who is asked who may, and what the answers are worth.
+    pub admission: Option<(Target, Rules)>,
 }
 
 impl Options {
@@ -76,7 +80,9 @@ impl Options {
                 .hint("give readers another name with read_user"));
         }
         let data = told.data.clone().unwrap_or_else(|| settings.paths.data());
+        let admission = told.admission.as_ref().map(|told| admission(told, stdin)).transpose()?;
         Ok(Options {
+            admission,
             listen: told.listen,
             control_listen: told.control_listen,
             ports: told.ports,
@@ -114,6 +120,11 @@ impl Options {
         for credentials in self.access.publish.iter().chain(&self.access.read) {
             redactor.learn(credentials.password());
         }
+        if let Some((target, _)) = &self.admission {
+            for secret in target.url.secrets().into_iter().chain(target.secret.as_ref().map(Secret::reveal)) {
+                redactor.learn(secret);
+            }
+        }
         redactor
     }
 }
@@ -125,6 +136,13 @@ impl Options {
 pub fn database(told: &Serve, data: &Path) -> Outcome<Place> {
     let url = told.database.as_ref().map_or("", Secret::reveal);
     Place::of(url, data).map_err(|fault| Failure::usage("the database cannot be used").why(fault.to_string()))
+}
+
+/// The back end that is asked, and its rules.
+fn admission(told: &admission::Admission, stdin: &mut dyn Read) -> Outcome<(Target, Rules)> {
+    let admission::Admission { publish, read, timeout, cache, allow_known, .. } = *told;
+    let target = Target { form: told.form, url: told.url.clone(), secret: told.secret(stdin)? };
+    Ok((target, Rules { publish, read, timeout, cache, allow_known }))
 }
 
 /// What becomes reachable from other machines, one sentence each; nothing on loopback.
@@ -146,7 +164,13 @@ pub fn exposed(told: &Serve) -> Vec<String> {
     let mut said = Vec::new();
     if !is_loopback(told.listen) {
         let readers = holder(&told.read, "everybody there");
-        let publishers = holder(&told.publish, "this machine alone (set publish_password to let others)");
+        let asked = |on: fn(&admission::Admission) -> bool| told.admission.as_ref().is_some_and(on);
+        let back_end = "whoever the admission back end lets in";
+        let readers = if asked(|a| a.read) { back_end.to_string() } else { readers };
+        let publishers = match asked(|a| a.publish) {
+            true => back_end.to_string(),
+            false => holder(&told.publish, "this machine alone (set publish_password to let others)"),
+        };
         said.push(format!(
             "RTMP, RTSP{} are reachable from {}: reading by {readers}, publishing by {publishers}",
             if told.web { ", RTP, HLS and WebRTC" } else { " and RTP" },

@@ -67,7 +67,8 @@ fn command_lines(text: &str) -> Vec<String> {
 fn refused(line: &str) -> Option<String> {
     for words in markdown::commands(line) {
         let at = words.iter().position(|w| !w.contains('=') && w != "sudo" && w != "time")?;
-        if words.get(at).is_none_or(|w| w != "msconv") {
+        // The word alone is a name, also of a form of admission.
+        if words.get(at).is_none_or(|w| w != "msconv") || words.len() == 1 {
             continue;
         }
         if let Err(e) = Cli::try_parse_from(words.get(at..).unwrap_or_default())

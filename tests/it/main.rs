@@ -4,6 +4,7 @@
 mod live;
 mod stage;
 
+mod admission;
 mod audio_to_opus;
 mod authorization;
 mod changing_sources;

@@ -2,6 +2,7 @@
 //! in its environment, where other users cannot read them.
 
 use crate::base::{CommandLine, Outcome};
+use crate::config::admission::Admission;
 use crate::config::{Environment, Settings};
 use std::path::Path;
 use std::time::Duration;
@@ -54,11 +55,22 @@ pub fn line(settings: &Settings, environment: &Environment, log: &Path) -> Outco
     if let Some((certificate, key)) = told.tls()? {
         line.arg("--tls-cert").arg(certificate).arg("--tls-key").arg(key);
     }
+    admission(&mut line, told.admission.as_ref());
     if !told.trusted.is_empty() {
         let networks: Vec<String> = told.trusted.iter().map(ToString::to_string).collect();
         line.arg("--trusted").arg(networks.join(","));
     }
     Ok(line)
+}
+
+/// The back end; its address goes by a variable, since it may hold a password.
+fn admission(line: &mut CommandLine, told: Option<&Admission>) {
+    let Some(told) = told else { return };
+    line.arg("--admission-form").arg(told.form.word());
+    line.arg("--admission-on").arg(told.on());
+    if let Some(file) = &told.secret_file {
+        line.arg("--admission-secret-file").arg(file);
+    }
 }
 
 fn milliseconds(length: Duration) -> String {
@@ -75,6 +87,7 @@ pub fn variables(settings: &Settings) -> Outcome<Vec<(&'static str, String)>> {
     let password = |found: Option<crate::config::serve::Credentials>| {
         found.map(|c| c.password.reveal().to_string()).unwrap_or_default()
     };
+    let of = |word: fn(&Admission) -> String| told.admission.as_ref().map(word).unwrap_or_default();
     Ok(vec![
         ("MSCONV_PUBLISH_PASSWORD", password(told.publish.credentials(&mut stdin)?)),
         ("MSCONV_PUBLISH_PASSWORD_FILE", String::new()),
@@ -82,6 +95,10 @@ pub fn variables(settings: &Settings) -> Outcome<Vec<(&'static str, String)>> {
         ("MSCONV_READ_PASSWORD_FILE", String::new()),
         ("MSCONV_DATABASE", told.database.as_ref().map(|url| url.reveal().to_string()).unwrap_or_default()),
         ("MSCONV_OPEN_REGISTRATION", told.open_registration.to_string()),
+        ("MSCONV_ADMISSION_URL", of(|a| a.url.reveal())),
+        ("MSCONV_ADMISSION_TIMEOUT", of(|a| milliseconds(a.timeout))),
+        ("MSCONV_ADMISSION_CACHE", of(|a| milliseconds(a.cache))),
+        ("MSCONV_ADMISSION_WHEN_SILENT", of(|a| a.when_silent().to_string())),
         ("MSCONV_WEB", told.web.to_string()),
         ("MSCONV_QUIET", String::new()),
         ("MSCONV_CONFIG", String::new()),

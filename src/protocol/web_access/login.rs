@@ -2,7 +2,7 @@
 //! is in none of those that a playlist names unless it is written there.
 
 use crate::auth::Shown;
-use crate::base::percent::{argument, coded};
+use crate::base::percent::{argument, coded, decoded};
 use crate::base::secret::Secret;
 
 /// What stands in a query, in the order in which it is written behind other URLs.
@@ -29,6 +29,25 @@ pub fn carried(query: &str) -> String {
         if let Some(value) = argument(query, key) {
             text.push(if text.is_empty() { '?' } else { '&' });
             text.push_str(&format!("{key}={}", coded(&value)));
+        }
+    }
+    text
+}
+
+/// The longest query that is carried whole, in bytes.
+const LONGEST: usize = 1024;
+
+/// As [`carried`] where anything in a query may be what opens the stream: all of it, but for what only playlists are asked.
+pub fn carried_whole(query: &str) -> String {
+    let mut text = String::new();
+    let pairs = query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("_HLS_"));
+    for pair in pairs.filter(|_| query.len() <= LONGEST) {
+        text.push(if text.is_empty() { '?' } else { '&' });
+        match pair.split_once('=') {
+            Some((key, value)) => {
+                text.push_str(&format!("{}={}", coded(&decoded(key)), coded(&decoded(value))))
+            }
+            None => text.push_str(&coded(&decoded(pair))),
         }
     }
     text
@@ -61,6 +80,8 @@ mod tests {
         assert_eq!(carried("_HLS_msn=1&token=a%22%0A/b&x=y"), "?token=a%22%0A%2Fb");
         assert_eq!(carried("pass=p+w&user=%C3%B6"), "?user=%C3%B6&pass=p%2Bw");
         assert_eq!(carried("x=1"), "");
+        assert_eq!(carried_whole("_HLS_msn=1&sign=a%22-b&x&&t=a+b"), "?sign=a%22-b&x&t=a%2Bb");
+        assert_eq!(carried_whole(&"x".repeat(2000)), "");
     }
 
     proptest! {

@@ -4,12 +4,14 @@ pub mod login;
 pub mod path;
 pub mod reply;
 
-use crate::auth::{self, Action, Authorizer, Demand, Denied, Grant, Ledger, PATIENCE, Protocol, pause};
+use crate::auth::{
+    self, Action, Authorizer, Caller, Demand, Denied, Grant, Ledger, PATIENCE, Protocol, pause,
+};
 use crate::base::secret::Secret;
 use crate::model::StreamName;
 use crate::model::secret_word::is_secret;
 use crate::telemetry::Log;
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{AUTHORIZATION, HOST, HeaderValue, REFERER, USER_AGENT};
 use axum::http::{HeaderMap, StatusCode};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -64,6 +66,11 @@ impl Gate {
         Gate { authorizer, ledger, log, begun: Instant::now() }
     }
 
+    /// What has to be shown for `action`.
+    pub fn demand(&self, action: Action) -> Demand {
+        self.authorizer.demand(action)
+    }
+
     /// Whether something has to be shown for `action`.
     pub fn restricted(&self, action: Action) -> bool {
         self.authorizer.demand(action) != Demand::Nothing
@@ -88,6 +95,7 @@ impl Gate {
             query: Secret::new(query),
             shown: login::shown(credentials, query),
             address: remote,
+            caller: caller(headers, stream),
         };
         let denied = match auth::ask(&*self.authorizer, request, PATIENCE).await {
             Ok(grant) => return Ok(grant),
@@ -105,7 +113,9 @@ impl Gate {
                 StatusCode::UNAUTHORIZED
             }
             Denied::Late => StatusCode::SERVICE_UNAVAILABLE,
-            Denied::ShutOut | Denied::Outside | Denied::Because(_) => StatusCode::FORBIDDEN,
+            Denied::Refused(_) | Denied::ShutOut | Denied::Outside | Denied::Because(_) => {
+                StatusCode::FORBIDDEN
+            }
         };
         Err(Turned { status, why: denied.to_string() })
     }
@@ -113,6 +123,20 @@ impl Gate {
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The longest field that is passed on, in bytes.
+const LONGEST_FIELD: usize = 256;
+
+/// What a client says of itself.
+fn caller(headers: &HeaderMap, stream: &StreamName) -> Caller {
+    let field = |name| {
+        let value = headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        value.filter(|text| text.len() <= LONGEST_FIELD).unwrap_or_default().to_string()
+    };
+    let host = field(HOST);
+    let url = if host.is_empty() { String::new() } else { format!("http://{host}/{stream}") };
+    Caller { agent: field(USER_AGENT), url: Secret::new(url), page: field(REFERER), ..Caller::default() }
 }
 
 /// What stands before a line of the log.

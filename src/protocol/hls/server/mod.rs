@@ -15,7 +15,7 @@ pub mod viewers;
 use super::ladder::{Ladder, Settings};
 use super::listing::Position;
 use super::multivariant::multivariant_playlist;
-use crate::auth::{Action, Authorizer, Grant, Ledger, Protocol};
+use crate::auth::{Action, Authorizer, Demand, Grant, Ledger, Protocol};
 use crate::base::clock::Now;
 use crate::hub::Hub;
 use crate::hub::event::{Event, Heard};
@@ -237,7 +237,11 @@ impl Shared {
 
     /// What of a query goes on to the URLs that a playlist or a page names: what was shown, where something must be.
     pub fn carried(&self, query: &str) -> String {
-        if self.restricted() { login::carried(query) } else { String::new() }
+        match self.gate.demand(Action::Read) {
+            Demand::Nothing => String::new(),
+            Demand::Login => login::carried(query),
+            Demand::Key => login::carried_whole(query),
+        }
     }
 
     /// The ladder whose media `route` names. Their names hold a number that stands only in playlists and cannot be guessed,

@@ -393,7 +393,8 @@ impl Connection {
         Ok(())
     }
 
-    fn authorize(&mut self, request: Request) {
+    fn authorize(&mut self, mut request: Request) {
+        request.caller.port = self.client.remote.port();
         let (authorizer, patience) = (self.shared.authorizer.clone(), self.shared.rules.authorization);
         let (action, application) = (request.action, request.application.clone());
         let answer = Box::pin(async move { auth::ask(&*authorizer, request, patience).await });
@@ -404,7 +405,7 @@ impl Connection {
         let address = self.client.remote.ip();
         self.shared.log.warn(format_args!("rtmp: {} refused: {denied}", self.client.remote));
         match denied {
-            Denied::Wrong | Denied::WrongKey => {
+            Denied::Wrong | Denied::WrongKey | Denied::Refused(_) => {
                 if denied.counts(address) {
                     self.shared.ledger().failed(address, self.shared.age());
                 }

@@ -6,7 +6,7 @@ mod commands;
 
 use super::command::{Command, Level, control, status};
 use super::{Late, SessionError};
-use crate::auth::{Action, Demand, Denied, PATIENCE, Request};
+use crate::auth::{Action, Caller, Demand, Denied, PATIENCE, Request};
 use crate::model::StreamName;
 use crate::protocol::rtmp::wire::amf0::Value;
 use crate::protocol::rtmp::wire::chunk_reader::ChunkReader;
@@ -195,6 +195,8 @@ pub struct ServerSession {
     connected: bool,
     application: String,
     arguments: String,
+    /// What it says of itself.
+    caller: Caller,
     /// Proved by Adobe's authentication.
     proved: Option<Proved>,
     /// What is waited for, if it was asked whether this may be done.
@@ -224,6 +226,7 @@ impl ServerSession {
             connected: false,
             application: String::new(),
             arguments: String::new(),
+            caller: Caller::default(),
             proved: None,
             asking: None,
             held: Vec::new(),

@@ -12,7 +12,7 @@ use super::Shared;
 use super::publishing::{Publishes, datagram};
 use super::reading::Reads;
 use super::tunnels::Lower;
-use crate::auth::{Denied, Grant};
+use crate::auth::{Action, Demand, Denied, Grant};
 use crate::base::clock::Now;
 use crate::hub::client::add;
 use crate::hub::{self, Client, Leaves, ReaderEnd, Worker};
@@ -144,6 +144,9 @@ impl Connection {
             local: socket.local_addr()?.ip(),
             ports: shared.udp.as_ref().map(|udp| udp.ports()),
             nonce: nonce.clone(),
+            basic_only: [Action::Publish, Action::Read]
+                .into_iter()
+                .any(|action| shared.authorizer.demand(action) == Demand::Key),
             session: Uuid::new_v4().simple().to_string(),
             applications: shared.applications.clone(),
         };

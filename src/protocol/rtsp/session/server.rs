@@ -34,6 +34,8 @@ pub struct Surroundings {
     pub ports: Option<(u16, u16)>,
     /// A random word: the challenge of this connection.
     pub nonce: String,
+    /// Whether passwords have to be shown as they are: whoever compares them knows none that a challenge could be answered with.
+    pub basic_only: bool,
     /// A random word: the session of this connection.
     pub session: String,
     /// The server's applications, the first one being that of names without one.
@@ -330,7 +332,7 @@ impl Dialog {
     fn refuse(&mut self, request: &Request, status: Status, reason: &str) {
         let mut draft = self.reply(status, request);
         if status == Status::UNAUTHORIZED {
-            for challenge in challenges(&self.around.nonce).into_iter().skip(usize::from(self.basic_alone)) {
+            for challenge in challenges(&self.around.nonce, self.around.basic_only || self.basic_alone) {
                 draft = draft.header("WWW-Authenticate", challenge);
             }
         }

@@ -135,9 +135,11 @@ fn parameters(text: &str) -> BTreeMap<String, String> {
     all.take(32).filter_map(pair).collect()
 }
 
-/// The challenges of a 401, the one to be preferred first.
-pub fn challenges(nonce: &str) -> [String; 2] {
-    [format!("Digest realm=\"{REALM}\", nonce=\"{nonce}\""), format!("Basic realm=\"{REALM}\"")]
+/// The challenges of a 401, the one to be preferred first; or, if `basic_only`, the one that asks for the password itself.
+pub fn challenges(nonce: &str, basic_only: bool) -> Vec<String> {
+    let digest = format!("Digest realm=\"{REALM}\", nonce=\"{nonce}\"");
+    let basic = format!("Basic realm=\"{REALM}\"");
+    if basic_only { vec![basic] } else { vec![digest, basic] }
 }
 
 /// Our client's answer to a `WWW-Authenticate` header; `None` if it asks for what we do not know.
@@ -181,7 +183,7 @@ mod tests {
     #[test]
     fn both_schemes_there_and_back() {
         let bob = Credentials::new("bob", "p:w");
-        let [digest, basic] = challenges("77");
+        let [digest, basic] = &challenges("77", false)[..] else { panic!() };
         for challenge in [digest.clone(), basic.clone(), format!("{digest}, {basic}")] {
             let header = respond(&challenge, &bob, "DESCRIBE", "rtsp://h/x").unwrap();
             let shown = Shown::read(&header).unwrap();

@@ -190,6 +190,7 @@ async fn by_password(api: &Api, address: IpAddr, shown: Shown) -> Outcome<bool> 
         query: Secret::new(""),
         shown,
         address,
+        caller: auth::Caller::default(),
     };
     if api.0.authorizer.demand(Action::Control) == Demand::Nothing {
         return Ok(false);

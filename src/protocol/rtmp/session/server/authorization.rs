@@ -103,6 +103,7 @@ impl ServerSession {
                 query: Secret::new(""),
                 shown: proving.proved.shown.clone(),
                 address: self.peer.address,
+                caller: self.caller.clone(),
             })));
             self.asking = Some(Asking::Proof(proving));
             return;
@@ -144,6 +145,7 @@ impl ServerSession {
             query: Secret::new(query),
             shown,
             address: self.peer.address,
+            caller: self.caller.clone(),
         })));
         let query = query.to_string();
         self.asking = Some(Asking::Stream { action, query, stream: command.stream });

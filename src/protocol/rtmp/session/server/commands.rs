@@ -2,7 +2,8 @@
 
 use super::authorization::{Adobe, short};
 use super::{Event, MOST_STREAMS, Phase, Purpose, ServerSession, WINDOW};
-use crate::auth::Action;
+use crate::auth::{Action, Caller};
+use crate::base::secret::Secret;
 use crate::media::flv::four_cc;
 use crate::protocol::rtmp::session::command::{self, Command, Level, information, status};
 use crate::protocol::rtmp::session::{SessionError, name};
@@ -100,6 +101,13 @@ impl ServerSession {
             );
             return self.reject(&command, &text);
         }
+        self.caller = Caller {
+            agent: short(text("flashVer")),
+            url: Secret::new(short(text("tcUrl"))),
+            page: short(text("pageUrl")),
+            player: short(text("swfUrl")),
+            port: 0,
+        };
         let publishes = text("type") == "nonprivate" || text("flashVer").starts_with("FMLE/");
         let (application, arguments) = (application.to_string(), arguments.to_string());
         match self.adobe(&arguments, publishes) {

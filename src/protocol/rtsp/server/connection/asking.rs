@@ -72,6 +72,12 @@ impl Connection {
             query: Secret::new(place.query.clone()),
             shown: login.shown(&self.nonce),
             address: remote,
+            caller: auth::Caller {
+                agent: self.dialog.agent().to_string(),
+                url: Secret::new(place.base.clone()),
+                port: self.client.remote.port(),
+                ..auth::Caller::default()
+            },
         };
         let (authorizer, patience) = (shared.authorizer.clone(), shared.limits.authorization);
         self.pending = Some(Box::pin(async move {
@@ -156,9 +162,11 @@ impl Connection {
             Denied::NeedsCredentials(_) | Denied::Wrong => Answer::Refused(Status::UNAUTHORIZED, reason),
             Denied::NeedsKey => Answer::NeedsKey(reason),
             Denied::Late => Answer::Refused(Status::UNAVAILABLE, reason),
-            Denied::WrongKey | Denied::ShutOut | Denied::Outside | Denied::Because(_) => {
-                Answer::Dismissed(Status::FORBIDDEN, reason)
-            }
+            Denied::WrongKey
+            | Denied::Refused(_)
+            | Denied::ShutOut
+            | Denied::Outside
+            | Denied::Because(_) => Answer::Dismissed(Status::FORBIDDEN, reason),
         };
         match denied {
             Denied::ShutOut => registry.broke("rtsp_authentication_attempts"),

@@ -14,6 +14,7 @@ fn around(ports: bool) -> Surroundings {
         local: "127.0.0.1".parse().unwrap(),
         ports: ports.then_some((8000, 8001)),
         nonce: "n0".into(),
+        basic_only: false,
         session: "s1".into(),
         applications: vec!["live".to_string()].into(),
     }
