@@ -95,7 +95,8 @@ fn foreign(host: &str) -> bool {
         && !name.rsplit('.').next().is_some_and(|last| last.eq_ignore_ascii_case("localhost"))
 }
 
-fn same_host(origin: &str, host: Option<&str>) -> bool {
+/// Whether an `Origin` is that of a page at `host`.
+pub fn same_host(origin: &str, host: Option<&str>) -> bool {
     let place = origin.split_once("://").map(|(_, place)| place);
     place.zip(host).is_some_and(|(place, host)| place.eq_ignore_ascii_case(host))
 }

@@ -1,7 +1,7 @@
 //! Errors of everything on the web port that speaks JSON (RFC 9457).
 
 use axum::Json;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -18,6 +18,9 @@ pub struct Problem {
     detail: String,
     /// A word for programs.
     code: &'static str,
+    /// After how many seconds it may be tried again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u64>,
     /// The path that was asked for.
     #[serde(skip_serializing_if = "String::is_empty")]
     instance: String,
@@ -32,8 +35,14 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             code,
+            retry_after: None,
             instance: String::new(),
         }
+    }
+
+    /// It may be tried again after so many seconds.
+    pub fn retry_after(self, seconds: u64) -> Problem {
+        Problem { retry_after: Some(seconds), ..self }
     }
 
     /// Of a request for `path`.
@@ -45,10 +54,12 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry_after = self.retry_after;
         let mut response = (status, Json(self)).into_response();
         let fields = response.headers_mut();
         fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        fields.extend(retry_after.map(|seconds| (RETRY_AFTER, seconds.into())));
         response
     }
 }

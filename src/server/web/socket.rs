@@ -1,6 +1,7 @@
 //! The socket of a viewer, which fails when its peer has taken nothing for a while, however long the whole answer takes.
 
 use crate::process::sys;
+use crate::protocol::parting::Parting;
 use std::future::Future;
 use std::io;
 use std::os::fd::AsFd;
@@ -12,8 +13,26 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
+/// How much of an answer the kernel holds for a peer, for whoever answers with less than others.
+#[derive(Clone)]
+pub struct SendBuffer(Arc<TcpStream>);
+
+impl SendBuffer {
+    /// Of a socket.
+    pub fn of(socket: &Arc<TcpStream>) -> SendBuffer {
+        SendBuffer(socket.clone())
+    }
+
+    /// So many bytes from now on. The kernel doubles the number for its own bookkeeping.
+    pub fn shrink(&self, bytes: usize) {
+        let _ = socket2::SockRef::from(&*self.0).set_send_buffer_size(bytes);
+    }
+}
+
 /// See the module.
 pub struct Progressing {
+    /// It sees to the end of the connection, whoever has it by then: what an upgrade made of it too.
+    _parting: Parting,
     socket: Arc<TcpStream>,
     patience: Duration,
     /// While the socket is full: when it is looked at again, and what the peer had not taken yet.
@@ -23,7 +42,7 @@ pub struct Progressing {
 impl Progressing {
     /// A socket whose peer may take nothing for `patience` at most.
     pub fn new(socket: Arc<TcpStream>, patience: Duration) -> Progressing {
-        Progressing { socket, patience, full: None }
+        Progressing { _parting: Parting::new(socket.clone()), socket, patience, full: None }
     }
 
     fn untaken(&self) -> u64 {

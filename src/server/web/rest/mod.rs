@@ -1,0 +1,3 @@
+//! The API: `/api/v1`.
+
+pub mod chat;
