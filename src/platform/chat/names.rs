@@ -146,7 +146,7 @@ mod tests {
             let mut names = Names::default();
             assert!(names.take(ann, None, first));
             let free = names.take(bob, None, second);
-            assert_eq!(free, false, "{first} {second}");
+            assert!(!free, "{first} {second}");
             // Their owner may write them so.
             assert!(names.take(ann, Some(first), second));
             names.give_up(ann, second);

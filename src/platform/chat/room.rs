@@ -82,7 +82,7 @@ impl Room {
     }
 
     /// The number of what was shown last.
-    pub fn seq(&self) -> u64 {
+    pub fn shown_seq(&self) -> u64 {
         self.shown_seq
     }
 

@@ -37,12 +37,17 @@ pub struct Progressing {
     patience: Duration,
     /// While the socket is full: when it is looked at again, and what the peer had not taken yet.
     full: Option<(Pin<Box<Sleep>>, u64)>,
+    /// Once no more is sent: when it is looked again, what the peer had not taken, and since when it is that much.
+    ending: Option<(Pin<Box<Sleep>>, u64, Instant)>,
 }
+
+/// Between two looks at whether a peer has taken the last of it.
+const LOOK: Duration = Duration::from_millis(20);
 
 impl Progressing {
     /// A socket whose peer may take nothing for `patience` at most.
     pub fn new(socket: Arc<TcpStream>, patience: Duration) -> Progressing {
-        Progressing { _parting: Parting::new(socket.clone()), socket, patience, full: None }
+        Progressing { _parting: Parting::new(socket.clone()), socket, patience, full: None, ending: None }
     }
 
     fn untaken(&self) -> u64 {
@@ -61,6 +66,26 @@ impl Progressing {
             }
             *before = untaken;
             look.as_mut().reset(Instant::now() + self.patience);
+        }
+    }
+
+    /// Waits until the peer has taken everything, or has stopped taking: a socket that ends over it is reset.
+    fn poll_taken(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            let untaken = self.untaken();
+            let gone = self.socket.peer_addr().is_err();
+            let fresh = || (Box::pin(sleep(LOOK)), untaken, Instant::now());
+            let (look, before, since) = self.ending.get_or_insert_with(fresh);
+            if untaken == 0 || gone {
+                return Poll::Ready(Ok(()));
+            }
+            if untaken < *before {
+                (*before, *since) = (untaken, Instant::now());
+            } else if since.elapsed() >= self.patience {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+            ready!(look.as_mut().poll(cx));
+            look.as_mut().reset(Instant::now() + LOOK);
         }
     }
 
@@ -126,7 +151,11 @@ impl AsyncWrite for Progressing {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(socket2::SockRef::from(&*self.socket).shutdown(std::net::Shutdown::Write))
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.ending.is_none() {
+            socket2::SockRef::from(&*this.socket).shutdown(std::net::Shutdown::Write)?;
+        }
+        this.poll_taken(cx)
     }
 }

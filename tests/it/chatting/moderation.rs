@@ -24,8 +24,7 @@ fn slow_mode_names_and_a_closed_room() {
     ann.say("eleven long");
     assert_eq!(ann.refused(), "too_long");
     for text in ["free", "of", "limits", "even of their length"] {
-        boss.say(text);
-        assert_eq!(boss.until("message")["from"]["role"], "moderator");
+        assert_eq!(boss.said(text)["from"]["role"], "moderator");
     }
     boss.send(&json!({ "type": "room", "slow_s": 0, "open": false }));
     assert_eq!(ann.until("room")["open"], false);

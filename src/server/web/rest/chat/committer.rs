@@ -148,6 +148,6 @@ fn news(chat: &Chat, room: &OpenRoom, told: &mut Told) {
 
 fn all(room: &OpenRoom, frame: &ServerFrame) {
     let state = room.state();
-    let last = state.room.seq();
+    let last = state.room.shown_seq();
     let _ = room.frames.send(Out::All { first: last.saturating_add(1), last, text: frame.text().into() });
 }

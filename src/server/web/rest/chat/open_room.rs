@@ -126,7 +126,7 @@ impl OpenRoom {
             author,
             settings: state.room.settings(now.mono),
             history: state.room.history(),
-            seq: state.room.seq(),
+            seq: state.room.shown_seq(),
             banned: state.room.ban_of(who, now).map(|ban| ban.until),
         }
     }

@@ -6,6 +6,7 @@ use super::open_room::OpenRoom;
 use super::outside::{Asking, Found, Rooms, Told, Who};
 use super::{origin, refused};
 use crate::auth::neighbourhood;
+use crate::base::clock::rfc3339;
 use crate::hub::Registry;
 use crate::model::Network;
 use crate::model::network::is_loopback;
@@ -248,7 +249,7 @@ impl Chat {
             What::Deleted { seqs, by } => log.info(format_args!("chat: {room}: {by} deletes {seqs:?}")),
             What::Cleared { by } => log.info(format_args!("chat: {room}: {by} deletes everything")),
             What::Banned { ban, by } => {
-                let until = ban.until.map_or_else(|| "for good".into(), |at| crate::base::clock::rfc3339(at));
+                let until = ban.until.map_or_else(|| "for good".into(), rfc3339);
                 log.info(format_args!("chat: {room}: {by} bans {} ({}) until {until}", ban.author, ban.name));
             }
             What::Lifted { author, by } => {
