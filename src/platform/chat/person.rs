@@ -13,7 +13,7 @@ pub struct PersonId(u64);
 impl PersonId {
     /// Of a secret token.
     pub fn of(token: &str) -> PersonId {
-        let digest = digest(&SHA256, format!("msconv chat {token}").as_bytes());
+        let digest = digest(&SHA256, format!("chat {token}").as_bytes());
         let eight = digest.as_ref().first_chunk::<8>().copied().unwrap_or_default();
         PersonId(u64::from_be_bytes(eight))
     }

@@ -4,7 +4,7 @@
 use super::feed::Feed;
 use super::open_room::{Joined, OpenRoom};
 use super::refused;
-use super::shared::{Chat, Entered, Held};
+use super::service::{Chat, Entered, Held};
 use crate::base::clock::Now;
 use crate::base::percent::argument;
 use crate::platform::chat::{ServerFrame, state};

@@ -1,7 +1,7 @@
 //! Messages and moderation by single requests, for whoever has no socket.
 
 use super::open_room::OpenRoom;
-use super::shared::{Chat, Entered};
+use super::service::{Chat, Entered};
 use super::{origin, refused};
 use crate::base::clock::Now;
 use crate::base::percent::argument;

@@ -13,10 +13,11 @@ mod hub_rooms;
 mod identity;
 mod messages;
 mod open_room;
+mod open_rooms;
 mod origin;
 mod outside;
 mod refused;
-mod shared;
+mod service;
 #[cfg(test)]
 mod tests;
 mod viewer;
@@ -24,7 +25,7 @@ mod viewer;
 pub use here::Here;
 pub use hub_rooms::HubRooms;
 pub use outside::{Asking, Found, Rooms, Told, Who};
-pub use shared::{Chat, Limits, Parts};
+pub use service::{Chat, Limits, Parts};
 
 use axum::Router;
 use axum::routing::{delete, get, patch, post};

@@ -3,7 +3,7 @@
 use super::feed::Feed;
 use super::open_room::{OpenRoom, Out};
 use super::outside::{Asking, Found, Rooms, Told, Who};
-use super::shared::{Chat, Limits, Parts};
+use super::service::{Chat, Limits, Parts};
 use crate::base::clock::Now;
 use crate::hub::Registry;
 use crate::model::StreamName;

@@ -3,7 +3,7 @@
 
 use super::feed::Feed;
 use super::open_room::Joined;
-use super::shared::{Chat, Entered, Held};
+use super::service::{Chat, Entered, Held};
 use super::{origin, refused};
 use crate::base::clock::Now;
 use crate::platform::chat::{

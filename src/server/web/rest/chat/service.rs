@@ -1,16 +1,16 @@
 //! What the chat's requests share: the rooms that somebody is in, and how many there may be.
 
-use super::committer;
+use super::committer::{self, Keeper};
 use super::identity::Identity;
 use super::open_room::OpenRoom;
+use super::open_rooms::OpenRooms;
 use super::outside::{Asking, Found, Rooms, Told, Who};
 use super::{origin, refused};
 use crate::auth::neighbourhood;
-use crate::base::clock::rfc3339;
 use crate::hub::Registry;
 use crate::model::Network;
 use crate::model::network::is_loopback;
-use crate::platform::chat::{ChatLog, Entry, Role, Room, SHOWN, Salt, Speaker, Unavailable, What};
+use crate::platform::chat::{ChatLog, Role, Room, SHOWN, Salt, Speaker, Unavailable};
 use crate::protocol::web_access::Connection;
 use crate::server::per_address::{Counted, PerAddress};
 use crate::telemetry::Log;
@@ -18,10 +18,9 @@ use axum::http::HeaderValue;
 use axum::http::header::SET_COOKIE;
 use axum::http::request::Parts as Head;
 use axum::response::Response;
-use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, watch};
 
 /// Bounds of the chat.
@@ -72,8 +71,13 @@ pub struct Parts {
 
 /// See the module.
 pub struct Chat {
-    parts: Parts,
-    open: Mutex<HashMap<String, Arc<OpenRoom>>>,
+    keeper: Arc<Keeper>,
+    who: Arc<dyn Who>,
+    salt: Salt,
+    limits: Limits,
+    trusted: Vec<Network>,
+    secure: bool,
+    registry: Registry,
     addresses: PerAddress,
     viewers: AtomicUsize,
     /// A viewer has left.
@@ -116,9 +120,17 @@ impl Drop for Held {
 impl Chat {
     /// With nobody there.
     pub fn new(parts: Parts) -> Chat {
+        let Parts { log, rooms, who, told, salt, limits, trusted, secure, registry, server_log, shutdown } =
+            parts;
+        let keeper = Keeper { log, rooms, told, server_log, shutdown, open: OpenRooms::default() };
         Chat {
-            parts,
-            open: Mutex::default(),
+            keeper: Arc::new(keeper),
+            who,
+            salt,
+            limits,
+            trusted,
+            secure,
+            registry,
             addresses: PerAddress::default(),
             viewers: AtomicUsize::new(0),
             left: Notify::new(),
@@ -127,21 +139,17 @@ impl Chat {
 
     /// Where rooms are kept.
     pub fn log(&self) -> &dyn ChatLog {
-        &*self.parts.log
+        &*self.keeper.log
     }
 
     /// When the server ends.
     pub fn shutdown(&self) -> watch::Receiver<bool> {
-        self.parts.shutdown.clone()
+        self.keeper.shutdown.clone()
     }
 
     /// Whether the stream of a room is on the air.
     pub fn is_live(&self, room: &str) -> bool {
-        self.parts.rooms.is_live(room)
-    }
-
-    fn open(&self) -> MutexGuard<'_, HashMap<String, Arc<OpenRoom>>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+        self.keeper.rooms.is_live(room)
     }
 
     /// The room that a request names, if who asks may be in it; and what he may.
@@ -150,7 +158,7 @@ impl Chat {
     /// The answer that says why not.
     pub async fn find(&self, id: &str, head: &Head, ends: Connection) -> Result<(Found, Role), Response> {
         let path = head.uri.path();
-        let found = self.parts.rooms.find(id).await.ok_or_else(|| refused::no_room(path))?;
+        let found = self.keeper.rooms.find(id).await.ok_or_else(|| refused::no_room(path))?;
         let asking = Asking {
             found: found.clone(),
             remote: ends.remote.ip(),
@@ -158,7 +166,7 @@ impl Chat {
             headers: head.headers.clone(),
             query: head.uri.query().unwrap_or_default().to_string(),
         };
-        let role = self.parts.who.role(asking).await.map_err(|turned| refused::turned(turned, path))?;
+        let role = self.who.role(asking).await.map_err(|turned| refused::turned(turned, path))?;
         Ok((found, role))
     }
 
@@ -174,8 +182,8 @@ impl Chat {
     ) -> Result<Entered, Response> {
         let path = head.uri.path();
         let (found, role) = self.find(id, head, ends).await?;
-        let identity = Identity::of(&head.headers, self.parts.secure);
-        let place = self.counted_as(ends.remote.ip()).map(|address| self.parts.salt.place(address));
+        let identity = Identity::of(&head.headers, self.secure);
+        let place = self.counted_as(ends.remote.ip()).map(|address| self.salt.place(address));
         let who = Speaker { id: identity.id, role, place };
         let room = self.room(&found.room).await.map_err(|Unavailable| refused::full(path))?;
         Ok(Entered { room, who, cookie: identity.cookie })
@@ -184,13 +192,13 @@ impl Chat {
     /// One more stays connected, if there is room.
     pub fn hold(self: &Arc<Chat>, ends: Connection) -> Option<Held> {
         let from = self.counted_as(ends.remote.ip()).map(neighbourhood);
-        let Some(counted) = self.addresses.enter(from, self.parts.limits.per_address) else {
-            self.parts.registry.broke("chat_viewers_per_address");
+        let Some(counted) = self.addresses.enter(from, self.limits.per_address) else {
+            self.registry.broke("chat_viewers_per_address");
             return None;
         };
-        if self.viewers.fetch_add(1, Ordering::Relaxed) >= self.parts.limits.viewers {
+        if self.viewers.fetch_add(1, Ordering::Relaxed) >= self.limits.viewers {
             self.viewers.fetch_sub(1, Ordering::Relaxed);
-            self.parts.registry.broke("chat_viewers");
+            self.registry.broke("chat_viewers");
             return None;
         }
         Some(Held { chat: self.clone(), _counted: counted })
@@ -199,80 +207,30 @@ impl Chat {
     /// The address that somebody is counted by; none for this machine (a proxy may stand there for all) and trusted networks.
     fn counted_as(&self, remote: IpAddr) -> Option<IpAddr> {
         let remote = remote.to_canonical();
-        let known = is_loopback(remote) || self.parts.trusted.iter().any(|network| network.contains(remote));
+        let known = is_loopback(remote) || self.trusted.iter().any(|network| network.contains(remote));
         (!known).then_some(remote)
     }
 
     /// A room, opened if nobody is in it.
-    async fn room(self: &Arc<Chat>, name: &str) -> Result<Arc<OpenRoom>, Unavailable> {
-        if let Some(room) = self.open().get(name) {
-            return Ok(room.clone());
-        }
-        let kept = self.parts.log.load(name).await?;
-        let messages = self.parts.log.messages(name, None, SHOWN).await?;
-        let mut open = self.open();
-        // Somebody else may have opened it meanwhile.
+    async fn room(&self, name: &str) -> Result<Arc<OpenRoom>, Unavailable> {
+        let Keeper { log, open, .. } = &*self.keeper;
         if let Some(room) = open.get(name) {
-            return Ok(room.clone());
+            return Ok(room);
         }
-        if open.len() >= self.parts.limits.rooms {
-            self.parts.registry.broke("chat_rooms");
+        let room = Room::new(log.load(name).await?, log.messages(name, None, SHOWN).await?);
+        let Ok((room, is_new)) = open.open(name, room, self.limits.rooms) else {
+            self.registry.broke("chat_rooms");
             return Err(Unavailable);
+        };
+        if is_new {
+            tokio::spawn(committer::run(self.keeper.clone(), room.clone()));
         }
-        let room = Arc::new(OpenRoom::new(name, Room::new(kept, messages)));
-        open.insert(name.to_string(), room.clone());
-        tokio::spawn(committer::run(self.clone(), room.clone()));
         Ok(room)
-    }
-
-    /// Whether nobody has anything to do with a room but its committer and the list.
-    pub fn is_unused(&self, room: &Arc<OpenRoom>) -> bool {
-        Arc::strong_count(room) <= 2
-    }
-
-    /// Takes an unused room off the list; false if somebody has come.
-    pub fn forget(&self, room: &Arc<OpenRoom>) -> bool {
-        let mut open = self.open();
-        // Nobody comes to it but by the list.
-        let unused = self.is_unused(room) && room.state().pending.is_empty();
-        if unused {
-            open.remove(&room.name);
-        }
-        unused
-    }
-
-    /// Tells whoever has to know, and writes down what moderators do.
-    pub fn happened(&self, room: &str, entry: &Entry) {
-        let log = &self.parts.server_log;
-        match &entry.what {
-            What::Message(_) | What::Named { .. } => {}
-            What::Deleted { seqs, by } => log.info(format_args!("chat: {room}: {by} deletes {seqs:?}")),
-            What::Cleared { by } => log.info(format_args!("chat: {room}: {by} deletes everything")),
-            What::Banned { ban, by } => {
-                let until = ban.until.map_or_else(|| "for good".into(), rfc3339);
-                log.info(format_args!("chat: {room}: {by} bans {} ({}) until {until}", ban.author, ban.name));
-            }
-            What::Lifted { author, by } => {
-                log.info(format_args!("chat: {room}: {by} lifts the ban of {author}"))
-            }
-            What::Changed { settings, by } => log.info(format_args!(
-                "chat: {room}: {by} sets open {}, slow {} s, newcomers {} s, {} characters",
-                settings.open, settings.slow_s, settings.newcomers_wait_s, settings.max_chars
-            )),
-        }
-        if let Some(told) = &self.parts.told {
-            told.told(room, entry);
-        }
-    }
-
-    /// The log did not take what was written.
-    pub fn unavailable(&self, room: &str) {
-        self.parts.server_log.warn(format_args!("chat: {room}: messages cannot be stored at the moment"));
     }
 
     /// A stream came or went: its room tells so.
     pub fn stream_changed(&self, room: &str) {
-        if let Some(room) = self.open().get(room) {
+        if let Some(room) = self.keeper.open.get(room) {
             room.wake.notify_one();
         }
     }
