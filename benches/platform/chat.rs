@@ -205,6 +205,6 @@ async fn crowd(port: u16, viewers: usize, heard: &Arc<Heard>) {
 fn used_beside(runtime: &tokio::runtime::Runtime, pid: i32, seconds: u64) -> f64 {
     let during = Duration::from_secs(seconds);
     let cpu = std::thread::spawn(move || used(pid, during));
-    runtime.block_on(tokio::time::sleep(during));
+    runtime.block_on(async { tokio::time::sleep(during).await });
     cpu.join().unwrap()
 }

@@ -101,7 +101,8 @@ impl Viewer {
     }
 
     async fn talk(&mut self) -> End {
-        let mut feed = match self.welcome().await {
+        // What is done seldom is no part of every viewer's memory.
+        let mut feed = match Box::pin(self.welcome()).await {
             Ok(feed) => feed,
             Err(end) => return end,
         };
@@ -116,7 +117,7 @@ impl Viewer {
                 },
                 received = self.socket.recv() => {
                     heard = Instant::now();
-                    self.receive(received, &mut meter, &mut bad).await
+                    Box::pin(self.receive(received, &mut meter, &mut bad)).await
                 }
                 () = &mut ping => {
                     ping.as_mut().reset(Instant::now() + PING);
@@ -197,7 +198,7 @@ impl Viewer {
             }
         };
         // Its answer is what everybody sees, so it is enough to say why there is none.
-        let acted: Result<_, Refusal> = Box::pin(self.entered.room.act(self.entered.who, &frame, now)).await;
+        let acted: Result<_, Refusal> = self.entered.room.act(self.entered.who, &frame, now).await;
         match acted {
             Ok(_) => Ok(()),
             Err(refusal) => self.tell(&ServerFrame::refused(refusal, frame.reference())).await,
