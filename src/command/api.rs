@@ -27,7 +27,7 @@ pub struct Api {
 
 enum Way {
     /// A server, at its web port.
-    Server(HttpUrl, Client),
+    Server(Box<(HttpUrl, Client)>),
     /// Routes over the database of the settings.
     Here(Router),
 }
@@ -42,7 +42,7 @@ impl Api {
         // The command line has no certificate to know an https server by; it has the database that the server follows.
         if let Some(url) = own_web(settings).await.filter(|url| url.scheme() == "http") {
             let limits = Limits { total: PATIENCE, ..Limits::default() };
-            return Ok(Api { way: Way::Server(url, Client::new(limits)) });
+            return Ok(Api { way: Way::Server(Box::new((url, Client::new(limits)))) });
         }
         if !settings.nginx_rtmp_url.is_local() {
             return Err(Failure::new(Kind::Server, "the server does not answer")
@@ -60,7 +60,8 @@ impl Api {
     pub async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Outcome<Value> {
         let text = body.map(Value::to_string).unwrap_or_default();
         let (status, answer) = match &self.way {
-            Way::Server(url, client) => {
+            Way::Server(server) => {
+                let (url, client) = &**server;
                 let asked = client.exchange(method, url, path, text).await;
                 asked.map_err(|error| {
                     Failure::new(Kind::Server, format!("the server at {} does not answer", url.address()))

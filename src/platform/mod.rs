@@ -4,6 +4,7 @@
 pub mod access;
 pub mod admission;
 pub mod air;
+pub mod chat;
 pub mod directory;
 mod kept;
 pub mod operators;

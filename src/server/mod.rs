@@ -3,6 +3,7 @@
 //! Frames move on some threads, each of which carries whole ladders; everything else on another one. Whoever starts it gives a future that tells it to end; then listeners close first, readers
 //! are told, and what has not ended a few seconds later is dropped.
 
+mod chat;
 pub mod control;
 mod deciding;
 pub mod endpoint;
@@ -187,7 +188,7 @@ impl Server {
         };
 
         let control = Control::new(&options, authorizer, hub, work.parts.clone(), ledger, log.clone());
-        if let Some(web::Served { hls, webrtc }) = web {
+        if let Some(web::Served { hls, webrtc, .. }) = web {
             control.sampler.watch_hls(hls);
             control.sampler.watch_webrtc(webrtc);
         }
@@ -273,9 +274,19 @@ impl Work {
             self.add("disk", disk.keep(hls.airings().clone(), downs.clone()));
             self.add("hls", viewers.run(hls.clone().divide_all()));
         }
+        let (chat, chatting) = chat::begin(chat::Needs {
+            options,
+            hub: parts.hub.clone(),
+            registry: registry.clone(),
+            authorizer: parts.authorizer.clone(),
+            ledger: parts.ledger.clone(),
+            log: log.clone(),
+            shutdown: downs.clone(),
+        })?;
+        self.add("chat", viewers.run(chatting));
         let (webrtc, running) = webrtc::begin(parts, listeners.take_webrtc()?, media)?;
         self.add("webrtc", running);
-        let served = web::Served { hls, webrtc };
+        let served = web::Served { hls, webrtc, chat };
         let web = Web {
             limits: web::Limits::new(options.per_address.0, open_files_allowed()),
             trusted: options.trusted.clone(),

@@ -9,6 +9,7 @@ mod audio_to_opus;
 mod authorization;
 mod changing_sources;
 mod chaos;
+mod chatting;
 mod control_endpoints;
 mod dependencies;
 mod docker_backend;

@@ -19,7 +19,7 @@ const STREAMS: u32 = 32;
 /// What HTTP/2 holds of an answer that its peer has no room for, in bytes.
 const HELD: usize = 64 << 10;
 
-/// Serves HTTP/1.1.
+/// Serves HTTP/1.1, until what becomes a WebSocket goes on by itself.
 ///
 /// # Errors
 /// What ended it, if it was no orderly end.
@@ -30,7 +30,7 @@ pub async fn first<I, S>(
     shutdown: &mut watch::Receiver<bool>,
 ) -> hyper::Result<()>
 where
-    I: rt::Read + rt::Write + Unpin,
+    I: rt::Read + rt::Write + Unpin + Send + 'static,
     S: HttpService<Incoming, ResBody = Body>,
     <S as HttpService<Incoming>>::Error: Into<Box<dyn Error + Send + Sync>>,
 {
@@ -40,7 +40,8 @@ where
         .max_headers(limits.fields)
         .max_buf_size(limits.head_bytes)
         .half_close(false)
-        .serve_connection(io, service);
+        .serve_connection(io, service)
+        .with_upgrades();
     until_asked(serving, shutdown).await
 }
 
@@ -81,9 +82,9 @@ trait Graceful: Future<Output = hyper::Result<()>> {
     fn ask(self: Pin<&mut Self>);
 }
 
-impl<I, S> Graceful for http1::Connection<I, S>
+impl<I, S> Graceful for http1::UpgradeableConnection<I, S>
 where
-    I: rt::Read + rt::Write + Unpin,
+    I: rt::Read + rt::Write + Unpin + Send + 'static,
     S: HttpService<Incoming, ResBody = Body>,
     S::Error: Into<Box<dyn Error + Send + Sync>>,
 {

@@ -13,7 +13,7 @@ pub mod tls;
 use crate::auth::neighbourhood;
 use crate::hub::Registry;
 use crate::model::Network;
-use crate::protocol::parting::{self, Parting};
+use crate::protocol::parting;
 use crate::protocol::web_access::{Connection, path};
 use crate::protocol::{hls, webrtc};
 use crate::server::endpoint::http::asked_to_end;
@@ -31,7 +31,8 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use problem::Problem;
-use socket::Progressing;
+use rest::chat::{self, Chat};
+use socket::{Progressing, SendBuffer};
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -100,6 +101,8 @@ pub struct Served {
     pub hls: Arc<hls::server::Shared>,
     /// WebRTC.
     pub webrtc: Arc<webrtc::server::Shared>,
+    /// Chat.
+    pub chat: Arc<Chat>,
 }
 
 /// The routes: everything that is no page and no API is the name of a stream.
@@ -110,6 +113,7 @@ pub fn routes(served: Served, api: rest::Api) -> Router {
     };
     Router::new()
         .merge(health::routes())
+        .merge(chat::routes(served.chat.clone()))
         .route("/api", any(nothing))
         .route("/api/{*rest}", any(nothing))
         .fallback(streams)
@@ -199,22 +203,29 @@ async fn connection(
     let _ = socket.set_nodelay(true);
     let _ = socket2::SockRef::from(&socket).set_send_buffer_size(SEND_BUFFER);
     let socket = Arc::new(socket);
-    let _parting = Parting::new(socket.clone());
     let limits = &web.limits;
     let activity = Activity::default();
     let io = Progressing::new(socket.clone(), limits.stalled);
     let ended = match &web.tls {
-        None => http::first(TokioIo::new(io), answers(&web, ends, None), limits, &mut shutdown).await,
+        None => {
+            http::first(TokioIo::new(io), answers(&web, ends, &socket, None), limits, &mut shutdown).await
+        }
         Some(tls) => {
             let accepted =
                 async { if is_plain(&socket).await { Ok(None) } else { tls.accept(io).await.map(Some) } };
             match tokio::time::timeout(limits.head, accepted).await {
                 Ok(Ok(Some((stream, true)))) => {
-                    let service = answers(&web, ends, Some(activity.clone()));
+                    let service = answers(&web, ends, &socket, Some(activity.clone()));
                     http::second(TokioIo::new(stream), service, &activity, limits, &mut shutdown).await
                 }
                 Ok(Ok(Some((stream, false)))) => {
-                    http::first(TokioIo::new(stream), answers(&web, ends, None), limits, &mut shutdown).await
+                    http::first(
+                        TokioIo::new(stream),
+                        answers(&web, ends, &socket, None),
+                        limits,
+                        &mut shutdown,
+                    )
+                    .await
                 }
                 Ok(Ok(None)) => {
                     web.registry.broke("web_plain");
@@ -233,6 +244,7 @@ async fn connection(
 fn answers(
     web: &Web,
     ends: Connection,
+    socket: &Arc<TcpStream>,
     activity: Option<Activity>,
 ) -> impl Service<
     hyper::Request<hyper::body::Incoming>,
@@ -241,8 +253,10 @@ fn answers(
     Future: Send + 'static,
 > + use<> {
     let routes = TowerToHyperService::new(web.routes.clone());
+    let buffer = SendBuffer::of(socket);
     service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(ends);
+        request.extensions_mut().insert(buffer.clone());
         let (answer, activity) = (routes.call(request.map(Body::new)), activity.clone());
         async move {
             let answer = answer.await?;

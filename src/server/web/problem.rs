@@ -53,7 +53,10 @@ impl Problem {
 
     /// It may be tried again then.
     pub fn retry_after(self, wait: Duration) -> Problem {
-        Problem { retry_after: Some(wait.as_secs().max(1)), ..self }
+        Problem {
+            retry_after: Some(wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1)),
+            ..self
+        }
     }
 
     /// Of a request for `path`.

@@ -127,12 +127,12 @@ pub async fn of(api: &Api, head: &Parts) -> Outcome<Caller> {
     if let Some(shown) = field(AUTHORIZATION) {
         return by_credentials(api, caller, shown).await;
     }
-    if let Some(session) = cookie(headers).filter(|_| !foreign) {
-        if let Holder::Operator(scopes) = api.kept().holder(session.reveal()).await? {
-            caller.scopes = scopes;
-            caller.session = Some(session);
-            return Ok(caller);
-        }
+    if let Some(session) = cookie(headers).filter(|_| !foreign)
+        && let Holder::Operator(scopes) = api.kept().holder(session.reveal()).await?
+    {
+        caller.scopes = scopes;
+        caller.session = Some(session);
+        return Ok(caller);
     }
     let through_a_proxy = FORWARDED.iter().any(|name| headers.contains_key(*name));
     let sender = Sender { remote: address, host: field(HOST), origin: field(ORIGIN), authorization: None };

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod caller;
+pub mod chat;
 mod compat;
 mod input;
 mod openapi;

@@ -1,0 +1,97 @@
+//! Chat put together: which rooms there are, who moderates, and what runs beside its sockets.
+
+use super::options::Options;
+use super::web::rest::chat::{Chat, Here, HubRooms, Limits, Parts};
+use crate::auth::{Authorizer, Demand, Ledger};
+use crate::base::{Failure, Outcome};
+use crate::hub::event::{Event, Heard, Listener};
+use crate::hub::{Hub, Registry};
+use crate::platform::chat::{InMemory, Salt};
+use crate::process::load::open_files_allowed;
+use crate::protocol::web_access::Gate;
+use crate::server::endpoint::http::asked_to_end;
+use crate::server::endpoint::permission::Rules;
+use crate::telemetry::Log;
+use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use std::sync::{Arc, Mutex};
+use tokio::sync::watch;
+
+/// What chat needs of the server.
+pub struct Needs<'a> {
+    /// What the server is told.
+    pub options: &'a Options,
+    /// The streams.
+    pub hub: Hub,
+    /// Where broken limits are counted.
+    pub registry: Registry,
+    /// Who may watch.
+    pub authorizer: Arc<dyn Authorizer>,
+    /// Who guessed wrong.
+    pub ledger: Arc<Mutex<Ledger>>,
+    /// What happened.
+    pub log: Log,
+    /// When the server ends.
+    pub shutdown: watch::Receiver<bool>,
+}
+
+/// The chat, and what runs until the server ends.
+///
+/// # Errors
+/// Internal: the system gives no random numbers.
+pub fn begin(needs: Needs<'_>) -> Outcome<(Arc<Chat>, impl Future<Output = ()> + Send + use<>)> {
+    let Needs { options, hub, registry, authorizer, ledger, log, shutdown } = needs;
+    let mut random = [0; 32];
+    SystemRandom::new()
+        .fill(&mut random)
+        .map_err(|_| Failure::internal("cannot serve chat").why("the system gives no random numbers"))?;
+    let events = hub.events().listen();
+    let rooms = Arc::new(HubRooms::new(hub, options.applications.clone().into()));
+    let gate = Arc::new(Gate::new(authorizer, ledger, log.clone()));
+    let rules = Rules { trusted: options.trusted.clone(), demand: Demand::Nothing };
+    let chat = Arc::new(Chat::new(Parts {
+        log: Arc::new(InMemory::default()),
+        rooms: rooms.clone(),
+        who: Arc::new(Here { rules, gate }),
+        told: None,
+        salt: Salt::new(&random),
+        limits: Limits::new(options.per_address.0, open_files_allowed()),
+        trusted: options.trusted.clone(),
+        secure: options.tls.is_some(),
+        registry,
+        server_log: log,
+        shutdown: shutdown.clone(),
+    }));
+    let running = {
+        let chat = chat.clone();
+        async move {
+            tokio::join!(chat.clone().until_all_left(), follow(events, rooms, chat, shutdown));
+        }
+    };
+    Ok((chat, running))
+}
+
+/// Tells rooms what becomes of their streams.
+async fn follow(
+    mut events: Listener,
+    rooms: Arc<HubRooms>,
+    chat: Arc<Chat>,
+    mut shutdown: watch::Receiver<bool>,
+) {
+    loop {
+        let heard = tokio::select! {
+            heard = events.next() => heard,
+            () = asked_to_end(&mut shutdown) => return,
+        };
+        match heard {
+            Heard::Event(event) => {
+                if let Event::Published { ladder, .. } | Event::Ended { ladder, .. } = &*event {
+                    rooms.remember(ladder);
+                    chat.stream_changed(&rooms.room(ladder));
+                }
+            }
+            // Rooms look by themselves every few seconds.
+            Heard::Missed(_) => {}
+            Heard::Closed => return asked_to_end(&mut shutdown).await,
+        }
+    }
+}
