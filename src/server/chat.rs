@@ -1,8 +1,9 @@
 //! Chat put together: which rooms there are, who moderates, and what runs beside its sockets.
 
 use super::options::Options;
-use super::web::rest::chat::{Chat, Here, HubRooms, Limits, Parts};
-use crate::auth::{Authorizer, Demand, Ledger};
+use super::web::rest::Api;
+use super::web::rest::chat::{Chat, HubRooms, Limits, Parts, Registered};
+use crate::auth::{Authorizer, Ledger};
 use crate::base::{Failure, Outcome};
 use crate::hub::event::{Event, Heard, Listener};
 use crate::hub::{Hub, Registry};
@@ -10,7 +11,6 @@ use crate::platform::chat::{InMemory, Salt};
 use crate::process::load::open_files_allowed;
 use crate::protocol::web_access::Gate;
 use crate::server::endpoint::http::asked_to_end;
-use crate::server::endpoint::permission::Rules;
 use crate::telemetry::Log;
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use std::sync::{Arc, Mutex};
@@ -30,6 +30,8 @@ pub struct Needs<'a> {
     pub ledger: Arc<Mutex<Ledger>>,
     /// What happened.
     pub log: Log,
+    /// What is registered, and who asks.
+    pub api: Api,
     /// When the server ends.
     pub shutdown: watch::Receiver<bool>,
 }
@@ -39,19 +41,20 @@ pub struct Needs<'a> {
 /// # Errors
 /// Internal: the system gives no random numbers.
 pub fn begin(needs: Needs<'_>) -> Outcome<(Arc<Chat>, impl Future<Output = ()> + Send + use<>)> {
-    let Needs { options, hub, registry, authorizer, ledger, log, shutdown } = needs;
+    let Needs { options, hub, registry, authorizer, ledger, log, api, shutdown } = needs;
     let mut random = [0; 32];
     SystemRandom::new()
         .fill(&mut random)
         .map_err(|_| Failure::internal("cannot serve chat").why("the system gives no random numbers"))?;
     let events = hub.events().listen();
-    let rooms = Arc::new(HubRooms::new(hub, options.applications.clone().into()));
+    let open = Arc::new(HubRooms::new(hub, options.applications.clone().into()));
     let gate = Arc::new(Gate::new(authorizer, ledger, log.clone()));
-    let rules = Rules { trusted: options.trusted.clone(), demand: Demand::Nothing };
+    let first = options.applications.first().cloned().unwrap_or_default();
+    let rooms = Arc::new(Registered::new(api, first, open.clone(), gate));
     let chat = Arc::new(Chat::new(Parts {
         log: Arc::new(InMemory::default()),
         rooms: rooms.clone(),
-        who: Arc::new(Here { rules, gate }),
+        who: rooms.clone(),
         told: None,
         salt: Salt::new(&random),
         limits: Limits::new(options.per_address.0, open_files_allowed()),
@@ -64,7 +67,7 @@ pub fn begin(needs: Needs<'_>) -> Outcome<(Arc<Chat>, impl Future<Output = ()> +
     let running = {
         let chat = chat.clone();
         async move {
-            tokio::join!(chat.clone().until_all_left(), follow(events, rooms, chat, shutdown));
+            tokio::join!(chat.clone().until_all_left(), follow(events, (open, rooms), chat, shutdown));
         }
     };
     Ok((chat, running))
@@ -73,7 +76,7 @@ pub fn begin(needs: Needs<'_>) -> Outcome<(Arc<Chat>, impl Future<Output = ()> +
 /// Tells rooms what becomes of their streams.
 async fn follow(
     mut events: Listener,
-    rooms: Arc<HubRooms>,
+    (open, rooms): (Arc<HubRooms>, Arc<Registered>),
     chat: Arc<Chat>,
     mut shutdown: watch::Receiver<bool>,
 ) {
@@ -85,7 +88,7 @@ async fn follow(
         match heard {
             Heard::Event(event) => {
                 if let Event::Published { ladder, .. } | Event::Ended { ladder, .. } = &*event {
-                    rooms.remember(ladder);
+                    open.remember(ladder);
                     chat.stream_changed(&rooms.room(ladder));
                 }
             }

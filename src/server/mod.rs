@@ -281,6 +281,7 @@ impl Work {
             authorizer: parts.authorizer.clone(),
             ledger: parts.ledger.clone(),
             log: log.clone(),
+            api: api.clone(),
             shutdown: downs.clone(),
         })?;
         self.add("chat", viewers.run(chatting));

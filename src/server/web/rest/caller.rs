@@ -1,6 +1,7 @@
 //! Who asks: this machine and trusted networks are the operator, a browser that has signed in and a program with a token as
 //! well, an owner shows the private id, and everybody else is anybody.
 
+use super::origin::{host, is_foreign};
 use super::{Api, Outcome};
 use crate::auth::{self, Action, Demand, Denied, PATIENCE, Protocol, Shown, pause};
 use crate::base::secret::Secret;
@@ -8,9 +9,9 @@ use crate::model::secret_word::Purpose;
 use crate::platform::operators::{Holder, Scope};
 use crate::platform::{Kept, Refusal, Stream};
 use crate::protocol::web_access::Connection;
-use crate::server::endpoint::permission::{Permission, Sender, same_host};
+use crate::server::endpoint::permission::{Permission, Sender};
 use crate::server::web::problem::Problem;
-use axum::http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
+use axum::http::header::{AUTHORIZATION, COOKIE, ORIGIN};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
 use std::collections::BTreeSet;
@@ -106,19 +107,32 @@ impl fmt::Display for Caller {
 /// # Errors
 /// A page of another origin that wants to change something, and whatever was shown if it is wrong.
 pub async fn of(api: &Api, head: &Parts) -> Outcome<Caller> {
-    let headers = &head.headers;
-    let field = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let foreign = is_foreign(head);
     let address = head
         .extensions
         .get::<Connection>()
         .map_or(IpAddr::from([127, 0, 0, 1]), |ends| ends.remote.ip().to_canonical());
-    let foreign = is_foreign(headers);
     let changes = !matches!(head.method, Method::GET | Method::HEAD | Method::OPTIONS)
         || head.uri.path() == "/start_stream";
     if foreign && changes {
         let why = "requests of other web pages change nothing here";
         return Err(Problem::new(StatusCode::FORBIDDEN, "foreign_page", why));
     }
+    known(api, &head.headers, host(head), address, foreign).await
+}
+
+/// Who shows and is what, wherever the request goes.
+///
+/// # Errors
+/// Whatever was shown is wrong.
+pub async fn known(
+    api: &Api,
+    headers: &HeaderMap,
+    host: Option<&str>,
+    address: IpAddr,
+    foreign: bool,
+) -> Outcome<Caller> {
+    let field = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let mut caller =
         Caller { address, scopes: BTreeSet::new(), by_place: false, private: None, session: None };
     if let Some(shown) = private_id(headers) {
@@ -135,7 +149,7 @@ pub async fn of(api: &Api, head: &Parts) -> Outcome<Caller> {
         return Ok(caller);
     }
     let through_a_proxy = FORWARDED.iter().any(|name| headers.contains_key(*name));
-    let sender = Sender { remote: address, host: field(HOST), origin: field(ORIGIN), authorization: None };
+    let sender = Sender { remote: address, host, origin: field(ORIGIN), authorization: None };
     if !foreign && !through_a_proxy && api.0.rules.check(&sender) == Permission::Yes {
         caller.scopes = BTreeSet::from([Scope::All]);
         caller.by_place = true;
@@ -210,16 +224,6 @@ pub async fn wrong(api: &Api, address: IpAddr) -> Problem {
     api.0.log.warn(format_args!("api: {address} showed a wrong password or token"));
     tokio::time::sleep(pause(uuid::Uuid::new_v4().as_fields().0)).await;
     Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "the password or token is wrong")
-}
-
-/// Whether a browser sends it for a page of another origin.
-fn is_foreign(headers: &HeaderMap) -> bool {
-    let field = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    match field("sec-fetch-site") {
-        Some("same-origin" | "none") => false,
-        Some(_) => true,
-        None => field(ORIGIN.as_str()).is_some_and(|origin| !same_host(origin, field(HOST.as_str()))),
-    }
 }
 
 /// `Private-Id` or `X-Private-Id`.

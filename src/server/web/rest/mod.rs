@@ -6,6 +6,7 @@ pub mod chat;
 mod compat;
 mod input;
 mod openapi;
+mod origin;
 mod session;
 mod shown;
 mod strangers;

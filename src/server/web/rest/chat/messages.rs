@@ -1,13 +1,14 @@
 //! Messages and moderation by single requests, for whoever has no socket.
 
 use super::open_room::OpenRoom;
+use super::refused;
 use super::service::{Chat, Entered};
-use super::{origin, refused};
 use crate::base::clock::Now;
 use crate::base::percent::argument;
 use crate::platform::chat::{ClientFrame, Entry, FRAME_BYTES, Patch, PersonId, ServerFrame, Unavailable};
 use crate::protocol::web_access::Connection;
 use crate::server::web::problem::Problem;
+use crate::server::web::rest::origin;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, X_CONTENT_TYPE_OPTIONS};

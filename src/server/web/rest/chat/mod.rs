@@ -8,23 +8,22 @@
 mod committer;
 mod events;
 mod feed;
-mod here;
 mod hub_rooms;
 mod identity;
 mod messages;
 mod open_room;
 mod open_rooms;
-mod origin;
 mod outside;
 mod refused;
+mod registered;
 mod service;
 #[cfg(test)]
 mod tests;
 mod viewer;
 
-pub use here::Here;
 pub use hub_rooms::HubRooms;
 pub use outside::{Asking, Found, Rooms, Told, Who};
+pub use registered::Registered;
 pub use service::{Chat, Limits, Parts};
 
 use axum::Router;

@@ -3,14 +3,15 @@
 
 use super::feed::Feed;
 use super::open_room::Joined;
+use super::refused;
 use super::service::{Chat, Entered, Held};
-use super::{origin, refused};
 use crate::base::clock::Now;
 use crate::platform::chat::{
     ClientFrame, FRAME_BYTES, Meter, Rate, Refusal, SUBPROTOCOL, ServerFrame, state,
 };
 use crate::protocol::web_access::Connection;
 use crate::server::endpoint::http::asked_to_end;
+use crate::server::web::rest::origin;
 use crate::server::web::socket::SendBuffer;
 use axum::Extension;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
