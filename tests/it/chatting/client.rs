@@ -40,12 +40,11 @@ impl Default for Coming<'_> {
     }
 }
 
+/// A socket, and the answer that opened it.
+type Opened = (WebSocket<TcpStream>, Response<Option<Vec<u8>>>);
+
 /// What is answered to who asks for a WebSocket: one, or the status.
-pub fn ask(
-    address: SocketAddr,
-    id: &str,
-    coming: Coming<'_>,
-) -> Result<(WebSocket<TcpStream>, Response<Option<Vec<u8>>>), u16> {
+pub fn ask(address: SocketAddr, id: &str, coming: Coming<'_>) -> Result<Opened, u16> {
     let socket =
         socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None).unwrap();
     if let Some(buffer) = coming.buffer {

@@ -158,7 +158,7 @@ fn events_go_on_where_they_were() {
         again
             .iter()
             .enumerate()
-            .all(|(n, (id, event))| *id == n as u64 + 3 && event["text"] == n.to_string())
+            .all(|(n, (id, event))| *id == n as u64 + 3 && event["text"].as_str() == Some(&n.to_string()))
     );
     boss.said("live");
     assert_eq!(events.next().1["text"], "live");
