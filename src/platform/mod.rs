@@ -4,9 +4,12 @@
 pub mod access;
 pub mod air;
 pub mod directory;
+pub mod events;
+pub mod hooks;
 mod kept;
 pub mod operators;
 pub mod refusal;
+mod refusals;
 pub mod registration;
 pub mod secrets;
 pub mod stream;

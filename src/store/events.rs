@@ -55,12 +55,7 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn events_after(
-        &self,
-        after: i64,
-        types: &[&str],
-        limit: i64,
-    ) -> Result<Vec<EventRow>, Fault> {
+    pub async fn events_after(&self, after: i64, types: &[&str], limit: i64) -> Result<Vec<EventRow>, Fault> {
         // One text for however many types: a type is in the list if the list is another without it.
         let list = if types.is_empty() { String::new() } else { format!(",{},", types.join(",,")) };
         let asked = sqlx::query_as(
@@ -90,7 +85,8 @@ impl Store {
         );
         let forgotten = within(forgotten.bind(before_ms).bind(most).execute(self.pool())).await?;
         // What was tried for events that are no more.
-        let tried = sqlx::query("DELETE FROM deliveries WHERE seq < (SELECT COALESCE(MIN(seq), 0) FROM events)");
+        let tried =
+            sqlx::query("DELETE FROM deliveries WHERE seq < (SELECT COALESCE(MIN(seq), 0) FROM events)");
         within(tried.execute(self.pool())).await?;
         Ok(forgotten.rows_affected())
     }

@@ -4,9 +4,10 @@
 use super::pool::within;
 use super::{Fault, Store};
 use sqlx::FromRow;
+use std::fmt;
 
 /// One webhook.
-#[derive(Clone, Debug, Default, PartialEq, Eq, FromRow)]
+#[derive(Clone, Default, PartialEq, Eq, FromRow)]
 pub struct HookRow {
     /// Its name.
     pub hook_id: String,
@@ -26,6 +27,13 @@ pub struct HookRow {
     pub failing_since_ms: Option<i64>,
     /// When it was made.
     pub created_ms: i64,
+}
+
+impl fmt::Debug for HookRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Neither the secret nor the address, which may hold one.
+        write!(f, "HookRow({} {:?} {} {})", self.hook_id, self.types, self.enabled, self.after_seq)
+    }
 }
 
 /// What became of one event at one hook.
@@ -109,8 +117,9 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn hasten_hook(&self, hook_id: &str) -> Result<(), Fault> {
-        let again =
-            sqlx::query("UPDATE deliveries SET next_ms = 0, tries = 0 WHERE hook_id = $1 AND done_ms IS NULL");
+        let again = sqlx::query(
+            "UPDATE deliveries SET next_ms = 0, tries = 0 WHERE hook_id = $1 AND done_ms IS NULL",
+        );
         within(again.bind(hook_id).execute(self.pool())).await.map(drop)
     }
 
@@ -182,11 +191,7 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn note_delivery(
-        &self,
-        row: &DeliveryRow,
-        failing_since_ms: Option<i64>,
-    ) -> Result<(), Fault> {
+    pub async fn note_delivery(&self, row: &DeliveryRow, failing_since_ms: Option<i64>) -> Result<(), Fault> {
         within(async {
             let mut work = self.pool().begin().await?;
             let hook = match row.done_ms {

@@ -145,7 +145,9 @@ pub async fn keeps_hooks(store: &Store) {
     assert!(!store.hold_hook("a", "two", 60, 20).await.unwrap());
     assert!(store.hold_hook("a", "one", 70, 20).await.unwrap());
     assert!(store.hold_hook("a", "two", 90, 71).await.unwrap());
-    assert!(store.hold_hook("a", "two", 0, 71).await.unwrap() && store.hold_hook("a", "one", 1, 1).await.unwrap());
+    assert!(
+        store.hold_hook("a", "two", 0, 71).await.unwrap() && store.hold_hook("a", "one", 1, 1).await.unwrap()
+    );
 
     let tried = DeliveryRow {
         hook_id: "b".into(),

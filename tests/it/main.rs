@@ -47,3 +47,4 @@ mod stage_works;
 mod test_groups;
 mod vocabulary;
 mod watching;
+mod webhooks;
