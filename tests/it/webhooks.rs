@@ -111,8 +111,21 @@ fn a_stream_that_goes_live_and_ends_reaches_a_receiver_that_verifies_it() {
     wait_for("the time of its end", PATIENCE, || get(&serve, &path)["ended_at"].is_string());
     assert_eq!(serve.get("web", "/api/v1/events?types=stream").status, 422);
     assert!(!get(&serve, "/api/v1/hooks").to_string().contains("whsec_"));
+    print_delays(&serve, &hook);
     let said = serve.running().stderr();
     assert!(!said.contains("whsec_") && !said.contains(key), "{said}");
+}
+
+/// From an event to the thanks of the receiver, as a figure for whoever reads along.
+fn print_delays(serve: &Serve, hook: &Value) {
+    let path = format!("/api/v1/hooks/{}/deliveries", hook["hook_id"].as_str().unwrap());
+    let (deliveries, events) = (get(serve, &path), get(serve, "/api/v1/events"));
+    let ms = |text: &Value| msconv::base::clock::parse_stamp(text.as_str().unwrap()).unwrap();
+    for done in deliveries["items"].as_array().unwrap().iter().filter(|done| done["done_at"].is_string()) {
+        let event =
+            events["items"].as_array().unwrap().iter().find(|event| event["seq"] == done["seq"]).unwrap();
+        eprintln!("{}: taken after {} ms", event["type"], ms(&done["done_at"]) - ms(&event["at"]));
+    }
 }
 
 #[test]
@@ -216,6 +229,38 @@ fn a_server_that_is_killed_goes_on_in_order_and_loses_nothing() {
     wait_for("the last to be noted", PATIENCE, || {
         delivery(&serve, &hook).is_some_and(|last| last["done"] == true && last["seq"] == stored[19])
     });
+}
+
+/// As many as are kept. It is a figure, and takes some seconds: `cargo nextest run --run-ignored only NAME`.
+#[tokio::test]
+#[ignore = "a figure, for whoever asks"]
+async fn a_hundred_thousand_events_are_kept_and_read_in_order() {
+    use msconv::platform::events::{Event, Type};
+    use msconv::store::{Place, Store};
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&Place::Folder(folder.path().into())).await.unwrap();
+    let begun = std::time::Instant::now();
+    for batch in 0..391 {
+        let row =
+            |n| Event::new(Type::ChatMessage, Some("film".into()), json!({ "n": batch * 256 + n })).row();
+        store.add_events(&(0..256).map(row).collect::<Vec<_>>()).await.unwrap();
+    }
+    let written = begun.elapsed();
+    assert_eq!(store.forget_events(0, 100_000).await.unwrap(), 96);
+    let begun = std::time::Instant::now();
+    let mut after = 0;
+    let mut count = 0;
+    loop {
+        let rows = store.events_after(after, &[], 500).await.unwrap();
+        let Some(last) = rows.last() else { break };
+        for row in &rows {
+            count += 1;
+            assert_eq!((row.seq, row.data.clone()), (96 + count, json!({ "n": 95 + count }).to_string()));
+        }
+        after = last.seq;
+    }
+    assert_eq!(count, 100_000);
+    eprintln!("written in {written:?}, read in {:?}", begun.elapsed());
 }
 
 /// A stream of events that is open.
