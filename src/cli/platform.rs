@@ -115,7 +115,7 @@ Examples:
   msconv events --json --after 1200")]
 pub struct EventsArgs {
     /// Go on with what happens, until Ctrl-C
-    #[arg(long, short = 'f')]
+    #[arg(long)]
     pub follow: bool,
     /// Only these, as stream.live,chat.*; viewer.joined, viewer.left and stats only if they are named [default: all others]
     #[arg(long, value_name = "TYPES")]
@@ -144,6 +144,9 @@ pub struct HooksArgs {
 #[derive(Subcommand, Debug)]
 pub enum HooksAction {
     /// Send events to an address, signed; the secret is shown once
+    #[command(
+        after_help = "Examples:\n  msconv hooks add https://example.org/events\n  msconv hooks add http://localhost:9000/ --types stream.live,chat.*"
+    )]
     Add {
         /// Where to: http:// or https://
         #[arg(value_name = "URL")]
@@ -153,21 +156,24 @@ pub enum HooksAction {
         types: Option<String>,
     },
     /// List webhooks, and how each gets on
+    #[command(after_help = "Examples:\n  msconv hooks list\n  msconv hooks list --json")]
     List,
     /// Send a test event, and show the answer
+    #[command(after_help = "Examples:\n  msconv hooks test 7kQhGn3dVbA")]
     Test {
         /// Its name in the list
         #[arg(value_name = "ID")]
         id: String,
     },
     /// Switch a webhook on again; what has waited is sent at once
+    #[command(after_help = "Examples:\n  msconv hooks retry 7kQhGn3dVbA")]
     Retry {
         /// Its name in the list
         #[arg(value_name = "ID")]
         id: String,
     },
     /// Remove a webhook; what waits for it is not sent
-    #[command(alias = "rm")]
+    #[command(alias = "rm", after_help = "Examples:\n  msconv hooks remove 7kQhGn3dVbA")]
     Remove {
         /// Its name in the list
         #[arg(value_name = "ID")]

@@ -348,6 +348,54 @@ fn a_stream_of_events_resumes_where_it_was_and_ends_with_the_server() {
 }
 
 #[test]
+fn refusals_figures_and_a_removal_are_told() {
+    if !needs("ffmpeg") {
+        return;
+    }
+    let stage = Stage::new("events-refused");
+    let serve = Serve::start(&stage, &[]);
+    let made = post(serve.address("web"), "/api/v1/streams", r#"{"name":"Film","slug":"film"}"#).json();
+    let key = made["stream_key"].as_str().unwrap();
+    let publish = |name: &str| {
+        let target = format!("rtmp://{}/live/{name}", serve.address("rtmp"));
+        let source =
+            ["-nostdin", "-v", "error", "-re", "-f", "lavfi", "-i", "testsrc2=s=320x240:r=25", "-t", "120"];
+        let coded =
+            ["-c:v", "libx264", "-preset", "ultrafast", "-g", "25", "-pix_fmt", "yuv420p", "-f", "flv"];
+        stage.spawn("ffmpeg", &[&source[..], &coded, &[&target]].concat())
+    };
+    let mut listening =
+        Listening::open(&serve, "?types=stats,publish.refused,stream.ended,stream.interrupted", "");
+    let publisher = publish(key);
+    let (_, stats) = listening.next();
+    assert_eq!((&stats["type"], &stats["public_id"]), (&json!("stats"), &made["public_id"]));
+    let rate = |field: &str| stats["data"][field].as_f64().unwrap();
+    assert!(rate("bitrate") > 1000.0 && rate("fps") > 1.0 && rate("dropped") == 0.0, "{stats}");
+    let path = format!("/api/v1/streams/{}", made["public_id"].as_str().unwrap());
+    assert_eq!(serve.ask("web", "DELETE", &path, "").status, 204);
+    let mut next = || {
+        let (_, event) = listening.next();
+        (event["type"] != "stats").then_some(event)
+    };
+    let ended = wait_for("its end", PATIENCE, &mut next);
+    assert_eq!(
+        (&ended["type"], &ended["data"]["reason"]),
+        (&json!("stream.ended"), &json!("removed")),
+        "{ended}"
+    );
+    publisher.wait(PATIENCE);
+    publish(key).wait(PATIENCE);
+    let refused = wait_for("the refusal", PATIENCE, &mut next);
+    assert_eq!(
+        (&refused["type"], &refused["data"]["name"]),
+        (&json!("publish.refused"), &Value::Null),
+        "{refused}"
+    );
+    assert_eq!(refused["data"]["reason"], "this key opens no stream");
+    assert!(!refused.to_string().contains(key), "{refused}");
+}
+
+#[test]
 fn a_command_is_told_by_variables() {
     let stage = Stage::new("events-command");
     let out = stage.file("out");

@@ -181,7 +181,7 @@ impl Event {
         if let (Some(fields), Some(id)) = (data.as_object_mut(), &self.public_id) {
             fields.insert("public_id".into(), id.clone().into());
         }
-        json!({ "type": self.kind, "timestamp": clock::rfc3339(self.at_ms), "seq": self.seq, "data": data })
+        json!({ "type": self.kind, "timestamp": clock::log_stamp(self.at_ms), "seq": self.seq, "data": data })
     }
 }
 
@@ -236,7 +236,7 @@ mod tests {
         let message = Event { seq: Some(7), at_ms: 0, ..event.clone() }.message();
         assert_eq!(
             message,
-            json!({ "type": "stream.live", "timestamp": "1970-01-01T00:00:00Z", "seq": 7,
+            json!({ "type": "stream.live", "timestamp": "1970-01-01T00:00:00.000Z", "seq": 7,
                     "data": { "name": "cam", "public_id": "id1" } })
         );
         assert_eq!(event.stream(), "cam");

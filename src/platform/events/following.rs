@@ -23,7 +23,7 @@ pub struct Following {
     directory: Directory,
     events: Events,
     watch: Watch,
-    /// Ids of streams that are live, which may be removed meanwhile.
+    /// Ids of registered streams that are live, which may be removed meanwhile.
     ids: BTreeMap<LadderName, String>,
     /// Viewers that came and left since the last tick.
     viewers: BTreeMap<LadderName, (u64, u64)>,
@@ -122,10 +122,14 @@ impl Following {
         for (ladder, air) in told {
             match air {
                 Air::Live => {
-                    let place = self.directory.place(&ladder.key);
-                    let id = place.map_or_else(|| ladder.key.clone(), |place| place.stream.public_id.clone());
-                    self.ids.insert(ladder.clone(), id);
+                    if let Some(place) = self.directory.place(&ladder.key) {
+                        self.ids.insert(ladder.clone(), place.stream.public_id.clone());
+                    }
                     self.say(Type::StreamLive, &ladder, json!({}));
+                }
+                Air::Interrupted if self.is_removed(&ladder) => {
+                    let told = self.watch.removed(&ladder);
+                    self.tell(told);
                 }
                 Air::Interrupted => self.say(Type::StreamInterrupted, &ladder, json!({})),
                 Air::Resumed => self.say(Type::StreamResumed, &ladder, json!({})),
@@ -146,6 +150,11 @@ impl Following {
                 }
             }
         }
+    }
+
+    /// Whether nobody can publish it any more.
+    fn is_removed(&self, ladder: &LadderName) -> bool {
+        self.ids.get(ladder).is_some_and(|id| self.directory.find(id).is_none())
     }
 
     fn say(&self, of: Type, ladder: &LadderName, mut data: Value) {

@@ -15,8 +15,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-/// Events that may wait to be written down, and for one who listens.
+/// Events that may wait to be written down.
 const WAITING: usize = 4096;
+/// Events that may wait for one who listens; so many are kept in memory.
+const LIVE: usize = 1024;
 
 /// See the module. Cloning shares it.
 #[derive(Clone)]
@@ -51,7 +53,7 @@ impl Default for Events {
         Events(Arc::new(Inside {
             queue,
             waiting: Mutex::new(Some(waiting)),
-            live: broadcast::Sender::new(WAITING),
+            live: broadcast::Sender::new(LIVE),
             lost: AtomicU64::new(0),
             asked: Mutex::default(),
         }))
@@ -71,7 +73,7 @@ impl Events {
         self.0.live.subscribe()
     }
 
-    /// Waits until everything told so far is written down, if anybody writes it down.
+    /// Waits until everything told so far is written down, which somebody has to do ([`write`]).
     pub async fn written(&self) {
         let (mark, marked) = oneshot::channel();
         if self.0.queue.send(Queued::Mark(mark)).await.is_ok() {

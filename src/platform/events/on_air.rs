@@ -15,6 +15,8 @@ pub enum Reason {
     Unpublished,
     /// Its publisher broke off and did not come back.
     Lost,
+    /// It was removed.
+    Removed,
     /// The server ends.
     Shutdown,
 }
@@ -25,6 +27,7 @@ impl Reason {
         match self {
             Reason::Unpublished => "unpublished",
             Reason::Lost => "lost",
+            Reason::Removed => "removed",
             Reason::Shutdown => "shutdown",
         }
     }
@@ -143,7 +146,7 @@ impl Watch {
     /// What is over by now. To be called every second.
     pub fn tick(&mut self, now: Now) -> Vec<Told> {
         let wait = self.wait;
-        self.end(|(at, end)| match end {
+        self.end(|_, (at, end)| match end {
             PublishEnd::Unpublished => Some((at, Reason::Unpublished)),
             PublishEnd::Lost => {
                 let waited = now.mono.saturating_duration_since(at.mono);
@@ -152,18 +155,24 @@ impl Watch {
         })
     }
 
+    /// Nobody can come back to a ladder: it is over, if nothing of it is up.
+    pub fn removed(&mut self, name: &LadderName) -> Vec<Told> {
+        let over = |of: &LadderName, (at, _)| (of == name).then_some((at, Reason::Removed));
+        self.end(over)
+    }
+
     /// The server ends.
     pub fn over(&mut self, now: Now) -> Vec<Told> {
         for ladder in self.ladders.values_mut() {
             ladder.up.clear();
             ladder.gone.get_or_insert((now, PublishEnd::Lost));
         }
-        self.end(|(at, _)| Some((at, Reason::Shutdown)))
+        self.end(|_, (at, _)| Some((at, Reason::Shutdown)))
     }
 
-    fn end(&mut self, over: impl Fn((Now, PublishEnd)) -> Option<(Now, Reason)>) -> Vec<Told> {
+    fn end(&mut self, over: impl Fn(&LadderName, (Now, PublishEnd)) -> Option<(Now, Reason)>) -> Vec<Told> {
         let mut told = Vec::new();
-        self.ladders.retain(|name, ladder| match ladder.gone.and_then(&over) {
+        self.ladders.retain(|name, ladder| match ladder.gone.and_then(|gone| over(name, gone)) {
             Some((at, reason)) => {
                 let duration = at.mono.saturating_duration_since(ladder.since.mono);
                 told.push((name.clone(), Air::Ended { reason, duration, bytes: ladder.bytes }));
@@ -220,6 +229,10 @@ mod tests {
         assert_eq!(words(watch.up(&low, &ladder, at(80))), "live, up cam_360p");
         assert_eq!(words(watch.down(&low, 1, PublishEnd::Lost, at(90))), "down cam_360p, interrupted");
         assert_eq!(words(watch.tick(at(100))), "ended lost 10 1");
+        watch.up(&low, &ladder, at(110));
+        assert_eq!(words(watch.removed(&ladder)), "");
+        watch.down(&low, 1, PublishEnd::Lost, at(112));
+        assert_eq!(words(watch.removed(&ladder)), "ended removed 2 1");
         assert_eq!(words(watch.tick(at(200))), "");
     }
 

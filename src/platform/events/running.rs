@@ -57,14 +57,14 @@ fn variables(event: &Event) -> Vec<(&'static str, String)> {
         "id": event.id,
         "type": event.kind,
         "public_id": event.public_id,
-        "at": clock::rfc3339(event.at_ms),
+        "at": clock::log_stamp(event.at_ms),
         "data": event.data,
     });
     vec![
         ("MSCONV_EVENT_TYPE", event.kind.clone()),
         ("MSCONV_EVENT_ID", event.id.clone()),
         ("MSCONV_EVENT_SEQ", event.seq.map(|seq| seq.to_string()).unwrap_or_default()),
-        ("MSCONV_EVENT_AT", clock::rfc3339(event.at_ms)),
+        ("MSCONV_EVENT_AT", clock::log_stamp(event.at_ms)),
         ("MSCONV_EVENT", whole.to_string()),
         // What is in a variable ends at the first zero.
         ("MSCONV_STREAM", event.stream().replace('\0', "")),

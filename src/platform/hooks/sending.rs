@@ -3,7 +3,7 @@
 
 use super::schedule::{Answer, Next, is_due, next};
 use super::{MOST, signature, target, types};
-use crate::base::clock::{now_ms, rfc3339};
+use crate::base::clock::{log_stamp, now_ms};
 use crate::base::secret::Secret;
 use crate::platform::Kept;
 use crate::platform::events::{Event, Type};
@@ -65,7 +65,7 @@ pub fn message(hook: &HookRow, event: &Event, now_ms: i64) -> Result<Message, St
         ("ce-id", event.id.clone()),
         ("ce-source", "/msconv".into()),
         ("ce-type", event.kind.clone()),
-        ("ce-time", rfc3339(event.at_ms)),
+        ("ce-time", log_stamp(event.at_ms)),
     ];
     Ok(Message { url: url.into(), fields, body })
 }

@@ -5,7 +5,7 @@ use super::input::{Page, Query};
 use super::shown::Listed;
 use super::sse::{self, Sse};
 use super::{Api, Outcome};
-use crate::base::clock::rfc3339;
+use crate::base::clock::log_stamp;
 use crate::platform::Refusal;
 use crate::platform::events::{Event, Type};
 use crate::platform::operators::Scope;
@@ -64,7 +64,7 @@ impl From<Event> for ShownEvent {
             id: event.id,
             r#type: event.kind,
             public_id: event.public_id,
-            at: rfc3339(event.at_ms),
+            at: log_stamp(event.at_ms),
             data: event.data,
         }
     }

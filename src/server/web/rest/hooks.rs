@@ -4,7 +4,7 @@ use super::caller::Caller;
 use super::input::{Json, Page, Query};
 use super::shown::Listed;
 use super::{Api, Outcome};
-use crate::base::clock::rfc3339;
+use crate::base::clock::{log_stamp, rfc3339};
 use crate::base::secret::Secret;
 use crate::platform::Refusal;
 use crate::platform::hooks::Said;
@@ -106,8 +106,8 @@ impl From<DeliveryRow> for ShownDelivery {
             tries: row.tries,
             status: row.status,
             why: (!row.why.is_empty()).then_some(row.why),
-            done_at: row.done_ms.map(rfc3339),
-            next_at: (row.done_ms.is_none() && row.next_ms > 0).then(|| rfc3339(row.next_ms)),
+            done_at: row.done_ms.map(log_stamp),
+            next_at: (row.done_ms.is_none() && row.next_ms > 0).then(|| log_stamp(row.next_ms)),
         }
     }
 }
