@@ -86,14 +86,14 @@ if [ -z "${MSCONV_FFMPEG_ENHANCED:-}" ]; then
   done
 fi
 
-# Peers of WebRTC that are not ours.
+# Peers of WebRTC, and a receiver of webhooks, that are not ours.
 if [ -z "${MSCONV_TEST_AIORTC:-}" ]; then
   peers=$target/peers
-  if ! "$peers/bin/python" -c 'import aiortc' 2>/dev/null; then
-    say "fetching aiortc (Python package)"
+  if ! "$peers/bin/python" -c 'import aiortc, standardwebhooks' 2>/dev/null; then
+    say "fetching aiortc and standardwebhooks (Python packages)"
     python3 -c 'import ensurepip' 2>/dev/null || ! have apt-get || packages python3-venv
-    { python3 -m venv "$peers" && "$peers/bin/pip" install --quiet --only-binary :all: aiortc==1.16.0; } >"$log" 2>&1 ||
-      { tail -n 20 "$log" >&2; fail "pip could not install aiortc"; }
+    { python3 -m venv "$peers" && "$peers/bin/pip" install --quiet --only-binary :all: aiortc==1.16.0 standardwebhooks==1.1.0; } >"$log" 2>&1 ||
+      { tail -n 20 "$log" >&2; fail "pip could not install aiortc and standardwebhooks"; }
   fi
   export MSCONV_TEST_AIORTC=$peers/bin/python
 fi

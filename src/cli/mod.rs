@@ -114,6 +114,10 @@ pub enum Command {
     Stream(platform::StreamArgs),
     /// Tokens that programs show to the API
     Token(platform::TokenArgs),
+    /// Show what happened, and what happens
+    Events(platform::EventsArgs),
+    /// Webhooks: addresses that events are sent to
+    Hooks(platform::HooksArgs),
     /// Serve metrics of servers and streams for Prometheus
     Exporter(ExporterArgs),
     /// Print what makes a service manager run msconv
@@ -511,6 +515,9 @@ pub struct ServeArgs {
     /// MSCONV_DATABASE [default: a file in the data folder]
     #[arg(long, value_name = "URL")]
     pub database: Option<String>,
+    /// Program, without arguments, that is run for each event, which it finds in MSCONV_EVENT and beside it
+    #[arg(long, value_name = "PROGRAM", value_hint = ValueHint::ExecutablePath)]
+    pub hooks_command: Option<String>,
     /// Let anybody register a stream and get a key for it
     #[arg(long)]
     pub open_registration: bool,

@@ -1,4 +1,4 @@
-//! `stream` and `token`: what is registered with the server.
+//! `stream`, `token`, `events` and `hooks`: what is registered with the server, and what happens.
 
 use clap::{Args, Subcommand};
 
@@ -105,6 +105,81 @@ pub enum TokenAction {
     List,
     /// End a token
     Revoke {
+        /// Its name in the list
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+}
+
+/// `events`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  msconv events
+  msconv events --follow --types stream.live,stream.ended
+  msconv events --json --after 1200")]
+pub struct EventsArgs {
+    /// Go on with what happens, until Ctrl-C
+    #[arg(long)]
+    pub follow: bool,
+    /// Only these, as stream.live,chat.*; viewer.joined, viewer.left and stats only if they are named [default: all others]
+    #[arg(long, value_name = "TYPES")]
+    pub types: Option<String>,
+    /// Behind this number; a negative one counts from the end [default: -50]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    pub after: Option<i64>,
+}
+
+/// `hooks`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  msconv hooks add https://example.org/events --types stream.live,stream.ended
+  msconv hooks list
+  msconv hooks test 7kQhGn3dVbA
+  msconv hooks retry 7kQhGn3dVbA
+  msconv hooks remove 7kQhGn3dVbA")]
+pub struct HooksArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub action: HooksAction,
+}
+
+/// What is done with webhooks.
+#[derive(Subcommand, Debug)]
+pub enum HooksAction {
+    /// Send events to an address, signed; the secret is shown once
+    #[command(
+        after_help = "Examples:\n  msconv hooks add https://example.org/events\n  msconv hooks add http://localhost:9000/ --types stream.live,chat.*"
+    )]
+    Add {
+        /// Where to: http:// or https://
+        #[arg(value_name = "URL")]
+        url: String,
+        /// Only these, as stream.live,chat.* [default: all but viewer.joined, viewer.left and stats]
+        #[arg(long, value_name = "TYPES")]
+        types: Option<String>,
+    },
+    /// List webhooks, and how each gets on
+    #[command(after_help = "Examples:\n  msconv hooks list\n  msconv hooks list --json")]
+    List,
+    /// Send a test event, and show the answer
+    #[command(after_help = "Examples:\n  msconv hooks test 7kQhGn3dVbA")]
+    Test {
+        /// Its name in the list
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// Switch a webhook on again; what has waited is sent at once
+    #[command(after_help = "Examples:\n  msconv hooks retry 7kQhGn3dVbA")]
+    Retry {
+        /// Its name in the list
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// Remove a webhook; what waits for it is not sent
+    #[command(alias = "rm", after_help = "Examples:\n  msconv hooks remove 7kQhGn3dVbA")]
+    Remove {
         /// Its name in the list
         #[arg(value_name = "ID")]
         id: String,

@@ -5,20 +5,18 @@ use crate::base::{Failure, Kind, Outcome, clock};
 use crate::manager::listing::list::own_web;
 use crate::model::HttpUrl;
 use crate::server::options::database;
-use crate::server::web::rest;
+use crate::server::web::rest::{WithoutServer, without_server};
 use crate::status::fetch::{Client, Limits};
-use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{Method, Request};
 use serde_json::Value;
 use std::time::Duration;
-use tower::ServiceExt;
 
 /// The largest answer, in bytes.
 const LARGEST: usize = 32 << 20;
 /// Some answers wait for publishers and viewers to end.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// See the module.
 pub struct Api {
@@ -29,7 +27,7 @@ enum Way {
     /// A server, at its web port.
     Server(Box<(HttpUrl, Client)>),
     /// Routes over the database of the settings.
-    Here(Router),
+    Here(WithoutServer),
 }
 
 impl Api {
@@ -50,7 +48,7 @@ impl Api {
         }
         let data = settings.serve.data.clone().unwrap_or_else(|| settings.paths.data());
         let place = database(&settings.serve, &data)?;
-        Ok(Api { way: Way::Here(rest::without_server(&settings.serve, &place).await?) })
+        Ok(Api { way: Way::Here(without_server(&settings.serve, &place).await?) })
     }
 
     /// The answer to a request; null if there is none.
@@ -73,7 +71,7 @@ impl Api {
                 let request =
                     Request::builder().method(method).uri(path).header(CONTENT_TYPE, "application/json");
                 let request = request.body(Body::from(text)).map_err(|e| failed(e.to_string()))?;
-                let Ok(response) = routes.clone().oneshot(request).await;
+                let response = routes.answer(request).await;
                 let status = response.status().as_u16();
                 let body =
                     to_bytes(response.into_body(), LARGEST).await.map_err(|e| failed(e.to_string()))?;

@@ -7,9 +7,11 @@ mod devices;
 mod doctor;
 mod down;
 mod ends;
+mod events;
 mod export;
 mod exporter;
 mod feed;
+mod hooks;
 mod list;
 mod logs;
 mod man;
@@ -154,6 +156,8 @@ fn dispatch(cli: Cli) -> Outcome<u8> {
         Command::Serve(args) => serve::run(&context(serve::settings(&args))?, &args),
         Command::Stream(args) => stream::run(&context(vec![])?, &args),
         Command::Token(args) => token::run(&context(vec![])?, &args),
+        Command::Events(args) => events::run(&context(vec![])?, &args),
+        Command::Hooks(args) => hooks::run(&context(vec![])?, &args),
         Command::Exporter(args) => exporter::run(&context(exporter::settings(&args))?),
         Command::Export(args) => match &args.form {
             ExportForm::Systemd(args) => {

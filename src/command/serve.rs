@@ -36,6 +36,7 @@ pub fn settings(args: &ServeArgs) -> Vec<(&'static str, Option<String>)> {
         ("media_workers", args.media_workers.clone()),
         ("data", args.data.clone()),
         ("database", args.database.clone()),
+        ("hooks_command", args.hooks_command.clone()),
         ("open_registration", args.open_registration.then(|| "true".to_string())),
         ("hls_segment", args.hls_segment.clone()),
         ("hls_part", args.hls_part.clone()),

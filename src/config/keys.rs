@@ -107,6 +107,11 @@ pub const KEYS: &[Key] = &[
         "",
         "serve: postgres://user@host/name keeps streams, keys and events there; a file in the data folder unless set",
     ),
+    key(
+        "hooks_command",
+        "",
+        "serve: program, without arguments, that is run for each event, which it finds in MSCONV_EVENT and beside it",
+    ),
     key("open_registration", "false", "serve: let anybody register a stream and get a key for it"),
     key(
         "data",

@@ -55,6 +55,8 @@ pub struct Serve {
     pub data: Option<PathBuf>,
     /// The address of a PostgreSQL, if streams, keys and events are not kept in the data folder. It may hold a password.
     pub database: Option<Secret>,
+    /// A program that is run for each event.
+    pub hooks_command: Option<PathBuf>,
     /// Whether anybody may register a stream.
     pub open_registration: bool,
     /// Addresses or names under which this machine is reached from outside, for WebRTC.
@@ -262,6 +264,7 @@ impl Resolver {
             media_workers: self.take("media_workers", workers)?,
             data: self.take("data", |text| Ok(cwd.join(text)))?,
             database: self.database()?,
+            hooks_command: self.take("hooks_command", |text| Ok(cwd.join(text)))?,
             open_registration: self.need("open_registration", truth)?,
             public_address: self.take("public_address", hosts)?.unwrap_or_default(),
             ice_server: self.take("ice_server", ice_servers)?.unwrap_or_default(),

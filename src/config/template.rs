@@ -41,6 +41,7 @@ fn example(name: &str) -> &'static str {
         "media_workers" => "2",
         "data" => "/var/lib/msconv",
         "database" => "postgres://msconv@db.example.org/msconv",
+        "hooks_command" => "/usr/local/bin/on-event",
         "public_address" => "203.0.113.7",
         "ice_server" => "turn:turn.example.org:3478",
         "admission_url" => "http://127.0.0.1:3000/admission",

@@ -7,6 +7,7 @@
 
 use super::directory::Place;
 use super::kept::Kept;
+use super::refusals::Refusals;
 use super::secrets::hash;
 use super::stream::{ReadPolicy, Stream};
 use crate::auth::{Action, Answer, Authorizer, Demand, Denied, Grant, Limits, Request, Shown, same};
@@ -21,12 +22,13 @@ use std::time::Duration;
 pub struct Access {
     kept: Kept,
     others: Arc<dyn Authorizer>,
+    refusals: Refusals,
 }
 
 impl Access {
     /// `others` is asked about all that is not registered.
     pub fn new(kept: Kept, others: Arc<dyn Authorizer>) -> Access {
-        Access { kept, others }
+        Access { kept, others, refusals: Refusals::default() }
     }
 
     async fn decide(self, request: Request) -> Result<Grant, Denied> {
@@ -158,7 +160,14 @@ fn token_in(query: &str) -> Option<String> {
 impl Authorizer for Access {
     fn authorize(&self, request: Request) -> Answer {
         let access = self.clone();
-        Box::pin(access.decide(request))
+        let asked = (request.action == Action::Publish).then(|| request.clone());
+        Box::pin(async move {
+            let decided = access.clone().decide(request).await;
+            if let (Some(asked), Err(denied)) = (asked, &decided) {
+                access.refusals.tell(&access.kept, &asked, denied);
+            }
+            decided
+        })
     }
 
     fn demand(&self, action: Action) -> Demand {

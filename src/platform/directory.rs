@@ -88,6 +88,16 @@ impl Directory {
         Some(Place { stream: self.find(stem)?, label: Some(label?.to_string()) })
     }
 
+    /// A stream went live, or ended.
+    pub fn note_air(&self, public_id: &str, live: bool, at_ms: i64) {
+        let mut inside = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = inside.streams.get_mut(public_id) {
+            let noted = Arc::make_mut(known);
+            (noted.live_ms, noted.ended_ms) =
+                if live { (Some(at_ms), None) } else { (noted.live_ms, Some(at_ms)) };
+        }
+    }
+
     /// How many there are.
     pub fn count(&self) -> usize {
         self.read().streams.len()

@@ -3,13 +3,14 @@
 
 use super::Refusal;
 use super::directory::{Directory, OnAir};
+use super::events::{self, Events};
 use crate::base::clock;
 use crate::store::{Fault, Store};
 use crate::telemetry::Log;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, oneshot, watch};
 
 /// Between two looks at what others changed.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -40,6 +41,7 @@ struct Inside {
     /// When it was looked at for an unknown key.
     looked: std::sync::Mutex<Option<Instant>>,
     follows: OnceLock<Follows>,
+    events: Events,
 }
 
 impl Kept {
@@ -52,6 +54,7 @@ impl Kept {
             looking: Mutex::default(),
             looked: std::sync::Mutex::default(),
             follows: OnceLock::new(),
+            events: Events::default(),
         }))
     }
 
@@ -67,6 +70,24 @@ impl Kept {
     pub async fn open(&self) -> Result<(), Fault> {
         self.0.store.migrate().await?;
         self.look().await
+    }
+
+    /// Where what happens is told, and heard of.
+    pub fn events(&self) -> &Events {
+        &self.0.events
+    }
+
+    /// Writes events down until `over` says that nothing more comes.
+    pub async fn write_events(&self, log: Log, over: oneshot::Receiver<()>) {
+        let Inside { store, directory, events, .. } = &*self.0;
+        let directory = directory.clone();
+        let notes: events::Notes = Arc::new(move |id, live, at_ms| directory.note_air(id, live, at_ms));
+        events::write(events.clone(), store.clone(), || self.is_reachable(), notes, log, over).await;
+    }
+
+    /// Ends all connections to the store.
+    pub async fn close(&self) {
+        self.0.store.close().await;
     }
 
     /// What is registered, as far as it was read.
@@ -163,6 +184,5 @@ impl Kept {
             () = work => {}
             _ = shutdown.wait_for(|down| *down) => {}
         }
-        self.0.store.close().await;
     }
 }

@@ -1,5 +1,6 @@
 //! Registering, changing and removing streams.
 
+use super::events::{Event, Type};
 use super::kept::Kept;
 use super::refusal::Refusal;
 use super::registration::Said;
@@ -10,6 +11,7 @@ use crate::base::clock;
 use crate::base::secret::Secret;
 use crate::model::secret_word::Purpose;
 use crate::store::streams::{Changed, StreamRow};
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// Most registered streams; each takes memory.
@@ -56,6 +58,7 @@ impl Kept {
         self.slug_is_free(&stream)?;
         store.add_stream(&stream.row()).await?;
         let stream = self.after_change(&stream.public_id).await?;
+        self.tell(Type::StreamCreated, &stream, json!({}));
         Ok(Registered { stream, private_id, stream_key })
     }
 
@@ -92,7 +95,9 @@ impl Kept {
             Ok(stream.row())
         })
         .await?;
-        self.after_change(id).await
+        let stream = self.after_change(id).await?;
+        self.tell(Type::StreamUpdated, &stream, json!({}));
+        Ok(stream)
     }
 
     /// Gives a stream a new key. The old one opens nothing from now on, and whoever publishes with it is ended.
@@ -108,7 +113,9 @@ impl Kept {
             Ok(stream.row())
         })
         .await?;
-        Ok((self.after_change(id).await?, key))
+        let stream = self.after_change(id).await?;
+        self.tell(Type::StreamUpdated, &stream, json!({ "key": "new" }));
+        Ok((stream, key))
     }
 
     /// Removes a stream; whoever publishes it is ended.
@@ -116,6 +123,7 @@ impl Kept {
     /// # Errors
     /// There is none, somebody else changed it, or no database.
     pub async fn remove(&self, id: &str, version: Option<i64>) -> Result<(), Refusal> {
+        let stream = self.stream(id)?;
         self.replaced(id, version, |stream| {
             let free = format!("-{}", stream.public_id);
             Ok(StreamRow {
@@ -128,7 +136,17 @@ impl Kept {
             })
         })
         .await?;
+        self.tell(Type::StreamDeleted, &stream, json!({}));
         Ok(self.look().await?)
+    }
+
+    /// Tells what became of a registered stream.
+    fn tell(&self, of: Type, stream: &Stream, mut data: Value) {
+        if let Some(fields) = data.as_object_mut() {
+            fields.insert("name".into(), stream.slug.clone().into());
+            fields.insert("title".into(), stream.name.clone().into());
+        }
+        self.events().tell(Event::new(of, Some(stream.public_id.clone()), data));
     }
 
     /// Whether `shown` is the private id of this stream.

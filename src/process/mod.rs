@@ -26,5 +26,6 @@ pub mod stream_place;
 pub mod supervisor;
 pub mod sys;
 pub mod talk;
+pub mod told_program;
 pub mod watchdog;
 pub mod yielding;

@@ -8,6 +8,7 @@ pub mod control;
 mod deciding;
 pub mod endpoint;
 pub mod events;
+pub mod hook_post;
 pub mod listeners;
 pub mod options;
 pub mod outgoing;
@@ -195,7 +196,8 @@ impl Server {
         let listener = control.sampler.hub().events().listen();
         let counts = control.sampler.events().clone();
         let beside = RuntimeThread::start("control")?;
-        work.add("database", beside.run(kept.follow(log.clone(), downs.clone())));
+        let parts = platform::Parts { kept, hub: control.sampler.hub().clone(), log: log.clone() };
+        work.add("platform", beside.run(parts.run(options.hooks_command.clone(), downs.clone())));
         work.add("events", beside.run(events::listen(listener, counts, log.clone(), downs.clone())));
         work.add("ticks", beside.run(ticks(control.sampler.clone(), downs.clone())));
         for service in Service::ALL.into_iter().filter(|s| s.row().audience == Audience::Operators) {

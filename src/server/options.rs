@@ -44,6 +44,8 @@ pub struct Options {
     pub ice_server: Vec<String>,
     /// Where streams, keys and events are kept.
     pub database: Place,
+    /// A program that is run for each event.
+    pub hooks_command: Option<PathBuf>,
     /// Whether anybody may register a stream.
     pub open_registration: bool,
     /// How HLS divides what it serves.
@@ -98,6 +100,7 @@ impl Options {
             public_address: told.public_address.clone(),
             ice_server: told.ice_server.clone(),
             database: database(told, &data)?,
+            hooks_command: told.hooks_command.clone(),
             open_registration: told.open_registration,
             hls: told.hls,
             hls_folder: data.join("hls"),

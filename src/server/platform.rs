@@ -2,12 +2,18 @@
 
 use crate::base::clock::now_ms;
 use crate::base::{Failure, Outcome};
-use crate::hub::Hub;
+use crate::hub::{Hub, Limits};
+use crate::platform::events::following::Following;
+use crate::platform::events::running::tell_program;
+use crate::platform::hooks::sending::Sender;
 use crate::platform::{Kept, air};
+use crate::server::hook_post::Poster;
 use crate::store::{Fault, Place, Store};
 use crate::telemetry::Log;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::{oneshot, watch};
 
 /// How long the start waits for a database.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -34,4 +40,52 @@ pub async fn open(place: &Place, log: &Log) -> Outcome<Kept> {
 pub fn felt_on(kept: &Kept, hub: &Hub) {
     let hub = hub.clone();
     kept.felt_by(Arc::new(move |change| air::follow(&hub, &change, now_ms())));
+}
+
+/// What of the platform runs beside the media.
+pub struct Parts {
+    /// The store.
+    pub kept: Kept,
+    /// The streams.
+    pub hub: Hub,
+    /// What happens.
+    pub log: Log,
+}
+
+impl Parts {
+    /// Follows the store and the hub, writes events down and sends them on, until `shutdown` says so: the last events are
+    /// written before the store is closed.
+    pub fn run(
+        self,
+        hooks_command: Option<PathBuf>,
+        shutdown: watch::Receiver<bool>,
+    ) -> impl Future<Output = ()> + Send {
+        let Parts { kept, hub, log } = self;
+        // From now on, whenever the task begins.
+        let heard = hub.events().listen();
+        async move {
+            let events = kept.events().clone();
+            let (done, over) = oneshot::channel();
+            let following =
+                Following::new(hub, kept.directory().clone(), events.clone(), Limits::default().lost);
+            let following = async {
+                following.run(heard, shutdown.clone()).await;
+                drop(done);
+            };
+            let command = async {
+                if let Some(program) = hooks_command {
+                    tell_program(program, events, log.clone(), shutdown.clone()).await;
+                }
+            };
+            let sender = Sender::new(kept.clone(), Arc::new(Poster::default()), log.clone());
+            tokio::join!(
+                kept.clone().follow(log.clone(), shutdown.clone()),
+                kept.write_events(log.clone(), over),
+                following,
+                command,
+                sender.run(shutdown.clone()),
+            );
+            kept.close().await;
+        }
+    }
 }

@@ -51,3 +51,4 @@ mod store;
 mod test_groups;
 mod vocabulary;
 mod watching;
+mod webhooks;

@@ -1,6 +1,8 @@
 //! Every statement on SQLite, and on PostgreSQL where one is installed.
 
 use crate::stage::{Postgres, missing};
+use msconv::store::events::EventRow;
+use msconv::store::hooks::{DeliveryRow, HookRow};
 use msconv::store::streams::{Changed, StreamRow};
 use msconv::store::tokens::TokenRow;
 use msconv::store::{Fault, Place, Store};
@@ -86,6 +88,100 @@ pub async fn keeps_tokens(store: &Store) {
     }
 }
 
+/// What holds on both databases.
+pub async fn keeps_events(store: &Store) {
+    let event = |n: i64, kind: &str, at_ms: i64| EventRow {
+        event_id: format!("evt_{n}_{at_ms}"),
+        kind: kind.into(),
+        public_id: (n % 2 == 0).then(|| "a".to_string()),
+        at_ms,
+        data: format!("{{\"n\":{n},\"words\":\"'quoted' 🎬\"}}"),
+        ..EventRow::default()
+    };
+    let begun = store.last_event().await.unwrap();
+    let rows = [event(0, "stream.live", 5), event(1, "stats", 6), event(2, "stream.ended", 7)];
+    let first = store.add_events(&rows).await.unwrap();
+    assert_eq!(first, begun + 1);
+    let numbered: Vec<EventRow> =
+        (first..).zip(&rows).map(|(seq, row)| EventRow { seq, ..row.clone() }).collect();
+    assert_eq!(store.events_after(begun, &[], 10).await.unwrap(), numbered);
+    assert_eq!(store.events_after(first, &[], 1).await.unwrap(), numbered[1..2]);
+    let some = store.events_after(begun, &["stream.live", "stream.ended", "stream"], 10).await.unwrap();
+    assert_eq!(some, [numbered[0].clone(), numbered[2].clone()]);
+    assert!(store.events_after(begun, &["s"], 10).await.unwrap().is_empty());
+    assert_eq!(store.last_event().await.unwrap(), first + 2);
+    // All or none.
+    let twice = [event(3, "stats", 8), rows[0].clone()];
+    assert!(matches!(store.add_events(&twice).await, Err(Fault::Taken(_))));
+    assert_eq!(store.last_event().await.unwrap(), first + 2);
+    assert_eq!(store.forget_events(6, 100).await.unwrap(), 1);
+    assert_eq!(store.forget_events(0, 1).await.unwrap(), 1);
+    assert_eq!(store.events_after(begun, &[], 10).await.unwrap(), numbered[2..]);
+}
+
+/// What holds on both databases.
+pub async fn keeps_hooks(store: &Store) {
+    let last = store.last_event().await.unwrap();
+    let hook = |id: &str| HookRow {
+        hook_id: id.into(),
+        url: "http://localhost/".into(),
+        types: "stream.live".into(),
+        secret: "whsec_x".into(),
+        enabled: 1,
+        created_ms: 1,
+        after_seq: last,
+        ..HookRow::default()
+    };
+    let (a, b) = (hook("a"), hook("b"));
+    for row in [&a, &b] {
+        store.add_hook(row).await.unwrap();
+    }
+    assert_eq!(store.hooks("", 10).await.unwrap(), [a.clone(), b.clone()]);
+    assert_eq!(store.hooks("a", 10).await.unwrap(), [b.clone()]);
+    let off = HookRow { enabled: 0, why: "it is gone".into(), failing_since_ms: Some(4), ..a.clone() };
+    assert!(store.change_hook(&off).await.unwrap());
+    assert_eq!(store.hook("a").await.unwrap(), Some(off));
+    assert!(!store.change_hook(&hook("x")).await.unwrap() && store.hook("x").await.unwrap().is_none());
+    // One sends, until its time is over or it says so.
+    assert!(store.hold_hook("a", "one", 50, 10).await.unwrap());
+    assert!(!store.hold_hook("a", "two", 60, 20).await.unwrap());
+    assert!(store.hold_hook("a", "one", 70, 20).await.unwrap());
+    assert!(store.hold_hook("a", "two", 90, 71).await.unwrap());
+    assert!(
+        store.hold_hook("a", "two", 0, 71).await.unwrap() && store.hold_hook("a", "one", 1, 1).await.unwrap()
+    );
+
+    let tried = DeliveryRow {
+        hook_id: "b".into(),
+        seq: last + 1,
+        tries: 1,
+        next_ms: 99,
+        status: Some(500),
+        why: "no".into(),
+        ..DeliveryRow::default()
+    };
+    store.note_delivery(&tried, Some(7)).await.unwrap();
+    assert_eq!(store.delivery("b", last + 1).await.unwrap(), Some(tried.clone()));
+    let failing = store.hook("b").await.unwrap().unwrap();
+    assert_eq!((failing.failing_since_ms, failing.after_seq), (Some(7), last));
+    store.hasten_hook("b").await.unwrap();
+    assert_eq!(store.delivery("b", last + 1).await.unwrap().unwrap().next_ms, 0);
+    let done = DeliveryRow { tries: 2, next_ms: 0, done_ms: Some(9), status: Some(200), ..tried };
+    store.note_delivery(&done, None).await.unwrap();
+    let well = store.hook("b").await.unwrap().unwrap();
+    assert_eq!((well.failing_since_ms, well.after_seq), (None, last + 1));
+    store.pass_hook("b", last + 5).await.unwrap();
+    store.pass_hook("b", last + 2).await.unwrap();
+    assert_eq!(store.hook("b").await.unwrap().unwrap().after_seq, last + 5);
+    let later = DeliveryRow { seq: last + 6, ..done.clone() };
+    store.note_delivery(&later, None).await.unwrap();
+    assert_eq!(store.deliveries("b", i64::MAX, 10).await.unwrap(), [later.clone(), done.clone()]);
+    assert_eq!(store.deliveries("b", last + 6, 10).await.unwrap(), [done]);
+    assert!(store.remove_hook("b").await.unwrap() && !store.remove_hook("b").await.unwrap());
+    store.note_delivery(&later, None).await.unwrap();
+    assert!(store.deliveries("b", i64::MAX, 10).await.unwrap().is_empty());
+}
+
 #[tokio::test]
 async fn sqlite_keeps_it() {
     let folder = tempfile::tempdir().unwrap();
@@ -95,6 +191,8 @@ async fn sqlite_keeps_it() {
     let store = store.unwrap();
     keeps_streams(&store).await;
     keeps_tokens(&store).await;
+    keeps_events(&store).await;
+    keeps_hooks(&store).await;
     let seen = other.unwrap().streams_version().await.unwrap();
     assert_eq!(seen, store.streams_version().await.unwrap());
     use std::os::unix::fs::PermissionsExt;
@@ -119,6 +217,8 @@ async fn postgresql_keeps_it() {
     let store = Store::open(&place).await.unwrap();
     keeps_streams(&store).await;
     keeps_tokens(&store).await;
+    keeps_events(&store).await;
+    keeps_hooks(&store).await;
 }
 
 #[tokio::test]

@@ -88,12 +88,14 @@ pub fn variables(settings: &Settings) -> Outcome<Vec<(&'static str, String)>> {
         found.map(|c| c.password.reveal().to_string()).unwrap_or_default()
     };
     let of = |word: fn(&Admission) -> String| told.admission.as_ref().map(word).unwrap_or_default();
+    let path = |path: Option<&Path>| path.map(|path| path.display().to_string()).unwrap_or_default();
     Ok(vec![
         ("MSCONV_PUBLISH_PASSWORD", password(told.publish.credentials(&mut stdin)?)),
         ("MSCONV_PUBLISH_PASSWORD_FILE", String::new()),
         ("MSCONV_READ_PASSWORD", password(told.read.credentials(&mut stdin)?)),
         ("MSCONV_READ_PASSWORD_FILE", String::new()),
         ("MSCONV_DATABASE", told.database.as_ref().map(|url| url.reveal().to_string()).unwrap_or_default()),
+        ("MSCONV_HOOKS_COMMAND", path(told.hooks_command.as_deref())),
         ("MSCONV_OPEN_REGISTRATION", told.open_registration.to_string()),
         ("MSCONV_ADMISSION_URL", of(|a| a.url.reveal())),
         ("MSCONV_ADMISSION_TIMEOUT", of(|a| milliseconds(a.timeout))),

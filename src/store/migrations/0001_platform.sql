@@ -54,6 +54,7 @@ CREATE TABLE events (
     at_ms BIGINT NOT NULL,
     data TEXT NOT NULL
 );
+CREATE INDEX events_by_time ON events (at_ms);
 
 CREATE TABLE hooks (
     hook_id TEXT PRIMARY KEY,
@@ -64,7 +65,10 @@ CREATE TABLE hooks (
     why TEXT NOT NULL,
     after_seq BIGINT NOT NULL,
     failing_since_ms BIGINT,
-    created_ms BIGINT NOT NULL
+    created_ms BIGINT NOT NULL,
+    -- Which server sends to it, and until when no other does.
+    holder TEXT NOT NULL,
+    lease_ms BIGINT NOT NULL
 );
 
 CREATE TABLE deliveries (

@@ -39,7 +39,7 @@ pub use postgres::Postgres;
 pub use promtool::checked_metrics;
 pub use recording::{Clip, Recording, joined, joined_flv, live, stopped};
 pub use run::{Run, Running};
-pub use serve::{Answer, Serve, ask, raw, stream};
+pub use serve::{Answer, Serve, ask, post, raw, stream};
 pub use small_disk::SmallDisk;
 pub use terminal::{Terminal, keys};
 pub use wait::{Look, wait_for};

@@ -88,7 +88,7 @@ async fn whole(body: Body) -> Outcome<bytes::Bytes> {
 #[into_params(parameter_in = Query)]
 pub struct Page {
     /// Items, 1 to 500 [default: 50]
-    limit: Option<String>,
+    pub limit: Option<String>,
     /// Behind this one: `next` of the page before
     pub after: Option<String>,
 }

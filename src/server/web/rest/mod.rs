@@ -4,11 +4,14 @@ mod addresses;
 mod caller;
 pub mod chat;
 mod compat;
+mod events;
+mod hooks;
 mod input;
 mod openapi;
 mod origin;
 mod session;
 mod shown;
+mod sse;
 mod strangers;
 mod streams;
 mod tokens;
@@ -19,8 +22,10 @@ use crate::base::clock::Now;
 use crate::base::{Failure, Kind};
 use crate::config::serve::Serve;
 use crate::hub::{self, Hub, Registry};
+use crate::platform::hooks::sending::Post;
 use crate::platform::{Kept, Refusal};
 use crate::server::endpoint::permission::Rules;
+use crate::server::hook_post::Poster;
 use crate::server::options::Options;
 use crate::server::webrtc;
 use crate::store::{Fault, Place, Store};
@@ -35,6 +40,8 @@ use input::LARGEST_BODY;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 use strangers::Strangers;
+use tokio::sync::{Semaphore, oneshot, watch};
+use tower::ServiceExt;
 
 /// What answers. Cloning shares it.
 #[derive(Clone)]
@@ -51,7 +58,15 @@ struct Inside {
     addresses: Addresses,
     open_registration: bool,
     strangers: Strangers,
+    /// What tries webhooks out.
+    post: Arc<dyn Post>,
+    /// Who may listen to events.
+    listeners: Arc<Semaphore>,
+    shutdown: watch::Receiver<bool>,
 }
+
+/// Most who listen to events at once.
+const LISTENERS: usize = 64;
 
 /// What an answer that went wrong is.
 type Outcome<T> = Result<T, Problem>;
@@ -71,6 +86,9 @@ impl Api {
             addresses: Addresses::of(options),
             open_registration: options.open_registration,
             strangers: Strangers::default(),
+            post: Arc::new(Poster::default()),
+            listeners: Arc::new(Semaphore::new(LISTENERS)),
+            shutdown: parts.shutdown.clone(),
         }))
     }
 
@@ -87,6 +105,9 @@ impl Api {
             addresses: Addresses::told(told),
             open_registration: false,
             strangers: Strangers::default(),
+            post: Arc::new(Poster::default()),
+            listeners: Arc::new(Semaphore::new(0)),
+            shutdown: watch::channel(false).1,
         }))
     }
 
@@ -104,18 +125,38 @@ impl Api {
     }
 }
 
-/// Every route over a database that no server need have open, for whoever runs this program.
+/// Every route over a database that no server need have open.
+pub struct WithoutServer {
+    routes: Router,
+    kept: Kept,
+    /// Ends the one who writes events down.
+    _done: oneshot::Sender<()>,
+}
+
+impl WithoutServer {
+    /// The answer to a request, once what happened by it is written down.
+    pub async fn answer(&self, request: Request) -> Response {
+        let Ok(answer) = self.routes.clone().oneshot(request).await;
+        self.kept.events().written().await;
+        answer
+    }
+}
+
+/// For whoever runs this program.
 ///
 /// # Errors
 /// The database cannot be opened.
-pub async fn without_server(told: &Serve, place: &Place) -> crate::base::Outcome<Router> {
+pub async fn without_server(told: &Serve, place: &Place) -> crate::base::Outcome<WithoutServer> {
     let failed = |fault: Fault| {
         let kind = if fault.passes() { Kind::Server } else { Kind::Usage };
         Failure::new(kind, "the database cannot be used").why(fault.to_string())
     };
     let kept = Kept::new(Store::lazy(place).map_err(failed)?);
     kept.open().await.map_err(failed)?;
-    Ok(routes(Api::without_server(told, kept)))
+    let (done, over) = oneshot::channel();
+    let writing = kept.clone();
+    tokio::spawn(async move { writing.write_events(Log::silent(), over).await });
+    Ok(WithoutServer { routes: routes(Api::without_server(told, kept.clone())), kept, _done: done })
 }
 
 /// Every route.

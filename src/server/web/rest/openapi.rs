@@ -1,6 +1,6 @@
 //! The description of the API, made of its code.
 
-use super::{Api, compat, session, streams, tokens};
+use super::{Api, compat, events, hooks, session, streams, tokens};
 use axum::Json;
 use axum::response::IntoResponse;
 use utoipa::OpenApi;
@@ -16,6 +16,8 @@ use utoipa_axum::routes;
     ),
     tags(
         (name = "streams", description = "Registered streams, and whatever else is live"),
+        (name = "events", description = "What happened, and what happens"),
+        (name = "hooks", description = "Addresses that events are sent to, by Standard Webhooks 1.0"),
         (name = "tokens", description = "What programs show"),
         (name = "session", description = "The operator's browser"),
         (name = "paths", description = "Paths of programs that were there before")
@@ -29,6 +31,11 @@ pub fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(streams::list, streams::add))
         .routes(routes!(streams::one, streams::change, streams::remove))
         .routes(routes!(streams::new_key))
+        .routes(routes!(events::list))
+        .routes(routes!(hooks::list, hooks::add))
+        .routes(routes!(hooks::one, hooks::change, hooks::remove))
+        .routes(routes!(hooks::test))
+        .routes(routes!(hooks::deliveries))
         .routes(routes!(tokens::list, tokens::add))
         .routes(routes!(tokens::remove))
         .routes(routes!(session::show, session::sign_in, session::sign_out))
