@@ -5,7 +5,7 @@ use super::Refusal;
 use super::directory::{Directory, OnAir};
 use super::events::{self, Events};
 use crate::base::clock;
-use crate::store::{Fault, Store};
+use crate::store::{Fault, Place, Store};
 use crate::telemetry::Log;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError};
@@ -88,6 +88,11 @@ impl Kept {
     /// Ends all connections to the store.
     pub async fn close(&self) {
         self.0.store.close().await;
+    }
+
+    /// Where it is kept.
+    pub fn place(&self) -> &Place {
+        self.0.store.place()
     }
 
     /// What is registered, as far as it was read.

@@ -14,6 +14,7 @@ pub mod refusal;
 mod refusals;
 pub mod registration;
 pub mod secrets;
+pub mod statistics;
 pub mod stream;
 pub mod streams;
 

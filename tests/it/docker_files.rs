@@ -74,7 +74,7 @@ fn compose_understands_the_stack() {
         }
     }
     let ports: Vec<&str> = config.lines().map(str::trim).filter(|l| l.ends_with("/tcp")).collect();
-    assert_eq!(ports.len(), 9, "{ports:?}");
+    assert_eq!(ports.len(), 13, "{ports:?}");
     assert!(ports.iter().all(|p| p.starts_with("- 127.0.0.1:")), "{ports:?}");
 }
 

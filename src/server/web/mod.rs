@@ -112,7 +112,7 @@ pub fn routes(served: Served, api: rest::Api) -> Router {
         Problem::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this address").at(uri.path())
     };
     Router::new()
-        .merge(health::routes())
+        .merge(health::routes(api.readiness()))
         .merge(chat::routes(served.chat.clone()))
         .route("/api", any(nothing))
         .route("/api/{*rest}", any(nothing))

@@ -12,6 +12,7 @@ mod origin;
 mod session;
 mod shown;
 mod sse;
+mod stats;
 mod strangers;
 mod streams;
 mod tokens;
@@ -23,6 +24,7 @@ use crate::base::{Failure, Kind};
 use crate::config::serve::Serve;
 use crate::hub::{self, Hub, Registry};
 use crate::platform::hooks::sending::Post;
+use crate::platform::statistics::Statistics;
 use crate::platform::{Kept, Refusal};
 use crate::server::endpoint::permission::Rules;
 use crate::server::hook_post::Poster;
@@ -58,6 +60,7 @@ struct Inside {
     addresses: Addresses,
     open_registration: bool,
     strangers: Strangers,
+    statistics: Statistics,
     /// What tries webhooks out.
     post: Arc<dyn Post>,
     /// Who may listen to events.
@@ -86,6 +89,7 @@ impl Api {
             addresses: Addresses::of(options),
             open_registration: options.open_registration,
             strangers: Strangers::default(),
+            statistics: Statistics::default(),
             post: Arc::new(Poster::default()),
             listeners: Arc::new(Semaphore::new(LISTENERS)),
             shutdown: parts.shutdown.clone(),
@@ -105,10 +109,25 @@ impl Api {
             addresses: Addresses::told(told),
             open_registration: false,
             strangers: Strangers::default(),
+            statistics: Statistics::default(),
             post: Arc::new(Poster::default()),
             listeners: Arc::new(Semaphore::new(0)),
             shutdown: watch::channel(false).1,
         }))
+    }
+
+    /// What streams have carried, to be followed by somebody.
+    pub fn statistics(&self) -> &Statistics {
+        &self.0.statistics
+    }
+
+    /// Whether it lacks the database that other servers share with it.
+    pub fn readiness(&self) -> super::health::Ready {
+        let kept = self.0.kept.clone();
+        Arc::new(move || {
+            let lacks = matches!(kept.place(), Place::Postgres(_)) && !kept.is_reachable();
+            lacks.then(|| Refusal::Away("it was not there a moment ago".into()).into())
+        })
     }
 
     fn kept(&self) -> &Kept {
