@@ -169,6 +169,8 @@ mod tests {
         let (done, over) = oneshot::channel();
         let nothing: Notes = Arc::new(|_, _, _| ());
         let writing = tokio::spawn(write(events.clone(), store, || false, nothing, Log::silent(), over));
+        events.tell(event(0));
+        assert_eq!(heard.recv().await.unwrap().seq, None);
         // More than can wait; the rest is heard of.
         for n in 0..10_000 {
             events.tell(event(n));
