@@ -45,6 +45,7 @@ if have apt-get; then
     gir1.2-gst-plugins-base-1.0 gir1.2-gst-plugins-bad-1.0 docker-compose nodejs chromium firefox-esr \
     webkit2gtk-driver xvfb
   # The cache before HLS, without the service that the package would start.
+  have_postgres || { packages postgresql && quiet_service postgresql ""; }
   have varnishd || { packages varnish && quiet_service varnish /run/varnishd.pid; }
 else
   for program in chromium firefox-esr WebKitWebDriver Xvfb docker-compose varnishd node shellcheck mpv c++ perl setsid setpriv vlc gst-launch-1.0; do have "$program" || fail "$program is missing" "$(elsewhere)"; done

@@ -58,7 +58,7 @@ impl Kept {
         self.slug_is_free(&stream)?;
         store.add_stream(&stream.row()).await?;
         let stream = self.after_change(&stream.public_id).await?;
-        self.tell(Type::StreamCreated, &stream, json!({}));
+        self.tell(Type::StreamCreated, &stream, json!({})).await;
         Ok(Registered { stream, private_id, stream_key })
     }
 
@@ -96,7 +96,7 @@ impl Kept {
         })
         .await?;
         let stream = self.after_change(id).await?;
-        self.tell(Type::StreamUpdated, &stream, json!({}));
+        self.tell(Type::StreamUpdated, &stream, json!({})).await;
         Ok(stream)
     }
 
@@ -114,7 +114,7 @@ impl Kept {
         })
         .await?;
         let stream = self.after_change(id).await?;
-        self.tell(Type::StreamUpdated, &stream, json!({ "key": "new" }));
+        self.tell(Type::StreamUpdated, &stream, json!({ "key": "new" })).await;
         Ok((stream, key))
     }
 
@@ -136,17 +136,18 @@ impl Kept {
             })
         })
         .await?;
-        self.tell(Type::StreamDeleted, &stream, json!({}));
+        self.tell(Type::StreamDeleted, &stream, json!({})).await;
         Ok(self.look().await?)
     }
 
-    /// Tells what became of a registered stream.
-    fn tell(&self, of: Type, stream: &Stream, mut data: Value) {
+    /// Tells what became of a registered stream. Whoever is answered can rely on it: it is written down before.
+    async fn tell(&self, of: Type, stream: &Stream, mut data: Value) {
         if let Some(fields) = data.as_object_mut() {
             fields.insert("name".into(), stream.slug.clone().into());
             fields.insert("title".into(), stream.name.clone().into());
         }
         self.events().tell(Event::new(of, Some(stream.public_id.clone()), data));
+        self.events().written().await;
     }
 
     /// Whether `shown` is the private id of this stream.

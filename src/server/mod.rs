@@ -183,7 +183,10 @@ impl Server {
                     shutdown: downs.clone(),
                 };
                 let api = Api::new(&options, kept.clone(), &parts);
-                work.add("statistics", viewers.run(api.statistics().clone().follow(hub.clone(), downs.clone())));
+                work.add(
+                    "statistics",
+                    viewers.run(api.statistics().clone().follow(hub.clone(), downs.clone())),
+                );
                 Some(work.add_web(parts, (viewers, media), &mut listeners, tls, api)?)
             }
             _ => None,

@@ -1,6 +1,6 @@
 //! Follows the hub and tells what happens to streams: registered ones by their id, all others by their name.
 
-use super::on_air::{Air, Told, Watch};
+use super::on_air::{Air, Reason, Told, Watch};
 use super::{Event, Events, Type};
 use crate::base::clock::Now;
 use crate::hub::event::Heard;
@@ -134,6 +134,8 @@ impl Following {
                 Air::Interrupted => self.say(Type::StreamInterrupted, &ladder, json!({})),
                 Air::Resumed => self.say(Type::StreamResumed, &ladder, json!({})),
                 Air::Ended { reason, duration, bytes } => {
+                    // Its publisher is sent away, and says goodbye or does not.
+                    let reason = if self.is_removed(&ladder) { Reason::Removed } else { reason };
                     let ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
                     let data = json!({ "reason": reason.word(), "duration_ms": ms, "bytes": bytes });
                     self.say(Type::StreamEnded, &ladder, data);

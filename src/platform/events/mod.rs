@@ -73,8 +73,11 @@ impl Events {
         self.0.live.subscribe()
     }
 
-    /// Waits until everything told so far is written down, which somebody has to do ([`write`]).
+    /// Waits until everything told so far is written down, or cannot be; not if nobody writes.
     pub async fn written(&self) {
+        if locked(&self.0.waiting).is_some() {
+            return;
+        }
         let (mark, marked) = oneshot::channel();
         if self.0.queue.send(Queued::Mark(mark)).await.is_ok() {
             let _ = marked.await;

@@ -58,8 +58,11 @@ fn description() -> utoipa::openapi::OpenApi {
     let mut all = routes().split_for_parts().1;
     for (path, item) in &mut all.paths.paths {
         let word = |part: &str| part.trim_matches(['{', '}']).to_string();
-        let words: Vec<String> =
-            path.split('/').filter(|part| !part.is_empty() && *part != "api" && *part != "v1").map(word).collect();
+        let words: Vec<String> = path
+            .split('/')
+            .filter(|part| !part.is_empty() && *part != "api" && *part != "v1")
+            .map(word)
+            .collect();
         let operations = [
             ("get", &mut item.get),
             ("post", &mut item.post),
