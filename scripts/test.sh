@@ -44,8 +44,12 @@ if have apt-get; then
     gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-rtsp gstreamer1.0-nice python3-gi \
     gir1.2-gst-plugins-base-1.0 gir1.2-gst-plugins-bad-1.0 docker-compose nodejs chromium firefox-esr \
     webkit2gtk-driver xvfb
+  # The database, likewise without its service.
+  if ! have initdb && [ -z "$(find /usr/lib/postgresql -name initdb -print -quit 2>/dev/null)" ]; then
+    packages postgresql
+    quiet_service postgresql "$(find /run/postgresql -name '*.pid' -print -quit 2>/dev/null)"
+  fi
   # The cache before HLS, without the service that the package would start.
-  have_postgres || { packages postgresql && quiet_service postgresql ""; }
   have varnishd || { packages varnish && quiet_service varnish /run/varnishd.pid; }
 else
   for program in chromium firefox-esr WebKitWebDriver Xvfb docker-compose varnishd node shellcheck mpv c++ perl setsid setpriv vlc gst-launch-1.0; do have "$program" || fail "$program is missing" "$(elsewhere)"; done
