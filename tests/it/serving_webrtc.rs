@@ -6,6 +6,7 @@ mod ffmpeg;
 mod foreign_audio;
 mod gstreamer;
 mod house;
+mod layers;
 mod lossy;
 mod mediamtx;
 mod offers;
