@@ -13,7 +13,7 @@ use crate::base::{Failure, Outcome, failure::io_words};
 use crate::model::network::is_loopback;
 pub use crate::model::service::Ports;
 use crate::model::service::{PerService, Service, Transport};
-use crate::model::{HttpUrl, Network, RtmpUrl, RtspUrl};
+use crate::model::{HttpUrl, LadderPolicy, Network, RtmpUrl, RtspUrl};
 use std::io::Read;
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
@@ -37,6 +37,8 @@ pub struct Serve {
     pub ports: Ports,
     /// Whether there is a web port. Without one nothing is divided for HLS.
     pub web: bool,
+    /// What ladder is made of what others publish.
+    pub ladder: LadderPolicy,
     /// RTMP applications, one at least.
     pub applications: Vec<String>,
     /// Path of the status page.
@@ -260,6 +262,7 @@ impl Resolver {
             control_listen,
             ports,
             web: self.need("web", truth)?,
+            ladder: self.ladder()?,
             applications,
             stat_path,
             trusted,
@@ -274,6 +277,14 @@ impl Resolver {
             tls_key: self.take("tls_key", |text| Ok(cwd.join(text)))?,
             publish: self.login(["publish_user", "publish_password", "publish_password_file"], cwd)?,
             read: self.login(["read_user", "read_password", "read_password_file"], cwd)?,
+        })
+    }
+
+    fn ladder(&mut self) -> Outcome<LadderPolicy> {
+        let (value, origin) = self.raw("ladder");
+        self.shown.push(Shown { name: "ladder", value: value.clone(), origin: origin.clone() });
+        value.parse::<LadderPolicy>().map_err(|error| {
+            blame("ladder", &origin, &format!("{}; or it is off or auto", error.what)).figure(error.caret())
         })
     }
 

@@ -6,6 +6,7 @@
 pub mod control;
 pub mod endpoint;
 pub mod events;
+mod ladders;
 pub mod listeners;
 pub mod options;
 mod per_address;
@@ -172,6 +173,9 @@ impl Server {
             _ => None,
         };
 
+        if let Some(ladders) = ladders::of(&options, &hub, &log) {
+            work.add("ladders", ladders.run(downs.clone()));
+        }
         let control = Control::new(&options, authorizer, hub, work.parts.clone(), ledger, log.clone());
         if let Some(web::Served { hls, webrtc }) = web {
             control.sampler.watch_hls(hls);

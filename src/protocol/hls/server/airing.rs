@@ -96,6 +96,16 @@ impl State {
         runs.retain(|label, _| ladder.rendition(label).is_some() || apart.contains_key(label));
     }
 
+    /// A rendition is not of the encoder that the others are of: it is a ladder of its own from the beginning.
+    fn stand_apart(&mut self, label: &str, now: Instant) {
+        if self.ladder.rendition(label).is_some() {
+            self.ladder.set_apart(label, now);
+            self.set_apart(now);
+        }
+        let alone = || Ladder::new(self.settings, epoch());
+        self.apart.entry(label.to_string()).or_insert_with(alone);
+    }
+
     /// Gives renditions that are not in step a ladder of their own; their labels.
     fn set_apart(&mut self, now: Instant) -> Vec<String> {
         let mut labels = Vec::new();
@@ -449,7 +459,12 @@ impl Renditions {
                 self.hub.registry().enter(SEGMENTER, ([127, 0, 0, 1], 0).into(), now.mono, now.wall_ms);
             let Ok(reader) = self.hub.subscribe_frames(&rendition.name, &client, WAITING) else { continue };
             self.names.insert(rendition.name.clone());
-            self.airing.change(|state| state.awaited.insert(rendition.label.clone()));
+            self.airing.change(|state| {
+                state.awaited.insert(rendition.label.clone());
+                if rendition.stranger {
+                    state.stand_apart(&rendition.label, now.mono);
+                }
+            });
             self.readers.spawn(self.airing.clone().follow(rendition, reader, self.log.clone()));
         }
     }

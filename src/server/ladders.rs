@@ -1,0 +1,32 @@
+//! Ladders of what others publish, put together: where the server is reached, and what it asks for there.
+
+use super::options::Options;
+use crate::auth::Credentials;
+use crate::base::secret::Secret;
+use crate::hub::Hub;
+use crate::model::service::Service;
+use crate::platform::ladders::Ladders;
+use crate::platform::ladders::program::Target;
+use crate::telemetry::Log;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// What makes ladders of what others publish, if there is a program for it. While nobody wants one it only listens.
+pub fn of(options: &Options, hub: &Hub, log: &Log) -> Option<Ladders> {
+    let program = options.program.clone()?;
+    let at = |ip, service| SocketAddr::new(ip, options.ports.of(service));
+    let login = |known: &Option<Credentials>| {
+        known.as_ref().map(|known| (known.user().to_string(), Secret::new(known.password())))
+    };
+    let target = Target {
+        rtmp: at(options.listen, Service::Rtmp),
+        rtsp: at(options.listen, Service::Rtsp),
+        stat: at(options.control_listen, Service::Stat),
+        stat_path: options.stat_path.clone(),
+        api: at(options.control_listen, Service::Api),
+        publish: login(&options.access.publish),
+        read: login(&options.access.read),
+    };
+    let policies = Arc::new(options.ladder.clone());
+    Some(Ladders::new(hub.clone(), program, target, policies, log.clone()))
+}
