@@ -78,7 +78,7 @@ impl Program {
         let variables = [
             (
                 "MSCONV_NGINX_RTMP_URL",
-                format!("rtmp://{}{}/{}", userinfo(&target.publish), reached(target.rtmp), name.application),
+                format!("rtmp://{}/{}{}", reached(target.rtmp), name.application, query(&target.publish)),
             ),
             ("MSCONV_RTSP_URL", format!("rtsp://{}", reached(target.rtsp))),
             ("MSCONV_NGINX_STAT_URL", format!("http://{}{}", reached(target.stat), target.stat_path)),
@@ -100,6 +100,12 @@ fn reached(address: SocketAddr) -> SocketAddr {
         ip => ip,
     };
     SocketAddr::new(ip, address.port())
+}
+
+/// As our server takes them over RTMP.
+fn query(login: &Option<Login>) -> String {
+    let Some((user, password)) = login else { return String::new() };
+    format!("?user={}&pass={}", coded(user), coded(password.reveal()))
 }
 
 /// `user:password@`, as a URL has it.
@@ -128,6 +134,11 @@ mod tests {
         program.of(&"cam".parse().unwrap(), &StreamName::new("tv", "cam"), &policy.parse().unwrap(), &target)
     }
 
+    fn arguments(command: &Command) -> String {
+        let all = command.line.args.iter().map(|arg| arg.text().to_string_lossy().into_owned());
+        all.collect::<Vec<_>>().join(" ")
+    }
+
     fn variable(command: &Command, name: &str) -> String {
         command.variables.iter().find(|(other, _)| other == name).unwrap().1.clone()
     }
@@ -136,25 +147,26 @@ mod tests {
     fn the_source_is_the_server_and_so_is_the_target() {
         let made = command("auto", None, None);
         assert_eq!(
-            made.line.shell_line(),
-            "/bin/msconv publish --foreground --quiet --no-input --color never --home /srv --stream-key cam \
+            arguments(&made),
+            "publish --foreground --quiet --no-input --color never --home /srv --stream-key cam \
              --restart always --input-rtmp-file -"
         );
         assert_eq!(made.line.stdin().unwrap().lines(), "rtsp://[::1]:8554/tv/cam");
         assert_eq!(variable(&made, "MSCONV_NGINX_RTMP_URL"), "rtmp://127.0.0.1:1935/tv");
         assert_eq!(variable(&made, "MSCONV_RTSP_URL"), "rtsp://[::1]:8554");
-        let rungs = command("360p:600k:640:360", None, None).line.shell_line();
+        let rungs = arguments(&command("360p:600k:640:360", None, None));
         assert!(rungs.contains("--variants 360p:600k:640:360"), "{rungs}");
     }
 
     #[test]
     fn passwords_are_in_no_argument() {
         let made = command("auto", Some("p@ss/1"), Some("geheim!"));
-        let arguments: Vec<String> =
-            made.line.args.iter().map(|arg| arg.text().to_string_lossy().into_owned()).collect();
-        let all = arguments.join(" ");
+        let all = arguments(&made);
         assert!(!all.contains("ss") && !all.contains("geheim"), "{all}");
-        assert_eq!(variable(&made, "MSCONV_NGINX_RTMP_URL"), "rtmp://me:p%40ss%2F1@127.0.0.1:1935/tv");
+        assert_eq!(
+            variable(&made, "MSCONV_NGINX_RTMP_URL"),
+            "rtmp://127.0.0.1:1935/tv?user=me&pass=p%40ss%2F1"
+        );
         assert_eq!(made.line.stdin().unwrap().lines(), "rtsp://me:geheim%21@[::1]:8554/tv/cam");
     }
 }

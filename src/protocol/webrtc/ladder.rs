@@ -385,7 +385,7 @@ mod tests {
     fn a_program_is_wanted_while_somebody_hears_audio_that_is_not_decoded_here() {
         let mut ladder = Ladder::default();
         let name = StreamName::new("live", "cam_hi");
-        ladder.expect(&OnAir { name, label: "hi".into(), planned: None });
+        ladder.expect(&OnAir { name, label: "hi".into(), planned: None, stranger: false });
         ladder.take("hi", tracks(2));
         assert!(ladder.needs_program() && ladder.audio() == Some(Ok(())));
         ladder.come(1, false);

@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 /// A layer that sends nothing for so long, while another does, is no rendition any more.
 const SILENT: Duration = Duration::from_secs(3);
 
+/// Layers whose sender says nothing of their times for so long are taken as they arrive.
+const UNTIMED: Duration = Duration::from_secs(5);
+
 /// Who wants a keyframe of a publisher.
 type Wanted = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -46,6 +49,9 @@ struct Layer {
     outlet: Option<Outlet>,
     /// When its last frame came.
     last: Option<Instant>,
+    /// Whether its sender has said which times it has. Before that its times are those of arrival, and so not in step with
+    /// those of other layers.
+    timed: bool,
 }
 
 /// The renditions of a publisher that sends layers.
@@ -55,6 +61,8 @@ pub struct Layers {
     ladder: StreamName,
     layers: Vec<Layer>,
     tracks: Tracks,
+    /// When the first frame came.
+    begun: Option<Instant>,
 }
 
 /// See the module.
@@ -76,10 +84,10 @@ impl Outlets {
 
     /// For layers with these names, whose ladder is `ladder`.
     pub fn layers(hub: Hub, client: Arc<Client>, ladder: StreamName, names: &[String]) -> Outlets {
-        let layer = |name: &String| Layer { name: name.clone(), outlet: None, last: None };
+        let layer = |name: &String| Layer { name: name.clone(), outlet: None, last: None, timed: false };
         let layers = names.iter().map(layer).collect();
         let tracks = Tracks::default();
-        Outlets::Layers(Box::new(Layers { hub, client, ladder, layers, tracks }))
+        Outlets::Layers(Box::new(Layers { hub, client, ladder, layers, tracks, begun: None }))
     }
 
     /// The ladder whose renditions these are.
@@ -107,6 +115,15 @@ impl Outlets {
                 IngestStep::Frame(frame) => layers.frame(frame, now),
                 IngestStep::Ready | IngestStep::Unannounced { .. } => {}
             },
+        }
+    }
+
+    /// The sender has said which times a layer has.
+    pub fn timed(&mut self, place: usize) {
+        if let Outlets::Layers(layers) = self
+            && let Some(layer) = layers.layers.get_mut(place)
+        {
+            layer.timed = true;
         }
     }
 
@@ -169,7 +186,9 @@ impl Layers {
         let place = frame.track.index();
         let Some(layer) = self.layers.get_mut(place) else { return };
         layer.last = Some(now.mono);
-        if layer.outlet.is_none() && frame.keyframe {
+        let begun = *self.begun.get_or_insert(now.mono);
+        let timed = layer.timed || now.mono.saturating_duration_since(begun) > UNTIMED;
+        if layer.outlet.is_none() && frame.keyframe && timed {
             self.open(place, now);
         }
         if let Some(Layer { outlet: Some(outlet), .. }) = self.layers.get(place) {

@@ -173,6 +173,7 @@ impl Publishes {
         let fraction = (u64::from(since.subsec_nanos()) << 32) / 1_000_000_000;
         let timestamp = (feedback.sender_info.rtp_time.numer() & u64::from(u32::MAX)) as u32;
         self.ingest.reported(place, seconds | fraction, timestamp);
+        self.outlets.timed(place);
     }
 
     /// Gives the hub what the packets made, and asks for a keyframe if one is due.

@@ -59,7 +59,7 @@ impl House {
         let mut known = Ladder::unwatched(now);
         for label in labels {
             let name = StreamName::new("live", format!("cam_{label}"));
-            known.expect(&OnAir { name, label: (*label).to_string(), planned: None });
+            known.expect(&OnAir { name, label: (*label).to_string(), planned: None, stranger: false });
             let headers = Headers { tracks: Tracks::of(track(), None), metadata: None };
             known.take(label, Item::Tracks(Box::new(headers)));
         }

@@ -47,6 +47,8 @@ struct State {
     ladder: Ladder,
     /// Those whose keyframes stand elsewhere (another encoder), each as a ladder of its own.
     apart: BTreeMap<String, Ladder>,
+    /// Those of them that come of another encoder by intention: they may be chosen too.
+    strangers: BTreeSet<String>,
     settings: Settings,
     version: u64,
     /// Labels whose tracks have not been seen yet.
@@ -102,6 +104,7 @@ impl State {
             self.ladder.set_apart(label, now);
             self.set_apart(now);
         }
+        self.strangers.insert(label.to_string());
         let alone = || Ladder::new(self.settings, epoch());
         self.apart.entry(label.to_string()).or_insert_with(alone);
     }
@@ -137,6 +140,7 @@ impl Airing {
         let state = State {
             ladder: Ladder::new(settings, epoch()),
             apart: BTreeMap::new(),
+            strangers: BTreeSet::new(),
             settings,
             version: 0,
             awaited: BTreeSet::new(),
@@ -163,6 +167,11 @@ impl Airing {
     /// The renditions that are ladders of their own.
     pub fn apart(&self) -> Vec<String> {
         self.state().apart.keys().cloned().collect()
+    }
+
+    /// Those of them that may be chosen beside the others.
+    pub fn strangers(&self) -> Vec<String> {
+        self.state().strangers.iter().cloned().collect()
     }
 
     /// Bytes of all that is held.
@@ -463,6 +472,8 @@ impl Renditions {
                 state.awaited.insert(rendition.label.clone());
                 if rendition.stranger {
                     state.stand_apart(&rendition.label, now.mono);
+                } else if state.strangers.remove(&rendition.label) {
+                    state.apart.remove(&rendition.label);
                 }
             });
             self.readers.spawn(self.airing.clone().follow(rendition, reader, self.log.clone()));
