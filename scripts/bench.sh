@@ -10,8 +10,7 @@
 #                             MSCONV_BENCH_CROWD, MSCONV_BENCH_BEFORE=another msconv to measure beside this one)
 #   scripts/bench.sh web       low-latency HLS against MediaMTX (MSCONV_BENCH_MEDIAMTX, or scripts/mediamtx.sh --optimised;
 #                             MSCONV_BENCH_SECONDS, MSCONV_BENCH_ROUNDS, MSCONV_BENCH_BEFORE)
-#   scripts/bench.sh webrtc    WebRTC against MediaMTX: CPU and memory for each viewer of video (as web, and MSCONV_BENCH_CROWD;
-#                             MSCONV_BENCH_AUDIO=1 with audio, which MediaMTX does not send of AAC)
+#   scripts/bench.sh webrtc    WebRTC against MediaMTX: CPU and memory for each viewer (as web, and MSCONV_BENCH_CROWD)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -147,7 +147,7 @@ impl Outlets {
             Outlets::Layers(layers) => {
                 let outlets = layers.layers.iter_mut().filter_map(|layer| layer.outlet.as_mut());
                 // Each is asked, so that each waits for the next one.
-                outlets.fold(false, |wanted, outlet| outlet.is_wanted() || wanted)
+                outlets.map(Outlet::is_wanted).filter(|wanted| *wanted).count() > 0
             }
         }
     }

@@ -131,7 +131,9 @@ impl Shared {
     pub fn apart(&self) -> Vec<StreamName> {
         let airings: Vec<Arc<Airing>> = self.airings.lock().values().cloned().collect();
         let of = |airing: &Arc<Airing>| {
-            let labels = airing.apart();
+            let meant = airing.strangers();
+            let labels: Vec<String> =
+                airing.apart().into_iter().filter(|label| !meant.contains(label)).collect();
             let on_air = if labels.is_empty() { Vec::new() } else { self.hub.on_air(&airing.name) };
             on_air.into_iter().filter(move |one| labels.contains(&one.label)).map(|one| one.name)
         };
