@@ -84,7 +84,9 @@ fn delete(port: u16, path: &str) {
 async fn watch(port: u16, path: String, counts: Arc<Counts>, stop: Arc<AtomicBool>) {
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let own = socket.local_addr().unwrap();
-    let mut rtc = Rtc::builder().set_rtp_mode(true).build(Instant::now());
+    // As a browser offers it. MediaMTX answers silence as PCMU where a stream's audio is AAC, and refuses whoever lacks that.
+    let codecs = Rtc::builder().set_rtp_mode(true).clear_codecs().enable_vp8(true).enable_h264(true);
+    let mut rtc = codecs.enable_opus(true, false).enable_pcmu(true, false).build(Instant::now());
     rtc.add_local_candidate(Candidate::host(own, Protocol::Udp).unwrap());
     let mut changes = rtc.sdp_api();
     changes.add_media(MediaKind::Video, Direction::RecvOnly, None, None, None);

@@ -445,6 +445,9 @@ pub struct UpArgs {
     /// Without the web port: no pages, no HLS, no WebRTC
     #[arg(long)]
     pub no_web: bool,
+    /// The ladder of what others publish, with the built-in server: off, auto, or rungs as in --variants [default: off]
+    #[arg(long, value_name = "LADDER")]
+    pub ladder: Option<String>,
     /// How long to wait until they answer; building and fetching images comes on top
     #[arg(long, value_name = "TIME", default_value = "60s")]
     pub timeout: String,
@@ -487,6 +490,9 @@ pub struct ServeArgs {
     /// Without the web port: no pages, no HLS, no WebRTC
     #[arg(long)]
     pub no_web: bool,
+    /// The ladder of what others publish: off, auto, or rungs as in publish --variants [default: off]
+    #[arg(long, value_name = "LADDER")]
+    pub ladder: Option<String>,
     /// RTMP applications [default: live]
     #[arg(long, value_name = "NAME,...")]
     pub applications: Option<String>,

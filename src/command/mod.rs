@@ -149,6 +149,7 @@ fn dispatch(cli: Cli) -> Outcome<u8> {
                 ("backend", args.backend.clone()),
                 ("listen", args.listen.clone()),
                 ("web", args.no_web.then(|| "false".to_string())),
+                ("ladder", args.ladder.clone()),
             ];
             up::run(&context(own)?, &args)
         }

@@ -6,6 +6,7 @@ use crate::base::{Failure, Outcome, clock, failure::io_words};
 use crate::cli::ServeArgs;
 use crate::config::choices::LogLevel;
 use crate::model::service::Service;
+use crate::platform::ladders::program::Program;
 use crate::process::blocking::blocking;
 use crate::process::child_log::LogFile;
 use crate::server::listeners::Addresses;
@@ -28,6 +29,7 @@ pub fn settings(args: &ServeArgs) -> Vec<(&'static str, Option<String>)> {
         ("web", args.no_web.then(|| "false".to_string())),
         ("public_address", joined(&args.public_address)),
         ("ice_server", joined(&args.ice_server)),
+        ("ladder", args.ladder.clone()),
         ("applications", args.applications.clone()),
         ("stat_path", args.stat_path.clone()),
         ("trusted", args.trusted.clone()),
@@ -62,7 +64,8 @@ fn joined(values: &[String]) -> Option<String> {
 
 /// Runs it until SIGINT, SIGTERM or SIGHUP; the exit code. A second Ctrl-C ends it at once.
 pub fn run(context: &Context, args: &ServeArgs) -> Outcome<u8> {
-    let options = Options::of(&context.settings, &mut std::io::stdin())?;
+    let mut options = Options::of(&context.settings, &mut std::io::stdin())?;
+    options.program = Some(program(context)?);
     let exposed = exposed(&context.settings.serve);
     let log = log(context, &options, args.log_file.as_deref())?;
     context.block_on(async {
@@ -95,6 +98,14 @@ pub fn run(context: &Context, args: &ServeArgs) -> Outcome<u8> {
         server.run(asked).await
     })?;
     Ok(0)
+}
+
+/// What makes ladders of what others publish: this program, with the same home and configuration.
+fn program(context: &Context) -> Outcome<Program> {
+    let settings = &context.settings;
+    let config = settings.named_file().and_then(|_| settings.files().first().cloned());
+    let home = context.environment.cwd.join(settings.paths.home());
+    Ok(Program { path: context.environment.own_program()?, home, config })
 }
 
 /// Takes the certificate that stands in the files now.

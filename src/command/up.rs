@@ -7,6 +7,7 @@ use crate::cli::UpArgs;
 use crate::config::Paths;
 use crate::config::choices::Backend;
 use crate::manager::servers::{self, Server, Up, UpRequest};
+use crate::model::LadderPolicy;
 use crate::model::network::is_loopback;
 use crate::process::child_log;
 use crate::server::options::exposed;
@@ -32,6 +33,11 @@ pub fn run(context: &Context, args: &UpArgs) -> Outcome<u8> {
             "the stack asks for no passwords: whoever reaches {} may publish and watch",
             context.settings.serve.listen
         ));
+    }
+    if backend != Backend::Embedded && context.settings.serve.ladder != LadderPolicy::Off {
+        context.console.warn(
+            "ladder is not taken: ladders of what others publish are made by the built-in server alone",
+        );
     }
     if args.monitoring && backend != Backend::Docker {
         return Err(Failure::usage("the services that watch the others are part of the docker backend")

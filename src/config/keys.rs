@@ -91,6 +91,11 @@ pub const KEYS: &[Key] = &[
         "serve: addresses or names under which this machine is reached from outside, for WebRTC behind NAT",
     ),
     key("ice_server", "", "serve: STUN and TURN servers that pages are told, as turn:host:3478"),
+    key(
+        "ladder",
+        "off",
+        "serve, up: the ladder of what others publish: off, auto, or rungs as in variants; never of a ladder",
+    ),
     key("web", "true", "serve, up: whether there is a web port: pages, HLS and WebRTC"),
     key("applications", "live", "serve: RTMP applications, separated by commas"),
     key("stat_path", "/stat", "serve: path of the status page"),

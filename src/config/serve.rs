@@ -15,7 +15,7 @@ use crate::base::{Failure, Outcome};
 use crate::model::network::is_loopback;
 pub use crate::model::service::Ports;
 use crate::model::service::{PerService, Service, Transport};
-use crate::model::{HttpUrl, Network, RtmpUrl, RtspUrl};
+use crate::model::{HttpUrl, LadderPolicy, Network, RtmpUrl, RtspUrl};
 use std::io::Read;
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
@@ -39,6 +39,8 @@ pub struct Serve {
     pub ports: Ports,
     /// Whether there is a web port. Without one nothing is divided for HLS.
     pub web: bool,
+    /// What ladder is made of what others publish.
+    pub ladder: LadderPolicy,
     /// RTMP applications, one at least.
     pub applications: Vec<String>,
     /// Path of the status page.
@@ -256,6 +258,7 @@ impl Resolver {
             control_listen,
             ports,
             web: self.need("web", truth)?,
+            ladder: self.ladder()?,
             applications,
             stat_path,
             trusted,
@@ -290,6 +293,14 @@ impl Resolver {
         }
         self.shown.push(Shown { name: "database", value: redact_urls(&url), origin });
         Ok((!url.is_empty()).then(|| Secret::new(url)))
+    }
+
+    fn ladder(&mut self) -> Outcome<LadderPolicy> {
+        let (value, origin) = self.raw("ladder");
+        self.shown.push(Shown { name: "ladder", value: value.clone(), origin: origin.clone() });
+        value.parse::<LadderPolicy>().map_err(|error| {
+            blame("ladder", &origin, &format!("{}; or it is off or auto", error.what)).figure(error.caret())
+        })
     }
 
     fn login(&mut self, [user, password, file]: [&'static str; 3], cwd: &Path) -> Outcome<Login> {

@@ -40,6 +40,9 @@ pub struct OnAir {
     pub label: String,
     /// What its supervisor told of it.
     pub planned: Option<RenditionFact>,
+    /// Whether its ladder is another's: a supervisor told of that, and this is not in it. Its times and keyframes are its
+    /// own affair.
+    pub stranger: bool,
 }
 
 #[derive(Debug)]
@@ -107,6 +110,7 @@ impl Groups {
             .map(|name| OnAir {
                 label: group.label(&name),
                 planned: fact.as_ref().and_then(|fact| fact.rendition(&name).cloned()),
+                stranger: fact.as_ref().is_some_and(|fact| fact.rendition(&name).is_none()),
                 name: StreamName::new(ladder.application.clone(), name),
             })
             .collect()
@@ -227,6 +231,9 @@ impl Group {
         let mut state = locked(&self.state);
         let others = state.entered.iter().any(|entered| entered != name);
         state.entered.insert(name.to_string());
+        if state.fact.as_ref().is_some_and(|fact| fact.rendition(name).is_none()) {
+            return state.timeline.join(first, own_last, now);
+        }
         state.timeline.enter(first, own_last, others, now)
     }
 

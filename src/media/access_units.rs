@@ -59,6 +59,8 @@ struct Seen<'a> {
     pps: bool,
     /// Something that stands before the slices of a picture.
     before: bool,
+    /// A parameter set stands behind a slice.
+    late: bool,
 }
 
 impl<T> AccessUnits<T> {
@@ -171,7 +173,9 @@ impl<T> AccessUnits<T> {
     fn look<'a>(&self, payload: &'a [u8]) -> Seen<'a> {
         let mut seen = Seen::default();
         for unit in Nals::of(payload) {
-            match nal::role(self.codec, unit) {
+            let role = nal::role(self.codec, unit);
+            seen.late |= matches!(role, Role::Set(_)) && seen.slice.is_some();
+            match role {
                 Role::Slice => {
                     seen.slice.get_or_insert(unit);
                     seen.key |= nal::is_key(self.codec, unit);
@@ -228,8 +232,9 @@ impl<T> AccessUnits<T> {
         if key || seen.sps || self.known.is_none() {
             self.learn(seen.slice, out);
         }
+        self.owed |= seen.late;
         let all = key && self.sets.is_complete() && (self.owed || seen.sps != seen.pps);
-        if all || !self.loose.is_empty() {
+        if all || seen.late || !self.loose.is_empty() {
             picture.payload = self.with_loose(&payload, all, seen.slice);
         }
         self.owed &= !key;
@@ -271,21 +276,27 @@ impl<T> AccessUnits<T> {
         out.extend(self.early.drain(..).map(Found::Picture));
     }
 
-    /// `payload` behind what came without video, and with all sets (`all`). Delimiters would have to stand first;
-    /// they go.
+    /// `payload` behind what came without video, and with all sets (`all`). Delimiters would have to stand first; they go.
+    /// So do sets between slices, as GStreamer repeats them: there they begin another picture (H.264, 7.4.1.2.3).
     fn with_loose(&mut self, payload: &[u8], all: bool, slice: Option<&[u8]>) -> Bytes {
         let mut whole = BytesMut::with_capacity(payload.len().saturating_add(1024));
         if all {
             self.sets.in_order(slice).iter().for_each(|set| framing::put(&mut whole, set));
         }
-        let stays = |unit: &[u8]| match nal::role(self.codec, unit) {
-            Role::Set(_) => !all,
-            Role::Delimiter => false,
-            Role::Slice | Role::Before | Role::Behind => true,
-        };
         let loose = std::mem::take(&mut self.loose);
-        let units = loose.iter().map(|unit| &unit[..]).chain(Nals::of(payload));
-        units.filter(|unit| stays(unit)).for_each(|unit| framing::put(&mut whole, unit));
+        let mut behind = false;
+        for unit in loose.iter().map(|unit| &unit[..]).chain(Nals::of(payload)) {
+            let role = nal::role(self.codec, unit);
+            behind |= role == Role::Slice;
+            let stays = match role {
+                Role::Set(_) => !all && !behind,
+                Role::Delimiter => false,
+                Role::Slice | Role::Before | Role::Behind => true,
+            };
+            if stays {
+                framing::put(&mut whole, unit);
+            }
+        }
         whole.freeze()
     }
 

@@ -151,6 +151,16 @@ fn a_keyframe_with_a_part_of_the_sets_gets_all() {
 }
 
 #[test]
+fn sets_between_slices_are_in_front_of_all_of_them_or_gone() {
+    let second = |number, key| slice(VideoCodec::H264, number, key, 1);
+    let mut bench = Bench::new();
+    // As GStreamer repeats them: the readers see one picture.
+    bench.part(1, &[SPS, PPS, &idr(1), SPS, PPS, &second(1, true)]);
+    bench.part(2, &[&p(2), SPS, PPS, &second(2, false)]).part(3, &[&idr(3)]).part(4, &[&idr(4)]);
+    assert_eq!(bench.said(), ["[1280]", "K sps pps 1 1", "2 2", "K sps pps 3", "K 4"]);
+}
+
+#[test]
 fn a_configuration_that_comes_late_still_serves() {
     let mut bench = Bench::new();
     bench.part(1, &[&p(1)]).part(2, &[&idr(2)]).part(3, &[&p(3)]).part(4, &[&idr(4)]).part(5, &[&p(5)]);

@@ -9,6 +9,7 @@ pub mod directory;
 pub mod events;
 pub mod hooks;
 mod kept;
+pub mod ladders;
 pub mod operators;
 pub mod refusal;
 mod refusals;

@@ -3,7 +3,7 @@
 use super::refusal::{Refusal, Wrong};
 use super::stream::{ReadPolicy, Stream};
 use crate::model::secret_word::is_secret;
-use crate::model::{Ladder, StreamKey};
+use crate::model::{LadderPolicy, StreamKey};
 
 /// Characters of a title.
 const LONGEST_NAME: usize = 120;
@@ -121,8 +121,8 @@ fn slug_fits(slug: &str) -> Result<(), String> {
 
 fn ladder_fits(ladder: &str) -> Result<(), String> {
     match ladder {
-        "" | "off" | "auto" => Ok(()),
-        list => list.parse::<Ladder>().map(drop).map_err(|error| error.to_string()),
+        "" => Ok(()),
+        policy => policy.parse::<LadderPolicy>().map(drop).map_err(|error| error.to_string()),
     }
 }
 

@@ -9,6 +9,7 @@ mod deciding;
 pub mod endpoint;
 pub mod events;
 pub mod hook_post;
+mod ladders;
 pub mod listeners;
 pub mod options;
 pub mod outgoing;
@@ -192,6 +193,9 @@ impl Server {
             _ => None,
         };
 
+        if let Some(ladders) = ladders::of(&options, &kept, &hub, &log) {
+            work.add("ladders", ladders.run(downs.clone()));
+        }
         let control = Control::new(&options, authorizer, hub, work.parts.clone(), ledger, log.clone());
         if let Some(web::Served { hls, webrtc, .. }) = web {
             control.sampler.watch_hls(hls);

@@ -8,9 +8,10 @@ use crate::config::Settings;
 use crate::config::admission;
 use crate::config::hls::Hls;
 use crate::config::serve::{self, Login, Ports, Serve};
-use crate::model::Network;
 use crate::model::network::is_loopback;
+use crate::model::{LadderPolicy, Network};
 use crate::platform::admission::{Rules, Target};
+use crate::platform::ladders::program::Program;
 use crate::store::Place;
 use std::io::Read;
 use std::net::IpAddr;
@@ -28,6 +29,10 @@ pub struct Options {
     pub ports: Ports,
     /// Whether there is a web port.
     pub web: bool,
+    /// What ladder is made of what others publish.
+    pub ladder: LadderPolicy,
+    /// What makes those; without it there are none.
+    pub program: Option<Program>,
     /// RTMP applications, one at least.
     pub applications: Vec<String>,
     /// Path of the status page.
@@ -89,6 +94,8 @@ impl Options {
             control_listen: told.control_listen,
             ports: told.ports,
             web: told.web,
+            ladder: told.ladder.clone(),
+            program: None,
             applications: told.applications.clone(),
             stat_path: told.stat_path.clone(),
             trusted: told.trusted.clone(),

@@ -27,6 +27,7 @@ mod golden;
 mod help;
 mod in_process;
 mod ladder_timeline;
+mod ladders_of_others;
 mod listing;
 mod looking;
 mod monitoring;

@@ -6,6 +6,8 @@ mod ffmpeg;
 mod foreign_audio;
 mod gstreamer;
 mod house;
+mod layers;
+mod lossy;
 mod mediamtx;
 mod offers;
 mod passwords;

@@ -6,7 +6,7 @@ import { noteOf } from "../src/note.ts";
 import { labelOf, renditionsOf } from "../src/rules/multivariant.ts";
 import { type Figures, Reception } from "../src/rules/reception.ts";
 import { pinnedTransport, type Reason, TransportChoice } from "../src/rules/transport.ts";
-import { authorization, refusalOf, sentenceOf, whepAddress, withStereo } from "../src/rules/whep.ts";
+import { authorization, iceServers, refusalOf, sentenceOf, whepAddress, withStereo } from "../src/rules/whep.ts";
 import { wordsOf } from "../src/words.ts";
 
 test("WebRTC comes first, and HLS for as long as it cannot be", () => {
@@ -146,4 +146,15 @@ test("a line says how it is played, where there is something to say", () => {
   }
   // Who asked for HLS is told nothing.
   assert.equal(noteOf("playing", { ...way, transport: "hls" }, english).text, "");
+});
+
+test("servers of an answer are read out of its links", () => {
+  const link = '<stun:stun.example.org>; rel="ice-server", </next>; rel=next, ' +
+    '<turn:turn.example.org?transport=udp>; rel="ice-server"; username="a, \\"b"; credential="<c>"; credential-type="password"';
+  assert.deepEqual(iceServers(link), [
+    { urls: "stun:stun.example.org" },
+    { urls: "turn:turn.example.org?transport=udp", username: 'a, "b', credential: "<c>" },
+  ]);
+  for (const none of [null, "", "<http://example.org>; rel=ice-server", "stun:x; rel=ice-server"]) assert.deepEqual(iceServers(none), []);
+  assert.equal(iceServers("<stun:x>; rel=ice-server,".repeat(100)).length, 8);
 });

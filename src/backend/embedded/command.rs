@@ -25,6 +25,7 @@ pub fn line(settings: &Settings, environment: &Environment, log: &Path) -> Outco
         ("--log-level", settings.log_level.word().to_string()),
         ("--listen", told.listen.to_string()),
         ("--control-listen", told.control_listen.to_string()),
+        ("--ladder", told.ladder.to_string()),
         ("--applications", told.applications.join(",")),
         ("--stat-path", told.stat_path.clone()),
         ("--readers-per-address", told.readers_per_address.to_string()),

@@ -222,6 +222,19 @@ impl Ladder {
         Some(member)
     }
 
+    /// Gives up a rendition that is not cut with the others.
+    pub fn set_apart(&mut self, label: &str, now: Instant) {
+        if let Some(member) = self.take_out(label) {
+            self.unaligned.push(Unaligned {
+                label: label.to_string(),
+                tracks: member.tracks,
+                about: member.about,
+            });
+            self.choose_leader();
+            self.release(now);
+        }
+    }
+
     /// Renditions whose keyframes are not the leader's: they are no longer in this ladder.
     pub fn take_unaligned(&mut self) -> Vec<Unaligned> {
         std::mem::take(&mut self.unaligned)

@@ -12,12 +12,18 @@ const UNKNOWN_BANDWIDTH: u64 = 1_000_000;
 /// publisher may return. `uri_of` gives a label's media playlist; one that gives none is
 /// left out.
 pub fn multivariant_playlist(ladder: &Ladder, uri_of: impl Fn(&str) -> Option<String>) -> String {
+    let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:9\n#EXT-X-INDEPENDENT-SEGMENTS\n");
+    add_renditions(&mut text, ladder, uri_of);
+    text
+}
+
+/// What [`multivariant_playlist`] says of the renditions, to go behind those of another ladder.
+pub fn add_renditions(text: &mut String, ladder: &Ladder, uri_of: impl Fn(&str) -> Option<String>) {
     let away = !ladder.renditions().any(|(_, member)| member.live);
     let mut members: Vec<(&str, &Member)> =
         ladder.renditions().filter(|(_, member)| member.live || (away && member.is_listed())).collect();
     members
         .sort_by_key(|(_, member)| std::cmp::Reverse((member.has_video(), area(member), bandwidth(member))));
-    let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:9\n#EXT-X-INDEPENDENT-SEGMENTS\n");
     for (label, member) in members {
         let Some(uri) = uri_of(label) else { continue };
         let _ = write!(text, "#EXT-X-STREAM-INF:BANDWIDTH={}", bandwidth(member));
@@ -33,7 +39,6 @@ pub fn multivariant_playlist(ladder: &Ladder, uri_of: impl Fn(&str) -> Option<St
         }
         let _ = writeln!(text, ",CLOSED-CAPTIONS=NONE\n{uri}");
     }
-    text
 }
 
 /// Codec names of video and audio, as players ask Media Source Extensions.

@@ -145,6 +145,11 @@ impl Engine {
         self.state().theirs(key).map(str::to_string)
     }
 
+    /// Whether somebody publishes layers as renditions of this.
+    pub fn has_layers_of(&self, ladder: &StreamName) -> bool {
+        self.state().has_layers_of(ladder)
+    }
+
     /// Ends the session with this key; `false` if there is none.
     pub fn end_by_key(&self, key: &str, why: Ending) -> bool {
         self.change(|state, now| match state.find(key) {

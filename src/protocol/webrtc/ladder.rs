@@ -44,6 +44,8 @@ pub struct Rendition {
     pub recent: Recent,
     /// Whether its tracks are known and it has a publisher.
     pub live: bool,
+    /// Whether the others are another encoder's, and so not in step with it.
+    pub stranger: bool,
     planned_bps: Option<u64>,
     packer: Option<Packer>,
 }
@@ -92,15 +94,17 @@ impl Ladder {
     pub fn expect(&mut self, on_air: &OnAir) {
         self.awaited.insert(on_air.label.clone());
         let planned = on_air.planned.as_ref().map(|planned| planned.bitrate_bps);
-        self.renditions.entry(on_air.label.clone()).or_insert_with(|| Rendition {
+        let rendition = self.renditions.entry(on_air.label.clone()).or_insert_with(|| Rendition {
             name: on_air.name.clone(),
             video: None,
             audio: None,
             recent: Recent::default(),
             live: false,
+            stranger: false,
             planned_bps: planned.filter(|bps| *bps > 0),
             packer: None,
         });
+        rendition.stranger = on_air.stranger;
     }
 
     /// A rendition has no publisher any more. It stays known: it may come back.
@@ -133,11 +137,17 @@ impl Ladder {
             .map(|(label, one)| (label.as_str(), one))
     }
 
-    /// Those that can be shown in this codec, to choose among.
-    pub fn choices(&self, codec: VideoCodec) -> Vec<Choice> {
+    /// Those that can be shown in this codec, to choose among; only the one with the label that is `pinned`. A stranger is
+    /// among several only while there is nothing else: it is not in step with the others, whose audio is the ladder's.
+    pub fn choices(&self, codec: VideoCodec, pinned: Option<&str>) -> Vec<Choice> {
         let fits = |rendition: &Rendition| rendition.fit().is_ok_and(|track| track.codec == codec);
+        let others = self.live().any(|(_, rendition)| fits(rendition) && !rendition.stranger);
+        let meant = |label: &str, rendition: &Rendition| match pinned {
+            Some(pinned) => label == pinned,
+            None => !(others && rendition.stranger),
+        };
         self.live()
-            .filter(|(_, rendition)| fits(rendition))
+            .filter(|(label, rendition)| fits(rendition) && meant(label, rendition))
             .map(|(label, rendition)| Choice { label: label.to_string(), bps: rendition.bps() })
             .collect()
     }
@@ -232,6 +242,9 @@ impl Ladder {
         if self.anchor.is_none() {
             self.anchor = Some((frame.pts, at));
         }
+        // The audio is that of the renditions that are in step, once there are such.
+        let foreign =
+            self.audio.as_ref().and_then(|(of, _)| self.renditions.get(of)).is_some_and(|of| of.stranger);
         let rendition = self.renditions.get_mut(label)?;
         match frame.track.kind() {
             TrackKind::Video if frame.track.index() == 0 => {
@@ -246,6 +259,9 @@ impl Ladder {
                 let track = rendition.audio.as_ref()?;
                 if self.listeners.is_empty() {
                     return None;
+                }
+                if foreign && !rendition.stranger {
+                    self.audio = None;
                 }
                 if self.audio.is_none() {
                     let audio = match Audio::of(track) {
@@ -369,7 +385,7 @@ mod tests {
     fn a_program_is_wanted_while_somebody_hears_audio_that_is_not_decoded_here() {
         let mut ladder = Ladder::default();
         let name = StreamName::new("live", "cam_hi");
-        ladder.expect(&OnAir { name, label: "hi".into(), planned: None });
+        ladder.expect(&OnAir { name, label: "hi".into(), planned: None, stranger: false });
         ladder.take("hi", tracks(2));
         assert!(ladder.needs_program() && ladder.audio() == Some(Ok(())));
         ladder.come(1, false);

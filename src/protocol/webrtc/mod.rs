@@ -17,6 +17,7 @@ pub mod matching;
 pub mod numbering;
 pub mod obu_pack;
 pub mod offer;
+pub mod outlets;
 pub mod packing;
 pub mod peer;
 pub mod publishing;

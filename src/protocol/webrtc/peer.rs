@@ -2,6 +2,7 @@
 //! lost where it is not (measured: frames that are written between an input and its outputs vanish without a word).
 
 use super::offer::{BadOffer, Codec, Line, Offer};
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,7 +10,7 @@ use str0m::bwe::{Bitrate, BweKind};
 use str0m::change::SdpOffer;
 use str0m::config::{CryptoProvider, DtlsCert};
 use str0m::format::{self, FormatParams};
-use str0m::media::{Frequency, Mid, Pt, SenderFeedback};
+use str0m::media::{Frequency, Mid, Pt, Rid, SenderFeedback};
 use str0m::net::{DatagramSend, Protocol, Receive, TcpType};
 use str0m::rtp::RtpPacket;
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcConfig};
@@ -61,8 +62,8 @@ pub enum Happened {
     Estimate(u64),
     /// What the other end has got of what was sent.
     Sent(Report),
-    /// A packet of media, and which line it belongs to.
-    Packet(Option<Mid>, Box<RtpPacket>),
+    /// A packet of media, which line it belongs to, and which layer of that (RFC 8852).
+    Packet(Option<(Mid, Option<Rid>)>, Box<RtpPacket>),
     /// What the other end says of the times of what it sends.
     Times(SenderFeedback),
 }
@@ -120,6 +121,8 @@ pub struct Wanted<'a> {
     pub offered: Vec<SocketAddr>,
     /// Whether it is found out how much the way there carries, beginning with a guess in bits a second.
     pub estimate: Option<u64>,
+    /// Whether video is taken in all the layers that are offered.
+    pub layers: bool,
 }
 
 /// Answers an offer: one codec for each kind of media, and nothing that was not wanted.
@@ -133,7 +136,8 @@ pub fn answer(
     now: Instant,
 ) -> Result<Answered, BadOffer> {
     let unreadable = |error: String| BadOffer::Unreadable(error.chars().take(200).collect());
-    let sdp = SdpOffer::from_sdp_string(&one_layer(text)).map_err(|error| unreadable(error.to_string()))?;
+    let text = if wanted.layers { text.into() } else { Cow::Owned(one_layer(text)) };
+    let sdp = SdpOffer::from_sdp_string(&text).map_err(|error| unreadable(error.to_string()))?;
     let mut config = RtcConfig::new()
         .set_crypto_provider(identity.crypto.clone())
         .set_dtls_cert(identity.certificate.clone())
@@ -308,8 +312,8 @@ impl Peer {
             }),
             Event::RtpPacket(packet) => {
                 let mut api = self.rtc.direct_api();
-                let mid = api.stream_rx(&packet.header.ssrc).map(|stream| stream.mid());
-                Happened::Packet(mid, Box::new(packet))
+                let of = api.stream_rx(&packet.header.ssrc).map(|stream| (stream.mid(), stream.rid()));
+                Happened::Packet(of, Box::new(packet))
             }
             Event::SenderFeedback(feedback) => Happened::Times(feedback),
             _ => return,

@@ -6,6 +6,7 @@ use super::ending::Ending;
 use super::engine::{Engine, MOST_PER_ADDRESS, MOST_SESSIONS};
 use super::matching::choose;
 use super::offer::{BadOffer, LONGEST, Offer};
+use super::outlets::Outlets;
 use super::peer::{self, Answered, Wanted};
 use super::publishing::{Publishes, taken};
 use super::route::{Route, Way};
@@ -187,6 +188,7 @@ impl Shared {
             audio: chosen.audio.as_ref(),
             offered: self.offered(ends.local.ip()),
             estimate,
+            layers: false,
         };
         let Answered { peer, sdp, ufrag, video, audio } =
             peer::answer((text, offer), wanted, identity, Instant::now())?;
@@ -238,23 +240,44 @@ impl Shared {
             audio: taken.audio,
             offered: self.offered(ends.local.ip()),
             estimate: None,
+            layers: !taken.layers.is_empty(),
         };
         let now = Now::read();
         let Answered { peer, sdp, ufrag, video, audio } =
             peer::answer((text, offer), wanted, &self.engine.identity, now.mono)?;
         let client = self.client(stream, grant, headers, ends.remote, hub::Role::Publish);
-        let publisher = self.engine.hub().publish(stream, &client, now).map_err(|why| match why {
-            hub::Refused::Taken => refused(StatusCode::CONFLICT, why.to_string()),
-            hub::Refused::Full => refused(StatusCode::SERVICE_UNAVAILABLE, why.to_string()),
-        })?;
+        let outlets = self.outlets(stream, &client, taken.layers, now)?;
         let video = video.zip(taken.video).map(|(agreed, (codec, _))| (codec, agreed));
-        let publishes = Publishes::new(publisher, client, video, audio, now.mono);
+        let publishes = Publishes::new(outlets, client, video, audio, taken.layers, now.mono);
         let key = uuid::Uuid::new_v4().to_string();
         let names = Names { ufrag, theirs: offer.ufrag.clone(), key: key.clone() };
         self.engine.enter(peer, Role::Publisher(Box::new(publishes)), names);
         self.log
             .info(format_args!("webrtc: {} publishes {}/{}", ends.remote, stream.application, stream.name));
         Ok(self.created(stream, Way::In, &key, sdp))
+    }
+
+    /// The names that a publisher's frames go to.
+    fn outlets(
+        &self,
+        stream: &StreamName,
+        client: &Arc<Client>,
+        layers: &[String],
+        now: Now,
+    ) -> Result<Outlets, Turned> {
+        let hub = self.engine.hub();
+        if layers.is_empty() {
+            let publisher = hub.publish(stream, client, now).map_err(|why| match why {
+                hub::Refused::Taken => refused(StatusCode::CONFLICT, why.to_string()),
+                hub::Refused::Full => refused(StatusCode::SERVICE_UNAVAILABLE, why.to_string()),
+            })?;
+            return Ok(Outlets::one(publisher));
+        }
+        let ladder = LadderName { application: stream.application.clone(), key: stream.name.clone() };
+        if self.engine.has_layers_of(stream) || !hub.on_air(&ladder).is_empty() {
+            return Err(refused(StatusCode::CONFLICT, hub::Refused::Taken.to_string()));
+        }
+        Ok(Outlets::layers(hub.clone(), client.clone(), stream.clone(), layers))
     }
 
     /// The ladder with this name, or that of the rendition with this name and its label; read from now on.

@@ -14,7 +14,7 @@ use crate::base::clock::Now;
 use crate::hub::Client;
 use crate::hub::client::{Ends, add};
 use crate::hub::tap::Item;
-use crate::model::LadderName;
+use crate::model::{LadderName, StreamName};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -154,6 +154,12 @@ impl Sessions {
     /// The name that the other end of the session with this key gave itself.
     pub fn theirs(&self, key: &str) -> Option<&str> {
         self.sessions.get(&self.find(key)?).map(|session| session.theirs.as_str())
+    }
+
+    /// Whether somebody publishes layers as renditions of this.
+    pub fn has_layers_of(&self, ladder: &StreamName) -> bool {
+        let is_it = |session: &Session| matches!(&session.role, Role::Publisher(publishes) if publishes.ladder() == Some(ladder));
+        self.sessions.values().any(is_it)
     }
 
     /// What all have carried.
@@ -433,8 +439,8 @@ impl Sessions {
                 }
             }
             Role::Publisher(publishes) => match happened {
-                Happened::Packet(mid, packet) => {
-                    publishes.packet(mid, *packet, now);
+                Happened::Packet(of, packet) => {
+                    publishes.packet(of, *packet, now);
                     publishes.hand_over(peer, Now::read());
                 }
                 Happened::Times(feedback) => publishes.reported(&feedback),

@@ -59,7 +59,7 @@ impl House {
         let mut known = Ladder::unwatched(now);
         for label in labels {
             let name = StreamName::new("live", format!("cam_{label}"));
-            known.expect(&OnAir { name, label: (*label).to_string(), planned: None });
+            known.expect(&OnAir { name, label: (*label).to_string(), planned: None, stranger: false });
             let headers = Headers { tracks: Tracks::of(track(), None), metadata: None };
             known.take(label, Item::Tracks(Box::new(headers)));
         }
@@ -81,7 +81,13 @@ impl House {
         let text = offer.to_sdp_string();
         let read = Offer::read(&text).unwrap();
         let codec = read.video.as_ref().unwrap().fits(&track()).unwrap().clone();
-        let wanted = Wanted { video: Some(&codec), audio: None, offered: vec![address(SERVER)], estimate };
+        let wanted = Wanted {
+            video: Some(&codec),
+            audio: None,
+            offered: vec![address(SERVER)],
+            estimate,
+            layers: false,
+        };
         let answered = peer::answer((&text, &read), wanted, &self.identity, self.now).unwrap();
         rtc.sdp_api().accept_answer(pending, SdpAnswer::from_sdp_string(&answered.sdp).unwrap()).unwrap();
         let entry = self.registry.enter(WEBRTC_SESSION, address(CLIENT), self.now, 0);
@@ -335,7 +341,13 @@ fn an_offer_of_layers_is_answered_with_one() {
     let read = Offer::read(&text).unwrap();
     assert_eq!(read.video.as_ref().unwrap().layers, ["h", "l"]);
     let codec = read.video.as_ref().unwrap().fits(&track()).unwrap().clone();
-    let wanted = Wanted { video: Some(&codec), audio: None, offered: vec![address(SERVER)], estimate: None };
+    let wanted = Wanted {
+        video: Some(&codec),
+        audio: None,
+        offered: vec![address(SERVER)],
+        estimate: None,
+        layers: false,
+    };
     let answered = peer::answer((&text, &read), wanted, &Identity::new().unwrap(), now).unwrap();
     assert!(answered.sdp.contains("a=recvonly") && !answered.sdp.contains("simulcast"), "{}", answered.sdp);
 }

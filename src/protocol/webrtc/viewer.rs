@@ -102,11 +102,7 @@ impl Viewer {
 
     fn choices(&self, ladder: &Ladder) -> Vec<Choice> {
         let Some(codec) = self.codec else { return Vec::new() };
-        let all = ladder.choices(codec);
-        match &self.pinned {
-            Some(label) => all.into_iter().filter(|choice| choice.label == *label).collect(),
-            None => all,
-        }
+        ladder.choices(codec, self.pinned.as_deref())
     }
 
     /// It is connected: it gets the frames since the last keyframe, and what comes from now on.

@@ -55,7 +55,7 @@ fn a_browser_plays_over_webrtc_with_audio_and_chooses_a_rendition() {
         return;
     }
     let stage = Stage::new("watching-webrtc");
-    let serve = Serve::start_at_stage(&stage);
+    let serve = Serve::start_at_stage_with(&stage, &["--ice-server", "stun:127.0.0.1:9"]);
     let Some(mut browser) = Browser::start(&stage) else { return };
     let page = format!("http://{}/watch/cam", serve.address("web"));
 
@@ -67,6 +67,9 @@ fn a_browser_plays_over_webrtc_with_audio_and_chooses_a_rendition() {
     stage.msconv(&[&args[..], &variants].concat()).expect(0);
     plays_over(&mut browser, "webrtc");
     assert_eq!(browser.eval(OPEN), 1, "one connection");
+    let servers =
+        browser.eval("connections.at(-1).getConfiguration().iceServers.map((one) => one.urls).flat()");
+    assert_eq!(servers, json!(["stun:127.0.0.1:9"]), "those of the answer");
     browser.until("msconv.player.renditions().length === 2", SEEN);
 
     // Nothing of HLS is asked for while it plays, and its player was never loaded.

@@ -2,7 +2,7 @@
 
 import { type Figures, Reception } from "../rules/reception.ts";
 import { TO_CONNECT_MS, TO_SHOW_MS, type Reason } from "../rules/transport.ts";
-import { authorization, type Refusal, refusalOf, sentenceOf, whepAddress, withStereo } from "../rules/whep.ts";
+import { authorization, iceServers, type Refusal, refusalOf, sentenceOf, whepAddress, withStereo } from "../rules/whep.ts";
 
 /** How it is with a session. */
 export type Fate =
@@ -113,18 +113,20 @@ export class WhepSession {
 
   private async agree(): Promise<void> {
     const { connection } = this;
-    const known = this.offer !== undefined;
     this.offer ??= await this.makeOffer();
-    // It is on its way while the browser makes it its own.
-    const own = known ? undefined : connection.setLocalDescription({ type: "offer", sdp: this.offer });
-    own?.catch(() => undefined);
     const answer = await fetch(whepAddress(this.list, this.label), {
       method: "POST",
       headers: { ...this.headers(), "Content-Type": "application/sdp" },
       body: this.offer,
       signal: this.asking.signal,
     });
-    const text = await answer.text();
+    const [servers, body] = [iceServers(answer.headers.get("Link")), answer.text()];
+    if (answer.ok && !this.ended) {
+      // Only servers that are known before a description is set are asked for addresses.
+      if (servers.length > 0) useServers(connection, servers);
+      connection.setLocalDescription({ type: "offer", sdp: this.offer }).catch(() => undefined);
+    }
+    const text = await body;
     if (!answer.ok) {
       return this.become({ is: "refused", why: refusalOf(answer.status, text), sentence: sentenceOf(text) });
     }
@@ -132,7 +134,6 @@ export class WhepSession {
     if (place !== null) this.place = new URL(place, answer.url).href;
     this.withoutAudio = answer.headers.get("Msconv-Without-Audio") ?? undefined;
     if (this.ended) return this.place === undefined ? undefined : this.remove(this.place);
-    await own;
     this.answeredMs = performance.now();
     await connection.setRemoteDescription({ type: "answer", sdp: text }).then(
       () => this.become({ is: "connecting" }),
@@ -162,6 +163,15 @@ export class WhepSession {
 
   private hasVideo(): boolean {
     return this.connection.getTransceivers().some((one) => one.receiver.track.kind === "video" && one.currentDirection === "recvonly");
+  }
+}
+
+/** A server that the browser cannot use is of no use, and no reason not to play. */
+function useServers(connection: RTCPeerConnection, servers: RTCIceServer[]): void {
+  try {
+    connection.setConfiguration({ ...connection.getConfiguration(), iceServers: servers });
+  } catch (error) {
+    console.warn("ICE servers of the answer:", error);
   }
 }
 

@@ -39,3 +39,23 @@ export function withStereo(offer: string): string {
   if (opus === undefined) return offer;
   return offer.replace(new RegExp(`^(a=fmtp:${opus} (?!.*\\bstereo=).*?)(\\r?)$`, "m"), "$1;stereo=1$2");
 }
+
+/** Longest field that is read, and most servers out of it. */
+const LONGEST_LINK = 4096;
+const MOST_SERVERS = 8;
+
+/** The servers for a way through networks that an answer names (RFC 9725, 4.6): `<turn:…>; rel="ice-server"; username="…"`. */
+export function iceServers(link: string | null): RTCIceServer[] {
+  const servers: RTCIceServer[] = [];
+  for (const one of (link ?? "").slice(0, LONGEST_LINK).matchAll(/<([^>]*)>((?:\s*;\s*[\w-]+\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s;,"]*))*)/g)) {
+    const [, urls = "", rest = ""] = one;
+    const named = new Map<string, string>();
+    for (const [, name = "", quoted, plain] of rest.matchAll(/;\s*([\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*))/g)) {
+      named.set(name.toLowerCase(), quoted?.replace(/\\(.)/g, "$1") ?? plain ?? "");
+    }
+    if (named.get("rel") !== "ice-server" || !/^(stun|turn)s?:/.test(urls) || servers.length === MOST_SERVERS) continue;
+    const [username, credential] = [named.get("username"), named.get("credential")];
+    servers.push({ urls, ...(username === undefined ? {} : { username }), ...(credential === undefined ? {} : { credential }) });
+  }
+  return servers;
+}

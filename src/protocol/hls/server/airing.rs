@@ -47,6 +47,8 @@ struct State {
     ladder: Ladder,
     /// Those whose keyframes stand elsewhere (another encoder), each as a ladder of its own.
     apart: BTreeMap<String, Ladder>,
+    /// Those of them that come of another encoder by intention: they may be chosen too.
+    strangers: BTreeSet<String>,
     settings: Settings,
     version: u64,
     /// Labels whose tracks have not been seen yet.
@@ -96,6 +98,17 @@ impl State {
         runs.retain(|label, _| ladder.rendition(label).is_some() || apart.contains_key(label));
     }
 
+    /// A rendition is not of the encoder that the others are of: it is a ladder of its own from the beginning.
+    fn stand_apart(&mut self, label: &str, now: Instant) {
+        if self.ladder.rendition(label).is_some() {
+            self.ladder.set_apart(label, now);
+            self.set_apart(now);
+        }
+        self.strangers.insert(label.to_string());
+        let alone = || Ladder::new(self.settings, epoch());
+        self.apart.entry(label.to_string()).or_insert_with(alone);
+    }
+
     /// Gives renditions that are not in step a ladder of their own; their labels.
     fn set_apart(&mut self, now: Instant) -> Vec<String> {
         let mut labels = Vec::new();
@@ -127,6 +140,7 @@ impl Airing {
         let state = State {
             ladder: Ladder::new(settings, epoch()),
             apart: BTreeMap::new(),
+            strangers: BTreeSet::new(),
             settings,
             version: 0,
             awaited: BTreeSet::new(),
@@ -153,6 +167,11 @@ impl Airing {
     /// The renditions that are ladders of their own.
     pub fn apart(&self) -> Vec<String> {
         self.state().apart.keys().cloned().collect()
+    }
+
+    /// Those of them that may be chosen beside the others.
+    pub fn strangers(&self) -> Vec<String> {
+        self.state().strangers.iter().cloned().collect()
     }
 
     /// Bytes of all that is held.
@@ -449,7 +468,14 @@ impl Renditions {
                 self.hub.registry().enter(SEGMENTER, ([127, 0, 0, 1], 0).into(), now.mono, now.wall_ms);
             let Ok(reader) = self.hub.subscribe_frames(&rendition.name, &client, WAITING) else { continue };
             self.names.insert(rendition.name.clone());
-            self.airing.change(|state| state.awaited.insert(rendition.label.clone()));
+            self.airing.change(|state| {
+                state.awaited.insert(rendition.label.clone());
+                if rendition.stranger {
+                    state.stand_apart(&rendition.label, now.mono);
+                } else if state.strangers.remove(&rendition.label) {
+                    state.apart.remove(&rendition.label);
+                }
+            });
             self.readers.spawn(self.airing.clone().follow(rendition, reader, self.log.clone()));
         }
     }

@@ -14,7 +14,7 @@ pub mod viewers;
 
 use super::ladder::{Ladder, Settings};
 use super::listing::Position;
-use super::multivariant::multivariant_playlist;
+use super::multivariant::{add_renditions, multivariant_playlist};
 use crate::auth::{Action, Authorizer, Demand, Grant, Ledger, Protocol};
 use crate::base::clock::Now;
 use crate::hub::Hub;
@@ -131,7 +131,9 @@ impl Shared {
     pub fn apart(&self) -> Vec<StreamName> {
         let airings: Vec<Arc<Airing>> = self.airings.lock().values().cloned().collect();
         let of = |airing: &Arc<Airing>| {
-            let labels = airing.apart();
+            let meant = airing.strangers();
+            let labels: Vec<String> =
+                airing.apart().into_iter().filter(|label| !meant.contains(label)).collect();
             let on_air = if labels.is_empty() { Vec::new() } else { self.hub.on_air(&airing.name) };
             on_air.into_iter().filter(move |one| labels.contains(&one.label)).map(|one| one.name)
         };
@@ -328,23 +330,30 @@ impl Viewer<'_> {
     async fn multivariant(&self, only: Option<&str>, carried: &str) -> Response<Body> {
         self.airing.ready(FIRST).await;
         let prefix = only.map_or(String::new(), |_| format!("../{}/", self.airing.name.key));
+        let listed = |ladder: &Ladder, label: &str| {
+            let there = ladder.listing(label).is_some_and(|listing| listing.last().is_some());
+            there && only.is_none_or(|only| only == label)
+        };
+        let uri = |ladder: &Ladder, label: &str| {
+            listed(ladder, label).then(|| format!("{prefix}{label}/i.m3u8{carried}"))
+        };
         let written = |ladder: &Ladder| {
-            let listed = |label: &str| {
-                let there = ladder.listing(label).is_some_and(|listing| listing.last().is_some());
-                there && only.is_none_or(|only| only == label)
-            };
-            ladder.renditions().any(|(label, _)| listed(label)).then(|| {
-                multivariant_playlist(ladder, |label| {
-                    listed(label).then(|| format!("{prefix}{label}/i.m3u8{carried}"))
-                })
-            })
+            let any = ladder.renditions().any(|(label, _)| listed(ladder, label));
+            any.then(|| multivariant_playlist(ladder, |label| uri(ladder, label)))
         };
         let text = match only {
             Some(label) => self.airing.look_at(label, written),
-            None => self
-                .airing
-                .look(written)
-                .or_else(|| self.airing.apart().iter().find_map(|label| self.airing.look_at(label, written))),
+            None => match self.airing.look(written) {
+                Some(mut text) => {
+                    for label in self.airing.strangers() {
+                        self.airing.look_at(&label, |ladder| {
+                            add_renditions(&mut text, ladder, |label| uri(ladder, label));
+                        });
+                    }
+                    Some(text)
+                }
+                None => self.airing.apart().iter().find_map(|label| self.airing.look_at(label, written)),
+            },
         };
         match text {
             Some(text) => self.replies.playlist(text.into(), false, Keep::Seconds(2)),

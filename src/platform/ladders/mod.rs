@@ -1,0 +1,294 @@
+//! Ladders of what others publish. When somebody publishes a name that has no renditions, our own program publishes some of
+//! it beside it, as `publish -r` does: supervised, within the machine's budget, seen by `status`, `list` and `logs`. The
+//! ladder ends with the stream.
+
+pub mod kept;
+pub mod program;
+
+use crate::base::Kind;
+use crate::base::clock::Now;
+use crate::base::failure::io_words;
+use crate::base::printable::bounded;
+use crate::hub::event::{Heard, PublishEnd};
+use crate::hub::{Event, Hub};
+use crate::model::{LadderFact, LadderName, LadderPolicy, Order, StreamKey, StreamName};
+use crate::process::child_log::Lines;
+use crate::process::restart::{Decision, Policy, Verdict, When};
+use crate::process::spawn::{Exit, Supervised};
+use crate::telemetry::Log;
+use kept::{Kept, Seen, Todo};
+use nix::sys::signal::Signal;
+use program::{Command, Program, Target};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::io::AsyncRead;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// How long a ladder may take to end before it is killed; the server ends in a little more.
+const TO_END: Duration = Duration::from_secs(4);
+/// Lines of a program that are written down, of one run.
+const MOST_LINES: usize = 20;
+/// The longest of them, in characters.
+const LONGEST: usize = 300;
+
+/// Says which streams get a ladder.
+pub trait Policies: Send + Sync {
+    /// What ladder this stream gets.
+    fn policy(&self, name: &StreamName) -> LadderPolicy;
+}
+
+/// The same for all.
+impl Policies for LadderPolicy {
+    fn policy(&self, _: &StreamName) -> LadderPolicy {
+        self.clone()
+    }
+}
+
+/// See the module.
+pub struct Ladders {
+    hub: Hub,
+    program: Program,
+    target: Target,
+    policies: Arc<dyn Policies>,
+    log: Log,
+    kept: Kept,
+    stops: BTreeMap<StreamName, CancellationToken>,
+    running: JoinSet<StreamName>,
+}
+
+impl Ladders {
+    /// None yet.
+    pub fn new(hub: Hub, program: Program, target: Target, policies: Arc<dyn Policies>, log: Log) -> Ladders {
+        Ladders {
+            hub,
+            program,
+            target,
+            policies,
+            log,
+            kept: Kept::default(),
+            stops: BTreeMap::new(),
+            running: JoinSet::new(),
+        }
+    }
+
+    /// Makes them until `shutdown` says so; then none is left. To be run on the main thread, with which programs die.
+    pub async fn run(mut self, mut shutdown: watch::Receiver<bool>) {
+        let mut events = self.hub.events().listen();
+        loop {
+            tokio::select! {
+                heard = events.next() => match heard {
+                    Heard::Event(event) => self.heard(&event),
+                    Heard::Missed(_) => self.look(),
+                    Heard::Closed => break,
+                },
+                () = until(self.kept.due()) => {
+                    for name in self.kept.over(Instant::now()) {
+                        self.stop(&name);
+                    }
+                }
+                Some(ended) = self.running.join_next() => {
+                    if let Ok(name) = ended {
+                        self.stops.remove(&name);
+                        if self.kept.gone(&name) {
+                            self.published(&name);
+                        }
+                    }
+                }
+                // An error means that whoever would say so is gone, which says the same.
+                _ = shutdown.wait_for(|down| *down) => break,
+            }
+        }
+        self.stops.values().for_each(CancellationToken::cancel);
+        while self.running.join_next().await.is_some() {}
+    }
+
+    fn heard(&mut self, event: &Event) {
+        match event {
+            Event::Published { stream, .. } => self.published(stream),
+            Event::Ended { stream, end, .. } => self.kept.ended(stream, *end, Instant::now()),
+            _ => {}
+        }
+    }
+
+    /// Events were missed: what is on the air says the rest.
+    fn look(&mut self) {
+        let on_air: Vec<StreamName> = self
+            .hub
+            .snapshot()
+            .into_iter()
+            .filter(|view| view.publisher.is_some())
+            .map(|view| view.name)
+            .collect();
+        let gone: Vec<StreamName> =
+            self.kept.names().filter(|name| !on_air.contains(name)).cloned().collect();
+        for name in gone {
+            self.kept.ended(&name, PublishEnd::Lost, Instant::now());
+        }
+        on_air.iter().for_each(|name| self.published(name));
+    }
+
+    fn published(&mut self, name: &StreamName) {
+        let policy = self.policies.policy(name);
+        match self.kept.published(name, self.seen(name, &policy)) {
+            Todo::Nothing => {}
+            Todo::Full => self.log.warn(format_args!(
+                "ladder: {}/{} gets none: there are as many as there may be, {}",
+                name.application,
+                name.name,
+                kept::MOST
+            )),
+            Todo::Begin => self.begin(name, &policy),
+        }
+    }
+
+    fn seen(&self, name: &StreamName, policy: &LadderPolicy) -> Seen {
+        let own = LadderName { application: name.application.clone(), key: name.name.clone() };
+        let (ladder, _) = self.hub.place_of(name);
+        Seen {
+            rendition: ladder != own,
+            // One of msconv's own has told what it publishes, of which this may be the original.
+            has_ladder: self.hub.on_air(&own).iter().any(|one| one.name != *name || one.planned.is_some()),
+            wanted: *policy != LadderPolicy::Off,
+        }
+    }
+
+    fn begin(&mut self, name: &StreamName, policy: &LadderPolicy) {
+        let StreamName { application, name: key } = name;
+        let key: StreamKey = match key.parse() {
+            Ok(key) => key,
+            Err(why) => {
+                self.log.warn(format_args!("ladder: {application}/{key} gets none: {why}"));
+                self.kept.gone(name);
+                return;
+            }
+        };
+        // The name itself is no part of what comes: its times and keyframes are its publisher's own affair.
+        let renditions = Vec::new();
+        let fact = LadderFact {
+            application: application.clone(),
+            key: key.to_string(),
+            run: 0,
+            aligned: true,
+            renditions,
+        };
+        self.hub.tell(fact, Now::read());
+        let command = self.program.of(&key, name, policy, &self.target);
+        let stop = CancellationToken::new();
+        self.stops.insert(name.clone(), stop.clone());
+        self.log.info(format_args!("ladder: {application}/{key} gets one"));
+        let making = Making { name: name.clone(), command, stop, log: self.log.clone() };
+        self.running.spawn(making.run());
+    }
+
+    fn stop(&mut self, name: &StreamName) {
+        if let Some(stop) = self.stops.get(name) {
+            self.log.info(format_args!("ladder: that of {}/{} ends with it", name.application, name.name));
+            stop.cancel();
+        }
+    }
+}
+
+/// One ladder.
+struct Making {
+    name: StreamName,
+    command: Command,
+    stop: CancellationToken,
+    log: Log,
+}
+
+impl Making {
+    async fn run(self) -> StreamName {
+        let (begun, mut policy) = (Instant::now(), Policy::new(When::OnFailure));
+        loop {
+            let began = Instant::now();
+            let verdict = match self.once().await {
+                Ok(exit) => verdict(exit),
+                Err(error) => Verdict::Transient(format!("it cannot be started: {}", io_words(&error))),
+            };
+            if self.stop.is_cancelled() {
+                break;
+            }
+            let said = match policy.decide(Order::Run, verdict, begun.elapsed(), began.elapsed(), 0.5) {
+                Decision::Again(pause) if !policy.newly_failing() => {
+                    tokio::select! {
+                        () = tokio::time::sleep(pause) => continue,
+                        () = self.stop.cancelled() => break,
+                    }
+                }
+                Decision::Again(_) => "it fails again and again".to_string(),
+                Decision::Finish => "it was stopped".to_string(),
+                Decision::Fail(_, why) => why,
+            };
+            self.tell(format_args!("over before its stream: {said}"));
+            break;
+        }
+        self.name
+    }
+
+    /// One run of the program, to its end or until it is to end.
+    async fn once(&self) -> std::io::Result<Exit> {
+        let Command { line, variables } = &self.command;
+        let (mut child, pipes) = Supervised::start_in(line, None, variables, Vec::new())?;
+        let mut told = 0;
+        let drained = async {
+            tokio::join!(self.write_down(pipes.err, &mut told), drain(pipes.out));
+            std::future::pending::<()>().await
+        };
+        tokio::pin!(drained);
+        tokio::select! {
+            exit = child.ended() => return exit,
+            () = self.stop.cancelled() => {}
+            () = &mut drained => {}
+        }
+        child.signal(Signal::SIGTERM);
+        tokio::select! {
+            exit = child.ended() => exit,
+            () = tokio::time::sleep(TO_END) => {
+                self.tell(format_args!("killed, since it did not end by itself"));
+                child.signal(Signal::SIGKILL);
+                child.ended().await
+            }
+            () = &mut drained => unreachable!("it never ends"),
+        }
+    }
+
+    async fn write_down(&self, from: impl AsyncRead + Unpin, told: &mut usize) {
+        let mut lines = Lines::new(from);
+        while let Some(line) = lines.next().await {
+            if *told < MOST_LINES && !line.trim().is_empty() {
+                *told = told.saturating_add(1);
+                self.tell(format_args!("{}", bounded(&line, LONGEST)));
+            }
+        }
+    }
+
+    fn tell(&self, words: std::fmt::Arguments<'_>) {
+        self.log.warn(format_args!("ladder: {}/{}: {words}", self.name.application, self.name.name));
+    }
+}
+
+async fn drain(from: impl AsyncRead + Unpin) {
+    let mut lines = Lines::new(from);
+    while lines.next().await.is_some() {}
+}
+
+fn verdict(exit: Exit) -> Verdict {
+    let why = format!("the program {exit}");
+    match exit.code {
+        Some(0) => Verdict::Clean,
+        // It was asked wrongly; trying again cannot help.
+        Some(code) if code == i32::from(Kind::Usage.exit_code()) => Verdict::Permanent(Kind::Usage, why),
+        _ => Verdict::Transient(why),
+    }
+}
+
+/// Waits until then; for ever, if that is never.
+async fn until(then: Option<Instant>) {
+    match then {
+        Some(then) => tokio::time::sleep_until(then.into()).await,
+        None => std::future::pending().await,
+    }
+}

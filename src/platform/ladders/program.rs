@@ -1,0 +1,172 @@
+//! The program that makes a ladder: our own `publish` of what the server has, with the server as its target. Passwords travel
+//! in its environment and its standard input, which other users of the machine cannot read.
+
+use crate::base::CommandLine;
+use crate::base::command_line::{Argument, Repeated};
+use crate::base::percent::coded;
+use crate::base::secret::Secret;
+use crate::model::{LadderPolicy, StreamKey, StreamName};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+
+/// A user and a password.
+pub type Login = (String, Secret);
+
+/// What all ladders have in common.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// Our own program.
+    pub path: PathBuf,
+    /// The home, where their records and logs stand.
+    pub home: PathBuf,
+    /// The configuration file that was named, if one was.
+    pub config: Option<PathBuf>,
+}
+
+/// Where the server listens, and what it asks for.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// RTMP.
+    pub rtmp: SocketAddr,
+    /// RTSP.
+    pub rtsp: SocketAddr,
+    /// `/stat`.
+    pub stat: SocketAddr,
+    /// Its path.
+    pub stat_path: String,
+    /// `/v3`.
+    pub api: SocketAddr,
+    /// Asked of publishers.
+    pub publish: Option<Login>,
+    /// Asked of readers.
+    pub read: Option<Login>,
+}
+
+/// The command, and its variables.
+#[derive(Debug)]
+pub struct Command {
+    /// What is run.
+    pub line: CommandLine,
+    /// Beside our own variables.
+    pub variables: Vec<(String, String)>,
+}
+
+impl Program {
+    /// What makes the ladder of `name`.
+    pub fn of(&self, key: &StreamKey, name: &StreamName, policy: &LadderPolicy, target: &Target) -> Command {
+        let mut line = CommandLine::new(&self.path);
+        line.arg("publish").arg("--foreground").arg("--quiet").arg("--no-input");
+        line.arg("--color").arg("never").arg("--home").arg(&self.home);
+        if let Some(config) = &self.config {
+            line.arg("--config").arg(config);
+        }
+        line.arg("--stream-key").arg(key.as_str());
+        if let LadderPolicy::Rungs(rungs) = policy {
+            line.arg("--variants").arg(rungs.to_string());
+        }
+        // A source that ends may come back; when it does not, the server ends this.
+        line.arg("--restart").arg("always");
+        // Over RTSP every codec is read that the server carries.
+        let source = format!(
+            "rtsp://{}{}/{}/{}",
+            userinfo(&target.read),
+            reached(target.rtsp),
+            name.application,
+            name.name
+        );
+        line.arg("--input-rtmp-file").arg(Argument::reading("-", Repeated::new(source, 1)));
+        let variables = [
+            (
+                "MSCONV_NGINX_RTMP_URL",
+                format!("rtmp://{}/{}{}", reached(target.rtmp), name.application, query(&target.publish)),
+            ),
+            ("MSCONV_RTSP_URL", format!("rtsp://{}", reached(target.rtsp))),
+            ("MSCONV_NGINX_STAT_URL", format!("http://{}{}", reached(target.stat), target.stat_path)),
+            ("MSCONV_MEDIAMTX_URL", format!("http://{}", reached(target.api))),
+            // What was set for publishes by hand is not meant here.
+            ("MSCONV_STREAM_KEY", String::new()),
+            ("MSCONV_JSON", String::new()),
+        ];
+        let variables = variables.into_iter().map(|(name, value)| (name.to_string(), value)).collect();
+        Command { line, variables }
+    }
+}
+
+/// Where this machine reaches what listens at `address`.
+fn reached(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+/// As our server takes them over RTMP.
+fn query(login: &Option<Login>) -> String {
+    let Some((user, password)) = login else { return String::new() };
+    format!("?user={}&pass={}", coded(user), coded(password.reveal()))
+}
+
+/// `user:password@`, as a URL has it.
+fn userinfo(login: &Option<Login>) -> String {
+    let Some((user, password)) = login else { return String::new() };
+    format!("{}:{}@", coded(user), coded(password.reveal()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command(policy: &str, publish: Option<&str>, read: Option<&str>) -> Command {
+        let program = Program { path: "/bin/msconv".into(), home: "/srv".into(), config: None };
+        let login = |password: Option<&str>| Some(("me".to_string(), Secret::new(password?)));
+        let at = |text: &str| text.parse().unwrap();
+        let target = Target {
+            rtmp: at("0.0.0.0:1935"),
+            rtsp: at("[::]:8554"),
+            stat: at("127.0.0.1:8080"),
+            stat_path: "/stat".into(),
+            api: at("127.0.0.1:9997"),
+            publish: login(publish),
+            read: login(read),
+        };
+        program.of(&"cam".parse().unwrap(), &StreamName::new("tv", "cam"), &policy.parse().unwrap(), &target)
+    }
+
+    fn arguments(command: &Command) -> String {
+        let all = command.line.args.iter().map(|arg| arg.text().to_string_lossy().into_owned());
+        all.collect::<Vec<_>>().join(" ")
+    }
+
+    fn variable(command: &Command, name: &str) -> String {
+        command.variables.iter().find(|(other, _)| other == name).unwrap().1.clone()
+    }
+
+    #[test]
+    fn the_source_is_the_server_and_so_is_the_target() {
+        let made = command("auto", None, None);
+        assert_eq!(
+            arguments(&made),
+            "publish --foreground --quiet --no-input --color never --home /srv --stream-key cam \
+             --restart always --input-rtmp-file -"
+        );
+        assert_eq!(made.line.stdin().unwrap().lines(), "rtsp://[::1]:8554/tv/cam");
+        assert_eq!(variable(&made, "MSCONV_NGINX_RTMP_URL"), "rtmp://127.0.0.1:1935/tv");
+        assert_eq!(variable(&made, "MSCONV_RTSP_URL"), "rtsp://[::1]:8554");
+        let rungs = arguments(&command("360p:600k:640:360", None, None));
+        assert!(rungs.contains("--variants 360p:600k:640:360"), "{rungs}");
+    }
+
+    #[test]
+    fn passwords_are_in_no_argument() {
+        let made = command("auto", Some("p@ss/1"), Some("geheim!"));
+        let all = arguments(&made);
+        assert!(!all.contains("ss") && !all.contains("geheim"), "{all}");
+        assert_eq!(
+            variable(&made, "MSCONV_NGINX_RTMP_URL"),
+            "rtmp://127.0.0.1:1935/tv?user=me&pass=p%40ss%2F1"
+        );
+        assert_eq!(made.line.stdin().unwrap().lines(), "rtsp://me:geheim%21@[::1]:8554/tv/cam");
+    }
+}
