@@ -40,8 +40,8 @@ pub struct OnAir {
     pub label: String,
     /// What its supervisor told of it.
     pub planned: Option<RenditionFact>,
-    /// Whether its ladder is another's: a supervisor told of that, and this is not in it. Its times and keyframes are its
-    /// own affair.
+    /// Whether its ladder was made of it by another encoder: a supervisor told of that, and this is not in it. Its times and
+    /// keyframes are its own affair.
     pub stranger: bool,
 }
 
@@ -110,7 +110,7 @@ impl Groups {
             .map(|name| OnAir {
                 label: group.label(&name),
                 planned: fact.as_ref().and_then(|fact| fact.rendition(&name).cloned()),
-                stranger: fact.as_ref().is_some_and(|fact| fact.rendition(&name).is_none()),
+                stranger: fact.as_ref().is_some_and(|fact| is_stranger(&name, fact)),
                 name: StreamName::new(ladder.application.clone(), name),
             })
             .collect()
@@ -206,7 +206,8 @@ impl Group {
     /// Its supervisor tells what it publishes.
     pub fn tell(&self, fact: Arc<LadderFact>, now: Instant) {
         let mut state = locked(&self.state);
-        let published = !state.entered.is_empty();
+        // What it is made of says nothing of its runs.
+        let published = state.entered.iter().any(|name| !is_stranger(name, &fact));
         state.timeline.tell(fact.run, published, now);
         state.fact = Some(fact);
         state.idle = now;
@@ -231,8 +232,8 @@ impl Group {
         let mut state = locked(&self.state);
         let others = state.entered.iter().any(|entered| entered != name);
         state.entered.insert(name.to_string());
-        if state.fact.as_ref().is_some_and(|fact| fact.rendition(name).is_none()) {
-            return state.timeline.join(first, own_last, now);
+        if state.fact.as_ref().is_some_and(|fact| is_stranger(name, fact)) {
+            return state.timeline.join(first, now);
         }
         state.timeline.enter(first, own_last, others, now)
     }
@@ -255,6 +256,11 @@ impl Group {
         let state = locked(&self.state);
         state.published.is_empty() && now.saturating_duration_since(state.idle) > KEPT
     }
+}
+
+/// Whether `name` is what the ladder is made of, and is published by somebody else than the ladder.
+fn is_stranger(name: &str, fact: &LadderFact) -> bool {
+    name == fact.key && fact.rendition(name).is_none()
 }
 
 #[cfg(test)]

@@ -80,15 +80,13 @@ impl Timeline {
     }
 
     /// A name begins that is not in the ladder that was told: it is set where the ladder stands, and begins no run.
-    pub fn join(&mut self, first: MediaTime, own_last: Option<MediaTime>, now: Instant) -> Entered {
+    pub fn join(&mut self, first: MediaTime, now: Instant) -> Entered {
         let Some((last, at)) = self.last else {
             self.begin(now);
             return Entered { shift: self.shift, run: self.run };
         };
-        let expected = last + MediaTime::from_duration(now.saturating_duration_since(at));
-        let here = first + self.shift;
-        let near = here.distance(expected) <= AGREES && own_last.is_none_or(|own| here > own);
-        let shift = if near { self.shift } else { up_to_millis(expected - first) };
+        let passed = now.saturating_duration_since(at).max(Duration::from_millis(1));
+        let shift = up_to_millis(last + MediaTime::from_duration(passed) - first);
         Entered { shift, run: self.run }
     }
 

@@ -1,7 +1,7 @@
 //! `serve --ladder`: what others publish gets a ladder, as long as it is there.
 
 use crate::live::{SOON, ended};
-use crate::stage::{Running, Serve, Stage, needs, wait_for};
+use crate::stage::{Running, Serve, Stage, enhanced, needs, wait_for};
 use msconv::model::State;
 use msconv::process::run_record::RunRecord;
 use nix::sys::signal::Signal;
@@ -118,6 +118,21 @@ fn it_comes_with_its_publisher_survives_a_short_absence_and_goes() {
     house.flows("cam_90p");
     house.has_ladder("cam", "");
     assert!(!house.log().contains("over before its stream"), "{}", house.log());
+}
+
+#[test]
+fn a_publisher_by_whip_gets_one_with_aac() {
+    let Some(newer) = enhanced() else { return };
+    let Some(house) = House::new("ladder-of-whip", &["--ladder", LADDER]) else { return };
+    let target = format!("http://{}/live/cam/whip", house.serve.address("web"));
+    let source =
+        "-nostdin -v error -re -f lavfi -i testsrc2=s=640x360:r=25 -f lavfi -i sine=sample_rate=48000 -ac 2";
+    let coded = "-c:v libx264 -preset ultrafast -profile:v baseline -bf 0 -g 25 -pix_fmt yuv420p -c:a libopus -f whip";
+    let args: Vec<&str> = source.split(' ').chain(coded.split(' ')).chain([target.as_str()]).collect();
+    let _publisher = house.stage.spawn(&newer, &args);
+    house.has_ladder("cam", "");
+    let list = house.serve.get("web", "/live/cam/index.m3u8").body;
+    assert_eq!((list.matches("mp4a.40.2").count(), list.matches("opus").count()), (2, 1), "{list}");
 }
 
 #[test]

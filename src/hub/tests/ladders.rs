@@ -120,3 +120,26 @@ async fn what_happens_is_heard() {
         ["told cam", one, "ready cam", "limit streams", "Lost", one, "Unpublished", "forgotten cam"]
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stranger_beside_a_ladder_begins_no_run_of_it() {
+    let (hub, began) = (hub(Limits::default()), Now::read());
+    let at = |ms: u64| began.after(Duration::from_millis(ms));
+    hub.tell(LadderFact { renditions: Vec::new(), ..fact(0) }, at(0));
+    let stranger = publish(&hub, "cam", at(0));
+    assert_eq!(keyframe(&hub, &stranger, "cam", 7000, at(0)).await, (7000, 1));
+    // A ladder is made of it: its names stand where the line is, and begin a run.
+    hub.tell(fact(1), at(900));
+    let rendition = publish(&hub, "cam_720p", at(1000));
+    assert_eq!(keyframe(&hub, &rendition, "cam_720p", 0, at(1000)).await, (8000, 2));
+    let strange = |hub: &Hub| -> Vec<(String, bool)> {
+        let ladder = LadderName { application: "live".into(), key: "cam".into() };
+        hub.on_air(&ladder).into_iter().map(|one| (one.label, one.stranger)).collect()
+    };
+    assert_eq!(strange(&hub), [("original".to_string(), true), ("720p".to_string(), false)]);
+    // It goes and returns: the ladder's run goes on.
+    drop(stranger);
+    let back = publish(&hub, "cam", at(4000));
+    assert_eq!(keyframe(&hub, &back, "cam", 0, at(4000)).await, (11_000, 2));
+    assert_eq!(keyframe(&hub, &rendition, "cam_720p", 4000, at(5000)).await, (12_000, 2));
+}

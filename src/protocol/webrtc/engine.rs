@@ -386,6 +386,11 @@ impl Reading {
         let hub = &self.engine.hub;
         for rendition in hub.on_air(&self.ladder) {
             if self.names.contains_key(&rendition.name) {
+                self.engine.change(|state, _| {
+                    if let Some(ladder) = state.ladders.get_mut(&self.ladder) {
+                        ladder.keep_apart(&rendition.label, rendition.stranger);
+                    }
+                });
                 continue;
             }
             let now = Now::read();

@@ -107,6 +107,13 @@ impl Ladder {
         rendition.stranger = on_air.stranger;
     }
 
+    /// A rendition is, or is not, in step with the others.
+    pub fn keep_apart(&mut self, label: &str, stranger: bool) {
+        if let Some(rendition) = self.renditions.get_mut(label) {
+            rendition.stranger = stranger;
+        }
+    }
+
     /// A rendition has no publisher any more. It stays known: it may come back.
     pub fn leave(&mut self, label: &str) {
         self.awaited.remove(label);

@@ -53,13 +53,23 @@ struct House {
 
 impl House {
     fn new(labels: &[&str]) -> House {
+        House::with(labels, None)
+    }
+
+    /// The same with one that is not in step with the others.
+    fn with(labels: &[&str], stranger: Option<&str>) -> House {
         let ladder = LadderName { application: "live".into(), key: "cam".into() };
         let mut sessions = Sessions::default();
         let now = Instant::now();
         let mut known = Ladder::unwatched(now);
         for label in labels {
             let name = StreamName::new("live", format!("cam_{label}"));
-            known.expect(&OnAir { name, label: (*label).to_string(), planned: None, stranger: false });
+            known.expect(&OnAir {
+                name,
+                label: (*label).to_string(),
+                planned: None,
+                stranger: stranger == Some(*label),
+            });
             let headers = Headers { tracks: Tracks::of(track(), None), metadata: None };
             known.take(label, Item::Tracks(Box::new(headers)));
         }
@@ -214,6 +224,28 @@ fn another_rendition_goes_on_in_the_same_stream() {
     assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "{numbers:?}");
     assert!(client.packets.iter().all(|packet| packet.header.ssrc == client.packets[0].header.ssrc));
     assert!(client.times().is_sorted());
+}
+
+#[test]
+fn a_stranger_is_for_those_who_ask_for_it() {
+    let sizes = [("original", 3000), ("360p", 900)];
+    for (pinned, current) in [(None, "360p"), (Some("original"), "original")] {
+        let mut house = House::with(&["original", "360p"], Some("original"));
+        let mut client = house.connect(pinned, pinned.is_none().then_some(3_000_000));
+        house.broadcast(&mut client, 0..60, &sizes);
+        assert_eq!(house.viewer().current(), Some(current));
+    }
+    // And for all, as long as there is nothing else.
+    let mut house = House::with(&["original", "360p"], Some("original"));
+    house.sessions.ladders.get_mut(&house.ladder).unwrap().leave("360p");
+    let mut client = house.connect(None, Some(3_000_000));
+    house.broadcast(&mut client, 0..30, &sizes[..1]);
+    assert_eq!(house.viewer().current(), Some("original"));
+    let tracks = Headers { tracks: Tracks::of(track(), None), metadata: None };
+    house.media("360p", Item::Tracks(Box::new(tracks)));
+    house.sessions.look(house.now);
+    house.broadcast(&mut client, 30..60, &sizes);
+    assert_eq!(house.viewer().current(), Some("360p"), "the ladder is there now");
 }
 
 #[test]

@@ -284,7 +284,7 @@ impl Viewer {
             }
             return;
         }
-        if self.pinned.is_some() || choices.len() < 2 {
+        if self.pinned.is_some() || choices.is_empty() || (there && choices.len() == 1) {
             return;
         }
         let Some(label) = self.chooser.look(&choices, &current, self.link, now) else { return };

@@ -98,15 +98,21 @@ impl State {
         runs.retain(|label, _| ladder.rendition(label).is_some() || apart.contains_key(label));
     }
 
-    /// A rendition is not of the encoder that the others are of: it is a ladder of its own from the beginning.
-    fn stand_apart(&mut self, label: &str, now: Instant) {
-        if self.ladder.rendition(label).is_some() {
+    /// Decides whether a rendition is cut with the others: what is not of their encoder is a ladder of its own.
+    fn place(&mut self, rendition: &OnAir, now: Instant) {
+        let label = &rendition.label;
+        if !rendition.stranger {
+            if self.strangers.remove(label) {
+                self.apart.remove(label);
+            }
+            return;
+        }
+        if self.strangers.insert(label.clone()) && self.ladder.rendition(label).is_some() {
             self.ladder.set_apart(label, now);
             self.set_apart(now);
         }
-        self.strangers.insert(label.to_string());
         let alone = || Ladder::new(self.settings, epoch());
-        self.apart.entry(label.to_string()).or_insert_with(alone);
+        self.apart.entry(label.clone()).or_insert_with(alone);
     }
 
     /// Gives renditions that are not in step a ladder of their own; their labels.
@@ -460,22 +466,17 @@ impl Renditions {
     /// Reads every rendition that is on the air and not read yet.
     fn attach_all(&mut self) {
         for rendition in self.hub.on_air(&self.airing.name) {
+            let now = Now::read();
+            // What belongs together may be told after a name was taken.
+            self.airing.change(|state| state.place(&rendition, now.mono));
             if self.names.contains(&rendition.name) {
                 continue;
             }
-            let now = Now::read();
             let client =
                 self.hub.registry().enter(SEGMENTER, ([127, 0, 0, 1], 0).into(), now.mono, now.wall_ms);
             let Ok(reader) = self.hub.subscribe_frames(&rendition.name, &client, WAITING) else { continue };
             self.names.insert(rendition.name.clone());
-            self.airing.change(|state| {
-                state.awaited.insert(rendition.label.clone());
-                if rendition.stranger {
-                    state.stand_apart(&rendition.label, now.mono);
-                } else if state.strangers.remove(&rendition.label) {
-                    state.apart.remove(&rendition.label);
-                }
-            });
+            self.airing.change(|state| state.awaited.insert(rendition.label.clone()));
             self.readers.spawn(self.airing.clone().follow(rendition, reader, self.log.clone()));
         }
     }
