@@ -25,6 +25,9 @@ pub enum Denied {
     /// As [`Denied::WrongKey`], in the words of whoever decides. Made by [`Denied::refused`].
     #[error("{0}")]
     Refused(String),
+    /// The name or the token should have been a key of ours, and is not: too long to be guessed, so a mistake more likely.
+    #[error("this key opens no stream")]
+    UnknownKey,
     /// Too many wrong ones came from this address.
     #[error("too many failed attempts from this address, try again in a minute")]
     ShutOut,
@@ -48,14 +51,10 @@ impl Denied {
         Denied::Because(bounded(reason, LONGEST_REASON))
     }
 
-    /// Whether a wrong guess from `address` brings it nearer to being shut out. Keys are too long to be guessed, and an encoder
-    /// of this machine that goes on trying with an old one must not shut out the others.
+    /// Whether a wrong guess from `address` brings it nearer to being shut out. Keys of ours are too long to be guessed, and
+    /// an encoder of this machine that goes on trying with an old one must not shut out the others.
     pub fn counts(&self, address: IpAddr) -> bool {
-        match self {
-            Denied::Wrong => true,
-            Denied::WrongKey | Denied::Refused(_) => !address.to_canonical().is_loopback(),
-            _ => false,
-        }
+        self.is_guess() && !(*self == Denied::UnknownKey && address.to_canonical().is_loopback())
     }
 
     /// A refusal of a name or a query that should have been a secret, in the words of whoever decides, as
@@ -66,7 +65,7 @@ impl Denied {
 
     /// Whether it was a wrong guess: it is written down, and its answer held back for a while ([`super::pause`]).
     pub fn is_guess(&self) -> bool {
-        matches!(self, Denied::Wrong | Denied::WrongKey | Denied::Refused(_))
+        matches!(self, Denied::Wrong | Denied::WrongKey | Denied::UnknownKey | Denied::Refused(_))
     }
 }
 

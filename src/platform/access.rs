@@ -40,7 +40,7 @@ impl Access {
                 Some(place) => self.publish(&request, place).await,
                 // A back end that is asked may have keys that look like ours.
                 None if is_secret(name) => match self.by_key(name).await {
-                    Err(Denied::WrongKey) if self.demand(Action::Publish) == Demand::Key => {
+                    Err(Denied::UnknownKey) if self.demand(Action::Publish) == Demand::Key => {
                         self.others.authorize(request).await
                     }
                     outcome => Ok(granted(&*outcome?, "")),
@@ -48,7 +48,7 @@ impl Access {
                 None => self.others.authorize(request).await,
             },
             // A key opens nothing to watch, and nobody learns whether it is one.
-            Action::Read if is_secret(name) => Err(Denied::WrongKey),
+            Action::Read if is_secret(name) => Err(Denied::UnknownKey),
             Action::Read => match self.kept.directory().place(name) {
                 Some(place) => self.read(request, place).await,
                 None => self.others.authorize(request).await,
@@ -74,7 +74,7 @@ impl Access {
         if stream.public_id == place.stream.public_id {
             Ok(granted(&stream, ""))
         } else {
-            Err(Denied::WrongKey)
+            Err(Denied::UnknownKey)
         }
     }
 
@@ -86,11 +86,11 @@ impl Access {
             row.filter(|row| row.kind == "publish" && row.public_id.as_deref() == Some(&stream.public_id));
         let row = row
             .filter(|row| row.expires_ms.is_some_and(|at| at > clock::now_ms()))
-            .ok_or(Denied::WrongKey)?;
+            .ok_or(Denied::UnknownKey)?;
         // It serves one: whoever removes it has it.
         match store.remove_token(&row.token_id).await {
             Ok(true) => Ok(granted(stream, "token")),
-            Ok(false) => Err(Denied::WrongKey),
+            Ok(false) => Err(Denied::UnknownKey),
             Err(_) => Err(Denied::Late),
         }
     }
@@ -125,7 +125,7 @@ impl Access {
         };
         let stream = known
             .filter(|stream| same(stream.key_hash.as_bytes(), hash.as_bytes()))
-            .ok_or(Denied::WrongKey)?;
+            .ok_or(Denied::UnknownKey)?;
         if stream.has_expired(clock::now_ms()) {
             return Err(Denied::because("the time of this stream is over"));
         }

@@ -176,7 +176,7 @@ impl Control {
         }
         match denied {
             Denied::NeedsCredentials(_) => refusal(401, "authentication error"),
-            Denied::Wrong | Denied::WrongKey | Denied::Refused(_) => {
+            Denied::Wrong | Denied::WrongKey | Denied::UnknownKey | Denied::Refused(_) => {
                 ledger.failed(remote.ip(), now);
                 self.log.warn(format_args!("{endpoint}: wrong password from {remote}"));
                 Reply { wait: pause(random()), ..refusal(401, "authentication error") }

@@ -109,9 +109,11 @@ impl Gate {
             tokio::time::sleep(pause(uuid::Uuid::new_v4().as_fields().0)).await;
         }
         let status = match denied {
-            Denied::NeedsCredentials(_) | Denied::NeedsKey | Denied::Wrong | Denied::WrongKey => {
-                StatusCode::UNAUTHORIZED
-            }
+            Denied::NeedsCredentials(_)
+            | Denied::NeedsKey
+            | Denied::Wrong
+            | Denied::WrongKey
+            | Denied::UnknownKey => StatusCode::UNAUTHORIZED,
             Denied::Late => StatusCode::SERVICE_UNAVAILABLE,
             Denied::Refused(_) | Denied::ShutOut | Denied::Outside | Denied::Because(_) => {
                 StatusCode::FORBIDDEN

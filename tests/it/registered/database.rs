@@ -16,10 +16,14 @@ fn streams_go_on_without_the_database_and_it_is_found_again() {
     let publisher = house.publish("flv", &url);
     house.until("kept", "live");
     postgres.stop();
-    wait_for("the server to see it", PATIENCE, || {
-        let reply = house.post("/api/v1/streams", json!({ "name": "x" }));
-        if reply.status == 503 { Ok(()) } else { Err(reply.status) }
-    });
+    let ready = |status: u16| {
+        wait_for(&format!("/ready to be {status}"), PATIENCE, || {
+            let reply = house.get("/ready");
+            if reply.status == status { Ok(()) } else { Err(reply.status) }
+        });
+    };
+    ready(503);
+    house.get("/health").expect(200);
     let away = house.post("/api/v1/streams", json!({ "name": "x" })).expect(503);
     assert!(away.text("code") == "database_away" && away.field("retry-after").is_some(), "{}", away.json);
     // What is on the air stays there, what is known goes on being known, and its key opens it still.
@@ -30,10 +34,8 @@ fn streams_go_on_without_the_database_and_it_is_found_again() {
     let publisher = house.publish("flv", &url);
     house.until("kept", "live");
     postgres.begin();
-    wait_for("the server to find it again", PATIENCE, || {
-        let reply = house.post("/api/v1/streams", json!({ "name": "y", "slug": "y" }));
-        if matches!(reply.status, 201 | 409) { Ok(()) } else { Err(reply.status) }
-    });
+    ready(200);
+    house.registered(json!({ "name": "y", "slug": "y" }));
     house.get("/api/v1/streams/y").expect(200);
     house.until("kept", "live");
     drop(publisher);

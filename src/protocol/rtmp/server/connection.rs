@@ -405,7 +405,7 @@ impl Connection {
         let address = self.client.remote.ip();
         self.shared.log.warn(format_args!("rtmp: {} refused: {denied}", self.client.remote));
         match denied {
-            Denied::Wrong | Denied::WrongKey | Denied::Refused(_) => {
+            Denied::Wrong | Denied::WrongKey | Denied::UnknownKey | Denied::Refused(_) => {
                 if denied.counts(address) {
                     self.shared.ledger().failed(address, self.shared.age());
                 }

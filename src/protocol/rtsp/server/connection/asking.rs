@@ -163,6 +163,7 @@ impl Connection {
             Denied::NeedsKey => Answer::NeedsKey(reason),
             Denied::Late => Answer::Refused(Status::UNAVAILABLE, reason),
             Denied::WrongKey
+            | Denied::UnknownKey
             | Denied::Refused(_)
             | Denied::ShutOut
             | Denied::Outside
