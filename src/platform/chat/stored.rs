@@ -246,3 +246,86 @@ impl ChatLog for Stored {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::person::{Author, PersonId, Role};
+    use super::super::{Ban, id_of};
+    use super::*;
+    use crate::store::Place;
+
+    fn said(seq: u64, text: &str) -> Entry {
+        let id = PersonId::of("ann");
+        let from = Author { id, name: "Ann".into(), colour: id.colour(), role: Role::Viewer };
+        let message = Message { seq, id: id_of(seq), from, text: text.into(), at: 1, reference: None };
+        Entry { seq, at: 1, what: What::Message(message) }
+    }
+
+    async fn texts(log: &Stored) -> Vec<String> {
+        let messages = log.messages("cam", None, 10).await.unwrap();
+        messages.iter().map(|message| message.text.to_string()).collect()
+    }
+
+    #[tokio::test]
+    async fn what_is_written_while_the_database_is_away_is_stored_when_it_is_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        let place = Place::Folder(data.clone());
+        let platform = || Platform::new(Store::lazy(&place).unwrap());
+        // Another life of the server has written.
+        let before = platform();
+        before.open().await.unwrap();
+        let log = Stored::new(before.clone(), &[1; 32], Log::silent());
+        assert_eq!(log.load("cam").await.unwrap().seq, 0);
+        log.append("cam", [said(1, "before")].into()).await.unwrap();
+        let address = "192.0.2.1".parse().unwrap();
+        let hashed = log.salts().place(address);
+        before.close().await;
+
+        // Nothing was asked of it yet: it is away.
+        let platform = platform();
+        let log = Stored::new(platform.clone(), &[2; 32], Log::silent());
+        let begun = log.load("cam").await.unwrap();
+        assert!(begun.seq > 1_000_000_000_000 && texts(&log).await.is_empty());
+        assert_ne!(log.salts().place(address), hashed);
+        let seq = begun.seq + 1;
+        let author = PersonId::of("troll");
+        let ban = Ban { author, name: "Troll".into(), place: Some(hashed), until: None };
+        let banned = Entry { seq: seq + 1, at: 2, what: What::Banned { ban: ban.clone(), by: author } };
+        log.append("cam", [said(seq, "meanwhile"), banned].into()).await.unwrap();
+        assert_eq!(texts(&log).await, ["meanwhile"]);
+        assert!(!log.begins_anew("cam").await);
+        assert_eq!(log.load("cam").await.unwrap().bans, [ban.clone()], "known as long as it is away");
+
+        platform.open().await.unwrap();
+        assert_eq!(texts(&log).await, ["before", "meanwhile"]);
+        assert!(log.begins_anew("cam").await);
+        let anew = log.load("cam").await.unwrap();
+        assert_eq!((anew.seq, anew.bans), (seq + 1, vec![ban]));
+        assert_eq!(log.salts().place(address), hashed, "the salt is as old as the bans");
+        assert!(!log.begins_anew("cam").await);
+        log.append("cam", [said(seq + 2, "after")].into()).await.unwrap();
+        assert_eq!(log.after("cam", 1, 10).await.unwrap(), [said(seq, "meanwhile"), said(seq + 2, "after")]);
+        // Another process was quicker with the number.
+        assert_eq!(log.append("cam", [said(seq + 2, "again")].into()).await, Err(Unavailable));
+        log.forget("cam").await;
+        assert!(texts(&log).await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_bounded_and_bans_go_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let platform = Platform::new(Store::lazy(&Place::Folder(folder.path().join("data"))).unwrap());
+        let log = Stored::new(platform.clone(), &[1; 32], Log::silent());
+        let author = PersonId::of("troll");
+        let lifted = Entry { seq: 1, at: 2, what: What::Lifted { author, by: author } };
+        log.append("cam", [lifted.clone()].into()).await.unwrap();
+        let batch: Arc<[Entry]> = (2..1002).map(|seq| said(seq, "x")).collect();
+        for _ in 0..11 {
+            log.append("cam", batch.clone()).await.unwrap();
+        }
+        let behind = log.0.behind();
+        assert_eq!(behind["cam"].waiting.len(), WAITING);
+        assert_eq!(behind["cam"].waiting[0], lifted);
+    }
+}
