@@ -66,7 +66,6 @@ fn a_killed_server_has_lost_nothing_of_a_room() {
 fn a_removed_stream_takes_its_room_along() {
     let stage = Stage::new("chat-removed");
     let serve = Serve::start(&stage, &[]);
-    let web = serve.address("web");
     for by_path in [false, true] {
         let made = registered(&serve, "cam");
         let id = made["public_id"].as_str().unwrap();
@@ -74,8 +73,8 @@ fn a_removed_stream_takes_its_room_along() {
         assert!(texts(&ann.hello["history"]).is_empty());
         ann.said("hello");
         if by_path {
-            let body = json!({ "private_id": made["private_id"] }).to_string();
-            assert!((200..300).contains(&post(web, "/stop_stream", &body).status));
+            let field = format!("Private-Id: {}\r\n", made["private_id"].as_str().unwrap());
+            assert_eq!(serve.ask("web", "POST", &format!("/stop_stream/{id}"), &field).status, 200);
         } else {
             assert_eq!(serve.ask("web", "DELETE", &format!("/api/v1/streams/{id}"), "").status, 204);
         }
