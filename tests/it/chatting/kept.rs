@@ -2,7 +2,7 @@
 
 use super::client::{Client, Coming};
 use super::{publish, texts};
-use crate::stage::{PATIENCE, Serve, Stage, needs, post, wait_for};
+use crate::stage::{PATIENCE, Postgres, Serve, Stage, missing, needs, post, wait_for};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use tungstenite::protocol::frame::coding::CloseCode;
@@ -122,4 +122,37 @@ fn what_is_said_reaches_other_programs_as_an_event() {
     let all = events.to_string();
     let secrets = [ann.cookie.split('=').nth(1).unwrap(), "127.0.0.1", "place"];
     secrets.iter().for_each(|secret| assert!(!all.contains(secret), "{secret}: {all}"));
+}
+
+#[test]
+fn chat_goes_on_without_the_database_and_catches_up() {
+    let Some(mut postgres) = Postgres::start() else { return missing("PostgreSQL") };
+    let stage = Stage::new("chat-database");
+    let serve = Serve::start(&stage, &["--database", &postgres.url()]);
+    registered(&serve, "cam");
+    let mut ann = Client::viewer(&serve, "cam");
+    ann.said("before");
+    postgres.stop();
+    wait_for("the server to see it", PATIENCE, || {
+        let answer = post(serve.address("web"), "/api/v1/streams", r#"{"name":"x"}"#);
+        if answer.status == 503 { Ok(()) } else { Err(answer.status) }
+    });
+    ann.said("meanwhile");
+    let mut bob = Client::viewer(&serve, "cam");
+    assert_eq!(texts(&bob.hello["history"]), ["before", "meanwhile"]);
+    bob.said("heard by all");
+    assert_eq!(ann.text(), "heard by all");
+    postgres.begin();
+    let list = wait_for("what was said to be stored", PATIENCE, || {
+        let list = serve.get("web", "/api/v1/streams/cam/chat/messages").json();
+        if texts(&list["items"]).len() == 3 { Ok(list) } else { Err(list) }
+    });
+    assert_eq!(texts(&list["items"]), ["before", "meanwhile", "heard by all"]);
+    ann.said("after");
+    let killed = serve.into_running();
+    killed.signal(Signal::SIGKILL);
+    drop(killed);
+    let serve = Serve::start(&stage, &["--database", &postgres.url()]);
+    let ann = come(&serve, &ann.cookie);
+    assert_eq!(texts(&ann.hello["history"]), ["before", "meanwhile", "heard by all", "after"]);
 }
