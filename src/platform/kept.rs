@@ -5,7 +5,7 @@ use super::Refusal;
 use super::directory::{Directory, OnAir};
 use super::events::{self, Events};
 use crate::base::clock;
-use crate::store::{Fault, Place, Store};
+use crate::store::{Fault, Place, Store, chat};
 use crate::telemetry::Log;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError};
@@ -24,6 +24,11 @@ const MOMENT: Duration = Duration::from_millis(100);
 const FORGETS: u32 = 1024;
 /// How long a removed stream is remembered, so that every process hears of its end.
 const REMEMBERED_MS: i64 = 24 * 3600 * 1000;
+/// How long what is said in chats is kept, and the most of each room.
+const CHAT_MS: i64 = 30 * 24 * 3600 * 1000;
+const CHAT_ENTRIES: i64 = 10_000;
+const CHAT_NAMES: i64 = 16 << 10;
+const CHAT_BANS: i64 = 4096;
 
 /// What makes a change felt by those who are on the air.
 pub type Follows = Arc<dyn Fn(OnAir) + Send + Sync>;
@@ -162,6 +167,20 @@ impl Kept {
         }
     }
 
+    /// Forgets what is not kept any longer. What fails is done the next time.
+    async fn forget(&self, now_ms: i64) {
+        let kept = chat::Kept {
+            since_ms: now_ms.saturating_sub(CHAT_MS),
+            now_ms,
+            entries: CHAT_ENTRIES,
+            names: CHAT_NAMES,
+            bans: CHAT_BANS,
+        };
+        // Chats first: they are known to be removed by their streams.
+        let _ = self.0.store.trim_chats(kept).await;
+        let _ = self.0.store.forget_streams(now_ms.saturating_sub(REMEMBERED_MS)).await;
+    }
+
     /// Follows the store until `shutdown` says so.
     pub async fn follow(self, log: Log, mut shutdown: watch::Receiver<bool>) {
         let work = async {
@@ -180,7 +199,7 @@ impl Kept {
                 }
                 looks = looks.wrapping_add(1);
                 if self.is_reachable() && looks % FORGETS == 1 {
-                    let _ = self.0.store.forget_streams(clock::now_ms().saturating_sub(REMEMBERED_MS)).await;
+                    self.forget(clock::now_ms()).await;
                 }
                 tokio::time::sleep(if self.is_reachable() { AGAIN } else { RETRY }).await;
             }

@@ -136,8 +136,12 @@ impl Kept {
             })
         })
         .await?;
+        // What is written in its chat until that ends goes with what is too old.
+        let _ = self.store()?.forget_chat(&stream.public_id).await;
+        // Whoever hears of it finds it gone.
+        let looked = self.look().await;
         self.tell(Type::StreamDeleted, &stream, json!({})).await;
-        Ok(self.look().await?)
+        Ok(looked?)
     }
 
     /// Tells what became of a registered stream. Whoever is answered can rely on it: it is written down before.

@@ -7,14 +7,15 @@ use crate::auth::{Authorizer, Ledger};
 use crate::base::{Failure, Outcome};
 use crate::hub::event::{Event, Heard, Listener};
 use crate::hub::{Hub, Registry};
-use crate::platform::chat::{InMemory, Salt};
+use crate::platform::chat::Stored;
+use crate::platform::events::{Event as Told, Type};
 use crate::process::load::open_files_allowed;
 use crate::protocol::web_access::Gate;
 use crate::server::endpoint::http::asked_to_end;
 use crate::telemetry::Log;
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use std::sync::{Arc, Mutex};
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 /// What chat needs of the server.
 pub struct Needs<'a> {
@@ -50,13 +51,15 @@ pub fn begin(needs: Needs<'_>) -> Outcome<(Arc<Chat>, impl Future<Output = ()> +
     let open = Arc::new(HubRooms::new(hub, options.applications.clone().into()));
     let gate = Arc::new(Gate::new(authorizer, ledger, log.clone()));
     let first = options.applications.first().cloned().unwrap_or_default();
+    let stored = Stored::new(api.kept().clone(), &random, log.clone());
+    let told = api.kept().events().listen();
     let rooms = Arc::new(Registered::new(api, first, open.clone(), gate));
     let chat = Arc::new(Chat::new(Parts {
-        log: Arc::new(InMemory::default()),
+        salt: stored.salts(),
+        log: Arc::new(stored),
         rooms: rooms.clone(),
         who: rooms.clone(),
-        told: None,
-        salt: Salt::new(&random),
+        told: Some(rooms.clone()),
         limits: Limits::new(options.per_address.0, open_files_allowed()),
         trusted: options.trusted.clone(),
         secure: options.tls.is_some(),
@@ -67,7 +70,8 @@ pub fn begin(needs: Needs<'_>) -> Outcome<(Arc<Chat>, impl Future<Output = ()> +
     let running = {
         let chat = chat.clone();
         async move {
-            tokio::join!(chat.clone().until_all_left(), follow(events, (open, rooms), chat, shutdown));
+            let follow = follow((events, told), (open, rooms), chat.clone(), shutdown);
+            tokio::join!(chat.until_all_left(), follow);
         }
     };
     Ok((chat, running))
@@ -75,7 +79,7 @@ pub fn begin(needs: Needs<'_>) -> Outcome<(Arc<Chat>, impl Future<Output = ()> +
 
 /// Tells rooms what becomes of their streams.
 async fn follow(
-    mut events: Listener,
+    (mut events, mut told): (Listener, broadcast::Receiver<Arc<Told>>),
     (open, rooms): (Arc<HubRooms>, Arc<Registered>),
     chat: Arc<Chat>,
     mut shutdown: watch::Receiver<bool>,
@@ -83,6 +87,15 @@ async fn follow(
     loop {
         let heard = tokio::select! {
             heard = events.next() => heard,
+            told = told.recv() => {
+                // Where some were missed, rooms look by themselves every few seconds. Nobody closes it: the rooms tell as well.
+                if let Ok(told) = told
+                    && [Type::StreamDeleted.word(), Type::StreamUpdated.word()].contains(&told.kind.as_str())
+                {
+                    told.public_id.iter().for_each(|room| chat.stream_changed(room));
+                }
+                continue;
+            }
             () = asked_to_end(&mut shutdown) => return,
         };
         match heard {

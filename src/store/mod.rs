@@ -5,6 +5,7 @@
 //! both, takes `$1` on both, and refuses BOOLEAN, NUMERIC, `now()` and JSON types on one of them (measured on sqlx 0.9.0,
 //! SQLite 3.5x and PostgreSQL 15).
 
+pub mod chat;
 pub mod events;
 mod fault;
 pub mod hooks;

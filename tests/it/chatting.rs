@@ -3,6 +3,7 @@
 mod browsers;
 mod client;
 mod hostile;
+mod kept;
 mod moderation;
 mod requests;
 

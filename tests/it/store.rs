@@ -1,6 +1,7 @@
 //! Every statement on SQLite, and on PostgreSQL where one is installed.
 
 use crate::stage::{Postgres, missing};
+use msconv::store::chat::{BanRow, EntryRow, Kept, NameRow, Written};
 use msconv::store::events::EventRow;
 use msconv::store::hooks::{DeliveryRow, HookRow};
 use msconv::store::streams::{Changed, StreamRow};
@@ -182,6 +183,101 @@ pub async fn keeps_hooks(store: &Store) {
     assert!(store.deliveries("b", i64::MAX, 10).await.unwrap().is_empty());
 }
 
+/// What holds on both databases.
+pub async fn keeps_chat(store: &Store) {
+    let entry = |seq: i64, kind: &str| EntryRow {
+        seq,
+        kind: kind.into(),
+        data: format!("{{\"n\":{seq},\"text\":\"Привет 🎬 'x'\"}}"),
+        at_ms: seq * 10,
+    };
+    let said = |seq| Written::Entry(entry(seq, "message"));
+    assert_eq!(store.chat_salt("one").await.unwrap(), "one");
+    assert_eq!(store.chat_salt("two").await.unwrap(), "one");
+    assert_eq!(store.chat_room("r").await.unwrap(), None);
+    let numbers = |rows: Vec<EntryRow>| rows.into_iter().map(|row| row.seq).collect::<Vec<_>>();
+
+    store.add_chat("r", (3, 30), &[said(1), said(2), said(3)], false).await.unwrap();
+    store.add_chat("other", (1, 10), &[said(1)], false).await.unwrap();
+    // All or nothing: who is too late with a number has written none of it, unless he may have done so himself.
+    let late = store.add_chat("r", (4, 40), &[said(4), said(3)], false).await;
+    assert!(matches!(late, Err(Fault::Taken(_))), "{late:?}");
+    assert_eq!(numbers(store.chat_after("r", 0, 10).await.unwrap()), [1, 2, 3]);
+    store.add_chat("r", (4, 40), &[said(3), said(4)], true).await.unwrap();
+    assert_eq!(store.chat_messages("r", 4, 2).await.unwrap(), [entry(3, "message"), entry(2, "message")]);
+    assert_eq!(store.chat_after("r", 3, 10).await.unwrap(), [entry(4, "message")]);
+
+    let settings = Written::Settings { settings: r#"{"slow_s":3}"#.into(), pinned: Some((2, "two".into())) };
+    let ban = |author: &str, seq, until_ms| BanRow {
+        author: author.into(),
+        seq,
+        name: "Troll".into(),
+        place: Some("77".into()),
+        until_ms,
+    };
+    let name = |seq, name: &str| NameRow { author: "a".into(), seq, name: name.into() };
+    let decided = [
+        settings,
+        Written::Ban(ban("a", 6, Some(50))),
+        Written::Ban(ban("b", 7, None)),
+        Written::Ban(ban("a", 8, Some(99))),
+        Written::Ban(ban("c", 9, None)),
+        Written::Lifted("c".into()),
+        Written::Name(name(5, "Ann")),
+        Written::Name(name(9, "Bo")),
+    ];
+    store.add_chat("r", (9, 90), &decided, false).await.unwrap();
+    let room = store.chat_room("r").await.unwrap().unwrap();
+    assert_eq!(
+        (room.seq, room.settings.as_str(), room.pinned.as_deref()),
+        (9, r#"{"slow_s":3}"#, Some("two"))
+    );
+    assert_eq!(store.chat_bans("r", 10).await.unwrap(), [ban("b", 7, None), ban("a", 8, Some(99))]);
+    assert_eq!(store.chat_bans("r", 1).await.unwrap(), [ban("a", 8, Some(99))]);
+    assert_eq!(store.chat_names("r", 10).await.unwrap(), [name(9, "Bo")]);
+
+    let deleted = [Written::Gone(2), Written::Entry(entry(10, "deleted"))];
+    store.add_chat("r", (10, 100), &deleted, false).await.unwrap();
+    assert_eq!(store.chat_room("r").await.unwrap().unwrap().pinned, None);
+    assert_eq!(numbers(store.chat_after("r", 0, 10).await.unwrap()), [1, 3, 4, 10]);
+    assert_eq!(numbers(store.chat_messages("r", i64::MAX, 10).await.unwrap()), [4, 3, 1]);
+    let cleared = [Written::Cleared(11), Written::Entry(entry(11, "cleared")), said(12), said(13)];
+    store.add_chat("r", (13, 130), &cleared, false).await.unwrap();
+    assert_eq!(numbers(store.chat_after("r", 0, 10).await.unwrap()), [11, 12, 13]);
+
+    // What is too old, too much, ended or nobody's goes.
+    let gone = StreamRow { public_id: "gone".into(), deleted_ms: None, ..stream("chat-gone") };
+    let version = store.add_stream(&gone).await.unwrap();
+    let gone = StreamRow { deleted_ms: Some(1), slug: "gone-chat".into(), version, ..gone };
+    assert!(matches!(store.change_stream(&gone).await.unwrap(), Changed::Done(_)));
+    store.add_stream(&StreamRow { public_id: "kept".into(), ..stream("chat-kept") }).await.unwrap();
+    for room in ["gone", "kept", "old"] {
+        let written = [said(1), Written::Ban(ban("a", 2, None)), Written::Name(name(3, "Ann"))];
+        store.add_chat(room, (3, 30), &written, false).await.unwrap();
+    }
+    let kept = Kept { since_ms: 90, now_ms: 100, entries: 2, names: 10, bans: 10 };
+    store.trim_chats(kept).await.unwrap();
+    assert_eq!(numbers(store.chat_after("r", 0, 10).await.unwrap()), [12, 13]);
+    assert_eq!(store.chat_bans("r", 10).await.unwrap(), [ban("b", 7, None)]);
+    for (room, seq, names) in [("gone", None, 0), ("old", None, 0), ("other", None, 0), ("kept", Some(3), 1)]
+    {
+        assert_eq!(store.chat_room(room).await.unwrap().map(|room| room.seq), seq, "{room}");
+        assert_eq!(store.chat_names(room, 10).await.unwrap().len(), names, "{room}");
+        assert_eq!(store.chat_bans(room, 10).await.unwrap().len(), names, "{room}");
+        assert!(store.chat_after(room, 0, 10).await.unwrap().is_empty(), "{room}");
+    }
+    store.trim_chats(Kept { bans: 0, names: 0, ..kept }).await.unwrap();
+    assert!(
+        store.chat_bans("r", 10).await.unwrap().is_empty()
+            && store.chat_names("r", 10).await.unwrap().is_empty()
+    );
+    store.forget_chat("r").await.unwrap();
+    assert!(
+        store.chat_room("r").await.unwrap().is_none()
+            && store.chat_after("r", 0, 10).await.unwrap().is_empty()
+    );
+}
+
 #[tokio::test]
 async fn sqlite_keeps_it() {
     let folder = tempfile::tempdir().unwrap();
@@ -193,6 +289,7 @@ async fn sqlite_keeps_it() {
     keeps_tokens(&store).await;
     keeps_events(&store).await;
     keeps_hooks(&store).await;
+    keeps_chat(&store).await;
     let seen = other.unwrap().streams_version().await.unwrap();
     assert_eq!(seen, store.streams_version().await.unwrap());
     use std::os::unix::fs::PermissionsExt;
@@ -219,6 +316,7 @@ async fn postgresql_keeps_it() {
     keeps_tokens(&store).await;
     keeps_events(&store).await;
     keeps_hooks(&store).await;
+    keeps_chat(&store).await;
 }
 
 #[tokio::test]

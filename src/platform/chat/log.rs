@@ -5,6 +5,7 @@ use super::entry::Entry;
 use super::message::Message;
 use super::person::PersonId;
 use super::settings::Settings;
+use std::future::ready;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -51,4 +52,13 @@ pub trait ChatLog: Send + Sync {
 
     /// The first public entries ([`super::What::is_public`]) with a number above `after`, without messages that are deleted.
     fn after(&self, room: &str, after: u64, limit: usize) -> Later<Result<Vec<Entry>, Unavailable>>;
+
+    /// Keeps what could not be kept before; whether a room began without what is kept of it and is to begin anew, because that
+    /// can be read now.
+    fn begins_anew(&self, _room: &str) -> Later<bool> {
+        Box::pin(ready(false))
+    }
+
+    /// Forgets a room whose stream was removed.
+    fn forget(&self, room: &str) -> Later<()>;
 }

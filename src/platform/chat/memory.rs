@@ -1,4 +1,4 @@
-//! A log in memory, bounded: for tests, and where there is no store.
+//! A log in memory, bounded: for tests, and while the store is away.
 
 use super::bans::Ban;
 use super::entry::{Entry, What};
@@ -39,6 +39,36 @@ impl InMemory {
             Some(room) => read(room),
             None => read(&Room::default()),
         }
+    }
+
+    /// What a room begins with.
+    pub fn kept(&self, room: &str) -> Kept {
+        self.read(room, |room| Kept {
+            bans: room.bans.values().cloned().collect(),
+            names: room.names.iter().map(|(person, name)| (*person, name.clone())).collect(),
+            ..room.kept.clone()
+        })
+    }
+
+    /// Adds entries.
+    pub fn add(&self, room: &str, batch: &[Entry]) {
+        let mut inner = self.rooms();
+        let (clock, rooms) = &mut *inner;
+        *clock = clock.saturating_add(1);
+        if rooms.len() >= ROOMS && !rooms.contains_key(room) {
+            let oldest = rooms.iter().min_by_key(|(_, room)| room.written).map(|(name, _)| name.clone());
+            oldest.into_iter().for_each(|name| {
+                rooms.remove(&name);
+            });
+        }
+        let room = rooms.entry(room.to_string()).or_default();
+        room.written = *clock;
+        batch.iter().for_each(|entry| room.add(entry));
+    }
+
+    /// Forgets a room.
+    pub fn forget(&self, room: &str) {
+        self.rooms().1.remove(room);
     }
 }
 
@@ -82,27 +112,11 @@ impl Room {
 
 impl ChatLog for InMemory {
     fn load(&self, room: &str) -> Later<Result<Kept, Unavailable>> {
-        let kept = self.read(room, |room| Kept {
-            bans: room.bans.values().cloned().collect(),
-            names: room.names.iter().map(|(person, name)| (*person, name.clone())).collect(),
-            ..room.kept.clone()
-        });
-        Box::pin(ready(Ok(kept)))
+        Box::pin(ready(Ok(self.kept(room))))
     }
 
     fn append(&self, room: &str, batch: Arc<[Entry]>) -> Later<Result<(), Unavailable>> {
-        let mut inner = self.rooms();
-        let (clock, rooms) = &mut *inner;
-        *clock = clock.saturating_add(1);
-        if rooms.len() >= ROOMS && !rooms.contains_key(room) {
-            let oldest = rooms.iter().min_by_key(|(_, room)| room.written).map(|(name, _)| name.clone());
-            oldest.into_iter().for_each(|name| {
-                rooms.remove(&name);
-            });
-        }
-        let room = rooms.entry(room.to_string()).or_default();
-        room.written = *clock;
-        batch.iter().for_each(|entry| room.add(entry));
+        self.add(room, &batch);
         Box::pin(ready(Ok(())))
     }
 
@@ -130,5 +144,10 @@ impl ChatLog for InMemory {
         let found =
             self.read(room, |room| room.entries.range(from..).take(limit).map(|(_, e)| e.clone()).collect());
         Box::pin(ready(Ok(found)))
+    }
+
+    fn forget(&self, room: &str) -> Later<()> {
+        InMemory::forget(self, room);
+        Box::pin(ready(()))
     }
 }

@@ -4,9 +4,10 @@ use super::person::Author;
 use crate::base::clock::{log_stamp, parse_stamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 /// A message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Message {
     /// Its number in the room.
     pub seq: u64,
@@ -15,12 +16,15 @@ pub struct Message {
     /// Who wrote it.
     pub from: Author,
     /// Plain text.
+    #[schema(value_type = String)]
     pub text: Arc<str>,
     /// When, in milliseconds since 1970; in JSON by RFC 3339.
     #[serde(serialize_with = "stamp", deserialize_with = "from_stamp")]
+    #[schema(value_type = String)]
     pub at: i64,
     /// What its author called it until it had a number.
     #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub reference: Option<Arc<str>>,
 }
 

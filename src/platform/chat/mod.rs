@@ -1,4 +1,4 @@
-//! Chat: one room for each stream. Pure but for the trait of its log: time, addresses and random numbers come as arguments,
+//! Chat: one room for each stream. Pure but for the log ([`Stored`]): time, addresses and random numbers come as arguments,
 //! and what goes out is a value. Sockets and requests are `server::web::rest::chat`.
 //!
 //! Everything that happens in a room is an [`Entry`] with a number. A room decides ([`Room::say`] and others), the log
@@ -20,7 +20,10 @@ mod person;
 mod place;
 mod refusal;
 mod room;
+mod rows;
 mod settings;
+mod stored;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -34,7 +37,9 @@ pub use log::{ChatLog, Kept, Later, Unavailable};
 pub use memory::InMemory;
 pub use message::{Message, id_of, seq_of};
 pub use person::{Author, PersonId, Role};
-pub use place::{Place, Salt};
+pub use place::{Place, Salt, Salts};
 pub use refusal::{Code, Refusal};
 pub use room::{Room, Speaker};
 pub use settings::{Patch, Settings};
+pub use stored::Stored;
+pub use telling::event;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 /// Who writes, the same in every room and after every restart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,7 +65,7 @@ impl<'de> Deserialize<'de> for PersonId {
 }
 
 /// What somebody may do in a room.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Read, and write within the limits.
@@ -75,11 +76,13 @@ pub enum Role {
 }
 
 /// Who wrote a message, as he is shown.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Author {
     /// Who.
+    #[schema(value_type = String)]
     pub id: PersonId,
     /// The name at that time.
+    #[schema(value_type = String)]
     pub name: Arc<str>,
     /// A hue in degrees.
     pub colour: u16,

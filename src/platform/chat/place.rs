@@ -4,6 +4,7 @@
 use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// A salted hash of a neighbourhood of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -20,10 +21,36 @@ impl Salt {
         Salt(Key::new(HMAC_SHA256, random))
     }
 
+    /// As it is stored.
+    pub fn of(stored: &str) -> Salt {
+        Salt(Key::new(HMAC_SHA256, stored.as_bytes()))
+    }
+
     /// Where `address` is.
     pub fn place(&self, address: IpAddr) -> Place {
         let tag = sign(&self.0, neighbourhood(address).to_string().as_bytes());
         Place(u64::from_be_bytes(tag.as_ref().first_chunk::<8>().copied().unwrap_or_default()))
+    }
+}
+
+/// The salt that is in use: the stored one as soon as it is known. Cloning shares it.
+#[derive(Clone)]
+pub struct Salts(Arc<RwLock<Salt>>);
+
+impl Salts {
+    /// This one for now.
+    pub fn new(salt: Salt) -> Salts {
+        Salts(Arc::new(RwLock::new(salt)))
+    }
+
+    /// This one from now on.
+    pub fn set(&self, salt: Salt) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = salt;
+    }
+
+    /// Where `address` is.
+    pub fn place(&self, address: IpAddr) -> Place {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).place(address)
     }
 }
 

@@ -4,6 +4,7 @@ use super::bounds::MAX_CHARS;
 use super::message::Message;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::ops::RangeInclusive;
+use utoipa::ToSchema;
 
 /// Seconds of slow mode.
 const SLOW: RangeInclusive<u32> = 0..=120;
@@ -13,7 +14,7 @@ const WAIT: RangeInclusive<u32> = 0..=3600;
 const CHARS: RangeInclusive<u32> = 1..=MAX_CHARS;
 
 /// What moderators decide of a room.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct Settings {
     /// Seconds between two messages of one author; 0 is none.
@@ -35,7 +36,7 @@ impl Default for Settings {
 }
 
 /// A change: what is absent stays.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct Patch {
     /// See [`Settings::slow_s`].
@@ -48,6 +49,7 @@ pub struct Patch {
     pub max_chars: Option<u32>,
     /// The id of the message that is pinned; null pins none.
     #[serde(deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
     pub pinned: Option<Option<String>>,
 }
 

@@ -82,25 +82,45 @@ CREATE TABLE deliveries (
     PRIMARY KEY (hook_id, seq)
 );
 
-CREATE TABLE chat_messages (
-    room TEXT NOT NULL,
+-- A room of a registered stream is called as its public id, any other by its name. What moderators decide stands here;
+-- the pinned message apart, so that its text goes when it is deleted.
+CREATE TABLE chat_rooms (
+    room TEXT PRIMARY KEY,
     seq BIGINT NOT NULL,
-    message_id TEXT NOT NULL UNIQUE,
-    author_id TEXT NOT NULL,
-    name TEXT NOT NULL,
-    colour BIGINT NOT NULL,
-    role TEXT NOT NULL,
-    text TEXT NOT NULL,
-    at_ms BIGINT NOT NULL,
-    hidden_by TEXT,
-    PRIMARY KEY (room, seq)
+    settings TEXT NOT NULL,
+    pinned_seq BIGINT,
+    pinned TEXT,
+    at_ms BIGINT NOT NULL
 );
 
-CREATE TABLE chat_people (
+CREATE TABLE chat_entries (
     room TEXT NOT NULL,
-    author_id TEXT NOT NULL,
-    name TEXT NOT NULL,
-    banned_until_ms BIGINT,
-    neighbourhood_hash TEXT NOT NULL,
-    PRIMARY KEY (room, author_id)
+    seq BIGINT NOT NULL,
+    kind TEXT NOT NULL,
+    data TEXT NOT NULL,
+    at_ms BIGINT NOT NULL,
+    PRIMARY KEY (room, seq)
 );
+CREATE INDEX chat_entries_by_time ON chat_entries (at_ms);
+
+CREATE TABLE chat_bans (
+    room TEXT NOT NULL,
+    author TEXT NOT NULL,
+    seq BIGINT NOT NULL,
+    name TEXT NOT NULL,
+    -- A salted hash of the neighbourhood of an address.
+    place TEXT,
+    until_ms BIGINT,
+    PRIMARY KEY (room, author)
+);
+
+CREATE TABLE chat_names (
+    room TEXT NOT NULL,
+    author TEXT NOT NULL,
+    seq BIGINT NOT NULL,
+    name TEXT NOT NULL,
+    PRIMARY KEY (room, author)
+);
+
+-- What the hashes of addresses are salted with, one row: as old as the oldest ban.
+CREATE TABLE chat_salts (name TEXT PRIMARY KEY, salt TEXT NOT NULL);

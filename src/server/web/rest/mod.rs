@@ -130,7 +130,7 @@ impl Api {
         })
     }
 
-    fn kept(&self) -> &Kept {
+    pub(in crate::server) fn kept(&self) -> &Kept {
         &self.0.kept
     }
 

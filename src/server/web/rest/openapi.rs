@@ -1,6 +1,6 @@
 //! The description of the API, made of its code.
 
-use super::{Api, compat, events, hooks, session, stats, streams, tokens};
+use super::{Api, chat, compat, events, hooks, session, stats, streams, tokens};
 use axum::Json;
 use axum::response::IntoResponse;
 use utoipa::OpenApi;
@@ -16,6 +16,7 @@ use utoipa_axum::routes;
     ),
     tags(
         (name = "streams", description = "Registered streams, and whatever else is live"),
+        (name = "chat", description = "One room for each stream"),
         (name = "events", description = "What happened, and what happens"),
         (name = "hooks", description = "Addresses that events are sent to, by Standard Webhooks 1.0"),
         (name = "tokens", description = "What programs show"),
@@ -27,7 +28,7 @@ struct Described;
 
 /// Every route with its description.
 pub fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::with_openapi(Described::openapi())
+    OpenApiRouter::with_openapi(Described::openapi().merge_from(chat::description()))
         .routes(routes!(streams::list, streams::add))
         .routes(routes!(streams::one, streams::change, streams::remove))
         .routes(routes!(streams::new_key))

@@ -1,9 +1,9 @@
 //! The task of a room that somebody is in: what was written since it last looked is kept at once and then shown, and what
-//! changes by itself is told now and then. It ends when nobody is there any more.
+//! changes by itself is told now and then. It ends when nobody is there any more, or the stream was removed.
 
 use super::open_room::{OpenRoom, Out, Pending};
 use super::open_rooms::OpenRooms;
-use super::outside::{Rooms, Told as AreTold};
+use super::outside::{Rooms, Standing, Told as AreTold};
 use crate::base::clock::{Now, rfc3339};
 use crate::platform::chat::{ChatLog, Entry, PersonId, ServerFrame, Settings, Unavailable, What};
 use crate::server::endpoint::http::asked_to_end;
@@ -17,8 +17,8 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 const GATHERED: Duration = Duration::from_millis(50);
 /// Between two looks at what changes by itself, and two frames about how many are here.
 const LOOK: Duration = Duration::from_secs(5);
-/// How long the log may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the log may take: longer than it waits for its store.
+const PATIENCE: Duration = Duration::from_secs(15);
 /// How long a room stays after the last has left.
 const EMPTY: Duration = Duration::from_secs(60);
 /// The most frames of an array.
@@ -94,6 +94,7 @@ pub async fn run(keeper: Arc<Keeper>, room: Arc<OpenRoom>) {
         sent: begun,
     };
     let mut used = begun;
+    let standing = keeper.rooms.standing(&room.name);
     loop {
         let ends = tokio::select! {
             () = room.wake.notified() => false,
@@ -107,8 +108,9 @@ pub async fn run(keeper: Arc<Keeper>, room: Arc<OpenRoom>) {
             told.sent = Instant::now();
         }
         news(&keeper, &room, &mut told);
-        if ends {
-            let _ = room.frames.send(Out::End);
+        if ends || is_over(&keeper, &room, standing).await {
+            keeper.open.remove(&room);
+            room.end();
             return;
         }
         if !keeper.open.is_unused(&room) {
@@ -117,6 +119,15 @@ pub async fn run(keeper: Arc<Keeper>, room: Arc<OpenRoom>) {
             return;
         }
     }
+}
+
+/// Whether the room is no more, or has to begin anew.
+async fn is_over(keeper: &Keeper, room: &OpenRoom, before: Standing) -> bool {
+    let now = keeper.rooms.standing(&room.name);
+    if before == Standing::Registered && now == Standing::Unregistered {
+        keeper.log.forget(&room.name).await;
+    }
+    now != before || timeout(PATIENCE, keeper.log.begins_anew(&room.name)).await == Ok(true)
 }
 
 /// Lets the log keep what waits, and shows it; whether there was something.

@@ -36,6 +36,10 @@ const SOME: usize = 200;
 const MOST: usize = 1000;
 
 /// The events of a room, after the number that the client names, or from now on.
+#[utoipa::path(get, path = "/api/v1/streams/{id}/chat/events", tag = "chat",
+    params(("after" = Option<u64>, Query, description = "As `Last-Event-ID`: the number to go on from")),
+    responses((status = 200, content_type = "text/event-stream", body = String), (status = 400), (status = 401),
+              (status = 403), (status = 404), (status = 503)))]
 pub async fn events(
     State(chat): State<Arc<Chat>>,
     Path(id): Path<String>,

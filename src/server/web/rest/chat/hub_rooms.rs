@@ -1,6 +1,6 @@
 //! Rooms of what is or was on the air here, for a server that knows no other streams.
 
-use super::outside::{Found, Rooms};
+use super::outside::{Found, Rooms, Standing};
 use crate::hub::Hub;
 use crate::model::stream_name::is_name;
 use crate::model::{LadderName, StreamName};
@@ -72,5 +72,9 @@ impl Rooms for HubRooms {
 
     fn is_live(&self, room: &str) -> bool {
         self.ladder(room).is_some_and(|ladder| !self.hub.on_air(&ladder).is_empty())
+    }
+
+    fn standing(&self, _: &str) -> Standing {
+        Standing::Unregistered
     }
 }

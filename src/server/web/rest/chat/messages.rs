@@ -5,7 +5,9 @@ use super::refused;
 use super::service::{Chat, Entered};
 use crate::base::clock::Now;
 use crate::base::percent::argument;
-use crate::platform::chat::{ClientFrame, Entry, FRAME_BYTES, Patch, PersonId, ServerFrame, Unavailable};
+use crate::platform::chat::{
+    ClientFrame, Entry, FRAME_BYTES, Message, Patch, PersonId, ServerFrame, Settings, Unavailable,
+};
 use crate::protocol::web_access::Connection;
 use crate::server::web::problem::Problem;
 use crate::server::web::rest::origin;
@@ -16,11 +18,11 @@ use axum::http::request::Parts as Head;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
+use utoipa::{IntoParams, ToSchema};
 
 /// Entries of a list without `limit`.
 const SOME: usize = 50;
@@ -29,7 +31,45 @@ const MOST: usize = 200;
 /// How long a body may take to come.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Which part of a list.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it describes what is read by hand")]
+struct Which {
+    /// Messages before this number
+    before: Option<u64>,
+    /// What happened after this number, deletions too
+    after: Option<u64>,
+    /// 1 to 200 [default: 50]
+    limit: Option<u64>,
+}
+
+/// A part of a list.
+#[derive(Serialize, ToSchema)]
+struct ListedFrames {
+    /// Frames: messages, and behind a number `delete` and `clear`
+    #[schema(value_type = Vec<Object>)]
+    items: Vec<ServerFrame>,
+    /// The next `before` or `after`; null at the end
+    next: Option<u64>,
+}
+
+/// A ban that holds.
+#[derive(Serialize, ToSchema)]
+struct ShownBan {
+    /// Who
+    #[schema(value_type = String)]
+    author: PersonId,
+    /// How he was called
+    name: String,
+    /// Until when (RFC 3339); null is for good
+    until: Option<String>,
+}
+
 /// The messages before a number, the newest of them without one; or what happened after one.
+#[utoipa::path(get, path = "/api/v1/streams/{id}/chat/messages", tag = "chat", params(Which),
+    responses((status = 200, body = ListedFrames), (status = 400), (status = 401), (status = 403), (status = 404),
+              (status = 503)))]
 pub async fn list(
     State(chat): State<Arc<Chat>>,
     Path(id): Path<String>,
@@ -52,7 +92,7 @@ pub async fn list(
     };
     let limit = limit.map_or(SOME, |limit| usize::try_from(limit).unwrap_or(MOST).clamp(1, MOST));
     match listed(&chat, &found.room, before, after, limit).await {
-        Ok((items, next)) => fresh(Json(json!({ "items": items, "next": next })).into_response()),
+        Ok((items, next)) => fresh(Json(ListedFrames { items, next }).into_response()),
         Err(Unavailable) => refused::refused(crate::platform::chat::Code::Unavailable.into(), path),
     }
 }
@@ -82,17 +122,22 @@ async fn listed(
 }
 
 /// A message in a request.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 struct Say {
+    /// Plain text, up to as many characters as the room allows
     text: String,
+    /// What its author calls it until it has a number, up to 64 characters
     #[serde(rename = "ref", default)]
     reference: Option<String>,
-    /// A name to choose before.
+    /// A name to choose before
     #[serde(default)]
     name: Option<String>,
 }
 
 /// Writes a message.
+#[utoipa::path(post, path = "/api/v1/streams/{id}/chat/messages", tag = "chat", request_body = Say,
+    responses((status = 201, body = Message), (status = 400), (status = 401), (status = 403), (status = 404),
+              (status = 409), (status = 413), (status = 422), (status = 429), (status = 503)))]
 pub async fn say(
     State(chat): State<Arc<Chat>>,
     Path(id): Path<String>,
@@ -132,6 +177,9 @@ fn created(path: &str, entry: &Entry) -> Response {
 }
 
 /// Deletes a message.
+#[utoipa::path(delete, path = "/api/v1/streams/{id}/chat/messages/{mid}", tag = "chat",
+    params(("id" = String, Path, description = "The stream"), ("mid" = String, Path, description = "The message, as `m7`")),
+    responses((status = 204), (status = 401), (status = 403), (status = 404), (status = 503)))]
 pub async fn remove(
     State(chat): State<Arc<Chat>>,
     Path((id, mid)): Path<(String, String)>,
@@ -142,6 +190,8 @@ pub async fn remove(
 }
 
 /// Deletes all messages.
+#[utoipa::path(delete, path = "/api/v1/streams/{id}/chat/messages", tag = "chat",
+    responses((status = 204), (status = 401), (status = 403), (status = 404), (status = 503)))]
 pub async fn clear(
     State(chat): State<Arc<Chat>>,
     Path(id): Path<String>,
@@ -152,14 +202,20 @@ pub async fn clear(
 }
 
 /// A ban in a request.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub struct NewBan {
+    /// Who: the `id` of an author
+    #[schema(value_type = String)]
     author: PersonId,
+    /// For so many seconds; for good without them, and 0 lifts the ban
     #[serde(default)]
     seconds: Option<u64>,
 }
 
 /// Bans an author.
+#[utoipa::path(post, path = "/api/v1/streams/{id}/chat/bans", tag = "chat", request_body = NewBan,
+    responses((status = 201, body = ShownBan), (status = 204, description = "The ban is lifted"), (status = 400),
+              (status = 401), (status = 403), (status = 404), (status = 503)))]
 pub async fn ban(
     State(chat): State<Arc<Chat>>,
     Path(id): Path<String>,
@@ -170,7 +226,7 @@ pub async fn ban(
     let answer = |_: &OpenRoom, entry: Entry| match entry.what {
         crate::platform::chat::What::Banned { ban, .. } => {
             let until = ban.until.map(crate::base::clock::rfc3339);
-            let body = json!({ "author": ban.author, "name": ban.name, "until": until });
+            let body = ShownBan { author: ban.author, name: ban.name, until };
             fresh((StatusCode::CREATED, Json(body)).into_response())
         }
         _ => no_content(),
@@ -179,6 +235,9 @@ pub async fn ban(
 }
 
 /// Changes the settings of a room.
+#[utoipa::path(patch, path = "/api/v1/streams/{id}/chat/room", tag = "chat", request_body = Patch,
+    responses((status = 200, body = Settings), (status = 400), (status = 401), (status = 403), (status = 404),
+              (status = 422), (status = 503)))]
 pub async fn room(
     State(chat): State<Arc<Chat>>,
     Path(id): Path<String>,

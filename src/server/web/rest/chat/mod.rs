@@ -22,24 +22,32 @@ mod tests;
 mod viewer;
 
 pub use hub_rooms::HubRooms;
-pub use outside::{Asking, Found, Rooms, Told, Who};
+pub use outside::{Asking, Found, Rooms, Standing, Told, Who};
 pub use registered::Registered;
 pub use service::{Chat, Limits, Parts};
 
 use axum::Router;
-use axum::routing::{delete, get, patch, post};
 use std::sync::Arc;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The routes with their descriptions.
+fn described() -> OpenApiRouter<Arc<Chat>> {
+    OpenApiRouter::new()
+        .routes(routes!(viewer::upgrade))
+        .routes(routes!(events::events))
+        .routes(routes!(messages::list, messages::say, messages::clear))
+        .routes(routes!(messages::remove))
+        .routes(routes!(messages::ban))
+        .routes(routes!(messages::room))
+}
 
 /// The routes.
 pub fn routes<S: Clone + Send + Sync + 'static>(chat: Arc<Chat>) -> Router<S> {
-    let at = |path: &str| format!("/api/v1/streams/{{id}}/chat/{path}");
-    Router::new()
-        .route(&at("ws"), get(viewer::upgrade))
-        .route(&at("events"), get(events::events))
-        .route(&at("messages"), get(messages::list).post(messages::say).delete(messages::clear))
-        .route(&at("messages/{mid}"), delete(messages::remove))
-        .route(&at("bans"), post(messages::ban))
-        .route(&at("room"), patch(messages::room))
-        .method_not_allowed_fallback(refused::method)
-        .with_state(chat)
+    described().split_for_parts().0.method_not_allowed_fallback(refused::method).with_state(chat)
+}
+
+/// Their description.
+pub fn description() -> utoipa::openapi::OpenApi {
+    described().split_for_parts().1
 }

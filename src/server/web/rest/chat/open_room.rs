@@ -55,6 +55,8 @@ pub struct State {
     pub room: Room,
     /// What waits.
     pub pending: Vec<Pending>,
+    /// Nobody hears or does anything any more.
+    over: bool,
 }
 
 /// See the module.
@@ -90,7 +92,7 @@ impl OpenRoom {
     pub fn new(name: &str, room: Room) -> OpenRoom {
         OpenRoom {
             name: name.to_string(),
-            state: Mutex::new(State { room, pending: Vec::new() }),
+            state: Mutex::new(State { room, pending: Vec::new(), over: false }),
             wake: Notify::new(),
             frames: Sender::new(RING),
             viewers: AtomicUsize::new(0),
@@ -122,7 +124,8 @@ impl OpenRoom {
         let mut state = self.state();
         let author = state.room.enter(who, now);
         Joined {
-            frames: self.frames.subscribe(),
+            // Where nothing comes any more, that is heard at once.
+            frames: if state.over { Sender::new(1).subscribe() } else { self.frames.subscribe() },
             author,
             settings: state.room.settings(now.mono),
             history: state.room.history(),
@@ -150,7 +153,7 @@ impl OpenRoom {
         now: Now,
     ) -> Result<(Entry, oneshot::Receiver<Result<(), Unavailable>>), Refusal> {
         let mut state = self.state();
-        if state.pending.len() >= PENDING {
+        if state.over || state.pending.len() >= PENDING {
             return Err(Code::Unavailable.into());
         }
         let room = &mut state.room;
@@ -168,6 +171,15 @@ impl OpenRoom {
         let (done, kept) = oneshot::channel();
         state.pending.push(Pending { entry: entry.clone(), done });
         Ok((entry, kept))
+    }
+
+    /// The room is no more, and everybody is told so. What waits is not kept.
+    pub fn end(&self) {
+        let mut state = self.state();
+        state.over = true;
+        state.pending.clear();
+        // Nobody listening is no fault.
+        let _ = self.frames.send(Out::End);
     }
 
     /// Who somebody is now, for himself.

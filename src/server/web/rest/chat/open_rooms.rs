@@ -54,4 +54,12 @@ impl OpenRooms {
         }
         unused
     }
+
+    /// Takes a room off the list, whoever is in it.
+    pub fn remove(&self, room: &Arc<OpenRoom>) {
+        let mut rooms = self.rooms();
+        if rooms.get(&room.name).is_some_and(|listed| Arc::ptr_eq(listed, room)) {
+            rooms.remove(&room.name);
+        }
+    }
 }

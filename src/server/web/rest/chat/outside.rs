@@ -22,6 +22,20 @@ pub trait Rooms: Send + Sync {
 
     /// Whether the stream of a room is on the air.
     fn is_live(&self, room: &str) -> bool;
+
+    /// What became of the stream of a room that was found before.
+    fn standing(&self, room: &str) -> Standing;
+}
+
+/// What became of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is registered, and has a chat.
+    Registered,
+    /// It is registered, and its chat was switched off.
+    Off,
+    /// It is not registered: it never was, or was removed.
+    Unregistered,
 }
 
 /// Who asks for what.

@@ -1,12 +1,12 @@
-//! Rooms of registered streams, called by their public ids, before those of whatever else is live; and who moderates: the operator, and
-//! the owner by the private id.
+//! Rooms of registered streams, called by their public ids, before those of whatever else is live; who moderates: the operator, and
+//! the owner by the private id; and what other programs are told.
 
 use super::hub_rooms::HubRooms;
-use super::outside::{Asking, Found, Rooms, Who};
+use super::outside::{Asking, Found, Rooms, Standing, Told, Who};
 use crate::auth::{Action, Protocol};
 use crate::base::percent::argument;
 use crate::model::{LadderName, StreamName};
-use crate::platform::chat::{Later, Role};
+use crate::platform::chat::{self, Entry, Later, Role};
 use crate::platform::operators::Scope;
 use crate::platform::{Kept, Stream};
 use crate::protocol::web_access::{Gate, Question, Turned};
@@ -57,6 +57,25 @@ impl Rooms for Registered {
         match self.stream(room) {
             Some(stream) => self.others.is_live(&stream.slug),
             None => self.others.is_live(room),
+        }
+    }
+
+    fn standing(&self, room: &str) -> Standing {
+        match self.stream(room).filter(|stream| stream.public_id == room) {
+            Some(stream) if stream.chat => Standing::Registered,
+            Some(_) => Standing::Off,
+            None => Standing::Unregistered,
+        }
+    }
+}
+
+/// Tells other programs what happens in rooms.
+impl Told for Registered {
+    fn told(&self, room: &str, entry: &Entry) {
+        let stream = self.stream(room);
+        let name = stream.as_ref().map_or(room, |stream| stream.slug.as_str());
+        if let Some(event) = chat::event(room, name, entry) {
+            self.api.kept().events().tell(event);
         }
     }
 }

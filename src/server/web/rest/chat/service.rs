@@ -10,7 +10,7 @@ use crate::auth::neighbourhood;
 use crate::hub::Registry;
 use crate::model::Network;
 use crate::model::network::is_loopback;
-use crate::platform::chat::{ChatLog, Role, Room, SHOWN, Salt, Speaker, Unavailable};
+use crate::platform::chat::{ChatLog, Role, Room, SHOWN, Salts, Speaker, Unavailable};
 use crate::protocol::web_access::Connection;
 use crate::server::per_address::{Counted, PerAddress};
 use crate::server::web::rest::origin;
@@ -55,7 +55,7 @@ pub struct Parts {
     /// Who is told.
     pub told: Option<Arc<dyn Told>>,
     /// What hashes of addresses are salted with; as old as the bans.
-    pub salt: Salt,
+    pub salt: Salts,
     /// Bounds.
     pub limits: Limits,
     /// Whose addresses are not counted, like this machine's.
@@ -74,7 +74,7 @@ pub struct Parts {
 pub struct Chat {
     keeper: Arc<Keeper>,
     who: Arc<dyn Who>,
-    salt: Salt,
+    salt: Salts,
     limits: Limits,
     trusted: Vec<Network>,
     secure: bool,
@@ -184,9 +184,10 @@ impl Chat {
         let path = head.uri.path();
         let (found, role) = self.find(id, head, ends).await?;
         let identity = Identity::of(&head.headers, self.secure);
+        let room = self.room(&found.room).await.map_err(|Unavailable| refused::full(path))?;
+        // After the room, with which the stored salt comes.
         let place = self.counted_as(ends.remote.ip()).map(|address| self.salt.place(address));
         let who = Speaker { id: identity.id, role, place };
-        let room = self.room(&found.room).await.map_err(|Unavailable| refused::full(path))?;
         Ok(Entered { room, who, cookie: identity.cookie })
     }
 

@@ -2,13 +2,13 @@
 
 use super::feed::Feed;
 use super::open_room::{OpenRoom, Out};
-use super::outside::{Asking, Found, Rooms, Told, Who};
+use super::outside::{Asking, Found, Rooms, Standing, Told, Who};
 use super::service::{Chat, Limits, Parts};
 use crate::base::clock::Now;
 use crate::hub::Registry;
 use crate::model::StreamName;
 use crate::platform::chat::{
-    ChatLog, ClientFrame, Code, Entry, InMemory, Kept, Later, Message, PersonId, Role, Salt, Speaker,
+    ChatLog, ClientFrame, Code, Entry, InMemory, Kept, Later, Message, PersonId, Role, Salt, Salts, Speaker,
     Unavailable, What,
 };
 use crate::protocol::web_access::{Connection, Turned};
@@ -54,6 +54,10 @@ impl ChatLog for Flaky {
     fn after(&self, room: &str, after: u64, limit: usize) -> Later<Result<Vec<Entry>, Unavailable>> {
         self.memory.after(room, after, limit)
     }
+
+    fn forget(&self, room: &str) -> Later<()> {
+        ChatLog::forget(&self.memory, room)
+    }
 }
 
 struct Everywhere;
@@ -65,6 +69,10 @@ impl Rooms for Everywhere {
 
     fn is_live(&self, _: &str) -> bool {
         true
+    }
+
+    fn standing(&self, _: &str) -> Standing {
+        Standing::Unregistered
     }
 }
 
@@ -100,7 +108,7 @@ impl House {
             rooms: Arc::new(Everywhere),
             who: Arc::new(Everywhere),
             told: Some(heard.clone()),
-            salt: Salt::new(&[0; 32]),
+            salt: Salts::new(Salt::new(&[0; 32])),
             limits: Limits { viewers: 2, per_address: 1, rooms: 2 },
             trusted: Vec::new(),
             secure: false,

@@ -37,6 +37,9 @@ const SEND_BUFFER: usize = 16 << 10;
 const READ_BUFFER: usize = 1 << 10;
 
 /// A WebSocket in the place of a request.
+#[utoipa::path(get, path = "/api/v1/streams/{id}/chat/ws", tag = "chat",
+    responses((status = 101, description = "Frames, both ways: docs/reference/chat.md"), (status = 400), (status = 401),
+              (status = 403), (status = 404), (status = 503)))]
 pub async fn upgrade(
     State(chat): State<Arc<Chat>>,
     Path(id): Path<String>,
