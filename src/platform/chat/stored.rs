@@ -295,7 +295,7 @@ mod tests {
         log.append("cam", [said(seq, "meanwhile"), banned].into()).await.unwrap();
         assert_eq!(texts(&log).await, ["meanwhile"]);
         assert!(!log.begins_anew("cam").await);
-        assert_eq!(log.load("cam").await.unwrap().bans, [ban.clone()], "known as long as it is away");
+        assert_eq!(log.load("cam").await.unwrap().bans, vec![ban.clone()], "known as long as it is away");
 
         platform.open().await.unwrap();
         assert_eq!(texts(&log).await, ["before", "meanwhile"]);

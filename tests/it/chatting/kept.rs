@@ -15,7 +15,7 @@ fn registered(serve: &Serve, slug: &str) -> Value {
     made.json()
 }
 
-fn come<'a>(serve: &Serve, cookie: &'a str) -> Client {
+fn come(serve: &Serve, cookie: &str) -> Client {
     Client::come(serve, "cam", Coming { fields: &[("Cookie", cookie)], ..Coming::default() })
 }
 
