@@ -27,6 +27,7 @@ struct Flaky {
     memory: InMemory,
     away: Arc<AtomicBool>,
     writes: Arc<AtomicUsize>,
+    anew: Arc<AtomicBool>,
 }
 
 impl ChatLog for Flaky {
@@ -53,6 +54,10 @@ impl ChatLog for Flaky {
 
     fn after(&self, room: &str, after: u64, limit: usize) -> Later<Result<Vec<Entry>, Unavailable>> {
         self.memory.after(room, after, limit)
+    }
+
+    fn begins_anew(&self, _: &str) -> Later<bool> {
+        Box::pin(ready(self.anew.swap(false, Ordering::Relaxed)))
     }
 
     fn forget(&self, room: &str) -> Later<()> {
@@ -227,4 +232,23 @@ async fn rooms_and_viewers_are_bounded_and_empty_rooms_close() {
     // What happened is no public matter where it concerns one.
     let kept = house.log.memory.after("one", 0, 10).await.unwrap();
     assert!(kept.iter().all(|entry| !matches!(entry.what, What::Banned { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_that_is_to_begin_anew_ends_for_all_who_are_in_it() {
+    let house = House::new();
+    let old = house.room("cam").await.unwrap();
+    let mut feed = Feed::new(old.join(boss(), Now::read()).frames, boss().id, 0);
+    old.act(boss(), &say("kept"), Now::read()).await.unwrap();
+    assert!(feed.next(&old).await.is_some());
+    house.log.anew.store(true, Ordering::Relaxed);
+    assert_eq!(feed.next(&old).await, None);
+    // Whoever found it a moment before hears so at once, and writes nothing that nobody keeps.
+    let mut late = Feed::new(old.join(boss(), Now::read()).frames, boss().id, 0);
+    assert_eq!(late.next(&old).await, None);
+    assert_eq!(old.act(boss(), &say("lost"), Now::read()).await.unwrap_err().code, Code::Unavailable);
+    let new = house.room("cam").await.unwrap();
+    assert!(!Arc::ptr_eq(&old, &new));
+    let history = new.join(boss(), Now::read()).history;
+    assert_eq!(history.iter().map(|message| &*message.text).collect::<Vec<_>>(), ["kept"]);
 }
