@@ -91,14 +91,14 @@ if [ -z "${MSCONV_FFMPEG_ENHANCED:-}" ]; then
   done
 fi
 
-# Peers of WebRTC, and a receiver of webhooks, that are not ours.
+# Peers of WebRTC, a receiver of webhooks and a caller of the API that are not ours.
 if [ -z "${MSCONV_TEST_AIORTC:-}" ]; then
   peers=$target/peers
-  if ! "$peers/bin/python" -c 'import aiortc, standardwebhooks' 2>/dev/null; then
-    say "fetching aiortc and standardwebhooks (Python packages)"
+  if ! "$peers/bin/python" -c 'import aiortc, standardwebhooks, schemathesis' 2>/dev/null; then
+    say "fetching aiortc, standardwebhooks and schemathesis (Python packages)"
     python3 -c 'import ensurepip' 2>/dev/null || ! have apt-get || packages python3-venv
-    { python3 -m venv "$peers" && "$peers/bin/pip" install --quiet --only-binary :all: aiortc==1.16.0 standardwebhooks==1.1.0; } >"$log" 2>&1 ||
-      { tail -n 20 "$log" >&2; fail "pip could not install aiortc and standardwebhooks"; }
+    { python3 -m venv "$peers" && "$peers/bin/pip" install --quiet --only-binary :all: aiortc==1.16.0 standardwebhooks==1.1.0 schemathesis==4.32.5; } >"$log" 2>&1 ||
+      { tail -n 20 "$log" >&2; fail "pip could not install aiortc, standardwebhooks and schemathesis"; }
   fi
   export MSCONV_TEST_AIORTC=$peers/bin/python
 fi

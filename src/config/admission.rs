@@ -6,6 +6,7 @@ use crate::base::clock::{parse_duration, spoken};
 use crate::base::secret::Secret;
 use crate::base::{Failure, Outcome};
 use crate::model::HttpUrl;
+use crate::model::network::is_link_local;
 use std::io::Read;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -116,14 +117,6 @@ impl Resolver {
         let allow_known = self.need("admission_when_silent", silent)?;
         let Some(url) = url else { return Ok(None) };
         Ok(Some(Admission { url, form, secret_file, publish, read, timeout, cache, allow_known }))
-    }
-}
-
-/// Addresses that no back end has: those of the link alone, where clouds keep their machines' secrets.
-pub fn is_link_local(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => v4.is_link_local(),
-        IpAddr::V6(v6) => v6.is_unicast_link_local(),
     }
 }
 

@@ -54,6 +54,22 @@ pub fn is_loopback(address: IpAddr) -> bool {
     plain(address).is_loopback()
 }
 
+/// Whether an address is of the link alone, where clouds keep their machines' secrets, in whatever form of version 6 it is carried.
+pub fn is_link_local(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => {
+            let [first, .., high, low] = address.segments();
+            // The forms that carry one of version 4: 64:ff9b::/96 (RFC 6052) and the compatible ones.
+            let [a, b] = high.to_be_bytes();
+            let carries = address.segments().starts_with(&[0x64, 0xff9b, 0, 0, 0, 0])
+                || address.segments().starts_with(&[0; 6]);
+            let [c, d] = low.to_be_bytes();
+            first & 0xffc0 == 0xfe80 || (carries && Ipv4Addr::new(a, b, c, d).is_link_local())
+        }
+    }
+}
+
 /// The first `length` of `width` bits.
 fn masked(bits: u128, length: u8, width: u8) -> u128 {
     bits.checked_shr(u32::from(width.saturating_sub(length))).unwrap_or(0)

@@ -7,14 +7,13 @@ use crate::base::printable::bounded;
 use crate::base::secret::redact_urls;
 use crate::platform::hooks::schedule::Answer;
 use crate::platform::hooks::sending::{Message, Post};
-use crate::platform::hooks::target::{check, is_forbidden};
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use crate::platform::hooks::target::check;
+use crate::server::outgoing;
 use reqwest::header::RETRY_AFTER;
 use std::error::Error;
 use std::future::Future;
-use std::net::{SocketAddr, ToSocketAddrs};
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// Until the head of an answer is here.
@@ -47,27 +46,7 @@ impl Poster {
         if let Some(client) = cell.get() {
             return Ok(client);
         }
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("msconv/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            // A proxy would look the name up itself.
-            .no_proxy()
-            .timeout(PATIENCE)
-            .pool_max_idle_per_host(1)
-            .dns_resolver(Arc::new(Guarded));
-        // A second installation is refused and changes nothing.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        if !secure {
-            // No roots at all: such a client never speaks TLS, and reading the system's store takes memory.
-            let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-            let tls = rustls::ClientConfig::builder_with_provider(provider)
-                .with_safe_default_protocol_versions()
-                .map_err(|e| e.to_string())?
-                .with_root_certificates(rustls::RootCertStore::empty())
-                .with_no_client_auth();
-            builder = builder.tls_backend_preconfigured(tls);
-        }
-        let made = builder.build().map_err(|e| reason(&e))?;
+        let made = outgoing::client(secure, |builder| builder.timeout(PATIENCE).pool_max_idle_per_host(1))?;
         Ok(cell.get_or_init(|| made))
     }
 }
@@ -103,55 +82,9 @@ fn reason(error: &reqwest::Error) -> String {
     bounded(&redact_urls(&words), LONGEST)
 }
 
-/// Looks names up and leaves out what must not be connected to.
-struct Guarded;
-
-/// A name has no address that may be sent to.
-#[derive(Debug, thiserror::Error)]
-enum Nowhere {
-    #[error("the host name is not known")]
-    Unknown,
-    #[error("its name has link-local addresses alone, which are not sent to")]
-    LinkLocal,
-}
-
-impl Resolve for Guarded {
-    fn resolve(&self, name: Name) -> Resolving {
-        let host = name.as_str().to_string();
-        Box::pin(async move {
-            // Nobody waits for the thread: a look-up cannot be cancelled.
-            let (answer, answered) = tokio::sync::oneshot::channel();
-            std::thread::Builder::new().name("look-up".into()).spawn(move || {
-                let _ = answer.send((host.as_str(), 0).to_socket_addrs().map(Iterator::collect::<Vec<_>>));
-            })?;
-            let found = answered.await.ok().and_then(Result::ok).unwrap_or_default();
-            let allowed = allowed(found)?;
-            Ok(Box::new(allowed.into_iter()) as Addrs)
-        })
-    }
-}
-
-fn allowed(found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Nowhere> {
-    let unknown = found.is_empty();
-    let allowed: Vec<_> = found.into_iter().filter(|at| !is_forbidden(at.ip())).collect();
-    match (allowed.is_empty(), unknown) {
-        (false, _) => Ok(allowed),
-        (true, true) => Err(Nowhere::Unknown),
-        (true, false) => Err(Nowhere::LinkLocal),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_lead_to_no_link_local_address() {
-        let of = |texts: &[&str]| allowed(texts.iter().map(|text| text.parse().unwrap()).collect());
-        assert!(matches!(of(&[]), Err(Nowhere::Unknown)));
-        assert!(matches!(of(&["169.254.169.254:0", "[fe80::1]:0"]), Err(Nowhere::LinkLocal)));
-        assert_eq!(of(&["169.254.1.1:0", "10.0.0.1:0"]).unwrap(), ["10.0.0.1:0".parse().unwrap()]);
-    }
 
     #[test]
     fn waits_are_seconds_or_a_date() {

@@ -2,8 +2,9 @@
 //! their machines' secrets. This machine and private networks may be asked: the operator has written the address down.
 
 use crate::base::{Failure, Outcome, printable};
-use crate::config::admission::is_link_local;
+use crate::model::network::is_link_local;
 use crate::platform::admission::{HttpAnswer, HttpRequest, LARGEST_ANSWER, Method, Post, Posted, Silence};
+use reqwest::ClientBuilder;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::LOCATION;
 use std::error::Error as StdError;
@@ -28,30 +29,39 @@ impl Outgoing {
     /// # Errors
     /// Internal: the client cannot be made.
     pub fn new(secure: bool) -> Outcome<Outgoing> {
-        let failed = |e: &dyn StdError| {
-            Failure::internal("cannot make requests to the admission back end").why(e.to_string())
-        };
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("msconv/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT)
-            .pool_max_idle_per_host(KEPT)
-            .no_proxy()
-            .dns_resolver(Arc::new(NotOfTheLink));
-        if secure {
-            // A second installation is refused and changes nothing.
-            let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        } else {
-            let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-            let tls = rustls::ClientConfig::builder_with_provider(provider)
-                .with_safe_default_protocol_versions()
-                .map_err(|e| failed(&e))?
-                .with_root_certificates(rustls::RootCertStore::empty())
-                .with_no_client_auth();
-            builder = builder.tls_backend_preconfigured(tls);
-        }
-        builder.build().map(Outgoing).map_err(|e| failed(&e))
+        let made = client(secure, |builder| builder.connect_timeout(CONNECT).pool_max_idle_per_host(KEPT));
+        made.map(Outgoing)
+            .map_err(|why| Failure::internal("cannot make requests to the admission back end").why(why))
     }
+}
+
+/// A client of our own kind, with limits of the caller's: no redirects, no proxy, which would look names up itself, no
+/// addresses of the link, and certificates only where it is `secure`, since reading the system's takes memory.
+///
+/// # Errors
+/// Why it cannot be made.
+pub fn client(
+    secure: bool,
+    limits: impl FnOnce(ClientBuilder) -> ClientBuilder,
+) -> Result<reqwest::Client, String> {
+    let builder = reqwest::Client::builder()
+        .user_agent(concat!("msconv/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .dns_resolver(Arc::new(NotOfTheLink));
+    let mut builder = limits(builder);
+    // A second installation is refused and changes nothing.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    if !secure {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let tls = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|e| e.to_string())?
+            .with_root_certificates(rustls::RootCertStore::empty())
+            .with_no_client_auth();
+        builder = builder.tls_backend_preconfigured(tls);
+    }
+    builder.build().map_err(|e| e.to_string())
 }
 
 impl Post for Outgoing {

@@ -1,6 +1,7 @@
 //! Where events may be sent. Webhooks are the operator's own, so loopback and private networks are fine; link-local addresses,
 //! behind which clouds keep their secrets, never.
 
+use crate::model::network::is_link_local;
 use reqwest::Url;
 use std::net::IpAddr;
 
@@ -25,24 +26,8 @@ pub fn check(text: &str) -> Result<Url, String> {
     let host = url.host_str().unwrap_or_default();
     let literal: Option<IpAddr> = host.trim_start_matches('[').trim_end_matches(']').parse().ok();
     match literal {
-        Some(address) if is_forbidden(address) => Err("link-local addresses are not sent to".into()),
+        Some(address) if is_link_local(address) => Err("link-local addresses are not sent to".into()),
         _ => Ok(url),
-    }
-}
-
-/// Whether nothing may be sent to an address: link-local ones, however they are written.
-pub fn is_forbidden(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.is_link_local(),
-        IpAddr::V6(address) => {
-            let [first, .., high, low] = address.segments();
-            // The forms that carry one of version 4: 64:ff9b::/96 (RFC 6052) and the compatible ones.
-            let [a, b] = high.to_be_bytes();
-            let carries = address.segments().starts_with(&[0x64, 0xff9b, 0, 0, 0, 0])
-                || address.segments().starts_with(&[0; 6]);
-            let [c, d] = low.to_be_bytes();
-            first & 0xffc0 == 0xfe80 || (carries && std::net::Ipv4Addr::new(a, b, c, d).is_link_local())
-        }
     }
 }
 

@@ -7,9 +7,10 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use std::time::Duration;
+use utoipa::ToSchema;
 
 /// Why a request was refused.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Problem {
     /// Which kind of problem, as a relative URI; the same for the same `code`.
     r#type: String,
@@ -28,6 +29,7 @@ pub struct Problem {
     retry_after: Option<u64>,
     /// Values that cannot be taken.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<Object>)]
     errors: Vec<Wrong>,
 }
 

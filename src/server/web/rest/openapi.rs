@@ -1,9 +1,13 @@
 //! The description of the API, made of its code.
 
 use super::{Api, chat, compat, events, hooks, session, stats, streams, tokens};
+use crate::server::web::problem::Problem;
 use axum::Json;
 use axum::response::IntoResponse;
-use utoipa::OpenApi;
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::Type;
+use utoipa::openapi::{ContentBuilder, ObjectBuilder, Ref, RefOr, Required, ResponseBuilder};
+use utoipa::{OpenApi, PartialSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -73,10 +77,30 @@ fn description() -> utoipa::openapi::OpenApi {
         for (method, operation) in operations {
             if let Some(operation) = operation {
                 operation.operation_id = Some(format!("{method}_{}", words.join("_")));
+                complete(operation, path);
             }
         }
     }
+    let schemas = &mut all.components.get_or_insert_default().schemas;
+    schemas.insert("Problem".into(), Problem::schema());
     all
+}
+
+/// What holds for every operation: the words of its path are texts, and whatever goes wrong is a problem.
+fn complete(operation: &mut Operation, path: &str) {
+    let parameters = operation.parameters.get_or_insert_default();
+    for name in path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')) {
+        let described = |parameter: &RefOr<Parameter>| matches!(parameter, RefOr::T(of) if of.name == name);
+        if !parameters.iter().any(described) {
+            let text = ObjectBuilder::new().schema_type(Type::String).build();
+            let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path);
+            parameters.push(parameter.required(Required::True).schema(Some(text)).build().into());
+        }
+    }
+    let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+    let wrong =
+        ResponseBuilder::new().description("What is wrong").content("application/problem+json", problem);
+    operation.responses.responses.insert("default".into(), wrong.build().into());
 }
 
 #[cfg(test)]
