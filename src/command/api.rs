@@ -115,8 +115,6 @@ fn refused(status: u16, problem: &Value) -> Failure {
         400 | 413 | 415 | 422 => Kind::Usage,
         _ => Kind::Server,
     };
-    let text =
-        |of: &Value, field: &str| of.get(field).and_then(Value::as_str).unwrap_or_default().to_string();
     let wrong = problem.get("errors").and_then(Value::as_array).into_iter().flatten();
     let wrong: Vec<String> = wrong.map(|w| format!("{}: {}", text(w, "field"), text(w, "why"))).collect();
     if wrong.is_empty() {
@@ -142,6 +140,11 @@ pub fn time(text: &str) -> Outcome<String> {
     })?;
     let ms = i64::try_from(length.as_millis()).unwrap_or(i64::MAX);
     Ok(clock::rfc3339(clock::now_ms().saturating_add(ms)))
+}
+
+/// A field of an answer that is text; empty if there is none.
+pub fn text(of: &Value, field: &str) -> String {
+    of.get(field).and_then(Value::as_str).unwrap_or_default().to_string()
 }
 
 /// A body with the name of its form.

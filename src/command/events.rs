@@ -1,7 +1,7 @@
 //! `msconv events`: what happened, and what happens.
 
 use super::Context;
-use super::api::Api;
+use super::api::{Api, text};
 use crate::base::Outcome;
 use crate::base::percent::coded;
 use crate::base::printable::printable;
@@ -60,8 +60,6 @@ fn line(context: &Context, event: &Value) -> Outcome<()> {
     if context.console.json {
         return context.console.data(&event.to_string());
     }
-    let text =
-        |of: &Value, field: &str| of.get(field).and_then(Value::as_str).unwrap_or_default().to_string();
     let data = event.get("data").cloned().unwrap_or_default();
     let mut stream = text(&data, "name");
     if stream.is_empty() {

@@ -1,7 +1,7 @@
 //! `msconv hooks`: addresses that events are sent to.
 
 use super::Context;
-use super::api::{self, Api};
+use super::api::{self, Api, text};
 use crate::base::percent::coded;
 use crate::base::printable::printable;
 use crate::base::{Failure, Kind, Outcome};
@@ -27,10 +27,6 @@ pub fn run(context: &Context, args: &HooksArgs) -> Outcome<u8> {
 
 fn path(id: &str, tail: &str) -> String {
     format!("/api/v1/hooks/{}{tail}", coded(id))
-}
-
-fn text(of: &Value, field: &str) -> String {
-    of.get(field).and_then(Value::as_str).unwrap_or_default().to_string()
 }
 
 async fn add(context: &Context, api: &Api, url: &str, types: Option<&str>) -> Outcome<()> {

@@ -1,7 +1,7 @@
 //! `msconv stream`: registered streams and their keys.
 
 use super::Context;
-use super::api::{self, Api};
+use super::api::{self, Api, text};
 use crate::base::Outcome;
 use crate::base::percent::coded;
 use crate::cli::platform::{StreamAction, StreamAddArgs, StreamArgs};
@@ -26,10 +26,6 @@ pub fn run(context: &Context, args: &StreamArgs) -> Outcome<u8> {
 
 fn path(id: &str, tail: &str) -> String {
     format!("/api/v1/streams/{}{tail}", coded(id))
-}
-
-fn text(of: &Value, field: &str) -> String {
-    of.get(field).and_then(Value::as_str).unwrap_or_default().to_string()
 }
 
 async fn add(context: &Context, api: &Api, args: &StreamAddArgs) -> Outcome<()> {

@@ -1,13 +1,13 @@
 //! `msconv token`: what programs show to the API.
 
 use super::Context;
-use super::api::{self, Api};
+use super::api::{self, Api, text};
 use crate::base::Outcome;
 use crate::base::percent::coded;
 use crate::cli::platform::{TokenAction, TokenArgs};
 use crate::ui::table::{Cell, Column, Table};
 use axum::http::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// Runs it; the exit code.
 pub fn run(context: &Context, args: &TokenArgs) -> Outcome<u8> {
@@ -22,10 +22,6 @@ pub fn run(context: &Context, args: &TokenArgs) -> Outcome<u8> {
         }
     })?;
     Ok(0)
-}
-
-fn text(of: &Value, field: &str) -> String {
-    of.get(field).and_then(Value::as_str).unwrap_or_default().to_string()
 }
 
 async fn create(

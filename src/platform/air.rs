@@ -1,5 +1,6 @@
 //! What of a registered stream is on the air, and how it is taken off.
 
+use super::Stream;
 use super::directory::OnAir;
 use crate::base::clock::Now;
 use crate::hub::{self, Hub, Role};
@@ -19,6 +20,17 @@ pub enum AirState {
     Live,
     /// It could be watched, and its publisher is gone.
     Ended,
+}
+
+impl AirState {
+    /// Of a registered stream.
+    pub fn of(stream: &Stream, air: Option<&Airing>) -> AirState {
+        match (air, stream.live_ms) {
+            (Some(_), _) => AirState::Live,
+            (None, Some(_)) => AirState::Ended,
+            (None, None) => AirState::Waiting,
+        }
+    }
 }
 
 /// One rendition that can be watched.

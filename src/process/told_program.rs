@@ -13,7 +13,8 @@ use std::time::Duration;
 use tokio::process::Command;
 
 /// Variables of ours that hold secrets, which it does not inherit.
-const SECRET: [&str; 3] = ["MSCONV_PUBLISH_PASSWORD", "MSCONV_READ_PASSWORD", "MSCONV_DATABASE"];
+const SECRET: [&str; 4] =
+    ["MSCONV_PUBLISH_PASSWORD", "MSCONV_READ_PASSWORD", "MSCONV_DATABASE", "MSCONV_ADMISSION_URL"];
 
 /// Runs `program` with these variables beside ours, and kills it with all that it started after `limit`. It dies with the
 /// thread that called, too.

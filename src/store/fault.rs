@@ -17,8 +17,8 @@ pub enum Fault {
     /// A value that must be unique is taken; the words of the database name it.
     #[error("{0}")]
     Taken(String),
-    /// A newer version of the program has changed its tables.
-    #[error("the database was made by a newer version of msconv (its step {0} is unknown here)")]
+    /// Another version of the program has made or changed its tables.
+    #[error("the database was made by another version of msconv (its step {0} is unknown here)")]
     Newer(i64),
     /// The address of a database that cannot be one.
     #[error("{0}")]
@@ -54,7 +54,9 @@ impl From<Error> for Fault {
 impl From<MigrateError> for Fault {
     fn from(error: MigrateError) -> Fault {
         match error {
-            MigrateError::VersionMissing(step) | MigrateError::VersionTooNew(step, _) => Fault::Newer(step),
+            MigrateError::VersionMissing(step)
+            | MigrateError::VersionTooNew(step, _)
+            | MigrateError::VersionMismatch(step) => Fault::Newer(step),
             MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
             other => Fault::Away(words(&other.to_string())),
         }

@@ -1,7 +1,7 @@
 //! The key publishes over every protocol; everywhere else the public name stands.
 
 use super::house::House;
-use crate::stage::{PATIENCE, needs, wait_for};
+use crate::stage::{PATIENCE, enhanced, needs, wait_for};
 use serde_json::json;
 
 #[test]
@@ -60,6 +60,39 @@ fn a_key_publishes_over_rtmp_and_rtsp_and_nobody_sees_it() {
     let open = house.publish("flv", &format!("{rtmp}/cam"));
     house.until("cam", "live");
     drop(open);
+}
+
+#[test]
+fn a_key_and_a_token_publish_over_whip() {
+    let Some(ffmpeg) = enhanced() else { return };
+    let house = House::new("registered-whip", &[]);
+    let made = house.registered(json!({ "name": "w", "slug": "w" }));
+    let (key, url) = (made.text("stream_key"), made.text("whip_url"));
+    let publish = |url: &str, shown: Option<&str>| {
+        let source = ["-loglevel", "error", "-re", "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=15"];
+        let video = ["-c:v", "libx264", "-profile:v", "baseline", "-preset", "ultrafast", "-g", "15"];
+        let form = ["-pix_fmt", "yuv420p", "-an", "-f", "whip"];
+        let shown: Vec<&str> = shown.map_or(vec![], |shown| vec!["-authorization", shown]);
+        house.stage.spawn(&ffmpeg, &[&source[..], &video, &form, &shown, &[url]].concat())
+    };
+    let by_name = url.replace("/w/whip", &format!("/{key}/whip"));
+    let path = format!("/start_wrtc_stream/{}", made.text("public_id"));
+    let owner = format!("Private-Id: {}\r\n", made.text("private_id"));
+    let once = house.ask("POST", &path, &owner, None).expect(200).text("token").to_string();
+    for (url, shown) in [(url, Some(key)), (&by_name, None), (url, Some(&once))] {
+        let publisher = publish(url, shown);
+        house.until("w", "live");
+        drop(publisher);
+        house.until_off("w");
+    }
+    let wrong = format!("key_{}", "x".repeat(22));
+    for shown in [None, Some(wrong.as_str()), Some(&once)] {
+        let refused = publish(url, shown).wait(PATIENCE);
+        assert!(refused.code != 0 && refused.stderr.contains("401"), "{}", refused.stderr);
+    }
+    for (place, text) in house.everywhere() {
+        assert!(![key, &once, &wrong].iter().any(|secret| text.contains(secret)), "{place}:\n{text}");
+    }
 }
 
 #[test]

@@ -84,7 +84,7 @@ pub async fn list(
         let visible = stream.listed && stream.read == ReadPolicy::Anyone;
         if (all || airing.is_some()) && (visible || caller.sees_all() || caller.owns(&stream)) {
             let since = airing.as_ref().map(|air| air.since_ms);
-            let state = state_of(&stream, airing.as_ref());
+            let state = AirState::of(&stream, airing.as_ref());
             lines.push(line(&stream.name, &stream.public_id, &stream.slug, state, airing.as_ref(), since));
         }
     }
@@ -92,14 +92,6 @@ pub async fn list(
         air.iter().map(|(key, air)| line(key, key, key, AirState::Live, Some(air), Some(air.since_ms))),
     );
     Ok(Answer(lines))
-}
-
-fn state_of(stream: &Stream, air: Option<&Airing>) -> AirState {
-    match (air, stream.live_ms) {
-        (Some(_), _) => AirState::Live,
-        (None, Some(_)) => AirState::Ended,
-        (None, None) => AirState::Waiting,
-    }
 }
 
 /// What a stream is to be called.
@@ -211,7 +203,7 @@ pub async fn look(
 
 /// One that is not live waits for its publisher, whether it was live before or not.
 fn state_at_look(stream: &Stream, air: Option<&Airing>) -> AirState {
-    match state_of(stream, air) {
+    match AirState::of(stream, air) {
         AirState::Ended => AirState::Waiting,
         state => state,
     }

@@ -214,6 +214,6 @@ impl Listening {
         }
         let id = event.seq.map(|seq| seq.to_string());
         let json = serde_json::to_string(&ShownEvent::from(event.clone())).ok()?;
-        self.sse.send(id.as_deref(), &event.kind, &json).await
+        self.sse.send(id.as_deref(), Some(&event.kind), &json).await
     }
 }

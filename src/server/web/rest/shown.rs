@@ -88,18 +88,13 @@ impl ShownStream {
     pub fn registered(stream: &Stream, air: Option<&Airing>, seen: &Seen, caller: &Caller) -> ShownStream {
         let inside = caller.owns(stream) || caller.may(Scope::Read) || caller.sees_all();
         let time = |ms: Option<i64>| ms.map(rfc3339);
-        let state = match (air, stream.live_ms) {
-            (Some(_), _) => AirState::Live,
-            (None, Some(_)) => AirState::Ended,
-            (None, None) => AirState::Waiting,
-        };
         ShownStream {
             public_id: stream.public_id.clone(),
             slug: stream.slug.clone(),
             name: stream.name.clone(),
             description: stream.description.clone(),
             registered: true,
-            state,
+            state: AirState::of(stream, air),
             listed: stream.listed,
             ladder: (inside && !stream.ladder.is_empty()).then(|| stream.ladder.clone()),
             record: inside.then_some(stream.record),

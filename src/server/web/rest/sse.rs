@@ -25,10 +25,11 @@ const MOVE: Duration = Duration::from_secs(5);
 pub struct Sse(mpsc::Sender<Bytes>);
 
 impl Sse {
-    /// Sends an event; nothing if the other end is gone. `json` has no line breaks.
-    pub async fn send(&self, id: Option<&str>, kind: &str, json: &str) -> Option<()> {
+    /// Sends an event, of the usual type if none is named; nothing if the other end is gone. `json` has no line breaks.
+    pub async fn send(&self, id: Option<&str>, kind: Option<&str>, json: &str) -> Option<()> {
         let id = id.map(|id| format!("id: {id}\n")).unwrap_or_default();
-        self.0.send(format!("{id}event: {kind}\ndata: {json}\n\n").into()).await.ok()
+        let kind = kind.map(|kind| format!("event: {kind}\n")).unwrap_or_default();
+        self.0.send(format!("{id}{kind}data: {json}\n\n").into()).await.ok()
     }
 
     /// Waits until the other end is gone.
@@ -108,7 +109,7 @@ mod tests {
             frame.map(|frame| String::from_utf8(frame.unwrap().into_data().unwrap().to_vec()).unwrap())
         };
         assert_eq!(next().await.as_deref(), Some("retry: 2000\n\n"));
-        sse.send(Some("7"), "stream.live", "{}").await.unwrap();
+        sse.send(Some("7"), Some("stream.live"), "{}").await.unwrap();
         assert_eq!(next().await.as_deref(), Some("id: 7\nevent: stream.live\ndata: {}\n\n"));
         let begun = tokio::time::Instant::now();
         assert_eq!(next().await.as_deref(), Some(": ping\n\n"));

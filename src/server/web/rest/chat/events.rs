@@ -10,27 +10,16 @@ use crate::base::percent::argument;
 use crate::platform::chat::{ServerFrame, state};
 use crate::protocol::web_access::Connection;
 use crate::server::endpoint::http::asked_to_end;
+use crate::server::web::rest::sse::{self, Sse};
 use axum::Extension;
-use axum::body::Body;
 use axum::extract::{Path, Request, State};
-use axum::http::HeaderValue;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
-use std::convert::Infallible;
-use std::pin::Pin;
+use axum::response::Response;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
-/// Between two comments, which keep what stands between from closing an idle connection.
-const PING: Duration = Duration::from_secs(15);
 /// A peer may take nothing for so long.
 const STALLED: Duration = Duration::from_secs(10);
-/// Events that wait for the connection.
-const WAITING: usize = 4;
 /// Entries that are asked for at once, and the most that are given to one who comes back; what is between is a gap.
 const SOME: usize = 200;
 const MOST: usize = 1000;
@@ -59,21 +48,16 @@ pub async fn events(
     };
     let Some(held) = chat.hold(ends) else { return refused::full(&path) };
     let joined = room.join(who, Now::read());
-    let (send, body) = mpsc::channel(WAITING);
+    let (send, answer) = sse::channel();
     let reader = Reader { chat, room, send, _held: held };
     tokio::spawn(reader.run(joined, after));
-    let mut answer = Body::new(Events(body)).into_response();
-    let fields = answer.headers_mut();
-    fields.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    fields.insert("x-accel-buffering", HeaderValue::from_static("no"));
     Entered::with_cookie(cookie, answer)
 }
 
 struct Reader {
     chat: Arc<Chat>,
     room: Arc<OpenRoom>,
-    send: mpsc::Sender<Bytes>,
+    send: Sse,
     _held: Held,
 }
 
@@ -86,7 +70,7 @@ impl Reader {
         let mut shutdown = self.chat.shutdown();
         tokio::select! {
             _ = self.tell(joined, after) => {}
-            () = self.send.closed() => {}
+            () = self.send.gone() => {}
             () = asked_to_end(&mut shutdown) => {}
         }
     }
@@ -108,12 +92,9 @@ impl Reader {
             self.event(seq, &ServerFrame::banned(until).text()).await?;
         }
         loop {
-            tokio::select! {
-                frame = feed.next(&self.room) => match frame {
-                    Some(text) => self.event(feed.seen, &text).await?,
-                    None => return Ok(()),
-                },
-                () = sleep(PING) => self.bytes(Bytes::from_static(b":\n\n")).await?,
+            match feed.next(&self.room).await {
+                Some(text) => self.event(feed.seen, &text).await?,
+                None => return Ok(()),
             }
         }
     }
@@ -144,28 +125,7 @@ impl Reader {
 
     /// JSON has no line breaks outside of its escapes, so a frame is one line.
     async fn event(&self, id: u64, text: &str) -> Result<(), Gone> {
-        self.bytes(format!("id: {id}\ndata: {text}\n\n").into()).await
-    }
-
-    async fn bytes(&self, bytes: Bytes) -> Result<(), Gone> {
-        match timeout(STALLED, self.send.send(bytes)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(Gone),
-        }
-    }
-}
-
-/// The body of the answer.
-struct Events(mpsc::Receiver<Bytes>);
-
-impl hyper::body::Body for Events {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<hyper::body::Frame<Bytes>, Infallible>>> {
-        self.0.poll_recv(cx).map(|bytes| bytes.map(|bytes| Ok(hyper::body::Frame::data(bytes))))
+        let sent = timeout(STALLED, self.send.send(Some(&id.to_string()), None, text)).await;
+        sent.ok().flatten().ok_or(Gone)
     }
 }
