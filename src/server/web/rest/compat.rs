@@ -46,7 +46,7 @@ pub struct ListedStream {
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ListQuery {
-    /// `live` [default] or `all`
+    /// `live` (the default) or `all`
     state: Option<String>,
 }
 

@@ -1,7 +1,7 @@
 //! Chat over the web port: WebSockets, server-sent events and requests, below `/api/v1/streams/{id}/chat/`. What a room is and
 //! who may do what in it is `platform::chat`; here are sockets, requests and clocks.
 //!
-//! Whoever writes waits for the room's [`committer`], which lets the log keep what was written since it last looked, all at
+//! Whoever writes waits for the room's `committer`, which lets the log keep what was written since it last looked, all at
 //! once, renders each frame once and gives the same bytes to all. A viewer that takes them too slowly misses some, is told
 //! which, and asks for them.
 
