@@ -10,6 +10,8 @@ Examples:
   msconv stream add \"Cam 2\" --slug cam2 --expires 2026-12-31T18:00:00Z
   msconv stream list
   msconv stream show cam2
+  msconv stream add \"Hall\" --slug hall --pull rtsp://camera.local/front
+  msconv stream start hall
   msconv stream key cam2
   msconv stream remove cam2")]
 pub struct StreamArgs {
@@ -33,6 +35,18 @@ pub enum StreamAction {
     },
     /// Give a stream a new key; the old one and its publisher end at once
     Key {
+        /// Its id or its slug
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// Switch the source of a stream on: the server publishes it, also after a restart
+    Start {
+        /// Its id or its slug
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// Switch the source of a stream off
+    Stop {
         /// Its id or its slug
         #[arg(value_name = "ID")]
         id: String,
@@ -71,6 +85,30 @@ pub struct StreamAddArgs {
     /// Leave it out of the list for everybody
     #[arg(long)]
     pub unlisted: bool,
+    /// What the server is to publish for it
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// Switch the source on at once
+    #[arg(long, requires = "from")]
+    pub start: bool,
+}
+
+/// Where a stream comes from that the server publishes itself.
+#[derive(Args, Debug)]
+#[group(id = "from", multiple = false)]
+pub struct SourceArgs {
+    /// A file of the server's machine, repeated without end
+    #[arg(long, value_name = "PATH")]
+    pub file: Option<std::path::PathBuf>,
+    /// A capture device of the server's machine: /dev/video0, or screen
+    #[arg(long, value_name = "DEV")]
+    pub device: Option<String>,
+    /// A live RTMP, RTSP or SRT stream; - reads its address from standard input
+    #[arg(long, value_name = "URL")]
+    pub pull: Option<String>,
+    /// A test picture with clock and tone
+    #[arg(long)]
+    pub test: bool,
 }
 
 /// `token`.
@@ -78,6 +116,7 @@ pub struct StreamAddArgs {
 #[command(after_help = "\
 Examples:
   msconv token create backend --scopes \"streams read\"
+  msconv token setup
   msconv token list
   msconv token revoke 7kQhGn3dVbA")]
 pub struct TokenArgs {
@@ -101,6 +140,8 @@ pub enum TokenAction {
         #[arg(long, value_name = "TIME")]
         expires: Option<String>,
     },
+    /// Make a link that sets the operator's password, once, for a day; those made before end
+    Setup,
     /// List tokens
     List,
     /// End a token

@@ -6,7 +6,7 @@ use crate::base::{Failure, Outcome, clock, failure::io_words};
 use crate::cli::ServeArgs;
 use crate::config::choices::LogLevel;
 use crate::model::service::Service;
-use crate::platform::ladders::program::Program;
+use crate::platform::programs::Program;
 use crate::process::blocking::blocking;
 use crate::process::child_log::LogFile;
 use crate::server::listeners::Addresses;

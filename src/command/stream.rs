@@ -2,12 +2,15 @@
 
 use super::Context;
 use super::api::{self, Api, text};
-use crate::base::Outcome;
+use crate::base::failure::io_words;
 use crate::base::percent::coded;
-use crate::cli::platform::{StreamAction, StreamAddArgs, StreamArgs};
+use crate::base::printable::printable;
+use crate::base::{Failure, Outcome};
+use crate::cli::platform::{SourceArgs, StreamAction, StreamAddArgs, StreamArgs};
 use crate::ui::table::{Cell, Column, Table};
 use axum::http::Method;
 use serde_json::{Value, json};
+use std::io::{BufRead, Read};
 
 /// Runs it; the exit code.
 pub fn run(context: &Context, args: &StreamArgs) -> Outcome<u8> {
@@ -18,6 +21,8 @@ pub fn run(context: &Context, args: &StreamArgs) -> Outcome<u8> {
             StreamAction::List => list(context, &api).await,
             StreamAction::Show { id } => show(context, &api, id).await,
             StreamAction::Key { id } => key(context, &api, id).await,
+            StreamAction::Start { id } => switch(context, &api, id, "start").await,
+            StreamAction::Stop { id } => switch(context, &api, id, "stop").await,
             StreamAction::Remove { id } => remove(context, &api, id).await,
         }
     })?;
@@ -37,7 +42,13 @@ async fn add(context: &Context, api: &Api, args: &StreamAddArgs) -> Outcome<()> 
             fields.insert(field.into(), value.clone().into());
         }
     }
+    if let (Some(fields), Some(source)) = (body.as_object_mut(), source(&args.source)?) {
+        fields.insert("source".into(), source);
+    }
     let made = api.call(Method::POST, "/api/v1/streams", Some(&body)).await?;
+    if args.start {
+        api.call(Method::POST, &path(&text(&made, "public_id"), "/start"), None).await?;
+    }
     let console = &context.console;
     if console.json {
         return console.object(&api::with_schema("msconv.stream/1", made));
@@ -57,6 +68,46 @@ async fn add(context: &Context, api: &Api, args: &StreamAddArgs) -> Outcome<()> 
     console.data(&lines.join("\n"))?;
     console.note("the key publishes, the private id manages; neither is shown again");
     Ok(())
+}
+
+/// As the API takes it.
+fn source(args: &SourceArgs) -> Outcome<Option<Value>> {
+    Ok(if let Some(file) = &args.file {
+        let path = std::path::absolute(file).map_err(|e| {
+            Failure::usage(format!("cannot tell where {} is", file.display())).why(io_words(&e))
+        })?;
+        let path = path.to_str().ok_or_else(|| Failure::usage("the path of the file is no UTF-8"))?;
+        Some(json!({ "type": "file", "path": path }))
+    } else if let Some(device) = &args.device {
+        Some(json!({ "type": "device", "device": device }))
+    } else if let Some(url) = &args.pull {
+        let told = if url == "-" { line_of_stdin()? } else { url.clone() };
+        Some(json!({ "type": "pull", "url": told }))
+    } else {
+        args.test.then(|| json!({ "type": "test" }))
+    })
+}
+
+fn line_of_stdin() -> Outcome<String> {
+    let mut line = String::new();
+    std::io::stdin()
+        .lock()
+        .take(64 << 10)
+        .read_line(&mut line)
+        .map_err(|e| Failure::usage("cannot read the address from standard input").why(io_words(&e)))?;
+    Ok(line.trim().to_string())
+}
+
+async fn switch(context: &Context, api: &Api, id: &str, how: &str) -> Outcome<()> {
+    let stream = api.call(Method::POST, &path(id, &format!("/{how}")), None).await?;
+    if context.console.json {
+        return context.console.object(&api::with_schema("msconv.stream/1", stream));
+    }
+    let id = printable(id);
+    context.console.say(&match how {
+        "start" => format!("{id}: its source is on    (msconv stream show {id} tells how it is)"),
+        _ => format!("{id}: its source is off"),
+    })
 }
 
 async fn list(context: &Context, api: &Api) -> Outcome<()> {
@@ -110,8 +161,13 @@ async fn show(context: &Context, api: &Api, id: &str) -> Outcome<()> {
     for (word, field) in fields {
         let value = text(&stream, field);
         if !value.is_empty() {
-            lines.push(format!("{word:<9}{}", crate::base::printable::printable(&value)));
+            lines.push(format!("{word:<9}{}", printable(&value)));
         }
+    }
+    if let Some(source) = stream.get("source") {
+        let (from, state, why) = (text(source, "from"), text(source, "state"), text(source, "why"));
+        let why = if why.is_empty() { why } else { format!(": {}", printable(&why)) };
+        lines.push(format!("{:<9}{}  {state}{why}", "source", printable(&from)));
     }
     for rendition in stream.get("renditions").and_then(Value::as_array).into_iter().flatten() {
         let number = |field: &str| rendition.get(field).and_then(Value::as_u64).unwrap_or(0);
@@ -142,5 +198,5 @@ async fn remove(context: &Context, api: &Api, id: &str) -> Outcome<()> {
     if context.console.json {
         return context.console.object(&json!({ "schema": "msconv.stream_removed/1", "id": id }));
     }
-    context.console.say(&format!("removed {}", crate::base::printable::printable(id)))
+    context.console.say(&format!("removed {}", printable(id)))
 }

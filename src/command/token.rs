@@ -17,6 +17,7 @@ pub fn run(context: &Context, args: &TokenArgs) -> Outcome<u8> {
             TokenAction::Create { label, scopes, expires } => {
                 create(context, &api, label, scopes.as_deref(), expires.as_deref()).await
             }
+            TokenAction::Setup => setup(context, &api).await,
             TokenAction::List => list(context, &api).await,
             TokenAction::Revoke { id } => revoke(context, &api, id).await,
         }
@@ -39,6 +40,16 @@ async fn create(
     }
     context.console.data(&text(&made, "token"))?;
     context.console.note("it goes into the field Authorization: Bearer TOKEN, and is not shown again");
+    Ok(())
+}
+
+async fn setup(context: &Context, api: &Api) -> Outcome<()> {
+    let made = api.call(Method::POST, "/api/v1/session/setup", None).await?;
+    if context.console.json {
+        return context.console.object(&api::with_schema("msconv.setup/1", made));
+    }
+    context.console.data(&text(&made, "url"))?;
+    context.console.note("it sets the operator's password, once, within a day; from another machine put the server's name in it");
     Ok(())
 }
 

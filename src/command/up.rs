@@ -1,5 +1,6 @@
 //! `msconv up`: the servers, and what to do next.
 
+use super::api::Api;
 use super::{Context, signals};
 use crate::base::printable::bounded;
 use crate::base::{Failure, Outcome, clock};
@@ -11,6 +12,8 @@ use crate::model::LadderPolicy;
 use crate::model::network::is_loopback;
 use crate::process::child_log;
 use crate::server::options::exposed;
+use axum::http::Method;
+use serde_json::Value;
 use std::cell::RefCell;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -66,6 +69,9 @@ pub fn run(context: &Context, args: &UpArgs) -> Outcome<u8> {
             format!("other commands look at localhost; listen = \"{listen}\" in msconv.toml tells them all");
         context.console.note(&note);
     }
+    if let Some(link) = context.block_on(async { Ok(setup_link(context).await) })? {
+        context.console.say(&format!("    set up {link}    (sets the operator's password, within a day)"))?;
+    }
     context.console.say("    next   msconv publish -s stream1 -f video.mp4")?;
     context.console.say("    end    msconv down")?;
     Ok(0)
@@ -90,6 +96,22 @@ pub async fn brought_up(context: &Context, wait: Duration, monitoring: bool) -> 
     };
     let asked = UpRequest { monitoring, progress: &progress, interrupted: &cancel.asked };
     servers::up(&context.settings, &context.environment, wait, asked).await
+}
+
+/// The link with which the operator signs in for the first time from another machine. On this one nobody need sign in.
+async fn setup_link(context: &Context) -> Option<String> {
+    let settings = &context.settings;
+    let open = settings.backend == Backend::Embedded && !is_loopback(settings.serve.listen);
+    if !open {
+        return None;
+    }
+    let api = Api::of(context).await.ok()?;
+    let session = api.call(Method::GET, "/api/v1/session", None).await.ok()?;
+    if session.get("has_password").and_then(Value::as_bool).unwrap_or(true) {
+        return None;
+    }
+    let made = api.call(Method::POST, "/api/v1/session/setup", None).await.ok()?;
+    made.get("url").and_then(Value::as_str).map(str::to_string)
 }
 
 fn line(context: &Context, server: &Server, up: &Up) -> String {

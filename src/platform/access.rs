@@ -68,7 +68,10 @@ impl Access {
         }
         let Some(key) = key_of(&request.shown) else { return Err(Denied::NeedsKey) };
         if Purpose::of(&key) == Some(Purpose::Publish) {
-            return self.once(&key, &place.stream).await;
+            return match self.kept.board().opens(&place.stream.public_id, &key) {
+                true => Ok(granted(&place.stream, "source")),
+                false => self.once(&key, &place.stream).await,
+            };
         }
         let stream = self.by_key(&key).await?;
         if stream.public_id == place.stream.public_id {

@@ -103,6 +103,11 @@ impl Directory {
         self.read().streams.len()
     }
 
+    /// Those that msconv has a source for, in no order.
+    pub fn with_source(&self) -> Vec<Arc<Stream>> {
+        self.read().streams.values().filter(|stream| stream.source.is_some()).cloned().collect()
+    }
+
     /// All of them, by public id.
     pub fn all(&self) -> Vec<Arc<Stream>> {
         let mut all: Vec<_> = self.read().streams.values().cloned().collect();

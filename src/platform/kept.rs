@@ -4,6 +4,7 @@
 use super::Refusal;
 use super::directory::{Directory, OnAir};
 use super::events::{self, Events};
+use super::sources::Board;
 use crate::base::clock;
 use crate::store::{Fault, Place, Store, chat};
 use crate::telemetry::Log;
@@ -35,9 +36,9 @@ pub type Follows = Arc<dyn Fn(OnAir) + Send + Sync>;
 
 /// See the module. Cloning shares it.
 #[derive(Clone)]
-pub struct Kept(Arc<Inside>);
+pub struct Kept(pub(super) Arc<Inside>);
 
-struct Inside {
+pub(super) struct Inside {
     store: Store,
     directory: Directory,
     reachable: AtomicBool,
@@ -47,6 +48,7 @@ struct Inside {
     looked: std::sync::Mutex<Option<Instant>>,
     follows: OnceLock<Follows>,
     events: Events,
+    pub(super) board: Board,
 }
 
 impl Kept {
@@ -60,6 +62,7 @@ impl Kept {
             looked: std::sync::Mutex::default(),
             follows: OnceLock::new(),
             events: Events::default(),
+            board: Board::default(),
         }))
     }
 

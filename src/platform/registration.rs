@@ -1,6 +1,7 @@
 //! What may be said of a stream that is registered or changed, and what of it can be taken.
 
 use super::refusal::{Refusal, Wrong};
+use super::sources::{Origin, Source};
 use super::stream::{ReadPolicy, Stream};
 use crate::model::secret_word::is_secret;
 use crate::model::{LadderPolicy, StreamKey};
@@ -34,6 +35,8 @@ pub struct Said {
     pub read: Option<String>,
     /// When its key stops opening it, milliseconds since 1970.
     pub expires_ms: Option<Option<i64>>,
+    /// Where it comes from, if msconv is to publish it.
+    pub source: Option<Option<Origin>>,
 }
 
 impl Said {
@@ -69,6 +72,11 @@ impl Said {
                 wrong.add("expires_at", "it lies in the past");
             }
             stream.expires_ms = expires_ms;
+        }
+        if let Some(origin) = self.source {
+            wrong.check("source", origin.as_ref().map_or(Ok(()), Origin::check));
+            let started_ms = stream.source.take().and_then(|before| before.started_ms);
+            stream.source = origin.map(|origin| Source { origin, started_ms });
         }
         stream.listed = self.listed.unwrap_or(stream.listed);
         stream.record = self.record.unwrap_or(stream.record);

@@ -1,5 +1,6 @@
 //! A registered stream as everything but the store knows it.
 
+use super::sources::Source;
 use crate::store::streams::StreamRow;
 use serde::{Deserialize, Serialize};
 
@@ -50,8 +51,8 @@ pub struct Stream {
     pub chat: bool,
     /// Who may watch.
     pub read: ReadPolicy,
-    /// Where it comes from, if msconv publishes it: JSON; else empty.
-    pub source: String,
+    /// Where it comes from, if msconv publishes it.
+    pub source: Option<Source>,
     /// When it was registered, milliseconds since 1970, as all times here.
     pub created_ms: i64,
     /// When it was changed.
@@ -91,7 +92,7 @@ impl Stream {
             record: flag(self.record),
             chat: flag(self.chat),
             read_policy: self.read.word().into(),
-            source: self.source.clone(),
+            source: Source::stored(self.source.as_ref()),
             created_ms: self.created_ms,
             updated_ms: self.updated_ms,
             live_ms: self.live_ms,
@@ -116,7 +117,7 @@ impl From<StreamRow> for Stream {
             chat: row.chat != "off",
             // A policy of a later version is the narrowest that is known here.
             read: ReadPolicy::of(&row.read_policy).unwrap_or(ReadPolicy::Owner),
-            source: row.source,
+            source: Source::of_stored(&row.source),
             created_ms: row.created_ms,
             updated_ms: row.updated_ms,
             live_ms: row.live_ms,

@@ -145,7 +145,7 @@ impl Kept {
     }
 
     /// Tells what became of a registered stream. Whoever is answered can rely on it: it is written down before.
-    async fn tell(&self, of: Type, stream: &Stream, mut data: Value) {
+    pub(super) async fn tell(&self, of: Type, stream: &Stream, mut data: Value) {
         if let Some(fields) = data.as_object_mut() {
             fields.insert("name".into(), stream.slug.clone().into());
             fields.insert("title".into(), stream.name.clone().into());
@@ -160,7 +160,7 @@ impl Kept {
     }
 
     /// Writes what `make` makes of the stream as it is, again if somebody else was quicker and no version is asked for.
-    async fn replaced(
+    pub(super) async fn replaced(
         &self,
         id: &str,
         version: Option<i64>,
@@ -184,7 +184,7 @@ impl Kept {
     }
 
     /// What a change came to, read back as everybody else reads it.
-    async fn after_change(&self, id: &str) -> Result<Arc<Stream>, Refusal> {
+    pub(super) async fn after_change(&self, id: &str) -> Result<Arc<Stream>, Refusal> {
         self.look().await?;
         self.stream(id)
     }

@@ -9,12 +9,12 @@ mod deciding;
 pub mod endpoint;
 pub mod events;
 pub mod hook_post;
-mod ladders;
 pub mod listeners;
 pub mod options;
 pub mod outgoing;
 mod per_address;
 pub mod platform;
+mod programs;
 pub mod rates;
 pub mod runtime_thread;
 pub mod sampler;
@@ -193,8 +193,11 @@ impl Server {
             _ => None,
         };
 
-        if let Some(ladders) = ladders::of(&options, &kept, &hub, &log) {
+        if let Some(ladders) = programs::of(&options, &kept, &hub, &log) {
             work.add("ladders", ladders.run(downs.clone()));
+        }
+        if let Some(sources) = programs::sources(&options, &kept, &log) {
+            work.add("sources", sources.run(downs.clone()));
         }
         let control = Control::new(&options, authorizer, hub, work.parts.clone(), ledger, log.clone());
         if let Some(web::Served { hls, webrtc, .. }) = web {

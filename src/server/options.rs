@@ -11,7 +11,7 @@ use crate::config::serve::{self, Login, Ports, Serve};
 use crate::model::network::is_loopback;
 use crate::model::{LadderPolicy, Network};
 use crate::platform::admission::{Rules, Target};
-use crate::platform::ladders::program::Program;
+use crate::platform::programs::Program;
 use crate::store::Place;
 use std::io::Read;
 use std::net::IpAddr;

@@ -7,3 +7,4 @@ mod keys;
 mod paths;
 mod rest;
 mod signing_in;
+mod sources;

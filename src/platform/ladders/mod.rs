@@ -3,36 +3,21 @@
 //! ladder ends with the stream.
 
 pub mod kept;
-pub mod program;
 
-use crate::base::Kind;
+use super::programs::run::Run;
+use super::programs::{Program, Target};
 use crate::base::clock::Now;
-use crate::base::failure::io_words;
-use crate::base::printable::bounded;
 use crate::hub::event::{Heard, PublishEnd};
 use crate::hub::{Event, Hub};
-use crate::model::{LadderFact, LadderName, LadderPolicy, Order, StreamKey, StreamName};
-use crate::process::child_log::Lines;
-use crate::process::restart::{Decision, Policy, Verdict, When};
-use crate::process::spawn::{Exit, Supervised};
+use crate::model::{LadderFact, LadderName, LadderPolicy, StreamKey, StreamName};
 use crate::telemetry::Log;
 use kept::{Kept, Seen, Todo};
-use nix::sys::signal::Signal;
-use program::{Command, Program, Target};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-use tokio::io::AsyncRead;
+use std::time::Instant;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-
-/// How long a ladder may take to end before it is killed; the server ends in a little more.
-const TO_END: Duration = Duration::from_secs(4);
-/// Lines of a program that are written down, of one run.
-const MOST_LINES: usize = 20;
-/// The longest of them, in characters.
-const LONGEST: usize = 300;
 
 /// Says which streams get a ladder.
 pub trait Policies: Send + Sync {
@@ -179,8 +164,12 @@ impl Ladders {
         let stop = CancellationToken::new();
         self.stops.insert(name.clone(), stop.clone());
         self.log.info(format_args!("ladder: {application}/{key} gets one"));
-        let making = Making { name: name.clone(), command, stop, log: self.log.clone() };
-        self.running.spawn(making.run());
+        let what = format!("ladder: {application}/{}", name.name);
+        let (run, name) = (Run { what, command, stop, tireless: false, log: self.log.clone() }, name.clone());
+        self.running.spawn(async move {
+            run.until_over(|_| {}).await;
+            name
+        });
     }
 
     fn stop(&mut self, name: &StreamName) {
@@ -188,100 +177,6 @@ impl Ladders {
             self.log.info(format_args!("ladder: that of {}/{} ends with it", name.application, name.name));
             stop.cancel();
         }
-    }
-}
-
-/// One ladder.
-struct Making {
-    name: StreamName,
-    command: Command,
-    stop: CancellationToken,
-    log: Log,
-}
-
-impl Making {
-    async fn run(self) -> StreamName {
-        let (begun, mut policy) = (Instant::now(), Policy::new(When::OnFailure));
-        loop {
-            let began = Instant::now();
-            let verdict = match self.once().await {
-                Ok(exit) => verdict(exit),
-                Err(error) => Verdict::Transient(format!("it cannot be started: {}", io_words(&error))),
-            };
-            if self.stop.is_cancelled() {
-                break;
-            }
-            let said = match policy.decide(Order::Run, verdict, begun.elapsed(), began.elapsed(), 0.5) {
-                Decision::Again(pause) if !policy.newly_failing() => {
-                    tokio::select! {
-                        () = tokio::time::sleep(pause) => continue,
-                        () = self.stop.cancelled() => break,
-                    }
-                }
-                Decision::Again(_) => "it fails again and again".to_string(),
-                Decision::Finish => "it was stopped".to_string(),
-                Decision::Fail(_, why) => why,
-            };
-            self.tell(format_args!("over before its stream: {said}"));
-            break;
-        }
-        self.name
-    }
-
-    /// One run of the program, to its end or until it is to end.
-    async fn once(&self) -> std::io::Result<Exit> {
-        let Command { line, variables } = &self.command;
-        let (mut child, pipes) = Supervised::start_in(line, None, variables, Vec::new())?;
-        let mut told = 0;
-        let drained = async {
-            tokio::join!(self.write_down(pipes.err, &mut told), drain(pipes.out));
-            std::future::pending::<()>().await
-        };
-        tokio::pin!(drained);
-        tokio::select! {
-            exit = child.ended() => return exit,
-            () = self.stop.cancelled() => {}
-            () = &mut drained => {}
-        }
-        child.signal(Signal::SIGTERM);
-        tokio::select! {
-            exit = child.ended() => exit,
-            () = tokio::time::sleep(TO_END) => {
-                self.tell(format_args!("killed, since it did not end by itself"));
-                child.signal(Signal::SIGKILL);
-                child.ended().await
-            }
-            () = &mut drained => unreachable!("it never ends"),
-        }
-    }
-
-    async fn write_down(&self, from: impl AsyncRead + Unpin, told: &mut usize) {
-        let mut lines = Lines::new(from);
-        while let Some(line) = lines.next().await {
-            if *told < MOST_LINES && !line.trim().is_empty() {
-                *told = told.saturating_add(1);
-                self.tell(format_args!("{}", bounded(&line, LONGEST)));
-            }
-        }
-    }
-
-    fn tell(&self, words: std::fmt::Arguments<'_>) {
-        self.log.warn(format_args!("ladder: {}/{}: {words}", self.name.application, self.name.name));
-    }
-}
-
-async fn drain(from: impl AsyncRead + Unpin) {
-    let mut lines = Lines::new(from);
-    while lines.next().await.is_some() {}
-}
-
-fn verdict(exit: Exit) -> Verdict {
-    let why = format!("the program {exit}");
-    match exit.code {
-        Some(0) => Verdict::Clean,
-        // It was asked wrongly; trying again cannot help.
-        Some(code) if code == i32::from(Kind::Usage.exit_code()) => Verdict::Permanent(Kind::Usage, why),
-        _ => Verdict::Transient(why),
     }
 }
 

@@ -50,6 +50,30 @@ fn a_browser_signs_in_with_the_password_that_was_set() {
 }
 
 #[test]
+fn the_set_up_link_sets_the_password_once() {
+    let house = House::new("set-up", &[]);
+    from_elsewhere(&house, "POST", "/api/v1/session/setup", "", None).expect(401);
+    let secret = || {
+        let made = house.stage.msconv(&["token", "setup"]).expect(0).stdout;
+        let (page, secret) = made.trim().split_once("/console#setup=").unwrap();
+        assert!(page.starts_with("http://") && secret.starts_with("set_"), "{made}");
+        secret.to_string()
+    };
+    let (first, second) = (secret(), secret());
+    let set = |setup: &str| {
+        let body = json!({ "password": "long enough", "setup": setup });
+        from_elsewhere(&house, "POST", "/api/v1/session", "", Some(body))
+    };
+    set(&first).expect(401);
+    let signed = set(&second).expect(200);
+    let shown = format!("Cookie: {}\r\n", signed.field("set-cookie").unwrap().split(';').next().unwrap());
+    from_elsewhere(&house, "GET", "/api/v1/tokens", &shown, None).expect(200);
+    set(&second).expect(401);
+    let log = house.serve.running().stderr();
+    assert!(!log.contains(&first) && !log.contains(&second), "{log}");
+}
+
+#[test]
 fn tokens_do_what_their_scopes_say() {
     let house = House::new("tokens", &[]);
     let token = |scopes: &str| {

@@ -11,10 +11,12 @@ mod openapi;
 mod origin;
 mod session;
 mod shown;
+mod sources;
 mod sse;
 mod stats;
 mod strangers;
 mod streams;
+mod switching;
 mod tokens;
 
 use super::problem::Problem;

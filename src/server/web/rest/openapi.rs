@@ -1,6 +1,6 @@
 //! The description of the API, made of its code.
 
-use super::{Api, chat, compat, events, hooks, session, stats, streams, tokens};
+use super::{Api, chat, compat, events, hooks, session, stats, streams, switching, tokens};
 use crate::server::web::problem::Problem;
 use axum::Json;
 use axum::response::IntoResponse;
@@ -36,6 +36,8 @@ pub fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(streams::list, streams::add))
         .routes(routes!(streams::one, streams::change, streams::remove))
         .routes(routes!(streams::new_key))
+        .routes(routes!(switching::start))
+        .routes(routes!(switching::stop))
         .routes(routes!(stats::show))
         .routes(routes!(events::list))
         .routes(routes!(hooks::list, hooks::add))
@@ -45,6 +47,7 @@ pub fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(tokens::list, tokens::add))
         .routes(routes!(tokens::remove))
         .routes(routes!(session::show, session::sign_in, session::sign_out))
+        .routes(routes!(session::setup))
         .routes(routes!(compat::list))
         .routes(routes!(compat::start, compat::start_by_link))
         .routes(routes!(compat::look))

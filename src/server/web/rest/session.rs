@@ -10,7 +10,7 @@ use crate::platform::operators::Scope;
 use crate::server::web::problem::Problem;
 use axum::extract::State;
 use axum::http::header::SET_COOKIE;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json as Answer};
 use serde::{Deserialize, Serialize};
@@ -80,6 +80,29 @@ pub async fn sign_in(
     api.audit(&caller, format_args!("signs in as the operator"));
     let shown = ShownSession { operator: true, has_password: true };
     Ok(with_cookie(&api, &session, 30 * 24 * 3600, Answer(shown).into_response()))
+}
+
+/// What opens the console for the first time.
+#[derive(Serialize, ToSchema)]
+pub struct ShownSetup {
+    /// The link; it sets the operator's password, once, for a day
+    url: String,
+}
+
+/// A link that sets the operator's password and signs in. Those made before end.
+#[utoipa::path(post, path = "/api/v1/session/setup", tag = "session",
+    responses((status = 201, body = ShownSetup), (status = 401), (status = 503)))]
+pub async fn setup(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+) -> Outcome<(StatusCode, Answer<ShownSetup>)> {
+    caller.needs(Scope::All)?;
+    let secret = api.kept().setup().await?;
+    api.audit(&caller, format_args!("makes a set-up link"));
+    // Behind the # it is sent to no server and stands in no log.
+    let url = api.0.addresses.seen(&headers).web(&format!("/console#setup={}", secret.reveal()));
+    Ok((StatusCode::CREATED, Answer(ShownSetup { url })))
 }
 
 /// Signs out.

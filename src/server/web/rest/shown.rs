@@ -1,7 +1,9 @@
 //! Streams as the API shows them.
 
+use super::Api;
 use super::addresses::Seen;
 use super::caller::Caller;
+use super::sources::ShownSource;
 use crate::base::clock::rfc3339;
 use crate::platform::air::{AirState, Airing, OnAirRendition};
 use crate::platform::operators::Scope;
@@ -69,6 +71,9 @@ pub struct ShownStream {
     /// When its key stops opening it.
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<String>,
+    /// What the server itself publishes under its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<ShownSource>,
     /// Who watches now.
     viewers: usize,
     /// What can be watched, the best first.
@@ -85,7 +90,13 @@ pub struct ShownStream {
 
 impl ShownStream {
     /// Of a registered stream, as `caller` may see it.
-    pub fn registered(stream: &Stream, air: Option<&Airing>, seen: &Seen, caller: &Caller) -> ShownStream {
+    pub fn registered(
+        api: &Api,
+        stream: &Stream,
+        air: Option<&Airing>,
+        seen: &Seen,
+        caller: &Caller,
+    ) -> ShownStream {
         let inside = caller.owns(stream) || caller.may(Scope::Read) || caller.sees_all();
         let time = |ms: Option<i64>| ms.map(rfc3339);
         ShownStream {
@@ -105,6 +116,7 @@ impl ShownStream {
             live_at: time(air.map(|air| air.since_ms).or(stream.live_ms)),
             ended_at: time(stream.ended_ms).filter(|_| air.is_none()),
             expires_at: time(stream.expires_ms).filter(|_| inside),
+            source: ShownSource::of(api, stream, air.is_some()).filter(|_| inside),
             ..ShownStream::open(&stream.slug, air, seen)
         }
     }
@@ -128,6 +140,7 @@ impl ShownStream {
             live_at: air.map(|air| rfc3339(air.since_ms)),
             ended_at: None,
             expires_at: None,
+            source: None,
             viewers: air.map_or(0, |air| air.viewers),
             renditions: air.iter().flat_map(|air| &air.renditions).map(|r| rendition(r, seen)).collect(),
             page: seen.web(&format!("/watch/{name}")),

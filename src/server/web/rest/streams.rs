@@ -3,6 +3,7 @@
 use super::caller::Caller;
 use super::input::{Json, Page, Query, if_match};
 use super::shown::{Listed, ShownRegistered, ShownStream};
+use super::sources::SourceBody;
 use super::{Api, Outcome, airing};
 use crate::base::clock::parse_stamp;
 use crate::platform::operators::Scope;
@@ -43,6 +44,9 @@ pub struct StreamBody {
     /// When its key stops opening it (RFC 3339); null never
     #[serde(deserialize_with = "said")]
     expires_at: Option<Option<String>>,
+    /// What the server itself publishes under its name; null nothing. Only the operator says it
+    #[serde(deserialize_with = "said")]
+    source: Option<Option<SourceBody>>,
 }
 
 /// Null is something that was said.
@@ -51,6 +55,11 @@ fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Opti
 }
 
 impl StreamBody {
+    /// A source may be any file and any address that the server can read.
+    fn allowed(&self, caller: &Caller) -> Outcome<()> {
+        if self.source.is_some() { caller.needs(Scope::All) } else { Ok(()) }
+    }
+
     /// As the platform takes it.
     pub fn said(self) -> Result<Said, Refusal> {
         let time = |text: String| {
@@ -59,6 +68,11 @@ impl StreamBody {
         };
         let expires_ms = match self.expires_at {
             Some(Some(text)) => Some(Some(time(text)?)),
+            Some(None) => Some(None),
+            None => None,
+        };
+        let source = match self.source {
+            Some(Some(body)) => Some(Some(body.origin()?)),
             Some(None) => Some(None),
             None => None,
         };
@@ -72,6 +86,7 @@ impl StreamBody {
             chat: self.chat,
             read: self.read,
             expires_ms,
+            source,
         })
     }
 }
@@ -113,7 +128,7 @@ pub async fn list(
     rows.sort_by(|a, b| a.0.cmp(&b.0));
     let next = rows.get(limit.saturating_sub(1)).filter(|_| rows.len() > limit).map(|(id, ..)| id.clone());
     let items = rows.iter().take(limit).map(|(id, stream, airing)| match stream {
-        Some(stream) => ShownStream::registered(stream, airing.as_ref(), &seen, &caller),
+        Some(stream) => ShownStream::registered(&api, stream, airing.as_ref(), &seen, &caller),
         None => ShownStream::open(id, airing.as_ref(), &seen),
     });
     Ok(Answer(Listed { items: items.collect(), next }))
@@ -129,6 +144,7 @@ pub async fn add(
     Json(body): Json<StreamBody>,
 ) -> Outcome<Response> {
     caller.needs(Scope::Streams)?;
+    body.allowed(&caller)?;
     register(&api, &caller, &headers, body.said()?).await
 }
 
@@ -173,7 +189,7 @@ pub async fn one(
     let seen = api.0.addresses.seen(&headers);
     let (stream, airing) = found(&api, &caller, &id)?;
     let shown = match &stream {
-        Some(stream) => ShownStream::registered(stream, airing.as_ref(), &seen, &caller),
+        Some(stream) => ShownStream::registered(&api, stream, airing.as_ref(), &seen, &caller),
         None => ShownStream::open(&id, airing.as_ref(), &seen),
     };
     let mut response = Answer(shown).into_response();
@@ -208,6 +224,7 @@ pub async fn change(
     Json(body): Json<StreamBody>,
 ) -> Outcome<Response> {
     caller.needs(Scope::Streams)?;
+    body.allowed(&caller)?;
     let stream = api.kept().stream(&id)?;
     let version_read = if_match(&headers)?;
     let on_air = air::is_live(api.hub(), &stream.slug);
@@ -216,7 +233,7 @@ pub async fn change(
     let airing = airing(&api).into_iter().find(|airing| airing.key == stream.slug);
     let seen = api.0.addresses.seen(&headers);
     let mut response =
-        Answer(ShownStream::registered(&stream, airing.as_ref(), &seen, &caller)).into_response();
+        Answer(ShownStream::registered(&api, &stream, airing.as_ref(), &seen, &caller)).into_response();
     response.headers_mut().insert(ETAG, version(&stream));
     Ok(response)
 }
@@ -269,6 +286,6 @@ pub fn owned(api: &Api, caller: &Caller, id: &str) -> Outcome<Arc<Stream>> {
 }
 
 /// The version as an entity tag.
-fn version(stream: &Stream) -> HeaderValue {
+pub fn version(stream: &Stream) -> HeaderValue {
     HeaderValue::from_str(&format!("\"v{}\"", stream.version)).unwrap_or(HeaderValue::from_static("\"v0\""))
 }

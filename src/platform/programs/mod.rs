@@ -1,5 +1,9 @@
-//! The program that makes a ladder: our own `publish` of what the server has, with the server as its target. Passwords travel
-//! in its environment and its standard input, which other users of the machine cannot read.
+//! What the server runs by itself: our own `publish`, with the server as its target, for ladders of what others publish and
+//! for sources of registered streams. Passwords travel in its environment and its standard input, which other users of the
+//! machine cannot read.
+
+pub mod run;
+mod source;
 
 use crate::base::CommandLine;
 use crate::base::command_line::{Argument, Repeated};
@@ -12,7 +16,7 @@ use std::path::PathBuf;
 /// A user and a password.
 pub type Login = (String, Secret);
 
-/// What all ladders have in common.
+/// What all of them have in common.
 #[derive(Clone, Debug)]
 pub struct Program {
     /// Our own program.
@@ -54,13 +58,7 @@ pub struct Command {
 impl Program {
     /// What makes the ladder of `name`.
     pub fn of(&self, key: &StreamKey, name: &StreamName, policy: &LadderPolicy, target: &Target) -> Command {
-        let mut line = CommandLine::new(&self.path);
-        line.arg("publish").arg("--foreground").arg("--quiet").arg("--no-input");
-        line.arg("--color").arg("never").arg("--home").arg(&self.home);
-        if let Some(config) = &self.config {
-            line.arg("--config").arg(config);
-        }
-        line.arg("--stream-key").arg(key.as_str());
+        let mut line = self.publish(key);
         if let LadderPolicy::Rungs(rungs) = policy {
             line.arg("--variants").arg(rungs.to_string());
         }
@@ -75,20 +73,38 @@ impl Program {
             name.name
         );
         line.arg("--input-rtmp-file").arg(Argument::reading("-", Repeated::new(source, 1)));
+        Command { line, variables: target.variables(&name.application, &target.publish) }
+    }
+
+    /// `publish` under a key, as far as it is the same for all.
+    fn publish(&self, key: &StreamKey) -> CommandLine {
+        let mut line = CommandLine::new(&self.path);
+        line.arg("publish").arg("--foreground").arg("--quiet").arg("--no-input");
+        line.arg("--color").arg("never").arg("--home").arg(&self.home);
+        if let Some(config) = &self.config {
+            line.arg("--config").arg(config);
+        }
+        line.arg("--stream-key").arg(key.as_str());
+        line
+    }
+}
+
+impl Target {
+    /// The variables that lead to the server, with what it asks of this publisher.
+    fn variables(&self, application: &str, publish: &Option<Login>) -> Vec<(String, String)> {
         let variables = [
             (
                 "MSCONV_NGINX_RTMP_URL",
-                format!("rtmp://{}/{}{}", reached(target.rtmp), name.application, query(&target.publish)),
+                format!("rtmp://{}/{application}{}", reached(self.rtmp), query(publish)),
             ),
-            ("MSCONV_RTSP_URL", format!("rtsp://{}", reached(target.rtsp))),
-            ("MSCONV_NGINX_STAT_URL", format!("http://{}{}", reached(target.stat), target.stat_path)),
-            ("MSCONV_MEDIAMTX_URL", format!("http://{}", reached(target.api))),
+            ("MSCONV_RTSP_URL", format!("rtsp://{}", reached(self.rtsp))),
+            ("MSCONV_NGINX_STAT_URL", format!("http://{}{}", reached(self.stat), self.stat_path)),
+            ("MSCONV_MEDIAMTX_URL", format!("http://{}", reached(self.api))),
             // What was set for publishes by hand is not meant here.
             ("MSCONV_STREAM_KEY", String::new()),
             ("MSCONV_JSON", String::new()),
         ];
-        let variables = variables.into_iter().map(|(name, value)| (name.to_string(), value)).collect();
-        Command { line, variables }
+        variables.into_iter().map(|(name, value)| (name.to_string(), value)).collect()
     }
 }
 

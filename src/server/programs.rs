@@ -1,4 +1,5 @@
-//! Ladders of what others publish, put together: where the server is reached, and what it asks for there.
+//! Ladders of what others publish and sources of registered streams, put together: where the server is reached, and what it
+//! asks for there.
 
 use super::options::Options;
 use crate::auth::Credentials;
@@ -7,8 +8,9 @@ use crate::hub::Hub;
 use crate::model::service::Service;
 use crate::model::{LadderPolicy, StreamName};
 use crate::platform::Kept;
-use crate::platform::ladders::program::Target;
 use crate::platform::ladders::{Ladders, Policies};
+use crate::platform::programs::Target;
+use crate::platform::sources::Sources;
 use crate::telemetry::Log;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -30,11 +32,22 @@ impl Policies for OfStreams {
 /// What makes ladders of what others publish, if there is a program for it. While nobody wants one it only listens.
 pub fn of(options: &Options, kept: &Kept, hub: &Hub, log: &Log) -> Option<Ladders> {
     let program = options.program.clone()?;
+    let policies = Arc::new(OfStreams { kept: kept.clone(), usual: options.ladder.clone() });
+    Some(Ladders::new(hub.clone(), program, target(options), policies, log.clone()))
+}
+
+/// What runs the sources of registered streams, if there is a program for it.
+pub fn sources(options: &Options, kept: &Kept, log: &Log) -> Option<Sources> {
+    let (program, application) = (options.program.clone()?, options.applications.first()?.clone());
+    Some(Sources::new(kept.clone(), program, target(options), application, log.clone()))
+}
+
+fn target(options: &Options) -> Target {
     let at = |ip, service| SocketAddr::new(ip, options.ports.of(service));
     let login = |known: &Option<Credentials>| {
         known.as_ref().map(|known| (known.user().to_string(), Secret::new(known.password())))
     };
-    let target = Target {
+    Target {
         rtmp: at(options.listen, Service::Rtmp),
         rtsp: at(options.listen, Service::Rtsp),
         stat: at(options.control_listen, Service::Stat),
@@ -42,7 +55,5 @@ pub fn of(options: &Options, kept: &Kept, hub: &Hub, log: &Log) -> Option<Ladder
         api: at(options.control_listen, Service::Api),
         publish: login(&options.access.publish),
         read: login(&options.access.read),
-    };
-    let policies = Arc::new(OfStreams { kept: kept.clone(), usual: options.ladder.clone() });
-    Some(Ladders::new(hub.clone(), program, target, policies, log.clone()))
+    }
 }
