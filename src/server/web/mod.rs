@@ -119,7 +119,7 @@ pub fn routes(served: Served, api: rest::Api) -> Router {
         .fallback(streams)
         .with_state(served.clone())
         .merge(rest::routes(api))
-        .merge(pages::routes(hls, pages::built::BUILT))
+        .merge(pages::routes(hls, pages::built::Files::of_this_program()))
         .layer(from_fn_with_state(served, streams_first))
 }
 
