@@ -68,7 +68,8 @@ fn a_page_comes_with_all_that_it_names() {
         let page = serve.get("web", path);
         assert_guarded(&page);
         assert!(page.status == 200 && page.body.contains("<div id=\"app\">"), "{path}: {page:?}");
-        let captures = page.field("permissions-policy").is_some_and(|policy| policy.contains("camera=(self)"));
+        let captures =
+            page.field("permissions-policy").is_some_and(|policy| policy.contains("camera=(self)"));
         assert_eq!(captures, path == "/studio", "{path}: {}", page.head);
     }
     let framed = serve.get("web", "/embed/cam");

@@ -1,5 +1,12 @@
 // The requests of the pages to the server (docs/reference/openapi.json), and what may come back.
 
+import { ServerClock } from "./rules/clock.ts";
+
+const clock = new ServerClock();
+
+/** The time as the server has it, as far as its answers tell: the viewer's clock may be wrong. */
+export const serverNow = (): number => clock.at(Date.now()) ?? Date.now();
+
 /** What the server did not do, in its own words (RFC 9457); `code` is for programs. Status 0: it did not answer. */
 export class ApiError extends Error {
   constructor(
@@ -29,8 +36,10 @@ export async function ask<Answer>(method: string, path: string, { body, bearer, 
   if (body !== undefined) how.body = JSON.stringify(body);
   if (signal !== undefined) how.signal = signal;
   let answer: Response;
+  const askedMs = Date.now();
   try {
     answer = await fetch(path, how);
+    clock.heard(Date.parse(answer.headers.get("Date") ?? ""), askedMs, Date.now());
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new ApiError(0, "unreachable", "the server does not answer");

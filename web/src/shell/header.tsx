@@ -44,7 +44,7 @@ function LanguageSwitch() {
   return (
     <div class="languages" role="group" aria-label={shellWords().language}>
       {LANGUAGES.map(([tag, name]) => (
-        <button type="button" lang={tag} title={name} aria-label={name} aria-pressed={tag === now} onClick={() => chooseLanguage(tag)}>
+        <button type="button" lang={tag} title={name} aria-label={`${tag} ${name}`} aria-pressed={tag === now} onClick={() => chooseLanguage(tag)}>
           {tag}
         </button>
       ))}

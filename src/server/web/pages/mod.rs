@@ -9,7 +9,7 @@ use crate::protocol::hls::server::takes_gzip;
 use crate::protocol::web_access::Connection;
 use axum::body::Bytes;
 use axum::extract::{Request, State};
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
 use axum::routing::any;
 use axum::{Extension, Router};
@@ -18,15 +18,19 @@ use reply::Powers;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+/// What encoders are given as the server, as a request with these fields sees it.
+pub type ServerOfEncoders = Arc<dyn Fn(&HeaderMap) -> String + Send + Sync>;
+
 /// What the pages need.
 #[derive(Clone)]
 struct Pages {
     hls: Arc<hls::server::Shared>,
+    rtmp: ServerOfEncoders,
     files: Files,
 }
 
 /// The routes of the pages that `files` holds.
-pub fn routes(hls: Arc<hls::server::Shared>, files: Files) -> Router {
+pub fn routes(hls: Arc<hls::server::Shared>, rtmp: ServerOfEncoders, files: Files) -> Router {
     let whole = |file: &'static str, powers: Powers| {
         any(move |State(pages): State<Pages>, request: Request| async move {
             fixed(&pages, file, powers, &request)
@@ -39,16 +43,19 @@ pub fn routes(hls: Arc<hls::server::Shared>, files: Files) -> Router {
         .route("/watch/{*name}", any(watch))
         .route("/embed/{*name}", any(embed))
         .route("/assets/{*name}", any(assets))
-        .with_state(Pages { hls, files })
+        .with_state(Pages { hls, rtmp, files })
 }
 
-/// A page that is the same for everybody.
+/// A page that is the same for everybody, but for how they reach the server.
 fn fixed(pages: &Pages, file: &str, powers: Powers, request: &Request) -> Response {
     if let Some(refused) = wrong_method(request) {
         return refused;
     }
     match pages.files.get(file) {
-        Some(page) => reply::page(StatusCode::OK, page, powers, request.headers()),
+        Some(page) => {
+            let rtmp = (pages.rtmp)(request.headers());
+            reply::page(StatusCode::OK, filled(&page, &[("{{rtmp}}", &rtmp)]), powers, request.headers())
+        }
         None => reply::text(StatusCode::NOT_IMPLEMENTED, &not_built()),
     }
 }

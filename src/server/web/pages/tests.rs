@@ -7,7 +7,7 @@ use crate::hub::{self, Hub, Registry};
 use crate::protocol::hls::ladder::Settings;
 use crate::telemetry::Log;
 use axum::body::Body;
-use axum::http::header::{ACCEPT_ENCODING, HOST, HeaderMap};
+use axum::http::header::{ACCEPT_ENCODING, HOST};
 use hyper::body::Body as _;
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
@@ -20,7 +20,7 @@ const FILES: &[File] = &[
     ("assets/watch-AB12.js", b"alert(1)"),
     ("assets/watch-AB12.js.gz", b"zipped"),
     ("embed.html", b"<title>{{name}}</title><html data-list=\"{{list}}\">"),
-    ("list.html", b"list"),
+    ("list.html", b"<html data-rtmp=\"{{rtmp}}\">"),
     ("studio.html", b"studio"),
     ("watch.html", b"<title>{{name}}</title><html data-list=\"{{list}}\">"),
 ];
@@ -50,7 +50,8 @@ async fn ask(files: &'static [File], method: Method, path: &str, accept: &str) -
         Request::builder().method(method).uri(path).header(ACCEPT_ENCODING, accept).header(HOST, "here:8000");
     let (remote, local) = (([127, 0, 0, 1], 5).into(), ([127, 0, 0, 1], 80).into());
     request.extensions_mut().unwrap().insert(Connection { remote, local });
-    let service = TowerToHyperService::new(routes(hls(), Files::Built(files)));
+    let service =
+        TowerToHyperService::new(routes(hls(), Arc::new(|_| "rtmp://here/live".into()), Files::Built(files)));
     let answer = service.call(request.body(Body::empty()).unwrap()).await.unwrap();
     let (head, mut body) = answer.into_parts();
     let mut bytes = Vec::new();

@@ -1,6 +1,7 @@
 // What stands on every page.
 
 import { counted } from "../../rules/plural.ts";
+import type { Span } from "../../rules/span.ts";
 
 const n = (count: number, one: string, other: string) => counted("en", count, { one, other });
 
@@ -18,6 +19,12 @@ export const shell = {
   copied: "Copied",
   second: "s",
   viewers: (count: number) => n(count, "viewer", "viewers"),
+  /** How long something has lasted. */
+  lasting: ({ days, hours, minutes }: Span) => {
+    if (days > 0) return hours > 0 ? `${days} d ${hours} h` : `${days} d`;
+    if (hours > 0) return minutes > 0 ? `${hours} h ${minutes} min` : `${hours} h`;
+    return `${Math.max(1, minutes)} min`;
+  },
   unreachable: "The server does not answer. We keep trying.",
   failed: "That did not work.",
 };

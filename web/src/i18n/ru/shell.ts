@@ -19,6 +19,11 @@ export const shell: typeof english = {
   copied: "Скопировано",
   second: "с",
   viewers: (count: number) => n(count, "зритель", "зрителя", "зрителей"),
+  lasting: ({ days, hours, minutes }) => {
+    if (days > 0) return hours > 0 ? `${days} д ${hours} ч` : `${days} д`;
+    if (hours > 0) return minutes > 0 ? `${hours} ч ${minutes} мин` : `${hours} ч`;
+    return `${Math.max(1, minutes)} мин`;
+  },
   unreachable: "Сервер не отвечает. Пробуем ещё.",
   failed: "Не получилось.",
 };
