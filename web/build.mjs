@@ -1,5 +1,6 @@
 // Builds the pages into web/dist, from which build.rs of the program takes them: `node build.mjs`. Names of assets hold a hash
 // of their content, so that they can be kept for ever; beside each text stands its gzipped form.
+// A page is src/PAGE.html and src/PAGE.tsx, and it has no more script than it may (MOST).
 // `node build.mjs --tests` builds the tests instead, for `node --test`.
 import { build } from "esbuild";
 import { createHash } from "node:crypto";
@@ -7,6 +8,11 @@ import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
+
+/** The pages, and how much script each may have, gzipped, in bytes: all but hls.js, which is loaded where it is needed. */
+const MOST = { list: 15e3, watch: 25e3, embed: 25e3, studio: 25e3, console: 25e3 };
+const MOST_STYLE = 8e3;
+const jsx = { jsx: "automatic", jsxImportSource: "preact" };
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 process.chdir(here);
@@ -19,13 +25,19 @@ if (process.argv.includes("--tests")) {
     outdir: "target/tests",
     outExtension: { ".js": ".mjs" },
     bundle: true,
+    ...jsx,
     platform: "node",
     format: "esm",
     logLevel: "warning",
   });
 } else {
   const built = await build({
-    entryPoints: ["src/watch.ts", "src/watch.css", "src/icon.svg"],
+    entryPoints: [
+      ...Object.keys(MOST).map((page) => `src/${page}.tsx`),
+      ...(await readdir("src")).filter((name) => name.endsWith(".css")).map((name) => `src/${name}`),
+      "src/icon.svg",
+    ],
+    ...jsx,
     loader: { ".svg": "copy" },
     outdir: "dist/assets",
     entryNames: "[name]-[hash]",
@@ -51,28 +63,54 @@ if (process.argv.includes("--tests")) {
     files.set(`assets/${name}.gz`, gzipSync(file.contents, { level: 9 }));
   }
   // What is carried of others, under which terms.
-  const licence = await readFile("node_modules/hls.js/LICENSE");
-  const licences = Buffer.concat([Buffer.from("The scripts of these pages hold hls.js, under this licence:\n\n"), licence]);
+  let licences = "";
+  for (const name of ["hls.js", "preact"]) {
+    licences += `The scripts of these pages hold ${name}, under this licence:\n\n${await readFile(`node_modules/${name}/LICENSE`, "utf8")}\n\n`;
+  }
   const hash = createHash("sha256").update(licences).digest("hex").slice(0, 8).toUpperCase();
   names.set("licences.txt", `licences-${hash}.txt`);
-  files.set(`assets/licences-${hash}.txt`, licences);
+  files.set(`assets/licences-${hash}.txt`, Buffer.from(licences));
   files.set(`assets/licences-${hash}.txt.gz`, gzipSync(licences, { level: 9 }));
-  for (const page of ["watch.html"]) {
-    const text = await readFile(join("src", page), "utf8");
+  const outputs = built.metafile.outputs;
+  for (const page of Object.keys(MOST)) {
+    const text = await readFile(`src/${page}.html`, "utf8");
+    const entry = Object.keys(outputs).find((path) => outputs[path].entryPoint === `src/${page}.tsx`);
     // What the script imports at once is asked for with it. What it may import later is not.
-    const outputs = Object.entries(built.metafile.outputs);
-    const early = outputs.find(([, output]) => output.entryPoint === "src/watch.ts")[1].imports;
-    const chunks = early.filter((one) => one.kind === "import-statement").map((one) => basename(one.path));
+    const chunks = reached(outputs, entry, (one) => one.kind === "import-statement").map((path) => basename(path));
     const preloads = chunks.map((name) => `<link rel="modulepreload" href="/assets/${name}" />\n    `);
     const whole = text.replace('<script type="module"', `${preloads.join("")}$&`);
     const linked = whole.replace(/\/assets\/([\w.-]+)/g, (_, name) => {
       if (chunks.includes(name)) return `/assets/${name}`;
-      if (!names.has(name)) throw new Error(`${page} names ${name}, which is not built`);
+      if (!names.has(name)) throw new Error(`${page}.html names ${name}, which is not built`);
       return `/assets/${names.get(name)}`;
     });
-    files.set(page, Buffer.from(linked));
+    files.set(`${page}.html`, Buffer.from(linked));
+    weigh(page, linked, [entry, ...reached(outputs, entry, (one) => !/hls_player/.test(one.path))], files);
   }
   await keep(files);
+}
+
+/** The scripts that a script imports, and those that they import. */
+function reached(outputs, entry, counts) {
+  const found = new Set();
+  const look = (path) => {
+    for (const one of outputs[path].imports) {
+      if (one.external || found.has(one.path) || !counts(one)) continue;
+      found.add(one.path);
+      look(one.path);
+    }
+  };
+  look(entry);
+  return [...found];
+}
+
+/** Fails where a page has more script or style than it may. */
+function weigh(page, html, scripts, files) {
+  const size = (name) => files.get(`assets/${name}.gz`).length;
+  const script = scripts.reduce((sum, path) => sum + size(basename(path)), 0);
+  const style = [...html.matchAll(/\/assets\/([\w-]+\.css)/g)].reduce((sum, [, name]) => sum + size(name), 0);
+  console.log(`${page}: ${script} of ${MOST[page]} bytes of script, ${style} of ${MOST_STYLE} of style`);
+  if (script > MOST[page] || style > MOST_STYLE) throw new Error(`${page} is too large`);
 }
 
 /** Makes web/dist hold these files and no others. What is the same is not touched, so that cargo does not build anew. */

@@ -4,6 +4,12 @@ use crate::base::{Failure, Outcome};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+/// A folder to read the web pages from instead of those in the program, for whoever works on them: `MSCONV_PAGES`.
+#[cfg(debug_assertions)]
+pub fn pages_folder() -> Option<PathBuf> {
+    std::env::var_os("MSCONV_PAGES").filter(|folder| !folder.is_empty()).map(PathBuf::from)
+}
+
 /// Environment variables, the working folder and who we are.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {

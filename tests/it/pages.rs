@@ -15,11 +15,13 @@ pub fn built_in() -> bool {
 fn assert_guarded(answer: &Answer) {
     let policy = answer.field("content-security-policy").unwrap_or_default();
     for part in [
-        "default-src 'self'",
-        "connect-src 'self'",
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
         "media-src 'self' blob:",
-        "worker-src blob:",
-        "frame-ancestors 'self'",
+        "worker-src 'self'",
+        "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
     ] {
         assert!(policy.split("; ").any(|one| one == part), "{part}: {}", answer.head);
     }
@@ -62,6 +64,17 @@ fn a_page_comes_with_all_that_it_names() {
         assert_eq!((refused.status, refused.field("allow")), (405, Some("GET, HEAD")), "{method} {path}");
     }
     assert_eq!(serve.get("web", "/assets/nothing.js").status, 404);
+    for path in ["/", "/studio", "/console"] {
+        let page = serve.get("web", path);
+        assert_guarded(&page);
+        assert!(page.status == 200 && page.body.contains("<div id=\"app\">"), "{path}: {page:?}");
+        let captures =
+            page.field("permissions-policy").is_some_and(|policy| policy.contains("camera=(self)"));
+        assert_eq!(captures, path == "/studio", "{path}: {}", page.head);
+    }
+    let framed = serve.get("web", "/embed/cam");
+    let policy = framed.field("content-security-policy").unwrap_or_default();
+    assert!(framed.status == 404 && policy.contains("frame-ancestors *;"), "{framed:?}");
 }
 
 #[test]

@@ -111,6 +111,7 @@ pub fn routes(served: Served, api: rest::Api) -> Router {
     let nothing = |uri: Uri| async move {
         Problem::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this address").at(uri.path())
     };
+    let pages = pages::routes(hls, api.server_of_encoders(), pages::built::Files::of_this_program());
     Router::new()
         .merge(health::routes(api.readiness()))
         .merge(chat::routes(served.chat.clone()))
@@ -119,7 +120,7 @@ pub fn routes(served: Served, api: rest::Api) -> Router {
         .fallback(streams)
         .with_state(served.clone())
         .merge(rest::routes(api))
-        .merge(pages::routes(hls, pages::built::BUILT))
+        .merge(pages)
         .layer(from_fn_with_state(served, streams_first))
 }
 

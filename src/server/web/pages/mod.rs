@@ -1,4 +1,5 @@
-//! The pages for people: `/watch/NAME` shows a stream, `/assets/…` is what the page is made of.
+//! The pages for people: `/` says what is live, `/watch/NAME` shows a stream, `/embed/NAME` shows it within other pages, `/studio`
+//! goes live, `/console` is the operator's; `/assets/…` is what they are made of.
 
 pub mod built;
 mod reply;
@@ -6,53 +7,98 @@ mod reply;
 use crate::protocol::hls;
 use crate::protocol::hls::server::takes_gzip;
 use crate::protocol::web_access::Connection;
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::{Request, State};
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
 use axum::routing::any;
 use axum::{Extension, Router};
-use built::{File, HOW_TO_BUILD, file};
+use built::{Files, HOW_TO_BUILD};
+use reply::Powers;
+use std::net::IpAddr;
 use std::sync::Arc;
+
+/// What encoders are given as the server, as a request with these fields sees it.
+pub type ServerOfEncoders = Arc<dyn Fn(&HeaderMap) -> String + Send + Sync>;
 
 /// What the pages need.
 #[derive(Clone)]
 struct Pages {
     hls: Arc<hls::server::Shared>,
-    files: &'static [File],
+    rtmp: ServerOfEncoders,
+    files: Files,
 }
 
 /// The routes of the pages that `files` holds.
-pub fn routes(hls: Arc<hls::server::Shared>, files: &'static [File]) -> Router {
+pub fn routes(hls: Arc<hls::server::Shared>, rtmp: ServerOfEncoders, files: Files) -> Router {
+    let whole = |file: &'static str, powers: Powers| {
+        any(move |State(pages): State<Pages>, request: Request| async move {
+            fixed(&pages, file, powers, &request)
+        })
+    };
     Router::new()
+        .route("/", whole("list.html", Powers::Usual))
+        .route("/studio", whole("studio.html", Powers::Capture))
+        .route("/console", whole("console.html", Powers::Usual))
         .route("/watch/{*name}", any(watch))
+        .route("/embed/{*name}", any(embed))
         .route("/assets/{*name}", any(assets))
-        .with_state(Pages { hls, files })
+        .with_state(Pages { hls, rtmp, files })
 }
 
-/// The page of a stream, also of one that is not there yet: it wakes up by itself.
+/// A page that is the same for everybody, but for how they reach the server.
+fn fixed(pages: &Pages, file: &str, powers: Powers, request: &Request) -> Response {
+    if let Some(refused) = wrong_method(request) {
+        return refused;
+    }
+    match pages.files.get(file) {
+        Some(page) => {
+            let rtmp = (pages.rtmp)(request.headers());
+            reply::page(StatusCode::OK, filled(&page, &[("{{rtmp}}", &rtmp)]), powers, request.headers())
+        }
+        None => reply::text(StatusCode::NOT_IMPLEMENTED, &not_built()),
+    }
+}
+
+/// The page of a stream, with what belongs to it.
 async fn watch(
     State(pages): State<Pages>,
     Extension(Connection { remote, .. }): Extension<Connection>,
     request: Request,
 ) -> Response {
+    of_stream(&pages, "watch", Powers::Usual, remote.ip(), request).await
+}
+
+/// A stream alone, for other pages to show within theirs.
+async fn embed(
+    State(pages): State<Pages>,
+    Extension(Connection { remote, .. }): Extension<Connection>,
+    request: Request,
+) -> Response {
+    of_stream(&pages, "embed", Powers::Framed, remote.ip(), request).await
+}
+
+/// A page of a stream, also of one that is not there yet: it wakes up by itself.
+async fn of_stream(pages: &Pages, page: &str, powers: Powers, remote: IpAddr, request: Request) -> Response {
     if let Some(refused) = wrong_method(&request) {
         return refused;
     }
-    let path = request.uri().path().strip_prefix("/watch/").unwrap_or_default();
-    let Some(stream) = pages.hls.named(path) else {
+    let path = request.uri().path().trim_start_matches('/').strip_prefix(page).unwrap_or_default();
+    let Some(stream) = pages.hls.named(path.trim_start_matches('/')) else {
         return reply::text(StatusCode::NOT_FOUND, "no stream can have this name");
     };
     let query = request.uri().query().unwrap_or_default();
     // The page asks for the list with what was shown for the page itself.
     let list = format!("/{}/{}/index.m3u8{}", stream.application, stream.name, pages.hls.carried(query));
-    let Some(page) = file(pages.files, "watch.html") else {
-        return reply::text(StatusCode::NOT_IMPLEMENTED, &not_built(&list));
+    let Some(page) = pages.files.get(&format!("{page}.html")) else {
+        let words = format!("{}\n  try: a player with {list}", not_built());
+        return reply::text(StatusCode::NOT_IMPLEMENTED, &words);
     };
-    match pages.hls.known(&stream, query, request.headers(), remote.ip()).await {
+    match pages.hls.known(&stream, query, request.headers(), remote).await {
         Ok(known) => {
             let status = if known { StatusCode::OK } else { StatusCode::NOT_FOUND };
-            reply::page(status, filled(page, &[("{{name}}", &stream.name), ("{{list}}", &list)]))
+            let page = filled(&page, &[("{{name}}", &stream.name), ("{{list}}", &list)]);
+            reply::page(status, page, powers, request.headers())
         }
         Err(refused) => reply::refused(refused),
     }
@@ -64,8 +110,8 @@ async fn assets(State(pages): State<Pages>, request: Request) -> Response {
         return refused;
     }
     let name = request.uri().path().trim_start_matches('/');
-    let gzipped = file(pages.files, &format!("{name}.gz"));
-    match (file(pages.files, name), gzipped.filter(|_| takes_gzip(request.headers()))) {
+    let gzipped = pages.files.get(&format!("{name}.gz"));
+    match (pages.files.get(name), gzipped.filter(|_| takes_gzip(request.headers()))) {
         (Some(_), Some(gzipped)) => reply::asset(name, gzipped, true),
         (Some(plain), None) => reply::asset(name, plain, false),
         (None, _) => reply::text(StatusCode::NOT_FOUND, "there is nothing at this address"),
@@ -101,13 +147,8 @@ fn escaped(text: &str) -> String {
     })
 }
 
-fn not_built(list: &str) -> String {
-    format!("this msconv was built without its pages\n  try: {HOW_TO_BUILD}\n  try: a player with {list}")
-}
-
-/// An answer's body of bytes that stay where they are.
-fn body(bytes: &'static [u8]) -> Body {
-    Body::from(Bytes::from_static(bytes))
+fn not_built() -> String {
+    format!("this msconv was built without its pages\n  try: {HOW_TO_BUILD}")
 }
 
 #[cfg(test)]

@@ -1,27 +1,59 @@
 //! The answers of the pages, with what a browser may do with them.
 
-use super::body;
 use axum::body::{Body, Bytes};
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ALLOW, CACHE_CONTROL, CONTENT_ENCODING,
-    CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY, VARY,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY, VARY,
     X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{Response, StatusCode};
 
-/// Scripts, styles and requests of this server alone; the video comes out of a buffer that the script fills.
-const POLICY: &str = "default-src 'self'; connect-src 'self'; media-src 'self' blob:; worker-src blob:; \
-     object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
 const A_YEAR: &str = "public, max-age=31536000, immutable";
 
+/// What a page may do beyond what all of them may.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Powers {
+    /// Nothing.
+    Usual,
+    /// It takes the camera, the microphone and the screen.
+    Capture,
+    /// Other pages show it within theirs.
+    Framed,
+}
+
+/// Scripts, styles and requests of this server alone, and no script out of a text; the video comes out of a buffer that the
+/// script fills. Older Safaris do not take `'self'` for sockets, so they are named by the host that was asked.
+fn policy(powers: Powers, host: Option<&str>) -> String {
+    let plain = |host: &&str| {
+        (1..=255).contains(&host.len())
+            && host.chars().all(|c| c.is_ascii_alphanumeric() || "-._:[]".contains(c))
+    };
+    let sockets = host.filter(plain).map(|host| format!(" ws://{host} wss://{host}")).unwrap_or_default();
+    let framed_by = if powers == Powers::Framed { "*" } else { "'none'" };
+    format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; \
+         connect-src 'self'{sockets}; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors {framed_by}; \
+         require-trusted-types-for 'script'"
+    )
+}
+
 /// A page. It is asked for again each time, since its name says nothing of what is in it.
-pub fn page(status: StatusCode, html: Bytes) -> Response<Body> {
-    safe(status, "text/html; charset=utf-8", "no-cache", Body::from(html))
+pub fn page(status: StatusCode, html: Bytes, powers: Powers, asked: &HeaderMap) -> Response<Body> {
+    let mut reply = safe(status, "text/html; charset=utf-8", "no-cache", Body::from(html));
+    let host = asked.get(HOST).and_then(|value| value.to_str().ok());
+    if let Ok(value) = HeaderValue::from_str(&policy(powers, host)) {
+        reply.headers_mut().insert(CONTENT_SECURITY_POLICY, value);
+    }
+    if powers == Powers::Capture {
+        let value = HeaderValue::from_static("camera=(self), microphone=(self), display-capture=(self)");
+        reply.headers_mut().insert(HeaderName::from_static("permissions-policy"), value);
+    }
+    reply
 }
 
 /// A file that never changes; `gzipped` if its bytes are.
-pub fn asset(name: &str, bytes: &'static [u8], gzipped: bool) -> Response<Body> {
-    let mut reply = safe(StatusCode::OK, content_type(name), A_YEAR, body(bytes));
+pub fn asset(name: &str, bytes: Bytes, gzipped: bool) -> Response<Body> {
+    let mut reply = safe(StatusCode::OK, content_type(name), A_YEAR, Body::from(bytes));
     let fields = reply.headers_mut();
     fields.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
     if gzipped {
@@ -59,9 +91,11 @@ fn safe(status: StatusCode, content_type: &'static str, keep: &'static str, body
     reply
 }
 
-fn guard(fields: &mut axum::http::HeaderMap) {
+fn guard(fields: &mut HeaderMap) {
+    if let Ok(value) = HeaderValue::from_str(&policy(Powers::Usual, None)) {
+        fields.insert(CONTENT_SECURITY_POLICY, value);
+    }
     for (name, value) in [
-        (CONTENT_SECURITY_POLICY, POLICY),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (REFERRER_POLICY, "no-referrer"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),

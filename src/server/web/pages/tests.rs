@@ -1,11 +1,13 @@
 //! The pages' answers, without a socket.
 
+use super::built::File;
 use super::*;
 use crate::auth::{Access, Ledger};
 use crate::hub::{self, Hub, Registry};
 use crate::protocol::hls::ladder::Settings;
 use crate::telemetry::Log;
-use axum::http::header::{ACCEPT_ENCODING, HeaderMap};
+use axum::body::Body;
+use axum::http::header::{ACCEPT_ENCODING, HOST};
 use hyper::body::Body as _;
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
@@ -17,6 +19,9 @@ use tokio::sync::watch;
 const FILES: &[File] = &[
     ("assets/watch-AB12.js", b"alert(1)"),
     ("assets/watch-AB12.js.gz", b"zipped"),
+    ("embed.html", b"<title>{{name}}</title><html data-list=\"{{list}}\">"),
+    ("list.html", b"<html data-rtmp=\"{{rtmp}}\">"),
+    ("studio.html", b"studio"),
     ("watch.html", b"<title>{{name}}</title><html data-list=\"{{list}}\">"),
 ];
 
@@ -41,10 +46,12 @@ fn hls() -> Arc<hls::server::Shared> {
 
 /// Status, header fields and body.
 async fn ask(files: &'static [File], method: Method, path: &str, accept: &str) -> (u16, HeaderMap, String) {
-    let mut request = Request::builder().method(method).uri(path).header(ACCEPT_ENCODING, accept);
+    let mut request =
+        Request::builder().method(method).uri(path).header(ACCEPT_ENCODING, accept).header(HOST, "here:8000");
     let (remote, local) = (([127, 0, 0, 1], 5).into(), ([127, 0, 0, 1], 80).into());
     request.extensions_mut().unwrap().insert(Connection { remote, local });
-    let service = TowerToHyperService::new(routes(hls(), files));
+    let service =
+        TowerToHyperService::new(routes(hls(), Arc::new(|_| "rtmp://here/live".into()), Files::Built(files)));
     let answer = service.call(request.body(Body::empty()).unwrap()).await.unwrap();
     let (head, mut body) = answer.into_parts();
     let mut bytes = Vec::new();
@@ -68,19 +75,31 @@ async fn a_page_of_nobody_is_there_to_wake_up() {
         assert!(body.contains(&format!("data-list=\"{list}\"")), "{body}");
         assert_eq!(field(&fields, "content-type"), "text/html; charset=utf-8");
         assert_eq!(field(&fields, "cache-control"), "no-cache");
-        let policy = field(&fields, "content-security-policy");
-        for part in [
-            "default-src 'self'",
-            "connect-src 'self'",
-            "media-src 'self' blob:",
-            "worker-src blob:",
-            "frame-ancestors 'self'",
-        ] {
-            assert!(policy.split("; ").any(|one| one == part), "{part}: {policy}");
-        }
+        let policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
+                      media-src 'self' blob:; connect-src 'self' ws://here:8000 wss://here:8000; worker-src 'self'; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
+        assert_eq!(field(&fields, "content-security-policy"), policy);
+        assert_eq!(field(&fields, "cross-origin-opener-policy"), "same-origin");
         assert_eq!(field(&fields, "x-content-type-options"), "nosniff");
         assert_eq!(field(&fields, "referrer-policy"), "no-referrer");
         assert!(!fields.contains_key("access-control-allow-origin"), "{fields:?}");
+    }
+}
+
+#[tokio::test]
+async fn only_the_studio_captures_and_only_what_is_embedded_is_framed() {
+    for (path, framed, captures) in [
+        ("/", "frame-ancestors 'none'", false),
+        ("/watch/cam", "frame-ancestors 'none'", false),
+        ("/embed/cam", "frame-ancestors *", false),
+        ("/studio", "frame-ancestors 'none'", true),
+    ] {
+        let (_, fields, body) = ask(FILES, Method::GET, path, "").await;
+        let policy = field(&fields, "content-security-policy");
+        assert!(policy.split("; ").any(|part| part == framed), "{path}: {policy}");
+        let capture = field(&fields, "permissions-policy");
+        assert_eq!(capture.contains("camera=(self)"), captures, "{path}: {capture}");
+        assert!(!body.contains("{{"), "{path}: {body}");
     }
 }
 
@@ -117,7 +136,7 @@ async fn assets_are_kept_and_come_gzipped_where_that_is_accepted() {
 
 #[tokio::test]
 async fn pages_are_only_read() {
-    for path in ["/watch/cam", "/assets/watch-AB12.js"] {
+    for path in ["/", "/studio", "/console", "/watch/cam", "/embed/cam", "/assets/watch-AB12.js"] {
         for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS] {
             let (status, fields, _) = ask(FILES, method.clone(), path, "").await;
             assert_eq!((status, field(&fields, "allow")), (405, "GET, HEAD"), "{method} {path}");
@@ -131,6 +150,9 @@ async fn a_program_without_pages_says_how_to_get_them() {
     let (status, fields, body) = ask(&[], Method::GET, "/watch/cam", "").await;
     assert_eq!((status, field(&fields, "content-type")), (501, "text/plain; charset=utf-8"));
     assert!(body.contains("try: run scripts/setup.sh") && body.contains("/live/cam/index.m3u8"), "{body}");
+    for path in ["/", "/studio", "/console", "/embed/cam"] {
+        assert_eq!(ask(&[], Method::GET, path, "").await.0, 501, "{path}");
+    }
     assert_eq!(ask(&[], Method::GET, "/watch/%3Cb%3E", "").await.2, "no stream can have this name\n");
     assert_eq!(ask(&[], Method::GET, "/assets/watch.js", "").await.0, 404);
 }

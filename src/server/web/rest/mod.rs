@@ -132,6 +132,12 @@ impl Api {
         })
     }
 
+    /// What encoders are given as the server, as a request with these fields sees it.
+    pub fn server_of_encoders(&self) -> super::pages::ServerOfEncoders {
+        let addresses = self.0.addresses.clone();
+        Arc::new(move |headers| addresses.seen(headers).rtmp())
+    }
+
     pub(in crate::server) fn kept(&self) -> &Kept {
         &self.0.kept
     }

@@ -1,0 +1,18 @@
+// The operator's console.
+
+import { shellWords } from "./i18n/shell.ts";
+import { Header } from "./shell/header.tsx";
+import { mount } from "./shell/mount.tsx";
+
+function Console() {
+  return (
+    <>
+      <Header at="console" />
+      <main id="main">
+        <h1>{shellWords().console}</h1>
+      </main>
+    </>
+  );
+}
+
+mount(Console);
