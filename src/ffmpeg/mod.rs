@@ -40,5 +40,6 @@ pub mod source_notes;
 pub mod taking_over;
 pub mod tee;
 pub mod test_source;
+pub mod thumbnail;
 pub mod to_opus;
 pub mod wanted;

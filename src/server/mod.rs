@@ -18,6 +18,7 @@ mod programs;
 pub mod rates;
 pub mod runtime_thread;
 pub mod sampler;
+mod thumbnails;
 pub mod view;
 pub mod web;
 pub mod webrtc;
@@ -47,6 +48,7 @@ use std::future::Future;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use thumbnails::Thumbnails;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -298,9 +300,19 @@ impl Work {
             shutdown: downs.clone(),
         })?;
         self.add("chat", viewers.run(chatting));
+        let thumbnails = Arc::new(Thumbnails::new(thumbnails::Needs {
+            hub: parts.hub.clone(),
+            kept: api.kept().clone(),
+            applications: options.applications.clone().into(),
+            authorizer: parts.authorizer.clone(),
+            ledger: parts.ledger.clone(),
+            log: log.clone(),
+            folder: options.thumbnails_folder.clone(),
+            ffmpeg: options.ffmpeg.clone(),
+        }));
         let (webrtc, running) = webrtc::begin(parts, listeners.take_webrtc()?, media)?;
         self.add("webrtc", running);
-        let served = web::Served { hls, webrtc, chat };
+        let served = web::Served { hls, webrtc, chat, thumbnails };
         let web = Web {
             limits: web::Limits::new(options.per_address.0, open_files_allowed()),
             trusted: options.trusted.clone(),

@@ -57,6 +57,8 @@ pub struct Options {
     pub hls: Hls,
     /// Where segments of a long window are stored.
     pub hls_folder: PathBuf,
+    /// Where the last thumbnail of each stream is kept.
+    pub thumbnails_folder: PathBuf,
     /// Where ffmpeg is, if the PATH does not say; it makes Opus of audio that is not decoded here.
     pub ffmpeg: Option<PathBuf>,
     /// Where the certificate of the web port stands, if it speaks https.
@@ -111,6 +113,7 @@ impl Options {
             open_registration: told.open_registration,
             hls: told.hls,
             hls_folder: data.join("hls"),
+            thumbnails_folder: data.join("thumbnails"),
             ffmpeg: settings.ffmpeg.clone(),
             tls: told
                 .tls()?

@@ -18,6 +18,7 @@ use crate::protocol::web_access::{Connection, path};
 use crate::protocol::{hls, webrtc};
 use crate::server::endpoint::http::asked_to_end;
 use crate::server::per_address::{Counted, PerAddress};
+use crate::server::thumbnails::Thumbnails;
 use crate::telemetry::Log;
 use activity::Activity;
 use axum::body::Body;
@@ -103,6 +104,8 @@ pub struct Served {
     pub webrtc: Arc<webrtc::server::Shared>,
     /// Chat.
     pub chat: Arc<Chat>,
+    /// Thumbnails.
+    pub thumbnails: Arc<Thumbnails>,
 }
 
 /// The routes: everything that is no page and no API is the name of a stream.
@@ -132,7 +135,7 @@ async fn streams_first(
     next: Next,
 ) -> Response {
     let path = request.uri().path();
-    if path::begins_as_a_page(path) && (served.webrtc.route(path).is_some() || served.hls.names(path)) {
+    if path::begins_as_a_page(path) && served.names(path) {
         served.answer(request, ends).await
     } else {
         next.run(request).await
@@ -148,8 +151,16 @@ async fn streams(
 }
 
 impl Served {
+    /// Whether a path names something of a stream.
+    fn names(&self, path: &str) -> bool {
+        self.webrtc.route(path).is_some() || self.thumbnails.route(path).is_some() || self.hls.names(path)
+    }
+
     /// Answers a request for a stream.
     async fn answer(&self, request: Request, ends: Connection) -> Response {
+        if let Some(stream) = self.thumbnails.route(request.uri().path()) {
+            return self.thumbnails.answer(stream, request, ends.remote.ip()).await;
+        }
         match self.webrtc.route(request.uri().path()) {
             Some(route) => self.webrtc.answer(route, request, ends).await,
             None => self.hls.answer(request, ends.remote).await,
