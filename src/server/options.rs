@@ -12,6 +12,7 @@ use crate::model::network::is_loopback;
 use crate::model::{LadderPolicy, Network};
 use crate::platform::admission::{Rules, Target};
 use crate::platform::ladders::program::Program;
+use crate::platform::load;
 use crate::store::Place;
 use std::io::Read;
 use std::net::IpAddr;
@@ -57,6 +58,8 @@ pub struct Options {
     pub hls: Hls,
     /// Where segments of a long window are stored.
     pub hls_folder: PathBuf,
+    /// Where the load is looked for.
+    pub load: load::Places,
     /// Where ffmpeg is, if the PATH does not say; it makes Opus of audio that is not decoded here.
     pub ffmpeg: Option<PathBuf>,
     /// Where the certificate of the web port stands, if it speaks https.
@@ -111,6 +114,7 @@ impl Options {
             open_registration: told.open_registration,
             hls: told.hls,
             hls_folder: data.join("hls"),
+            load: load::Places { folders: vec![data, settings.paths.logs()], ..load::Places::default() },
             ffmpeg: settings.ffmpeg.clone(),
             tls: told
                 .tls()?
