@@ -46,8 +46,10 @@ impl Folders {
 }
 
 fn up(root: &str, path: &str) -> Vec<PathBuf> {
-    let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | "." | "..")).take(DEEPEST).collect();
-    let folder = |many: usize| parts.iter().take(many).fold(PathBuf::from(root), |folder, part| folder.join(part));
+    let parts: Vec<&str> =
+        path.split('/').filter(|part| !matches!(*part, "" | "." | "..")).take(DEEPEST).collect();
+    let folder =
+        |many: usize| parts.iter().take(many).fold(PathBuf::from(root), |folder, part| folder.join(part));
     (0..=parts.len()).rev().map(folder).collect()
 }
 
@@ -79,7 +81,8 @@ mod tests {
     #[test]
     fn both_versions_are_found() {
         let first = Folders::read(include_str!("../../tests/data/machine/cgroup_v1.txt"));
-        let memory = ["/sys/fs/cgroup/memory/docker/3f5c", "/sys/fs/cgroup/memory/docker", "/sys/fs/cgroup/memory"];
+        let memory =
+            ["/sys/fs/cgroup/memory/docker/3f5c", "/sys/fs/cgroup/memory/docker", "/sys/fs/cgroup/memory"];
         assert_eq!(paths(&first.memory), memory);
         assert_eq!(paths(&first.cpu), ["/sys/fs/cgroup/cpu"]);
         let second = Folders::read(include_str!("../../tests/data/machine/cgroup_v2.txt"));
@@ -88,14 +91,23 @@ mod tests {
             ["/sys/fs/cgroup/system.slice/msconv.service", "/sys/fs/cgroup/system.slice", "/sys/fs/cgroup"]
         );
         assert!(second.memory.is_empty() && second.cpu.is_empty());
-        assert_eq!(paths(&Folders::read("0::/../../etc\n").unified), ["/sys/fs/cgroup/etc", "/sys/fs/cgroup"]);
+        assert_eq!(
+            paths(&Folders::read("0::/../../etc\n").unified),
+            ["/sys/fs/cgroup/etc", "/sys/fs/cgroup"]
+        );
         assert_eq!(Folders::read("no colon\n1:x"), Folders::default());
     }
 
     #[test]
     fn limits_are_read() {
-        assert_eq!((bytes("1073741824\n"), bytes("max\n"), bytes("9223372036854771712\n")), (Some(1 << 30), None, None));
+        assert_eq!(
+            (bytes("1073741824\n"), bytes("max\n"), bytes("9223372036854771712\n")),
+            (Some(1 << 30), None, None)
+        );
         assert_eq!((cores("150000 100000\n"), cores("max 100000\n"), cores("x")), (Some(1.5), None, None));
-        assert_eq!((quota("50000\n", "100000\n"), quota("-1\n", "100000\n"), quota("1", "0")), (Some(0.5), None, None));
+        assert_eq!(
+            (quota("50000\n", "100000\n"), quota("-1\n", "100000\n"), quota("1", "0")),
+            (Some(0.5), None, None)
+        );
     }
 }

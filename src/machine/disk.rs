@@ -62,10 +62,12 @@ pub fn drives(text: &str) -> Vec<(String, Counts)> {
         else {
             continue;
         };
-        if read == 0 && written == 0 || !is_whole(name) || found.iter().any(|(whole, _)| is_part(name, whole)) {
+        if read == 0 && written == 0 || !is_whole(name) || found.iter().any(|(whole, _)| is_part(name, whole))
+        {
             continue;
         }
-        let counts = Counts { read: read.saturating_mul(SECTOR), written: written.saturating_mul(SECTOR), busy_ms };
+        let counts =
+            Counts { read: read.saturating_mul(SECTOR), written: written.saturating_mul(SECTOR), busy_ms };
         found.push(((*name).chars().take(32).collect(), counts));
         if found.len() >= MOST_DRIVES {
             break;
@@ -81,7 +83,8 @@ fn is_whole(name: &str) -> bool {
 /// `sda1` is of `sda`, `nvme0n1p2` of `nvme0n1`.
 fn is_part(name: &str, whole: &str) -> bool {
     let Some(rest) = name.strip_prefix(whole) else { return false };
-    let rest = if whole.ends_with(|c: char| c.is_ascii_digit()) { rest.strip_prefix('p') } else { Some(rest) };
+    let rest =
+        if whole.ends_with(|c: char| c.is_ascii_digit()) { rest.strip_prefix('p') } else { Some(rest) };
     rest.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()))
 }
 

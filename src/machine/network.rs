@@ -112,8 +112,16 @@ mod tests {
     #[test]
     fn rates_are_differences_and_the_loopback_is_apart() {
         let of = |bytes_in, bytes_out, dropped| Counts { bytes_in, bytes_out, dropped };
-        let before = BTreeMap::from([("eth0".into(), of(0, 1000, 0)), ("lo".into(), of(5, 5, 0)), ("x".into(), of(9, 9, 9))]);
-        let now = BTreeMap::from([("eth0".into(), of(500, 3000, 1)), ("lo".into(), of(9005, 9005, 0)), ("x".into(), of(1, 1, 1))]);
+        let before = BTreeMap::from([
+            ("eth0".into(), of(0, 1000, 0)),
+            ("lo".into(), of(5, 5, 0)),
+            ("x".into(), of(9, 9, 9)),
+        ]);
+        let now = BTreeMap::from([
+            ("eth0".into(), of(500, 3000, 1)),
+            ("lo".into(), of(9005, 9005, 0)),
+            ("x".into(), of(1, 1, 1)),
+        ]);
         let network = since(&before, &now, 2.0);
         assert_eq!((network.in_bps, network.out_bps, network.dropped_s), (2000, 8000, 1));
         assert_eq!(network.interfaces.len(), 2, "one began anew");

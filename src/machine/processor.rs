@@ -85,7 +85,11 @@ impl Stat {
 
 /// Reads `/proc/loadavg`.
 pub fn load_average(text: &str) -> Vec<f64> {
-    text.split_ascii_whitespace().take(3).map_while(|word| word.parse().ok()).filter(|n: &f64| n.is_finite()).collect()
+    text.split_ascii_whitespace()
+        .take(3)
+        .map_while(|word| word.parse().ok())
+        .filter(|n: &f64| n.is_finite())
+        .collect()
 }
 
 /// `avg10` of the line `some` in a file of `/proc/pressure`.
@@ -124,6 +128,9 @@ mod tests {
     fn whatever_else_is_nothing() {
         assert_eq!(Stat::read("garbage"), Stat::default());
         assert_eq!(Stat::read("cpu x y\n").all, Times::default());
-        assert_eq!((pressure("some avg10=nan"), pressure("full avg10=1"), load_average("x").len()), (None, None, 0));
+        assert_eq!(
+            (pressure("some avg10=nan"), pressure("full avg10=1"), load_average("x").len()),
+            (None, None, 0)
+        );
     }
 }

@@ -119,9 +119,16 @@ impl Reader {
 
     /// The tightest of the groups above counts.
     fn limit_cores(&self) -> Option<f64> {
-        let unified = self.groups.unified.iter().filter_map(|folder| control_group::cores(&text(folder.join("cpu.max"))));
+        let unified = self
+            .groups
+            .unified
+            .iter()
+            .filter_map(|folder| control_group::cores(&text(folder.join("cpu.max"))));
         let first = self.groups.cpu.iter().filter_map(|folder| {
-            control_group::quota(&text(folder.join("cpu.cfs_quota_us")), &text(folder.join("cpu.cfs_period_us")))
+            control_group::quota(
+                &text(folder.join("cpu.cfs_quota_us")),
+                &text(folder.join("cpu.cfs_period_us")),
+            )
         });
         unified.chain(first).reduce(f64::min).map(|cores| (cores * 100.0).round() / 100.0)
     }

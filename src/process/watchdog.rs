@@ -375,7 +375,12 @@ mod tests {
                 let last = self.dog.beats.back().map_or(s(0.0), |(_, b)| b.out_time);
                 self.dog.beat(
                     now,
-                    Heartbeat { out_time: last + s(speed), frames: u64::from(t) * 25, dropped: 0, duplicated: 0 },
+                    Heartbeat {
+                        out_time: last + s(speed),
+                        frames: u64::from(t) * 25,
+                        dropped: 0,
+                        duplicated: 0,
+                    },
                 );
                 for (bytes, grow) in self.bytes.iter_mut().zip(grow) {
                     *bytes += grow;

@@ -186,7 +186,8 @@ impl Server {
                     shutdown: downs.clone(),
                 };
                 let api = Api::new(&options, kept.clone(), &parts);
-                let places = load::Places { rtmp_port: options.ports.of(Service::Rtmp), ..options.load.clone() };
+                let places =
+                    load::Places { rtmp_port: options.ports.of(Service::Rtmp), ..options.load.clone() };
                 let sampling = Sampling::new(places, hub.clone(), kept.clone(), &log);
                 work.add("load", looking.run(sampling.run(api.load().clone(), downs.clone())));
                 work.add(

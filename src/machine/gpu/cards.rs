@@ -33,7 +33,9 @@ pub fn find(folder: &Path) -> Vec<Card> {
 
 /// Reads a `uevent`: the driver and the slot.
 fn driver(text: &str) -> Option<(String, String)> {
-    let of = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.chars().take(32).collect());
+    let of = |name: &str| {
+        text.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.chars().take(32).collect())
+    };
     Some((of("DRIVER=")?, of("PCI_SLOT_NAME=").unwrap_or_default()))
 }
 
@@ -43,7 +45,8 @@ pub fn amd(card: &Card) -> Gpu {
     let of = |name: &str| number(&card.folder.join(name));
     let sensors = fs::read_dir(card.folder.join("hwmon")).ok().and_then(|mut folders| folders.next()?.ok());
     let sensor = |name: &str| number(&sensors.as_ref()?.path().join(name));
-    let whole = |value: Option<u64>, unit: u64| value.and_then(|value| u32::try_from(value.checked_div(unit)?).ok());
+    let whole =
+        |value: Option<u64>, unit: u64| value.and_then(|value| u32::try_from(value.checked_div(unit)?).ok());
     Gpu {
         name: format!("AMD {}", card.slot),
         driver: card.driver.clone(),

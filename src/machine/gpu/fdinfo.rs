@@ -61,7 +61,8 @@ pub fn used(before: &[Client], now: &[Client], card: &str, seconds: f64) -> (f64
         }
         for (name, (ns, many)) in &client.engines {
             let earlier = before.engines.get(name).map_or(0, |(ns, _)| *ns);
-            let share = super::super::rate(earlier, *ns, seconds).unwrap_or(0.0) / 1e9 / (*many as f64) * 100.0;
+            let share =
+                super::super::rate(earlier, *ns, seconds).unwrap_or(0.0) / 1e9 / (*many as f64) * 100.0;
             *sums.entry(name).or_default() += share;
         }
     }
@@ -94,9 +95,11 @@ mod tests {
     #[test]
     fn one_client_counts_once_however_many_files_it_has() {
         let before = read(TEXT).unwrap();
-        let later = read(&TEXT.replace("13662044495", "14662044495").replace("25662044495", "25762044495")).unwrap();
+        let later =
+            read(&TEXT.replace("13662044495", "14662044495").replace("25662044495", "25762044495")).unwrap();
         // A second on one of two video engines, a tenth on the one that draws, within two seconds.
-        let used_of = used(&[before.clone(), before.clone()], &[later.clone(), later.clone()], "0000:00:02.0", 2.0);
+        let used_of =
+            used(&[before.clone(), before.clone()], &[later.clone(), later.clone()], "0000:00:02.0", 2.0);
         assert_eq!(used_of, (25.0, 25.0));
         assert_eq!(used(&[], std::slice::from_ref(&later), "0000:00:02.0", 2.0), (0.0, 0.0));
         assert_eq!(used(&[later], &[before], "other", 2.0), (0.0, 0.0));

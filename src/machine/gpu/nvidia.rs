@@ -36,7 +36,10 @@ impl Nvidia {
     pub fn look(&self) -> Vec<Gpu> {
         let count = self.library.device_count().unwrap_or(0);
         let most = u32::try_from(MOST).unwrap_or(u32::MAX);
-        (0..count.min(most)).filter_map(|number| self.library.device_by_index(number).ok()).map(|card| of(&card)).collect()
+        (0..count.min(most))
+            .filter_map(|number| self.library.device_by_index(number).ok())
+            .map(|card| of(&card))
+            .collect()
     }
 
     /// No card.

@@ -26,7 +26,8 @@ pub fn published(places: &Places, boot_id: &str, now_ms: i64) -> Vec<Published> 
     let Some(runtime) = &places.runtime else { return Vec::new() };
     let of = |entry: index::Entry| {
         let key = entry.key.clone();
-        let own = RunRecord::read(&Paths::new(&entry.home).record(&key)).filter(|own| own.key == key.as_str());
+        let own =
+            RunRecord::read(&Paths::new(&entry.home).record(&key)).filter(|own| own.key == key.as_str());
         let record = entry.or_newer(own)?;
         let alive = record.supervisor_alive(boot_id) || record.lives_out_of_sight(boot_id, now_ms);
         let endpoint = record.endpoint.parse::<RtmpUrl>().ok()?;

@@ -75,7 +75,11 @@ impl Sampler {
 
     /// One look.
     pub fn look(&mut self, now: Now) -> Moment {
-        let seconds = self.before.at.replace(now.mono).map_or(Duration::ZERO, |at| now.mono.saturating_duration_since(at));
+        let seconds = self
+            .before
+            .at
+            .replace(now.mono)
+            .map_or(Duration::ZERO, |at| now.mono.saturating_duration_since(at));
         let mut all = self.on_the_air(now, seconds.as_secs_f64());
         let mut processes: Vec<Process> =
             Identity::own().iter().map(|own| Process { pid: own.pid, start: own.start }).collect();
@@ -91,7 +95,8 @@ impl Sampler {
         }
         let (machine, used) = self.reader.look(&processes, now.mono);
         let left_out = all.len().saturating_sub(MOST);
-        let streams = all.into_iter().take(MOST).map(|(name, gathered)| self.told(name, gathered, &used)).collect();
+        let streams =
+            all.into_iter().take(MOST).map(|(name, gathered)| self.told(name, gathered, &used)).collect();
         let own = used.first().copied().flatten().filter(|_| own > 0).unwrap_or_default();
         Moment {
             server: ServerLoad {
@@ -126,7 +131,9 @@ impl Sampler {
             seen(gathered, &view, now);
         }
         let before = std::mem::take(&mut self.before.viewers);
-        for viewer in [HLS_SESSION, WEBRTC_SESSION].into_iter().flat_map(|kind| self.hub.registry().list(kind)) {
+        for viewer in
+            [HLS_SESSION, WEBRTC_SESSION].into_iter().flat_map(|kind| self.hub.registry().list(kind))
+        {
             let details = viewer.details();
             if details.role != Role::Read {
                 continue;
@@ -219,9 +226,14 @@ mod tests {
         let _publishing = hub.publish(&StreamName::new("live", "cam_720p"), &publisher, now).unwrap();
         let viewer = client(WEBRTC_SESSION);
         viewer.describe(|details| {
-            (details.role, details.application, details.name) = (Role::Read, "live".into(), "cam_720p".into());
+            (details.role, details.application, details.name) =
+                (Role::Read, "live".into(), "cam_720p".into());
         });
-        let places = Places { folders: vec![dir.path().into()], runtime: Some(dir.path().join("no")), rtmp_port: 1935 };
+        let places = Places {
+            folders: vec![dir.path().into()],
+            runtime: Some(dir.path().join("no")),
+            rtmp_port: 1935,
+        };
         let mut sampler = Sampler::new(places, hub.clone(), kept, &Log::silent());
         let first = sampler.look(now);
         assert_eq!(first.streams.len(), 1);
@@ -230,7 +242,10 @@ mod tests {
         let second = sampler.look(now.after(STEP));
         let stream = &second.streams[0];
         assert_eq!((stream.name.as_str(), stream.from.as_deref()), ("cam", Some("192.0.2.7")));
-        assert_eq!((stream.renditions.join(" "), stream.viewers, stream.out_bps), ("720p".into(), 1, 1_000_000));
+        assert_eq!(
+            (stream.renditions.join(" "), stream.viewers, stream.out_bps),
+            ("720p".into(), 1, 1_000_000)
+        );
         assert_eq!((stream.cpu_percent, stream.encoder.as_deref()), (None, None), "it is made elsewhere");
         assert!(second.server.memory_bytes > 0 && second.server.cpu_percent.is_some());
     }
