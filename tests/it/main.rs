@@ -50,6 +50,7 @@ mod serving_webrtc;
 mod stage_works;
 mod store;
 mod test_groups;
+mod top;
 mod vocabulary;
 mod watching;
 mod webhooks;

@@ -45,6 +45,21 @@ impl Line {
         self.0.push((text.into(), style));
     }
 
+    /// How wide it is.
+    pub fn width(&self) -> usize {
+        self.0.iter().map(|(text, _)| measure_text_width(text)).sum()
+    }
+
+    /// Adds a piece if there is room for the whole of it within `width` columns; whether there was.
+    pub fn add_whole(&mut self, style: &'static str, text: impl Into<String>, width: usize) -> bool {
+        let text = text.into();
+        let fits = self.width().saturating_add(measure_text_width(&text)) <= width;
+        if fits {
+            self.add(style, text);
+        }
+        fits
+    }
+
     /// The line within `width` columns.
     pub fn shown(&self, width: usize, color: bool) -> String {
         let mut line = String::new();

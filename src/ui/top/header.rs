@@ -13,6 +13,9 @@ const GOOD: &str = "32";
 const CAREFUL: &str = "33";
 const BAD: &str = "31";
 
+/// Elsewhere than on a terminal: nothing is cut, and nothing is drawn.
+pub const NO_TERMINAL: usize = usize::MAX;
+
 /// The lines within `width` columns.
 pub fn lines(moment: &Moment, past: &[Step], width: usize, color: bool) -> Vec<String> {
     let mut lines = vec![cpu(moment, past, width), memory(moment, past, width)];
@@ -27,6 +30,8 @@ fn graph_width(width: usize) -> usize {
     match width {
         0..60 => 8,
         60..100 => 20,
+        100..120 => 24,
+        NO_TERMINAL => 0,
         _ => 40,
     }
 }
@@ -36,8 +41,10 @@ fn begun(word: &str, figure: &str, style: &'static str, graph: &str) -> Line {
     let mut line = Line::default();
     line.add("1", format!("{word:<7}"));
     line.add(style, format!("{figure:>9}"));
-    line.add("", "  ");
-    line.add("36", graph);
+    if !graph.is_empty() {
+        line.add("", "  ");
+        line.add("36", graph);
+    }
     line
 }
 
@@ -46,10 +53,15 @@ fn graph(past: &[Step], of: impl Fn(&Step) -> Option<f64>, most: Option<f64>, wi
     spark(&values, most, graph_width(width))
 }
 
-fn facts(line: &mut Line, facts: &[String]) {
-    let facts: Vec<&str> = facts.iter().map(String::as_str).filter(|fact| !fact.is_empty()).collect();
-    if !facts.is_empty() {
-        line.add(DIM, format!("  {}", facts.join(", ")));
+/// Adds what there is room for, whole.
+fn facts(line: &mut Line, width: usize, facts: &[String]) {
+    let mut between = "  ";
+    for fact in facts.iter().filter(|fact| !fact.is_empty()) {
+        // The first ones say most: a later one does not push in where one of them had no room.
+        if !line.add_whole(DIM, format!("{between}{fact}"), width) {
+            return;
+        }
+        between = ", ";
     }
 }
 
@@ -78,8 +90,10 @@ fn cpu(moment: &Moment, past: &[Step], width: usize) -> Line {
     };
     let (style, word) = judged(busy, 80.0, 95.0, "full");
     let mut line = begun("CPU", &format!("{busy:.0} %"), style, &graph);
+    if graph_width(width) > 0 {
+        line.add("36", format!("  {}", cores(&cpu.cores_percent, graph_width(width) / 2)));
+    }
     alarm(&mut line, style, word);
-    line.add("36", format!("  {}", cores(&cpu.cores_percent, graph_width(width) / 2)));
     let count = cpu.cores_percent.len();
     let cores = match cpu.limit_cores {
         Some(limit) => format!("{limit} of {count} cores"),
@@ -87,7 +101,7 @@ fn cpu(moment: &Moment, past: &[Step], width: usize) -> Line {
     };
     let load = cpu.load.first().map(|load| format!("load {load:.2}")).unwrap_or_default();
     let waiting = cpu.pressure_percent.map(|waiting| format!("waiting {waiting:.0} %")).unwrap_or_default();
-    facts(&mut line, &[cores, load, waiting]);
+    facts(&mut line, width, &[cores, load, waiting]);
     line
 }
 
@@ -106,7 +120,7 @@ fn memory(moment: &Moment, past: &[Step], width: usize) -> Line {
         String::new()
     };
     let server = format!("server {}", bytes(moment.server.memory_bytes));
-    facts(&mut line, &[format!("{} of {}{limit}", bytes(used), bytes(whole)), server, swap]);
+    facts(&mut line, width, &[format!("{} of {}{limit}", bytes(used), bytes(whole)), server, swap]);
     line
 }
 
@@ -121,12 +135,12 @@ fn gpus(moment: &Moment, past: &[Step], width: usize) -> Vec<Line> {
         .map(|gpu| {
             let graph =
                 if one { graph(past, |step| step.gpu_percent, Some(100.0), width) } else { String::new() };
-            of_gpu(gpu, &graph)
+            of_gpu(gpu, &graph, width)
         })
         .collect()
 }
 
-fn of_gpu(gpu: &Gpu, graph: &str) -> Line {
+fn of_gpu(gpu: &Gpu, graph: &str, width: usize) -> Line {
     let percent = |value: Option<f64>| value.map(|value| format!("{value:.0} %"));
     let style = gpu.busy_percent.map_or(DIM, |busy| judged(busy, 90.0, 99.0, "").0);
     let mut line = begun("GPU", &percent(gpu.busy_percent).unwrap_or("-".into()), style, graph);
@@ -138,6 +152,7 @@ fn of_gpu(gpu: &Gpu, graph: &str) -> Line {
     };
     facts(
         &mut line,
+        width,
         &[
             named("encoder ", percent(gpu.encoder_percent)),
             named("decoder ", percent(gpu.decoder_percent)),
@@ -174,6 +189,7 @@ fn disks(moment: &Moment, past: &[Step], width: usize) -> Vec<Line> {
         let place = if one { String::new() } else { bounded(&disk.path, 60) };
         facts(
             &mut line,
+            width,
             &[free, left, format!("writes {}/s", bytes(written)), format!("reads {}/s", bytes(read)), place],
         );
         line
@@ -196,11 +212,11 @@ fn network(moment: &Moment, past: &[Step], width: usize) -> [Line; 2] {
     };
     let local = network.interfaces.iter().find(|interface| interface.name == "lo");
     let local = local.map(|lo| format!("within this machine {}", bitrate(lo.out_bps))).unwrap_or_default();
-    facts(&mut received, &[format!("streams {}", bitrate(total(|stream| stream.in_bps))), local]);
+    facts(&mut received, width, &[format!("streams {}", bitrate(total(|stream| stream.in_bps))), local]);
     if network.dropped_s > 0 {
         alarm(&mut sent, CAREFUL, &format!("{} packets dropped a second", network.dropped_s));
     }
-    facts(&mut sent, &[format!("viewers {}", bitrate(total(|stream| stream.out_bps)))]);
+    facts(&mut sent, width, &[format!("viewers {}", bitrate(total(|stream| stream.out_bps)))]);
     [received, sent]
 }
 

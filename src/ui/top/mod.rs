@@ -233,6 +233,10 @@ impl Top {
 
     /// The table, with the chosen row marked, in so many lines.
     fn streams(&mut self, room: usize, width: usize) -> Vec<String> {
+        // Two columns are the mark's.
+        if width < 4 {
+            return Vec::new();
+        }
         let rows = self.sorted();
         if rows.is_empty() {
             return vec![self.one(
@@ -335,13 +339,21 @@ impl Top {
             _ if !self.message.is_empty() => line.add("1", format!(" {}", self.message)),
             (_, Some(why)) => line.add("1;31", format!(" {why}; asking again")),
             _ => {
-                line.add("2", " arrows choose  ");
-                for (key, what) in
-                    [("s", self.sort.word()), ("o", "open"), ("x", "stop"), ("?", "help"), ("q", "quit")]
-                {
-                    line.add("1", key);
-                    let what = if key == "s" { format!("sorted by {what}") } else { what.to_string() };
-                    line.add("2", format!(" {what}  "));
+                let sorted = format!("by {}", self.sort.word());
+                let keys = [
+                    ("?", "help"),
+                    ("q", "quit"),
+                    ("s", &sorted),
+                    ("o", "open"),
+                    ("x", "stop"),
+                    ("↑↓", "choose"),
+                ];
+                for (key, what) in keys {
+                    // Whole ones only: half a word is no help.
+                    if line.width().saturating_add(what.len()).saturating_add(4) <= width {
+                        line.add("1", format!(" {key}"));
+                        line.add("2", format!(" {what} "));
+                    }
                 }
             }
         }
@@ -359,7 +371,7 @@ impl Top {
 pub fn page(moment: &Moment, past: &[Step], layout: Layout) -> Vec<String> {
     let (width, color) = match layout {
         Layout::Terminal { width, color } => (width, color),
-        Layout::Tabs => (100, false),
+        Layout::Tabs => (header::NO_TERMINAL, false),
     };
     let mut lines = header::lines(moment, past, width, color);
     lines.push(String::new());
