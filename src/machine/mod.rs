@@ -10,6 +10,9 @@ pub mod processor;
 pub mod reader;
 pub mod task;
 
+#[cfg(test)]
+mod tests;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
