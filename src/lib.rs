@@ -11,6 +11,7 @@ pub mod model;
 pub mod auth;
 pub mod config;
 pub mod ffmpeg;
+pub mod machine;
 pub mod media;
 pub mod player;
 pub mod process;

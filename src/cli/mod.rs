@@ -5,6 +5,7 @@ pub mod platform;
 mod ports;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+pub use platform::TopArgs;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -116,6 +117,8 @@ pub enum Command {
     Token(platform::TokenArgs),
     /// Show what happened, and what happens
     Events(platform::EventsArgs),
+    /// Show what the machine and each stream take, as it goes on
+    Top(platform::TopArgs),
     /// Webhooks: addresses that events are sent to
     Hooks(platform::HooksArgs),
     /// Serve metrics of servers and streams for Prometheus

@@ -1,4 +1,4 @@
-//! `stream`, `token`, `events` and `hooks`: what is registered with the server, and what happens.
+//! `stream`, `token`, `events`, `hooks` and `top`: what is registered with the server, what happens, and what it takes.
 
 use clap::{Args, Subcommand};
 
@@ -225,4 +225,20 @@ pub enum HooksAction {
         #[arg(value_name = "ID")]
         id: String,
     },
+}
+
+/// `top`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  msconv top
+  msconv top --once
+  msconv top --json | jq .machine.cpu")]
+pub struct TopArgs {
+    /// Print one look as text and end; so it is where there is no terminal
+    #[arg(long)]
+    pub once: bool,
+    /// Between two looks, 1s to 60s
+    #[arg(long, value_name = "TIME", default_value = "2s")]
+    pub interval: String,
 }

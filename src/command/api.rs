@@ -2,6 +2,7 @@
 
 use super::Context;
 use crate::base::{Failure, Kind, Outcome, clock};
+use crate::config::Settings;
 use crate::manager::listing::list::own_web;
 use crate::model::HttpUrl;
 use crate::server::options::database;
@@ -49,6 +50,25 @@ impl Api {
         let data = settings.serve.data.clone().unwrap_or_else(|| settings.paths.data());
         let place = database(&settings.serve, &data)?;
         Ok(Api { way: Way::Here(without_server(&settings.serve, &place).await?) })
+    }
+
+    /// Of the server that the settings lead to, which has to run.
+    ///
+    /// # Errors
+    /// It does not, or its web port cannot be asked from here.
+    pub async fn running(settings: &Settings) -> Outcome<Api> {
+        let Some(url) = own_web(settings).await else {
+            return Err(Failure::new(Kind::Server, "no server of ours answers, or it has no web port")
+                .why(format!("it was asked at {}", settings.mediamtx_url.address()))
+                .hint("msconv up"));
+        };
+        if url.scheme() != "http" {
+            return Err(Failure::new(Kind::Server, format!("the server at {} speaks https", url.address()))
+                .why("the command line has no certificate to know it by")
+                .hint(format!("curl {}", url.join("/api/v1/load"))));
+        }
+        let limits = Limits { total: PATIENCE, ..Limits::default() };
+        Ok(Api { way: Way::Server(Box::new((url, Client::new(limits)))) })
     }
 
     /// The answer to a request; null if there is none.

@@ -24,6 +24,7 @@ mod stop;
 mod stream;
 mod supervise;
 mod token;
+mod top;
 mod up;
 
 use crate::base::{Failure, Outcome};
@@ -158,6 +159,7 @@ fn dispatch(cli: Cli) -> Outcome<u8> {
         Command::Stream(args) => stream::run(&context(vec![])?, &args),
         Command::Token(args) => token::run(&context(vec![])?, &args),
         Command::Events(args) => events::run(&context(vec![])?, &args),
+        Command::Top(args) => top::run(&context(vec![])?, &args),
         Command::Hooks(args) => hooks::run(&context(vec![])?, &args),
         Command::Exporter(args) => exporter::run(&context(exporter::settings(&args))?),
         Command::Export(args) => match &args.form {

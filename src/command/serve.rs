@@ -66,6 +66,7 @@ fn joined(values: &[String]) -> Option<String> {
 pub fn run(context: &Context, args: &ServeArgs) -> Outcome<u8> {
     let mut options = Options::of(&context.settings, &mut std::io::stdin())?;
     options.program = Some(program(context)?);
+    options.load.runtime = Some(context.environment.runtime_dir());
     let exposed = exposed(&context.settings.serve);
     let log = log(context, &options, args.log_file.as_deref())?;
     context.block_on(async {

@@ -25,6 +25,7 @@ mod ladder_command;
 pub mod ladder_plan;
 pub mod log_line;
 pub mod loop_input;
+pub mod made_by;
 pub mod original;
 pub mod output;
 pub mod packet_times;

@@ -10,6 +10,7 @@ pub mod events;
 pub mod hooks;
 mod kept;
 pub mod ladders;
+pub mod load;
 pub mod operators;
 pub mod programs;
 pub mod refusal;

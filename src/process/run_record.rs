@@ -76,6 +76,9 @@ pub struct RunRecord {
     /// Frames dropped so far.
     #[serde(default)]
     pub dropped_frames: u64,
+    /// Frames repeated so far, to keep the rate.
+    #[serde(default)]
+    pub duplicated_frames: u64,
     /// Each output.
     #[serde(default)]
     pub renditions: Vec<OutputRecord>,
@@ -140,6 +143,7 @@ impl RunRecord {
             speed: None,
             fps: None,
             dropped_frames: 0,
+            duplicated_frames: 0,
             renditions: Vec::new(),
             spec: serde_json::Value::Null,
             argv: Vec::new(),

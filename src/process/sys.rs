@@ -184,7 +184,7 @@ pub struct ChildSetup {
 pub fn arrange(command: &mut Command, setup: ChildSetup) {
     let parent = std::process::id() as libc::pid_t;
     let prepare = move || {
-        // Only async-signal-safe calls in here: setsid, setpgid, prctl, getppid, signal, fcntl, close_range, setrlimit.
+        // Only async-signal-safe calls in here: setsid, setpgid, prctl, getppid, signal, sigprocmask, fcntl, close_range, setrlimit.
         // SAFETY: each takes plain integers or pointers to locals.
         unsafe {
             if setup.session {
@@ -208,6 +208,10 @@ pub fn arrange(command: &mut Command, setup: ChildSetup) {
                     libc::signal(signal, libc::SIG_DFL);
                 }
             }
+            // Who starts it may hold signals back for itself (a picker does).
+            let mut none: libc::sigset_t = std::mem::zeroed();
+            libc::sigemptyset(&mut none);
+            libc::sigprocmask(libc::SIG_SETMASK, &none, std::ptr::null_mut());
             if let Some(bytes) = setup.stack_limit {
                 let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
                 if libc::getrlimit(libc::RLIMIT_STACK, &mut limit) == 0 {

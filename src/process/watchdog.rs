@@ -31,6 +31,8 @@ pub struct Heartbeat {
     pub frames: u64,
     /// Frames dropped so far.
     pub dropped: u64,
+    /// Frames repeated so far.
+    pub duplicated: u64,
 }
 
 /// One look at the server, by output in order.
@@ -179,6 +181,11 @@ impl Watchdog {
         let wall = to.saturating_sub(*from);
         (wall >= Duration::from_secs(1))
             .then(|| last.frames.saturating_sub(first.frames) as f64 / wall.as_secs_f64())
+    }
+
+    /// Frames repeated so far.
+    pub fn duplicated(&self) -> u64 {
+        self.beats.back().map_or(0, |(_, b)| b.duplicated)
     }
 
     /// Frames dropped so far.
@@ -368,7 +375,12 @@ mod tests {
                 let last = self.dog.beats.back().map_or(s(0.0), |(_, b)| b.out_time);
                 self.dog.beat(
                     now,
-                    Heartbeat { out_time: last + s(speed), frames: u64::from(t) * 25, dropped: 0 },
+                    Heartbeat {
+                        out_time: last + s(speed),
+                        frames: u64::from(t) * 25,
+                        dropped: 0,
+                        duplicated: 0,
+                    },
                 );
                 for (bytes, grow) in self.bytes.iter_mut().zip(grow) {
                     *bytes += grow;

@@ -31,6 +31,7 @@ use crate::config::hls::Hls;
 use crate::hub::{self, Hub, Registry};
 use crate::model::service::{Audience, PerService, Service};
 use crate::platform::Kept;
+use crate::platform::load::{self, sampling::Sampler as Sampling};
 use crate::process::load::open_files_allowed;
 use crate::protocol::admission::{self, Admission};
 use crate::protocol::workers::Workers;
@@ -175,8 +176,9 @@ impl Server {
 
         let viewers = options.web.then(|| RuntimeThread::start("web")).transpose()?;
         let media = options.web.then(|| RuntimeThread::start("webrtc")).transpose()?;
-        let web = match (&viewers, &media) {
-            (Some(viewers), Some(media)) => {
+        let looking = options.web.then(|| RuntimeThread::start("load")).transpose()?;
+        let web = match (&viewers, &media, &looking) {
+            (Some(viewers), Some(media), Some(looking)) => {
                 let parts = webrtc::Parts {
                     options: &options,
                     hub: hub.clone(),
@@ -186,6 +188,10 @@ impl Server {
                     shutdown: downs.clone(),
                 };
                 let api = Api::new(&options, kept.clone(), &parts);
+                let places =
+                    load::Places { rtmp_port: options.ports.of(Service::Rtmp), ..options.load.clone() };
+                let sampling = Sampling::new(places, hub.clone(), kept.clone(), &log);
+                work.add("load", looking.run(sampling.run(api.load().clone(), downs.clone())));
                 work.add(
                     "statistics",
                     viewers.run(api.statistics().clone().follow(hub.clone(), downs.clone())),
@@ -234,7 +240,7 @@ impl Server {
         if !work.ends_within(POLITE).await {
             log.warn(format_args!("some connections did not end in time and were dropped"));
         }
-        drop((threads, viewers, media, deciding));
+        drop((threads, viewers, media, looking, deciding));
         log.info(format_args!("ended"));
         failure.map_or(Ok(()), Err)
     }

@@ -11,6 +11,7 @@ use crate::config::serve::{self, Login, Ports, Serve};
 use crate::model::network::is_loopback;
 use crate::model::{LadderPolicy, Network};
 use crate::platform::admission::{Rules, Target};
+use crate::platform::load;
 use crate::platform::programs::Program;
 use crate::store::Place;
 use std::io::Read;
@@ -59,6 +60,8 @@ pub struct Options {
     pub hls_folder: PathBuf,
     /// Where the last thumbnail of each stream is kept.
     pub thumbnails_folder: PathBuf,
+    /// Where the load is looked for.
+    pub load: load::Places,
     /// Where ffmpeg is, if the PATH does not say; it makes Opus of audio that is not decoded here.
     pub ffmpeg: Option<PathBuf>,
     /// Where the certificate of the web port stands, if it speaks https.
@@ -114,6 +117,7 @@ impl Options {
             hls: told.hls,
             hls_folder: data.join("hls"),
             thumbnails_folder: data.join("thumbnails"),
+            load: load::Places { folders: vec![data, settings.paths.logs()], ..load::Places::default() },
             ffmpeg: settings.ffmpeg.clone(),
             tls: told
                 .tls()?

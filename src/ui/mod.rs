@@ -3,6 +3,7 @@
 pub mod ask;
 pub mod console;
 pub mod failure_text;
+pub mod keyboard;
 pub mod keys;
 pub mod list_view;
 pub mod picker;
@@ -10,6 +11,7 @@ pub mod publish_view;
 pub mod redraw;
 pub mod status_view;
 pub mod table;
+pub mod top;
 pub mod units;
 
 pub use console::Console;

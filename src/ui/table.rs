@@ -44,6 +44,11 @@ impl Cell {
         Cell::styled(text, "")
     }
 
+    /// What it says.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// A text with a style.
     pub fn styled(text: impl Into<String>, style: &'static str) -> Cell {
         let text = printable(&text.into());

@@ -51,6 +51,7 @@ mod stage_works;
 mod store;
 mod test_groups;
 mod thumbnails;
+mod top;
 mod vocabulary;
 mod watching;
 mod webhooks;

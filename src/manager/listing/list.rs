@@ -73,8 +73,13 @@ pub async fn in_web(settings: &Settings, key: &StreamKey) -> Option<InWeb> {
 
 /// The web port of our own server, if that is what the settings lead to.
 pub async fn own_web(settings: &Settings) -> Option<HttpUrl> {
+    own_web_port(settings).await.map(|web| web.url)
+}
+
+/// As [`own_web`], with what its pages need not name.
+pub async fn own_web_port(settings: &Settings) -> Option<WebPort> {
     let listing = our_server(&Client::new(Limits::default()), settings).await?;
-    web(&listing, settings).map(|web| web.url)
+    web(&listing, settings)
 }
 
 /// What our own server says of itself, if it is what both addresses of the settings lead to.

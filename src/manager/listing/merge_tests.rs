@@ -124,6 +124,7 @@ fn own(key: &str, labels: &[&str], state: State) -> Ours {
             speed: None,
             fps: None,
             dropped_frames: 0,
+            duplicated_frames: 0,
             renditions: renditions.collect(),
             spec: serde_json::Value::Null,
             argv: vec![],

@@ -268,10 +268,15 @@ impl Program for Ffmpeg {
     }
 
     fn progress(&mut self, line: &str) -> Option<Heartbeat> {
-        let Progress { frame, out_time_us, dropped, .. } = self.parser.push_line(line)?;
+        let Progress { frame, out_time_us, dropped, dup, .. } = self.parser.push_line(line)?;
         let out_time = Duration::from_micros(u64::try_from(out_time_us?).unwrap_or(0));
         self.handover.beats(out_time);
-        Some(Heartbeat { out_time, frames: frame.unwrap_or(0), dropped: dropped.unwrap_or(0) })
+        Some(Heartbeat {
+            out_time,
+            frames: frame.unwrap_or(0),
+            dropped: dropped.unwrap_or(0),
+            duplicated: dup.unwrap_or(0),
+        })
     }
 
     fn log_line(&mut self, line: &str, by: Speaker, live_before: bool) -> Meaning {

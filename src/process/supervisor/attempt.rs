@@ -251,6 +251,7 @@ impl<P: Program, F: FnMut(&Event)> Supervisor<P, F> {
         self.record.speed = dog.speed();
         self.record.fps = dog.fps();
         self.record.dropped_frames = dog.dropped();
+        self.record.duplicated_frames = dog.duplicated();
         let slow_for = dog.slow_for(now).filter(|_| assessment.slow);
         let reason = match (&assessment.reason, &self.fault) {
             (Some(reason), _) if assessment.slow => {

@@ -31,7 +31,7 @@ impl Program for Script {
 
     fn progress(&mut self, line: &str) -> Option<Heartbeat> {
         let out_time = Duration::from_secs_f64(line.trim().parse().ok()?);
-        Some(Heartbeat { out_time, frames: 0, dropped: 0 })
+        Some(Heartbeat { out_time, frames: 0, dropped: 0, duplicated: 0 })
     }
 
     fn log_line(&mut self, line: &str, _: Speaker, _live_before: bool) -> Meaning {

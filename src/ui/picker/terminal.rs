@@ -1,20 +1,11 @@
-//! The terminal behind the picker: raw mode while it is open, drawn on stderr, and always given back as it was found,
-//! also when a signal ends the program.
+//! The terminal behind the picker: drawn on stderr below what was there, and cleared again.
 
-use super::super::keys::{Decoder, Key};
+use super::super::keyboard::{Heard, Keyboard};
 use super::{Picker, PickerStep};
 use crate::base::{Failure, Kind, Outcome, failure::io_words};
 use console::{Term, measure_text_width};
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, SigmaskHow, Signal, raise};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
+use nix::sys::signal::{Signal, raise};
 use std::io::{self, Write};
-use std::os::fd::{AsFd, BorrowedFd};
-
-/// How long a lone Esc is waited for to become a sequence, in milliseconds. A slow network line needs some.
-const ESC_MS: u16 = 60;
 
 /// Runs the picker until it is left.
 ///
@@ -24,7 +15,8 @@ pub fn run(picker: &mut Picker) -> Outcome<usize> {
     let lost = |e: io::Error| Failure::internal("the terminal cannot be used").why(io_words(&e));
     let mut screen = Screen::open().map_err(lost)?;
     let outcome = screen.talk(picker);
-    screen.close();
+    screen.leave();
+    screen.keyboard.close();
     match outcome.map_err(lost)? {
         End::Taken(index) => Ok(index),
         End::Left => Err(Failure::new(Kind::Interrupted, "nothing was picked")),
@@ -42,118 +34,56 @@ enum End {
     Signal(Signal),
 }
 
-enum Heard {
-    Keys(Vec<Key>),
-    Resized,
-    Ends(Signal),
-    Gone,
-}
-
 struct Screen {
-    before: Termios,
-    mask: SigSet,
-    signals: SignalFd,
-    decoder: Decoder,
+    keyboard: Keyboard,
     drawn: Vec<usize>,
-    raw: bool,
 }
 
 impl Screen {
     fn open() -> io::Result<Screen> {
-        let before = tcgetattr(io::stdin())?;
-        let mut wanted = SigSet::empty();
-        for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGWINCH] {
-            wanted.add(signal);
-        }
-        let signals = SignalFd::with_flags(&wanted, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
-        let mask = wanted.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
-        let mut screen =
-            Screen { before, mask, signals, decoder: Decoder::default(), drawn: Vec::new(), raw: false };
-        screen.enter()?;
+        let screen = Screen { keyboard: Keyboard::open()?, drawn: Vec::new() };
+        write("\u{1b}[?25l")?;
         Ok(screen)
-    }
-
-    fn enter(&mut self) -> io::Result<()> {
-        let mut raw = self.before.clone();
-        // No echo, no lines, no signals from keys; output stays cooked, and so does the carriage return of input.
-        raw.local_flags.remove(LocalFlags::ICANON | LocalFlags::ECHO | LocalFlags::ISIG | LocalFlags::IEXTEN);
-        tcsetattr(io::stdin(), SetArg::TCSADRAIN, &raw)?;
-        self.raw = true;
-        write("\u{1b}[?25l")
     }
 
     /// Clears what was drawn, shows the cursor and gives the terminal back. Safe to call twice.
     fn leave(&mut self) {
-        if self.raw {
-            self.raw = false;
-            let _ = write(&format!("{}\u{1b}[?25h", self.erase()));
-            let _ = tcsetattr(io::stdin(), SetArg::TCSADRAIN, &self.before);
+        let erase = self.erase();
+        if self.keyboard.leave() {
+            let _ = write(&format!("{erase}\u{1b}[?25h"));
         }
     }
 
-    fn close(&mut self) {
+    fn enter(&mut self) -> io::Result<()> {
+        self.keyboard.enter()?;
+        write("\u{1b}[?25l")
+    }
+
+    fn suspend(&mut self) -> io::Result<()> {
         self.leave();
-        let _ = self.mask.thread_set_mask();
+        self.keyboard.stop_here()?;
+        self.enter()
     }
 
     fn talk(&mut self, picker: &mut Picker) -> io::Result<End> {
         loop {
             self.draw(picker)?;
-            match self.hear()? {
+            match self.keyboard.hear(None, None)? {
                 Heard::Keys(keys) => {
                     for key in keys {
                         match picker.press(key) {
                             PickerStep::Draw => {}
                             PickerStep::Taken(index) => return Ok(End::Taken(index)),
                             PickerStep::Left => return Ok(End::Left),
-                            PickerStep::Suspend => {
-                                self.leave();
-                                // SIGTSTP may be ignored or stop only later; this stops the whole process now.
-                                raise(Signal::SIGSTOP)?;
-                                self.enter()?;
-                            }
+                            PickerStep::Suspend => self.suspend()?,
                         }
                     }
                 }
-                Heard::Resized => {}
+                Heard::Suspend => self.suspend()?,
+                Heard::Resumed => self.enter()?,
+                Heard::Resized | Heard::Woken | Heard::Nothing => {}
                 Heard::Ends(signal) => return Ok(End::Signal(signal)),
                 Heard::Gone => return Ok(End::Left),
-            }
-        }
-    }
-
-    /// Waits for keys, a new size or a signal.
-    fn hear(&mut self) -> io::Result<Heard> {
-        loop {
-            let stdin = io::stdin();
-            let timeout = if self.decoder.waiting() { PollTimeout::from(ESC_MS) } else { PollTimeout::NONE };
-            let mut fds = [
-                PollFd::new(stdin.as_fd(), PollFlags::POLLIN),
-                PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
-            ];
-            match poll(&mut fds, timeout) {
-                Err(Errno::EINTR) => continue,
-                Err(e) => return Err(e.into()),
-                Ok(0) => return Ok(Heard::Keys(self.decoder.flush().into_iter().collect())),
-                Ok(_) => {}
-            }
-            let [keys, signals] = fds;
-            let ready = |fd: PollFd<'_>| fd.any().unwrap_or(true);
-            if ready(signals)
-                && let Some(told) = self.signals.read_signal()?
-            {
-                let signal = i32::try_from(told.ssi_signo).ok().and_then(|n| Signal::try_from(n).ok());
-                return Ok(match signal {
-                    Some(Signal::SIGWINCH) | None => Heard::Resized,
-                    Some(ends) => Heard::Ends(ends),
-                });
-            }
-            if ready(keys) {
-                let mut bytes = [0u8; 256];
-                return Ok(match read(stdin.as_fd(), &mut bytes)? {
-                    0 => Heard::Gone,
-                    n => Heard::Keys(self.decoder.feed(bytes.get(..n).unwrap_or_default())),
-                });
             }
         }
     }
@@ -183,18 +113,7 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        self.close();
-    }
-}
-
-fn read(fd: BorrowedFd<'_>, bytes: &mut [u8]) -> io::Result<usize> {
-    loop {
-        match nix::unistd::read(fd, bytes) {
-            Err(Errno::EINTR) => {}
-            // The terminal went away.
-            Err(Errno::EIO) => return Ok(0),
-            other => return Ok(other?),
-        }
+        self.leave();
     }
 }
 

@@ -7,7 +7,21 @@ use super::rust_text::{Token, tokens, without_tests};
 pub const FLOORS: &[(u8, &[&str])] = &[
     (0, &["base"]),
     (1, &["model"]),
-    (2, &["auth", "config", "ffmpeg", "media", "player", "process", "status", "store", "telemetry"]),
+    (
+        2,
+        &[
+            "auth",
+            "config",
+            "ffmpeg",
+            "machine",
+            "media",
+            "player",
+            "process",
+            "status",
+            "store",
+            "telemetry",
+        ],
+    ),
     (3, &["hub"]),
     (4, &["protocol"]),
     (5, &["platform"]),

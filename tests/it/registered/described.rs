@@ -34,7 +34,7 @@ fn the_api_is_as_its_description_says() {
             &url,
             // What goes on for ever is no request.
             "--exclude-path-regex",
-            "/events|chat/ws",
+            "/events|chat/ws|load/live",
             "--max-examples",
             "8",
             "--seed",

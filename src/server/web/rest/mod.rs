@@ -7,6 +7,7 @@ mod compat;
 mod events;
 mod hooks;
 mod input;
+mod load;
 mod openapi;
 mod origin;
 mod session;
@@ -26,6 +27,7 @@ use crate::base::{Failure, Kind};
 use crate::config::serve::Serve;
 use crate::hub::{self, Hub, Registry};
 use crate::platform::hooks::sending::Post;
+use crate::platform::load::Load;
 use crate::platform::statistics::Statistics;
 use crate::platform::{Kept, Refusal};
 use crate::server::endpoint::permission::Rules;
@@ -63,6 +65,7 @@ struct Inside {
     open_registration: bool,
     strangers: Strangers,
     statistics: Statistics,
+    load: Load,
     /// What tries webhooks out.
     post: Arc<dyn Post>,
     /// Who may listen to events.
@@ -92,6 +95,7 @@ impl Api {
             open_registration: options.open_registration,
             strangers: Strangers::default(),
             statistics: Statistics::default(),
+            load: Load::default(),
             post: Arc::new(Poster::default()),
             listeners: Arc::new(Semaphore::new(LISTENERS)),
             shutdown: parts.shutdown.clone(),
@@ -112,6 +116,7 @@ impl Api {
             open_registration: false,
             strangers: Strangers::default(),
             statistics: Statistics::default(),
+            load: Load::default(),
             post: Arc::new(Poster::default()),
             listeners: Arc::new(Semaphore::new(0)),
             shutdown: watch::channel(false).1,
@@ -121,6 +126,11 @@ impl Api {
     /// What streams have carried, to be followed by somebody.
     pub fn statistics(&self) -> &Statistics {
         &self.0.statistics
+    }
+
+    /// What the machine and the streams take, to be looked at by somebody.
+    pub fn load(&self) -> &Load {
+        &self.0.load
     }
 
     /// Whether it lacks the database that other servers share with it.

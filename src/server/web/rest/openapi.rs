@@ -1,6 +1,6 @@
 //! The description of the API, made of its code.
 
-use super::{Api, chat, compat, events, hooks, session, stats, streams, switching, tokens};
+use super::{Api, chat, compat, events, hooks, load, session, stats, streams, switching, tokens};
 use crate::server::web::problem::Problem;
 use axum::Json;
 use axum::response::IntoResponse;
@@ -22,6 +22,7 @@ use utoipa_axum::routes;
         (name = "streams", description = "Registered streams, and whatever else is live"),
         (name = "chat", description = "One room for each stream"),
         (name = "events", description = "What happened, and what happens"),
+        (name = "load", description = "What the machine and each stream take"),
         (name = "hooks", description = "Addresses that events are sent to, by Standard Webhooks 1.0"),
         (name = "tokens", description = "What programs show"),
         (name = "session", description = "The operator's browser"),
@@ -40,6 +41,9 @@ pub fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(switching::stop))
         .routes(routes!(stats::show))
         .routes(routes!(events::list))
+        .routes(routes!(load::now))
+        .routes(routes!(load::history))
+        .routes(routes!(load::live))
         .routes(routes!(hooks::list, hooks::add))
         .routes(routes!(hooks::one, hooks::change, hooks::remove))
         .routes(routes!(hooks::test))
