@@ -9,7 +9,7 @@ import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 
-/** The pages, and how much script each may have, gzipped, in bytes: all but hls.js, which is loaded where it is needed. */
+/** The pages, and how much script each may begin with, gzipped, in bytes. Loaded after it are the chat, dialogs and, where it is needed, hls.js. */
 const MOST = { list: 15e3, watch: 25e3, embed: 25e3, studio: 25e3, console: 25e3 };
 const MOST_STYLE = 8e3;
 const jsx = { jsx: "automatic", jsxImportSource: "preact" };
@@ -31,21 +31,22 @@ if (process.argv.includes("--tests")) {
     logLevel: "warning",
   });
 } else {
-  const built = await build({
-    entryPoints: [
-      ...Object.keys(MOST).map((page) => `src/${page}.tsx`),
-      ...(await readdir("src")).filter((name) => name.endsWith(".css")).map((name) => `src/${name}`),
-      "src/icon.svg",
-    ],
-    ...jsx,
-    loader: { ".svg": "copy" },
+  const files = new Map();
+  /** The names of assets with the hash, by those without. */
+  const names = new Map();
+  const keepAsset = (name, contents) => {
+    files.set(`assets/${name}`, Buffer.from(contents));
+    files.set(`assets/${name}.gz`, gzipSync(contents, { level: 9 }));
+  };
+  const common = {
     outdir: "dist/assets",
     entryNames: "[name]-[hash]",
     chunkNames: "[name]-[hash]",
     bundle: true,
-    splitting: true,
     minify: true,
+    charset: "utf8",
     format: "esm",
+    ...jsx,
     target: ["chrome100", "firefox100", "safari15"],
     // Audio is in each rendition, so the build of hls.js without other audio does. Its types are those of the whole.
     alias: { "hls.js": "hls.js/light" },
@@ -53,15 +54,23 @@ if (process.argv.includes("--tests")) {
     metafile: true,
     write: false,
     logLevel: "warning",
-  });
-  const files = new Map();
-  const names = new Map();
-  for (const file of built.outputFiles) {
-    const name = basename(file.path);
-    names.set(name.replace(/-[A-Z0-9]{8}(?=\.)/, ""), name);
-    files.set(`assets/${name}`, Buffer.from(file.contents));
-    files.set(`assets/${name}.gz`, gzipSync(file.contents, { level: 9 }));
-  }
+  };
+  const made = async (options) => {
+    const built = await build({ ...common, ...options });
+    for (const file of built.outputFiles) {
+      const name = basename(file.path);
+      names.set(name.replace(/-[A-Z0-9]{8}(?=\.)/, ""), name);
+      keepAsset(name, file.contents);
+    }
+    return built.metafile.outputs;
+  };
+  const styles = (await readdir("src")).filter((name) => name.endsWith(".css")).map((name) => `src/${name}`);
+  await made({ entryPoints: ["src/player/hls_player.ts", "src/studio/ticker.ts", "src/icon.svg", ...styles], loader: { ".svg": "copy" } });
+  // The player of hls.js is the same for all pages, and no part of theirs.
+  const apart = {
+    name: "apart",
+    setup: (build) => build.onResolve({ filter: /hls_player\.ts$/ }, () => ({ path: `./${names.get("hls_player.js")}`, external: true })),
+  };
   // What is carried of others, under which terms.
   let licences = "";
   for (const name of ["hls.js", "preact"]) {
@@ -69,33 +78,42 @@ if (process.argv.includes("--tests")) {
   }
   const hash = createHash("sha256").update(licences).digest("hex").slice(0, 8).toUpperCase();
   names.set("licences.txt", `licences-${hash}.txt`);
-  files.set(`assets/licences-${hash}.txt`, Buffer.from(licences));
-  files.set(`assets/licences-${hash}.txt.gz`, gzipSync(licences, { level: 9 }));
-  const outputs = built.metafile.outputs;
+  keepAsset(`licences-${hash}.txt`, licences);
   for (const page of Object.keys(MOST)) {
-    const text = await readFile(`src/${page}.html`, "utf8");
+    // The words of one language in one file: src/i18n/en/pages/list.ts becomes list.en.js.
+    const words = {};
+    for (const language of ["en", "ru"]) {
+      const from = `export * from "./src/i18n/${language}/pages/${page}.ts";`;
+      await made({ stdin: { contents: from, resolveDir: here, sourcefile: `${page}.${language}` }, entryNames: `${page}.${language}-[hash]` });
+      words[language] = names.get(`${page}.${language}.js`);
+    }
+    // A page shares nothing with others: it has no more than it needs, and packs better in one piece.
+    const outputs = await made({ entryPoints: [`src/${page}.tsx`], splitting: true, plugins: [apart], chunkNames: `${page}-part-[hash]` });
     const entry = Object.keys(outputs).find((path) => outputs[path].entryPoint === `src/${page}.tsx`);
     // What the script imports at once is asked for with it. What it may import later is not.
-    const chunks = reached(outputs, entry, (one) => one.kind === "import-statement").map((path) => basename(path));
+    const chunks = reached(outputs, entry, "import-statement").map((path) => basename(path));
     const preloads = chunks.map((name) => `<link rel="modulepreload" href="/assets/${name}" />\n    `);
-    const whole = text.replace('<script type="module"', `${preloads.join("")}$&`);
+    const text = await readFile(`src/${page}.html`, "utf8");
+    const whole = text
+      .replace('<script type="module"', `${preloads.join("")}$&`)
+      .replace("<html ", `<html data-words-en="/assets/${words.en}" data-words-ru="/assets/${words.ru}" `);
     const linked = whole.replace(/\/assets\/([\w.-]+)/g, (_, name) => {
-      if (chunks.includes(name)) return `/assets/${name}`;
+      if (chunks.includes(name) || Object.values(words).includes(name)) return `/assets/${name}`;
       if (!names.has(name)) throw new Error(`${page}.html names ${name}, which is not built`);
       return `/assets/${names.get(name)}`;
     });
     files.set(`${page}.html`, Buffer.from(linked));
-    weigh(page, linked, [entry, ...reached(outputs, entry, (one) => !/hls_player/.test(one.path))], files);
+    weigh(page, linked, [basename(entry), ...chunks, words.ru], files);
   }
   await keep(files);
 }
 
-/** The scripts that a script imports, and those that they import. */
-function reached(outputs, entry, counts) {
+/** The scripts that a script imports in this way, and those that they import. */
+function reached(outputs, entry, kind) {
   const found = new Set();
   const look = (path) => {
     for (const one of outputs[path].imports) {
-      if (one.external || found.has(one.path) || !counts(one)) continue;
+      if (one.external || one.kind !== kind || found.has(one.path)) continue;
       found.add(one.path);
       look(one.path);
     }
@@ -107,7 +125,7 @@ function reached(outputs, entry, counts) {
 /** Fails where a page has more script or style than it may. */
 function weigh(page, html, scripts, files) {
   const size = (name) => files.get(`assets/${name}.gz`).length;
-  const script = scripts.reduce((sum, path) => sum + size(basename(path)), 0);
+  const script = scripts.reduce((sum, name) => sum + size(name), 0);
   const style = [...html.matchAll(/\/assets\/([\w-]+\.css)/g)].reduce((sum, [, name]) => sum + size(name), 0);
   console.log(`${page}: ${script} of ${MOST[page]} bytes of script, ${style} of ${MOST_STYLE} of style`);
   if (script > MOST[page] || style > MOST_STYLE) throw new Error(`${page} is too large`);

@@ -13,10 +13,10 @@ use nix::unistd::Pid;
 use serde_json::json;
 
 /// What is shown where the page does not do what is waited for.
-const SEEN: &str = "window.msconv === undefined ? 'its script has not run yet' : JSON.stringify({state: document.getElementById('player').dataset.state, \
+const SEEN: &str = "window.msconv === undefined ? 'its script has not run yet' : JSON.stringify({state: document.getElementById('player')?.dataset.state, \
     time: msconv.video.currentTime, frames: msconv.video.getVideoPlaybackQuality().totalVideoFrames, \
     height: msconv.video.videoHeight, facts: msconv.player.look(), helped: msconv.player.helped, way: msconv.player.way})";
-const STATE: &str = "document.getElementById('player').dataset.state";
+const STATE: &str = "document.getElementById('player')?.dataset.state";
 
 /// Waits until the page has shown more: the playhead moves and frames are decoded.
 #[track_caller]

@@ -1,6 +1,6 @@
 // The operator's console.
 
-import { shellWords } from "./i18n/shell.ts";
+import { shellWords } from "./i18n/words.ts";
 import { Header } from "./shell/header.tsx";
 import { mount } from "./shell/mount.tsx";
 
@@ -15,4 +15,4 @@ function Console() {
   );
 }
 
-mount(Console);
+void mount(Console);

@@ -1,5 +1,25 @@
 // A stream alone, for other pages to show within theirs.
 
+import { watchWords } from "./i18n/words.ts";
+import { usePlaying } from "./screen/playing.ts";
+import { Screen } from "./screen/screen.tsx";
 import { mount } from "./shell/mount.tsx";
 
-mount(() => <main id="main" />);
+const { list = "", name = "" } = document.documentElement.dataset;
+
+function Embed() {
+  const played = usePlaying(list);
+  return (
+    <main id="main">
+      <h1 class="unseen">{name}</h1>
+      <Screen title={name} played={played}>
+        <a class="home" href={location.pathname.replace(/^\/embed\//, "/watch/")} target="_blank" rel="noopener" title={watchWords().watchHere}>
+          <i aria-hidden="true" />
+          {name}
+        </a>
+      </Screen>
+    </main>
+  );
+}
+
+void mount(Embed);

@@ -2,8 +2,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { type ListedStream, streams } from "./api.ts";
-import { listWords } from "./i18n/list.ts";
-import { shellWords } from "./i18n/shell.ts";
+import { listWords, shellWords } from "./i18n/words.ts";
 import { Card } from "./list/card.tsx";
 import { Empty } from "./list/empty.tsx";
 import { listed, type Order } from "./rules/listing.ts";
@@ -93,4 +92,4 @@ function Others({ streams }: { streams: ListedStream[] }) {
   );
 }
 
-mount(List);
+void mount(List);

@@ -1,62 +1,89 @@
-// The page of one stream: what is seen of it, and what is told meanwhile.
+// The page of one stream: the picture, what is told of it, and the chat beside it.
 
-import { Controls, element } from "./controls.ts";
-import { WatchPlayer } from "./player/watch_player.ts";
-import { stateOf, type State } from "./rules/state.ts";
-import { noteOf } from "./note.ts";
-import { language, wordsOf } from "./words.ts";
+import { useEffect, useState } from "preact/hooks";
+import { stream as askStream } from "./api.ts";
+import { watchWords } from "./i18n/words.ts";
+import { usePlaying } from "./screen/playing.ts";
+import { Screen } from "./screen/screen.tsx";
+import { Header } from "./shell/header.tsx";
+import { later } from "./shell/later.tsx";
+import { mount } from "./shell/mount.tsx";
+import { usePolling } from "./shell/polling.ts";
+import { About } from "./watch/about.tsx";
+import { useLayout, useVisibleHeight } from "./watch/layout.ts";
 
-const LOOK_MS = 100;
+const EVERY_MS = 10_000;
+const { list = "", name = "" } = document.documentElement.dataset;
 
-const tag = language(navigator.languages);
-const words = wordsOf(tag);
-document.documentElement.lang = tag;
+// The picture waits for none of these.
+const ChatPanel = later(() => import("./chat/chat.tsx").then((part) => part.ChatPanel));
+const KeysDialog = later(() => import("./watch/keys_dialog.tsx").then((part) => part.KeysDialog));
 
-const video = element("video", HTMLVideoElement);
-const list = document.documentElement.dataset["list"] ?? "";
-const player = new WatchPlayer(video, list, location.search);
-const controls = new Controls(element("player", HTMLElement), video, player, words);
+function Watch() {
+  const w = watchWords();
+  const played = usePlaying(list);
+  // Asked again at once when it begins or ends.
+  const { answer: stream } = usePolling(() => askStream(name), EVERY_MS, played.state === "playing" ? "live" : played.state, played.state !== "returning");
+  const { across, narrow } = useLayout();
+  const [theatre, setTheatre] = useState(false);
+  const [chosen, setChosen] = useState<boolean>();
+  const [tab, setTab] = useState<"chat" | "about">("chat");
+  const [keys, setKeys] = useState(false);
+  useVisibleHeight();
+  const title = stream?.name ?? name;
+  useEffect(() => {
+    document.title = title;
+  }, [title]);
+  const has = stream?.chat !== false;
+  const shown = has && (chosen ?? !across);
+  const toggleChat = () => setChosen(!shown);
+  const toWriting = () => {
+    setChosen(true);
+    setTab("chat");
+    window.setTimeout(() => document.getElementById("say")?.focus());
+  };
+  const tabbed = narrow && !across && has;
+  return (
+    <>
+      <Header at="watch" />
+      <main id="main" tabIndex={-1} data-theatre={String(theatre)} data-chat={String(shown)} data-tab={tabbed ? tab : undefined}>
+        {(across || (tabbed && tab === "chat")) && <h1 class="unseen">{title}</h1>}
+        <div class="stage">
+          <Screen
+            title={title}
+            played={played}
+            around={{
+              ...(narrow ? {} : { theatre: { on: theatre, toggle: () => setTheatre(!theatre) } }),
+              ...(has && !tabbed ? { chat: { shown, toggle: toggleChat } } : {}),
+            }}
+            keys={{ theatre: () => setTheatre(!theatre), chat: toWriting, keys: () => setKeys(true) }}
+          />
+          {tabbed && <Tabs tab={tab} onTab={setTab} />}
+          <About name={name} title={title} list={list} stream={stream} played={played} onKeys={() => setKeys(true)} />
+        </div>
+        {has && (shown || tabbed) && <ChatPanel id={name} />}
+      </main>
+      {keys && <KeysDialog onClose={() => setKeys(false)} />}
+    </>
+  );
 
-const badge = element("badge", HTMLElement);
-const badgeWord = element("badge-word", HTMLElement);
-const word = element("word", HTMLElement);
-const more = element("more", HTMLElement);
-const note = element("note", HTMLElement);
-const reload = element("reload", HTMLButtonElement);
-reload.textContent = words.reload;
-reload.addEventListener("click", () => location.reload());
-
-let told: State | undefined;
-
-function look(): void {
-  const state = stateOf(player.look());
-  controls.update(state, player.delaySeconds());
-  tellHow(state);
-  if (state === told) return;
-  told = state;
-  tell(state);
+  function Tabs({ tab, onTab }: { tab: "chat" | "about"; onTab(tab: "chat" | "about"): void }) {
+    const names = [["chat", w.chatTab], ["about", w.aboutTab]] as const;
+    return (
+      <div class="tabs" role="tablist" aria-label={w.parts}>
+        {names.map(([id, word]) => (
+          <button type="button" role="tab" id={`tab-${id}`} aria-selected={tab === id} aria-controls={id} tabIndex={tab === id ? 0 : -1} onClick={() => onTab(id)} onKeyDown={(event) => {
+            if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
+            const other = tab === "chat" ? "about" : "chat";
+            onTab(other);
+            document.getElementById(`tab-${other}`)?.focus();
+          }}>
+            {word}
+          </button>
+        ))}
+      </div>
+    );
+  }
 }
 
-function tell(state: State): void {
-  badge.dataset["state"] = state;
-  badgeWord.textContent = state === "playing" ? words.live : words[`${state}Short`];
-  reload.hidden = state !== "refused";
-  if (state === "playing" || state === "paused") return;
-  word.textContent = words[state];
-  more.textContent = words[`${state}More`];
-}
-
-/** A line below the picture about how it is played, if there is something to say. */
-function tellHow(state: State): void {
-  const { text, more } = noteOf(state, player.way, words);
-  if (note.textContent !== text) note.textContent = text;
-  if (note.title !== more) note.title = more;
-}
-
-look();
-window.setInterval(look, LOOK_MS);
-// The first frame is not kept behind the veil until then.
-video.addEventListener("loadeddata", look);
-
-// For tests and for those who look into their own console.
-Object.assign(window, { msconv: { player, video } });
+void mount(Watch);

@@ -2,12 +2,13 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { noteOf } from "../src/note.ts";
+import { noteOf } from "../src/rules/note.ts";
 import { labelOf, renditionsOf } from "../src/rules/multivariant.ts";
 import { type Figures, Reception } from "../src/rules/reception.ts";
 import { pinnedTransport, type Reason, TransportChoice } from "../src/rules/transport.ts";
 import { authorization, iceServers, refusalOf, sentenceOf, whepAddress, withStereo } from "../src/rules/whep.ts";
-import { wordsOf } from "../src/words.ts";
+import { watch as english } from "../src/i18n/en/watch.ts";
+import { watch as russian } from "../src/i18n/ru/watch.ts";
 
 test("WebRTC comes first, and HLS for as long as it cannot be", () => {
   const choice = new TransportChoice(undefined, true);
@@ -131,17 +132,16 @@ test("the delay is what frames wait and half the way there and back", () => {
 });
 
 test("a line says how it is played, where there is something to say", () => {
-  const english = wordsOf("en");
   const way = { transport: "webrtc", reason: undefined, sentence: "", withoutAudio: undefined } as const;
   assert.equal(noteOf("playing", way, english).text, "");
   assert.match(noteOf("playing", { ...way, withoutAudio: "the audio is HE-AAC" }, english).text, /^Without audio: the audio is HE-AAC\.$/);
   for (const tag of ["en", "ru"] as const) {
     for (const reason of ["reordered", "codec", "refused", "blocked", "frozen", "unsupported"] as const) {
-      const note = noteOf("playing", { ...way, transport: "hls", reason, sentence: "why" }, wordsOf(tag));
+      const note = noteOf("playing", { ...way, transport: "hls", reason, sentence: "why" }, (tag === "ru" ? russian : english));
       assert.match(note.text, /HLS.*: .*\.$/);
       assert.equal(note.more, "why");
       // Nothing plays yet: that is told elsewhere.
-      assert.equal(noteOf("waiting", { ...way, transport: "hls", reason }, wordsOf(tag)).text, "");
+      assert.equal(noteOf("waiting", { ...way, transport: "hls", reason }, (tag === "ru" ? russian : english)).text, "");
     }
   }
   // Who asked for HLS is told nothing.

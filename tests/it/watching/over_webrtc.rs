@@ -13,7 +13,7 @@ const BLOCKED: &str = "window.RTCPeerConnection = class extends RTCPeerConnectio
     setRemoteDescription({ type, sdp }) { \
     return super.setRemoteDescription({ type, sdp: sdp.replace(/^a=candidate.*\\r\\n/gm, '') }); } };";
 const OVER: &str = "msconv.player.way.transport";
-const NOTE: &str = "document.getElementById('note').textContent";
+const NOTE: &str = "document.getElementById('note')?.textContent";
 const HEIGHT: &str = "msconv.video.videoHeight";
 const OPEN: &str = "connections.filter((one) => one.connectionState !== 'closed').length";
 /// What was heard so far: energy of what was decoded and played.

@@ -6,7 +6,7 @@ use crate::pages::built_in;
 use crate::stage::{Serve, Stage, WebKit, needs};
 
 const NATIVE: &str = "(() => { \
-    document.body.innerHTML = '<video muted autoplay></video>'; \
+    document.body.replaceChildren(Object.assign(document.createElement('video'), { muted: true, autoplay: true })); \
     window.video = document.querySelector('video'); \
     video.src = '/live/cam/index.m3u8'; \
     video.play().catch(error => { window.why = String(error) }); \
@@ -27,7 +27,7 @@ fn webkit_plays_by_itself_and_by_the_page() {
     stage.msconv(&args).expect(0);
     webkit.open(&format!("http://{}/watch/cam", serve.address("web")));
     // Without a click nothing with audio may begin.
-    webkit.until("!document.getElementById('large-play').hidden", SEEN);
+    webkit.until("document.getElementById('large-play')?.hidden === false", SEEN);
     webkit.click("#large-play");
     webkit.until("!msconv.video.paused && msconv.video.currentTime > 1 && msconv.video.videoWidth > 0", SEEN);
     let now = webkit.eval("msconv.video.currentTime");

@@ -2,8 +2,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { type ListedStream, serverNow } from "../api.ts";
-import { listWords } from "../i18n/list.ts";
-import { shellWords } from "../i18n/shell.ts";
+import { listWords, shellWords } from "../i18n/words.ts";
 import { spanOf } from "../rules/span.ts";
 import { Icon } from "../shell/icons.tsx";
 

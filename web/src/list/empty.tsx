@@ -1,7 +1,6 @@
 // What stands in the list while nobody is live: how to begin.
 
-import { listWords } from "../i18n/list.ts";
-import { shellWords } from "../i18n/shell.ts";
+import { listWords, shellWords } from "../i18n/words.ts";
 import { Copy } from "../shell/copy.tsx";
 
 const COMMAND = "msconv publish -s demo -f film.mp4";

@@ -5,6 +5,6 @@ import { LivePlayer } from "./live_player.ts";
 import { NativePlayer } from "./native_player.ts";
 import type { Player } from "./player.ts";
 
-export function hlsPlayer(video: HTMLVideoElement, list: string, label: string | undefined): Player {
-  return Hls.isSupported() ? new LivePlayer(video, list, label) : new NativePlayer(video, list);
+export function hlsPlayer(video: HTMLVideoElement, list: string, label: string | undefined, ahead: number | undefined): Player {
+  return Hls.isSupported() ? new LivePlayer(video, list, label, ahead) : new NativePlayer(video, list);
 }

@@ -21,6 +21,8 @@ const AGAIN_MS = 1000;
 const MENDED_MS = 5000;
 /** Further behind the end of the playlist than this we go to it, seconds. */
 const FAR = 5;
+/** What hls.js shall hold beyond what lies ahead, seconds. */
+const MORE = 4;
 /** Loading goes on for so long while the viewer has paused, milliseconds. */
 const PAUSED_MS = 10_000;
 
@@ -56,6 +58,8 @@ export class LivePlayer implements Player {
     private readonly url: string,
     /** The label of the rendition that the viewer chose, if they did. */
     private pinned: string | undefined,
+    /** How many seconds shall lie ahead of the playhead; as few as can be unless said. */
+    private readonly ahead: number | undefined,
   ) {
     this.timer = window.setInterval(() => this.tick(), TICK_MS);
     video.addEventListener("waiting", this.onWaiting);
@@ -118,7 +122,7 @@ export class LivePlayer implements Player {
     this.watchdog = new Watchdog();
     this.edgeSn = -1;
     this.begun = false;
-    const hls = new Hls(settings(this.watched));
+    const hls = new Hls(settings(this.watched, this.ahead));
     this.hls = hls;
     hls.on(Events.MEDIA_ATTACHED, () => autoplay(this.video));
     hls.on(Events.MANIFEST_PARSED, () => {
@@ -210,12 +214,12 @@ export class LivePlayer implements Player {
     const end = buffered.at(-1)?.to;
     if (end === undefined) return;
     if (!video.paused) {
-      if (this.edge - video.currentTime > FAR && end < this.edge - FAR) {
+      if (this.edge - video.currentTime > FAR + (this.ahead ?? 0) && end < this.edge - FAR) {
         const live = hls.liveSyncPosition;
         if (live !== null) video.currentTime = live;
         return;
       }
-      const jump = this.holes.look(now, video.currentTime, buffered, wantedAhead(this.partSeconds));
+      const jump = this.holes.look(now, video.currentTime, buffered, this.wantedAhead());
       if (jump !== undefined) {
         this.helped[jump.hole ? "holes" : "jumps"] += 1;
         video.currentTime = jump.to;
@@ -227,11 +231,15 @@ export class LivePlayer implements Player {
     if (now - this.chosenMs > 1000) this.decide(now);
   }
 
+  private wantedAhead(): number {
+    return this.ahead ?? wantedAhead(this.partSeconds);
+  }
+
   private keepPace(end: number): void {
     const ahead = end - this.video.currentTime;
     if (ahead < 0) return;
     if (ahead < this.partSeconds / 4) this.troubledMs = performance.now();
-    const pace = catchUp(this.video.currentTime, end, this.partSeconds);
+    const pace = catchUp(this.video.currentTime, end, this.wantedAhead());
     if ("seekTo" in pace) this.video.currentTime = pace.seekTo;
     else if (this.video.playbackRate !== pace.rate) this.video.playbackRate = pace.rate;
   }
@@ -286,7 +294,7 @@ export class LivePlayer implements Player {
   }
 }
 
-function settings(watched: Watched): Partial<HlsConfig> {
+function settings(watched: Watched, ahead: number | undefined): Partial<HlsConfig> {
   const errorRetry = { maxNumRetry: 20, retryDelayMs: 300, maxRetryDelayMs: 300 };
   const timeoutRetry = { maxNumRetry: 20, retryDelayMs: 0, maxRetryDelayMs: 0 };
   return {
@@ -299,7 +307,8 @@ function settings(watched: Watched): Partial<HlsConfig> {
     testBandwidth: false,
     startFragPrefetch: false,
     backBufferLength: 10,
-    maxBufferLength: 8,
+    maxBufferLength: Math.max(8, (ahead ?? 0) + MORE),
+    ...(ahead === undefined ? {} : { liveSyncDuration: ahead }),
     maxBufferHole: 0.3,
     // Fragmented MP4 is handed on as it is; a worker would only be another step on the way.
     enableWorker: false,

@@ -1,7 +1,8 @@
 // Plays over WebRTC, and over HLS where that cannot be. One of them has the video element at any moment.
 
 import type { Facts } from "../rules/state.ts";
-import { pinnedTransport, type Reason, type Transport, TransportChoice } from "../rules/transport.ts";
+import { type Transport, TransportChoice } from "../rules/transport.ts";
+import type { Way } from "../rules/way.ts";
 import type { Player, Rendition } from "./player.ts";
 import { type Hooks, WebRtcPlayer } from "./webrtc_player.ts";
 
@@ -9,20 +10,11 @@ const AGAIN_MS = 1000;
 /** What stood still for so long, and moves again, may be another stream, milliseconds. */
 const INTERRUPTED_MS = 2000;
 
-/** What a viewer may want to know of how it is played. */
-export type Way = {
-  transport: Transport;
-  /** Why it is not WebRTC, and the server's own sentence for that. */
-  reason: Reason | undefined;
-  sentence: string;
-  /** Why there is no audio, where the stream has some. */
-  withoutAudio: string | undefined;
-};
-
 export class WatchPlayer implements Player {
   private webrtc: WebRtcPlayer | undefined;
   private hls: Player | undefined;
   private loading = false;
+  private over = false;
   private readonly choice: TransportChoice;
   private sentence = "";
   private last: Facts = { list: "unknown", seen: false, decodable: true, paused: false, stillMs: Number.POSITIVE_INFINITY };
@@ -32,9 +24,12 @@ export class WatchPlayer implements Player {
   constructor(
     private readonly video: HTMLVideoElement,
     private readonly list: string,
-    query: string,
+    /** The transport that the viewer asked for, if they did. */
+    pinned: Transport | undefined,
+    /** How many seconds shall lie ahead of what is seen, over HLS; as few as can be unless said. */
+    private readonly ahead?: number,
   ) {
-    this.choice = new TransportChoice(pinnedTransport(query), hasWebRtc());
+    this.choice = new TransportChoice(pinned, hasWebRtc());
     if (this.choice.now === "webrtc") this.webrtc = this.overWebRtc(false);
     else void this.overHls();
   }
@@ -54,6 +49,10 @@ export class WatchPlayer implements Player {
 
   renditions(): readonly Rendition[] {
     return this.player?.renditions() ?? [];
+  }
+
+  get roundTripSeconds(): number | undefined {
+    return this.hls === undefined ? this.webrtc?.roundTripSeconds : undefined;
   }
 
   get current(): string | undefined {
@@ -85,6 +84,7 @@ export class WatchPlayer implements Player {
   }
 
   destroy(): void {
+    this.over = true;
     this.webrtc?.destroy();
     this.hls?.destroy();
     this.webrtc = undefined;
@@ -121,7 +121,8 @@ export class WatchPlayer implements Player {
     this.loading = true;
     try {
       const { hlsPlayer } = await import("./hls_player.ts");
-      this.hls ??= hlsPlayer(this.video, this.list, this.label);
+      if (this.over) return;
+      this.hls ??= hlsPlayer(this.video, this.list, this.label, this.ahead);
     } catch {
       window.setTimeout(() => void this.overHls(), AGAIN_MS);
     } finally {

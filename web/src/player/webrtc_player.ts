@@ -67,6 +67,10 @@ export class WebRtcPlayer implements Player {
     return this.shown?.reception.delaySeconds;
   }
 
+  get roundTripSeconds(): number | undefined {
+    return this.shown?.reception.roundTripSeconds;
+  }
+
   renditions(): readonly Rendition[] {
     return this.known;
   }

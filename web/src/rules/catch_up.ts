@@ -17,9 +17,8 @@ export function wantedAhead(partSeconds: number): number {
   return PARTS_AHEAD * partSeconds;
 }
 
-/** What to do with `playhead` while media are buffered up to `bufferedTo`, in parts of `partSeconds`. */
-export function catchUp(playhead: number, bufferedTo: number, partSeconds: number): Pace {
-  const wanted = wantedAhead(partSeconds);
+/** What to do with `playhead` while media are buffered up to `bufferedTo`, and `wanted` seconds shall lie ahead. */
+export function catchUp(playhead: number, bufferedTo: number, wanted: number): Pace {
   const ahead = bufferedTo - playhead;
   if (ahead > wanted + JUMP) return { seekTo: bufferedTo - wanted };
   if (ahead > wanted + TOLERANCE) return { rate: Math.min(FASTEST, 1 + 0.6 * (ahead - wanted)) };

@@ -59,6 +59,11 @@ export class Reception {
     return still < GAP * this.apartMs ? 0 : still;
   }
 
+  /** How long a packet goes to the server and back, seconds. */
+  get roundTripSeconds(): number | undefined {
+    return this.before?.roundTripSeconds;
+  }
+
   /** How far behind the server what is seen is, seconds; none without video. */
   get delaySeconds(): number | undefined {
     return this.delay;

@@ -1,7 +1,7 @@
 // A button that copies a text, and says that it did.
 
 import { useEffect, useState } from "preact/hooks";
-import { shellWords } from "../i18n/shell.ts";
+import { shellWords } from "../i18n/words.ts";
 import { Icon } from "./icons.tsx";
 
 /** The word on the button goes back after so long, milliseconds. */

@@ -1,7 +1,7 @@
 // What stands above every page: where one is, where one may go, the theme and the language.
 
 import type { ComponentChildren } from "preact";
-import { shellWords } from "../i18n/shell.ts";
+import { shellWords } from "../i18n/words.ts";
 import type { Language } from "../rules/language.ts";
 import { themeAfter } from "../rules/theme.ts";
 import { Icon } from "./icons.tsx";
@@ -44,7 +44,7 @@ function LanguageSwitch() {
   return (
     <div class="languages" role="group" aria-label={shellWords().language}>
       {LANGUAGES.map(([tag, name]) => (
-        <button type="button" lang={tag} title={name} aria-label={`${tag} ${name}`} aria-pressed={tag === now} onClick={() => chooseLanguage(tag)}>
+        <button type="button" lang={tag} title={name} aria-label={`${tag} ${name}`} aria-pressed={tag === now} onClick={() => void chooseLanguage(tag)}>
           {tag}
         </button>
       ))}

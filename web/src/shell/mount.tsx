@@ -3,10 +3,10 @@
 import { type ComponentType, render } from "preact";
 import { begin, onChange } from "./preferences.ts";
 
-export function mount(Page: ComponentType): void {
+export async function mount(Page: ComponentType): Promise<void> {
   const place = document.getElementById("app");
   if (place === null) throw new Error("the document has no place for the page");
-  begin();
+  await begin();
   const draw = () => render(<Page />, place);
   onChange(draw);
   draw();

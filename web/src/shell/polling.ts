@@ -9,10 +9,11 @@ export type Polled<Answer> = {
   error: unknown;
 };
 
-/** What `question` answers, asked every `everyMs` while the page is seen, and at once when it is seen again. */
-export function usePolling<Answer>(question: () => Promise<Answer>, everyMs: number, key: string): Polled<Answer> {
+/** What `question` answers as long as that is wanted, asked every `everyMs` while the page is seen, and at once when it is seen again. */
+export function usePolling<Answer>(question: () => Promise<Answer>, everyMs: number, key: string, wanted = true): Polled<Answer> {
   const [polled, setPolled] = useState<Polled<Answer>>({ answer: undefined, error: undefined });
   useEffect(() => {
+    if (!wanted) return;
     let timer: number | undefined;
     let over = false;
     let asking = false;
@@ -37,6 +38,6 @@ export function usePolling<Answer>(question: () => Promise<Answer>, everyMs: num
       window.clearTimeout(timer);
       document.removeEventListener("visibilitychange", seen);
     };
-  }, [key]);
+  }, [key, wanted]);
   return polled;
 }

@@ -1,5 +1,6 @@
 // The viewer's language and theme: what was chosen, else what the browser says. A change is told to whoever draws.
 
+import { load } from "../i18n/words.ts";
 import { languageOf, type Language } from "../rules/language.ts";
 import { themeOf, type Theme } from "../rules/theme.ts";
 import { remember, remembered } from "./storage.ts";
@@ -9,16 +10,18 @@ let language: Language = "en";
 let theme: Theme = "system";
 
 /** Reads what was chosen before, and shows it in the document. To be called once, before anything is drawn. */
-export function begin(): void {
+export async function begin(): Promise<void> {
   language = languageOf(remembered("language"), navigator.languages);
   theme = themeOf(remembered("theme"));
   show();
+  await load(language);
 }
 
 export const languageNow = (): Language => language;
 export const themeNow = (): Theme => theme;
 
-export function chooseLanguage(chosen: Language): void {
+export async function chooseLanguage(chosen: Language): Promise<void> {
+  await load(chosen);
   language = chosen;
   remember("language", chosen);
   show();

@@ -1,8 +1,8 @@
 // The line below the picture: why it is not played over WebRTC, or why without audio.
 
-import type { Way } from "./player/watch_player.ts";
-import type { State } from "./rules/state.ts";
-import type { Words } from "./words.ts";
+import type { WatchWords } from "../i18n/words.ts";
+import type { State } from "./state.ts";
+import type { Way } from "./way.ts";
 
 export type Note = {
   text: string;
@@ -12,7 +12,7 @@ export type Note = {
 
 const NOTHING: Note = { text: "", more: "" };
 
-export function noteOf(state: State, way: Way, words: Words): Note {
+export function noteOf(state: State, way: Way, words: WatchWords): Note {
   if (state !== "playing" && state !== "paused" && state !== "returning" && way.transport === "hls") return NOTHING;
   if (way.reason !== undefined) {
     const begins = way.transport === "hls" ? words.overHls : words.overWebRtc;

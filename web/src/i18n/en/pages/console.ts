@@ -1,0 +1,3 @@
+// The words of this page.
+
+export { shell } from "../shell.ts";

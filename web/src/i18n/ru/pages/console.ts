@@ -1,0 +1,3 @@
+// Слова этой страницы.
+
+export { shell } from "../shell.ts";

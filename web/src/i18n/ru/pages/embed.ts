@@ -1,0 +1,3 @@
+// Слова этой страницы.
+
+export { watch } from "../watch.ts";
