@@ -4,11 +4,13 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { chat } from "../src/i18n/en/chat.ts";
+import { console as operator } from "../src/i18n/en/console.ts";
 import { list } from "../src/i18n/en/list.ts";
 import { shell as english } from "../src/i18n/en/shell.ts";
 import { studio } from "../src/i18n/en/studio.ts";
 import { watch } from "../src/i18n/en/watch.ts";
 import { chat as chatRu } from "../src/i18n/ru/chat.ts";
+import { console as operatorRu } from "../src/i18n/ru/console.ts";
 import { list as listRu } from "../src/i18n/ru/list.ts";
 import { shell as russian } from "../src/i18n/ru/shell.ts";
 import { studio as studioRu } from "../src/i18n/ru/studio.ts";
@@ -38,9 +40,9 @@ test("the theme goes round", () => {
 
 /** The files of the dictionaries; node runs the tests in web/. */
 const parts = readdirSync("src/i18n/en").filter((name) => name.endsWith(".ts"));
-const dictionaries = { chat: [chat, chatRu], list: [list, listRu], shell: [english, russian], studio: [studio, studioRu], watch: [watch, watchRu] };
+const dictionaries = { chat: [chat, chatRu], console: [operator, operatorRu], list: [list, listRu], shell: [english, russian], studio: [studio, studioRu], watch: [watch, watchRu] };
 /** What is called the same in Russian. */
-const NAMES = /WebRTC|HLS|RTSP|VLC|OBS|https?|msconv serve --tls-cert FILE --tls-key FILE/g;
+const NAMES = /Authorization: Bearer|Standard Webhooks|RTMP|SRT|WebRTC|HLS|RTSP|VLC|OBS|https?|msconv serve --tls-cert FILE --tls-key FILE/g;
 
 test("every part has both languages, and nothing of one in the other", () => {
   assert.deepEqual(readdirSync("src/i18n/ru").filter((name) => name.endsWith(".ts")), parts);

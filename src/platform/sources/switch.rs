@@ -1,6 +1,6 @@
 //! Switching a source on and off.
 
-use super::{Board, State};
+use super::Board;
 use crate::base::clock;
 use crate::platform::events::Type;
 use crate::platform::{Kept, Refusal, Stream};
@@ -75,13 +75,5 @@ impl Kept {
         let stream = self.after_change(id).await?;
         self.tell(Type::StreamUpdated, &stream, json!({ "source": "off", "why": why })).await;
         Ok(())
-    }
-
-    /// Why the source cannot run, or is tried again.
-    pub fn source_trouble(&self, id: &str) -> Option<String> {
-        match self.board().state(id)? {
-            State::Runs => None,
-            State::Retries(why) | State::Failed(why) => Some(why),
-        }
     }
 }

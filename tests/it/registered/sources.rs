@@ -137,10 +137,15 @@ fn only_the_operator_says_what_the_server_reads_and_only_what_it_can() {
         let reply = house.ask("POST", "/api/v1/streams", "", with(source.clone()));
         assert!(matches!(reply.status, 400 | 422), "{source}: {} {}", reply.status, reply.json);
     }
-    let pull = json!({ "type": "pull", "url": "rtsp://me:geheim@192.0.2.1/x?token=geheim" });
+    let pull = json!({ "type": "pull", "url": "rtsp://me:geheim@127.0.0.1:9/x?token=geheim" });
     let made = house.post("/api/v1/streams", with(pull).unwrap()).expect(201);
     let shown = house.get(&format!("/api/v1/streams/{}", made.text("public_id")));
-    assert_eq!(shown.json["source"]["from"], "rtsp://***@192.0.2.1/x?***");
+    assert_eq!(shown.json["source"]["from"], "rtsp://***@127.0.0.1:9/x?***");
+    // What is not there is waited for, and why is said.
+    let id = made.text("public_id");
+    house.post(&format!("/api/v1/streams/{id}/start"), Value::Null).expect(202);
+    let waits = source_is(&house, id, "retrying");
+    assert!(waits.json["source"]["why"].as_str().unwrap().contains("refused"), "{}", waits.json);
     for (place, text) in house.everywhere() {
         assert!(!text.contains("geheim"), "{place}: {text}");
     }

@@ -3,12 +3,13 @@
 
 import type { Language } from "../rules/language.ts";
 import type { chat } from "./en/chat.ts";
+import type { console } from "./en/console.ts";
 import type { list } from "./en/list.ts";
 import type { shell } from "./en/shell.ts";
 import type { studio } from "./en/studio.ts";
 import type { watch } from "./en/watch.ts";
 
-type All = { chat: typeof chat; list: typeof list; shell: typeof shell; studio: typeof studio; watch: typeof watch };
+type All = { chat: typeof chat; console: typeof console; list: typeof list; shell: typeof shell; studio: typeof studio; watch: typeof watch };
 export type WatchWords = All["watch"];
 
 let words: Partial<All> = {};
@@ -28,6 +29,7 @@ function part<Part extends keyof All>(name: Part): () => All[Part] {
 }
 
 export const chatWords = part("chat");
+export const consoleWords = part("console");
 export const listWords = part("list");
 export const shellWords = part("shell");
 export const studioWords = part("studio");

@@ -79,14 +79,16 @@ impl ShownSource {
             Origin::Test => "test",
             Origin::Pull { .. } => "pull",
         };
-        let state = match (source.started_ms, api.kept().board().state(&stream.public_id)) {
-            (_, Some(State::Failed(_))) => "failed",
-            (None, _) => "off",
-            (Some(_), Some(State::Retries(_))) if !live => "retrying",
-            (Some(_), _) if live => "live",
-            (Some(_), _) => "starting",
+        let on_board = api.kept().board().state(&stream.public_id);
+        // Its supervisor may wait for the source for as long as that is away.
+        let waits = || api.0.load.last()?.streams.iter().find(|one| one.name == stream.slug)?.why.clone();
+        let (state, why) = match (source.started_ms, on_board) {
+            (_, Some(State::Failed(why))) => ("failed", Some(why)),
+            (None, _) => ("off", None),
+            (Some(_), _) if live => ("live", None),
+            (Some(_), Some(State::Retries(why))) => ("retrying", Some(why)),
+            (Some(_), _) => waits().map_or(("starting", None), |why| ("retrying", Some(why))),
         };
-        let why = api.kept().source_trouble(&stream.public_id).filter(|_| state != "live");
         Some(ShownSource { kind, from: source.origin.to_string(), state, why })
     }
 }

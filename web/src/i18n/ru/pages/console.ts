@@ -1,3 +1,4 @@
 // Слова этой страницы.
 
+export { console } from "../console.ts";
 export { shell } from "../shell.ts";
