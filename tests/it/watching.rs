@@ -3,6 +3,7 @@
 mod firefox;
 mod other_tracks;
 mod over_webrtc;
+mod pages_of_streams;
 mod webkit;
 
 use crate::pages::built_in;

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 
-/// A browser with one page at a time. Dropped, it ends.
+/// A browser with one page at a time that commands are for. Dropped, it ends.
 pub struct Browser {
     child: Child,
     commands: Option<ChildStdin>,
@@ -18,6 +18,11 @@ pub struct Browser {
 impl Browser {
     /// Starts one; none, with the reason printed, where a part of it is missing.
     pub fn start(stage: &Stage) -> Option<Browser> {
+        Browser::start_with(stage, &[])
+    }
+
+    /// The same with these flags.
+    pub fn start_with(stage: &Stage, flags: &[&str]) -> Option<Browser> {
         if !needs("chromium") || !needs("node") {
             return None;
         }
@@ -29,7 +34,7 @@ impl Browser {
         let profile = stage.root().join("browser");
         std::fs::create_dir_all(&profile).unwrap();
         let mut command = stage.command("node");
-        command.arg(web.join("tests/browser.mjs")).arg(&profile);
+        command.arg(web.join("tests/browser.mjs")).arg(&profile).args(flags);
         if let Some(chromium) = msconv::process::locate::locate(None, "chromium") {
             command.env("CHROMIUM", chromium);
         }

@@ -21,7 +21,7 @@ const ENERGY: &str = "Promise.all(connections.map((one) => one.getStats())).then
     [...one.values()]).reduce((sum, one) => sum + (one.totalAudioEnergy ?? 0), 0))";
 
 /// Publishes a test picture of 320x180 with a tone over RTMP, with these flags of the encoder.
-fn publish(stage: &Stage, name: &str, encoder: &[&str]) -> Running {
+pub fn publish(stage: &Stage, name: &str, encoder: &[&str]) -> Running {
     let url = format!("{}/{name}", stage.rtmp_url());
     let input = "-hide_banner -loglevel error -re -f lavfi -i testsrc2=size=320x180:rate=25 -f lavfi -i sine=frequency=440 \
                  -c:v libx264 -preset ultrafast -pix_fmt yuv420p -g 25 -c:a aac -f flv";

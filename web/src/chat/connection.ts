@@ -6,6 +6,8 @@ import type { Author, Frame, Message } from "../rules/chat_log.ts";
 
 /** Sockets that were never opened, one after the other, before events are tried. */
 const TRIES = 2;
+/** A socket that can be written to; said as a number, since there may be no sockets at all. */
+const OPEN = 1;
 const LEAST_MS = 500;
 const MOST_MS = 10_000;
 /** Pages of what happened meanwhile at most. */
@@ -55,15 +57,17 @@ export class Connection {
     this.close();
   }
 
-  /** Says something; an error comes as a frame over the socket, and is thrown without one. */
-  async say(text: string, ref: string, name?: string): Promise<void> {
-    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify({ type: "say", text, ref }));
+  /** Says something, and whether it is there now. Over the socket that comes as a frame, as an error does; without one that is thrown. */
+  async say(text: string, ref: string, name?: string): Promise<boolean> {
+    const open = this.socket?.readyState === OPEN;
+    if (open) this.socket?.send(JSON.stringify({ type: "say", text, ref }));
     else this.ears.heard({ type: "message", ...(await this.ask<Message>("POST", "/messages", { text, ref, name })) });
+    return !open;
   }
 
   /** Takes another name. Without a socket it goes with the next message. */
   name(name: string): boolean {
-    if (this.socket?.readyState !== WebSocket.OPEN) return false;
+    if (this.socket?.readyState !== OPEN) return false;
     this.socket.send(JSON.stringify({ type: "name", name }));
     return true;
   }

@@ -109,7 +109,7 @@ export class RoomKeeper {
 
   private async send({ ref, text }: Pending): Promise<void> {
     try {
-      await this.connection.say(text, ref, this.wantedName);
+      if (await this.connection.say(text, ref, this.wantedName)) this.drop(ref);
       this.wantedName = undefined;
       const slow = this.chat.room?.slow_s ?? 0;
       if (slow > 0 && this.chat.you?.role !== "moderator") this.set({ readyMs: performance.now() + slow * 1000 });

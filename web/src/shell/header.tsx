@@ -16,7 +16,7 @@ export function Header({ at, children }: { at: "list" | "watch" | "studio" | "co
       <a class="skip" href="#main">{w.toContent}</a>
       <a class="brand" href="/" aria-current={at === "list" ? "page" : undefined}>
         <i aria-hidden="true" />
-        msconv
+        <span>msconv</span>
       </a>
       <div class="middle">{children}</div>
       <nav aria-label={w.sites}>
