@@ -29,6 +29,9 @@ const PATIENCE: Duration = Duration::from_millis(700);
 const STILL_MS: u64 = 1_500;
 /// How long our own server is waited for before the others are asked.
 const OWN_PATIENCE: Duration = Duration::from_millis(300);
+/// How long it is waited for where nobody else would be asked: on a busy machine it may take a while. Where none listens, that is
+/// known at once.
+const ALONE_PATIENCE: Duration = Duration::from_secs(2);
 /// Above this many streams on a server its page is asked for once only: many small polls would cost more than the
 /// answer is worth.
 const FEW: usize = 100;
@@ -63,7 +66,7 @@ pub async fn in_web(settings: &Settings, key: &StreamKey) -> Option<InWeb> {
     if settings.nginx_rtmp_url.host() != settings.mediamtx_url.host() {
         return None;
     }
-    let listing = our_server(&Client::new(Limits::default()), settings).await?;
+    let listing = our_server(&Client::new(Limits::default()), settings, OWN_PATIENCE).await?;
     let (web, application) = (web(&listing, settings)?, settings.nginx_rtmp_url.application());
     Some(InWeb {
         page: listed_urls::page_in_web(&web, application, key.as_str()),
@@ -78,17 +81,17 @@ pub async fn own_web(settings: &Settings) -> Option<HttpUrl> {
 
 /// As [`own_web`], with what its pages need not name.
 pub async fn own_web_port(settings: &Settings) -> Option<WebPort> {
-    let listing = our_server(&Client::new(Limits::default()), settings).await?;
+    let listing = our_server(&Client::new(Limits::default()), settings, ALONE_PATIENCE).await?;
     web(&listing, settings)
 }
 
 /// What our own server says of itself, if it is what both addresses of the settings lead to.
-async fn our_server(client: &Client, settings: &Settings) -> Option<ServerListing> {
+async fn our_server(client: &Client, settings: &Settings, patience: Duration) -> Option<ServerListing> {
     let (stat, api) = (&settings.nginx_stat_url, &settings.mediamtx_url);
     if stat.host() != api.host() {
         return None;
     }
-    let answer = tokio::time::timeout(OWN_PATIENCE, own::listing(client, api)).await;
+    let answer = tokio::time::timeout(patience, own::listing(client, api)).await;
     answer.ok()?.ok().filter(|listing| listing.stat_port == stat.port())
 }
 
@@ -197,7 +200,7 @@ impl<'a> Lister<'a> {
 
     /// What our own server says, if it is what both addresses of the settings lead to: it tells everything in one answer.
     async fn ask_our_server(&self) -> Option<Watched> {
-        let listing = our_server(&self.client, self.settings).await?;
+        let listing = our_server(&self.client, self.settings, OWN_PATIENCE).await?;
         let snapshot = own::snapshot(&listing);
         let published = listing.streams.iter().filter(|s| s.publisher.is_some());
         let movements = published.map(|s| {
