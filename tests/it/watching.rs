@@ -1,5 +1,6 @@
 //! The page of a stream in a real Chromium: it plays, changes the rendition without a hole, and comes back by itself.
 
+mod console;
 mod firefox;
 mod other_tracks;
 mod over_webrtc;

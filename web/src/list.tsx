@@ -1,7 +1,7 @@
 // What is live: the page of the whole server.
 
 import { useEffect, useState } from "preact/hooks";
-import { type ListedStream, streams } from "./api.ts";
+import { type ListedStream, session, streams } from "./api.ts";
 import { listWords, shellWords } from "./i18n/words.ts";
 import { Card } from "./list/card.tsx";
 import { Empty } from "./list/empty.tsx";
@@ -21,6 +21,11 @@ function List() {
   const [looked, setLooked] = useState("");
   const [order, setOrder] = useState<Order>(() => ORDERS.find((one) => one === remembered("order")) ?? "viewers");
   const { answer, error } = usePolling(() => streams(true), EVERY_MS, "streams");
+  const [operator, setOperator] = useState(false);
+  useEffect(() => {
+    // Nobody is told that they are not the operator.
+    session().then((told) => setOperator(told.operator), () => undefined);
+  }, []);
   const live = (answer ?? []).filter((one) => one.state === "live");
   const others = (answer ?? []).filter((one) => one.state !== "live");
   const shown = listed(live, looked, order, languageNow());
@@ -35,7 +40,7 @@ function List() {
   };
   return (
     <>
-      <Header at="list">
+      <Header at="list" operator={operator}>
         {(answer ?? []).length > 0 && (
           <label class="search">
             <Icon name="search" />

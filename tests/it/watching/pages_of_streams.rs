@@ -7,14 +7,14 @@ use crate::stage::{Browser, PATIENCE, Serve, Stage, needs, wait_for};
 use serde_json::{Value, json};
 
 /// Under this name the server is a stranger's, so whoever comes by it moderates nothing.
-const STRANGER: &str = "--host-resolver-rules=MAP viewer.test 127.0.0.1";
+pub const STRANGER: &str = "--host-resolver-rules=MAP viewer.test 127.0.0.1";
 const FAKES: [&str; 2] = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"];
-const BODY: &str = "document.body.innerText.slice(0, 2000)";
+pub const BODY: &str = "document.body.innerText.slice(0, 2000)";
 const CHAT: &str = "document.querySelector('#chat')?.innerText";
 const LIVE: &str = "window.msconvChat?.chat.line === 'open'";
 
 /// Texts of strangers: scripts, attributes, addresses, what runs out of its place.
-fn nasty() -> Vec<String> {
+pub fn nasty() -> Vec<String> {
     let wide = "W".repeat(300);
     let texts = [
         "<script>window.hacked = 1</script>",
@@ -35,21 +35,28 @@ fn nasty() -> Vec<String> {
 }
 
 #[track_caller]
-fn page_of(browser: &mut Browser, name: &str) {
+pub fn page_of(browser: &mut Browser, name: &str) {
     browser.ask(&json!(["page", name]));
 }
 
 /// Errors and refused policies, but for what is not there yet.
 #[track_caller]
-fn errors(browser: &mut Browser) -> Vec<String> {
+pub fn errors(browser: &mut Browser) -> Vec<String> {
     let said: Vec<String> = serde_json::from_value(browser.ask(&json!(["said"]))).unwrap();
     said.into_iter().filter(|line| !line.contains("404 (Not Found)")).collect()
 }
 
 #[track_caller]
-fn fits(browser: &mut Browser) {
+pub fn fits(browser: &mut Browser) {
     let wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
     assert_eq!(browser.eval(wide), 0, "the page is wider than its window: {}", browser.eval(BODY));
+}
+
+/// Waits until nothing comes or goes any more: what is half there has half its colours.
+#[track_caller]
+pub fn stands_still(browser: &mut Browser) {
+    let endless = "document.getAnimations().every((one) => one.effect.getTiming().iterations === Infinity)";
+    browser.until(endless, BODY);
 }
 
 #[test]
@@ -254,6 +261,7 @@ fn nothing_keeps_anybody_out_of_a_page() {
                 browser.open(&at(path), json!({"dark": dark, "width": width, "language": language})).is_u64()
             );
             browser.until(ready, BODY);
+            stands_still(&mut browser);
             assert_eq!(browser.ask(&json!(["axe"])), json!([]), "{path}, dark {dark}");
             fits(&mut browser);
         }
@@ -269,7 +277,7 @@ fn nothing_keeps_anybody_out_of_a_page() {
     look("/embed/cam", &format!("{STATE} === 'playing'"));
 }
 
-fn stage_has_axe() -> bool {
+pub fn stage_has_axe() -> bool {
     let there = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("web/node_modules/axe-core").exists();
     if !there {
         crate::stage::missing("axe-core (npm ci in web/)");

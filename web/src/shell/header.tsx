@@ -9,7 +9,9 @@ import { chooseLanguage, chooseTheme, languageNow, themeNow } from "./preference
 
 const LANGUAGES: readonly [Language, string][] = [["en", "English"], ["ru", "Русский"]];
 
-export function Header({ at, children }: { at: "list" | "watch" | "studio" | "console"; children?: ComponentChildren }) {
+type Props = { at: "list" | "watch" | "studio" | "console"; operator?: boolean; children?: ComponentChildren };
+
+export function Header({ at, operator, children }: Props) {
   const w = shellWords();
   return (
     <header class="top">
@@ -20,6 +22,7 @@ export function Header({ at, children }: { at: "list" | "watch" | "studio" | "co
       </a>
       <div class="middle">{children}</div>
       <nav aria-label={w.sites}>
+        {operator === true && <a class="button" href="/console">{w.console}</a>}
         {at !== "studio" && <a class="button primary" href="/studio">{w.goLive}</a>}
       </nav>
       <ThemeSwitch />
