@@ -216,6 +216,15 @@ fn a_browser_goes_live_and_another_one_sees_it() {
     browser.ask(&json!(["click", "#take-camera"]));
     browser.until("document.getElementById('start').disabled === false", BODY);
     browser.until("document.querySelector('[role=meter]') !== null", BODY);
+    // A key that opens nothing is told of, and changed where it stands.
+    browser.ask(&json!(["fill", "#key", "key_AAAAAAAAAAAAAAAAAAAAAA"]));
+    browser.ask(&json!(["click", "#start"]));
+    browser.until(
+        "document.querySelector('[role=alert]')?.textContent === 'The server does not take this key.'",
+        BODY,
+    );
+    assert!(errors(&mut browser).iter().all(|line| line.contains("401")));
+    browser.ask(&json!(["fill", "#key", ""]));
     browser.ask(&json!(["fill", "#title", "From the studio"]));
     browser.ask(&json!(["click", "#start"]));
     browser.until("document.getElementById('state')?.textContent === 'Live'", BODY);
@@ -227,6 +236,12 @@ fn a_browser_goes_live_and_another_one_sees_it() {
     browser.until("location.pathname.startsWith('/watch/') && window.msconv !== undefined", BODY);
     plays(&mut browser);
     browser.until("document.querySelector('h1').textContent === 'From the studio'", BODY);
+    // Another network: the studio comes back by itself, and so does what viewers see.
+    page_of(&mut browser, "");
+    browser.eval("void window.dispatchEvent(new Event('online'))");
+    browser.until("document.getElementById('state').textContent === 'Live'", BODY);
+    page_of(&mut browser, "viewer");
+    plays(&mut browser);
     page_of(&mut browser, "");
     browser.until("document.getElementById('viewers')?.textContent === '1 viewer'", BODY);
     assert_eq!(errors(&mut browser), Vec::<String>::new());
