@@ -223,6 +223,15 @@ fn a_browser_goes_live_and_another_one_sees_it() {
     browser.ask(&json!(["click", "#take-camera"]));
     browser.until("document.getElementById('start').disabled === false", BODY);
     browser.until("document.querySelector('[role=meter]') !== null", BODY);
+    // A key that opens nothing is told of, and changed where it stands.
+    browser.ask(&json!(["fill", "#key", "key_AAAAAAAAAAAAAAAAAAAAAA"]));
+    browser.ask(&json!(["click", "#start"]));
+    browser.until(
+        "document.querySelector('[role=alert]')?.textContent === 'The server does not take this key.'",
+        BODY,
+    );
+    assert!(errors(&mut browser).iter().all(|line| line.contains("401")));
+    browser.ask(&json!(["fill", "#key", ""]));
     browser.ask(&json!(["fill", "#title", "From the studio"]));
     browser.ask(&json!(["click", "#start"]));
     browser.until("document.getElementById('state')?.textContent === 'Live'", BODY);
@@ -234,6 +243,12 @@ fn a_browser_goes_live_and_another_one_sees_it() {
     browser.until("location.pathname.startsWith('/watch/') && window.msconv !== undefined", BODY);
     plays(&mut browser);
     browser.until("document.querySelector('h1').textContent === 'From the studio'", BODY);
+    // Another network: the studio comes back by itself, and so does what viewers see.
+    page_of(&mut browser, "");
+    browser.eval("void window.dispatchEvent(new Event('online'))");
+    browser.until("document.getElementById('state').textContent === 'Live'", BODY);
+    page_of(&mut browser, "viewer");
+    plays(&mut browser);
     page_of(&mut browser, "");
     browser.until("document.getElementById('viewers')?.textContent === '1 viewer'", BODY);
     assert_eq!(errors(&mut browser), Vec::<String>::new());
@@ -241,6 +256,73 @@ fn a_browser_goes_live_and_another_one_sees_it() {
     browser.until("document.getElementById('start') !== null", BODY);
     page_of(&mut browser, "viewer");
     browser.until(&format!("{STATE} === 'returning' || {STATE} === 'ended'"), SEEN);
+}
+
+#[test]
+fn an_address_without_a_camera_says_why() {
+    if !built_in() {
+        return;
+    }
+    let stage = Stage::new("watching-no-camera");
+    let serve = Serve::start_at_stage(&stage);
+    let Some(mut browser) = Browser::start_with(&stage, &[STRANGER]) else { return };
+    let page = format!("http://viewer.test:{}/studio", serve.address("web").port());
+    assert_eq!(browser.open(&page, json!({"width": 320, "height": 640})), 200);
+    browser.until(
+        "document.querySelector('h1')?.textContent === 'Browsers give no camera to this address'",
+        BODY,
+    );
+    let cures = browser.eval("[...document.querySelectorAll('.cannot code')].map((one) => one.textContent)");
+    let local = format!("http://localhost:{}/studio", serve.address("web").port());
+    assert_eq!(cures[0], json!(local));
+    assert!(cures[1].as_str().is_some_and(|rtmp| rtmp.starts_with("rtmp://viewer.test:")), "{cures}");
+    fits(&mut browser);
+    // Who is no operator there is told that a key is needed; a blocked camera is no end either.
+    let blocked = "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', 'NotAllowedError'))";
+    let here = format!("http://{}/studio", serve.address("web"));
+    assert_eq!(browser.open(&here, json!({"before": blocked})), 200);
+    browser.until("document.getElementById('take-camera') !== null", BODY);
+    browser.ask(&json!(["click", "#take-camera"]));
+    browser.until("document.querySelector('[role=alert]')?.textContent.startsWith('The browser may not use the camera')", BODY);
+    assert_eq!(errors(&mut browser), Vec::<String>::new());
+}
+
+#[test]
+fn a_viewer_needs_no_mouse_and_may_have_it_steady() {
+    if !needs("ffmpeg") || !built_in() {
+        return;
+    }
+    let stage = Stage::new("watching-keys");
+    let serve = Serve::start_at_stage(&stage);
+    let Some(mut browser) = Browser::start(&stage) else { return };
+    let _publisher = publish(&stage, "cam", &["-bf", "0"]);
+    wait_for("the stream", PATIENCE, || serve.get("web", "/live/cam/index.m3u8").status == 200);
+    assert_eq!(browser.open(&format!("http://{}/watch/cam", serve.address("web")), json!({})), 200);
+    plays(&mut browser);
+    browser.until(LIVE, CHAT);
+    let mut press = |key: &str, then: &str| {
+        browser.ask(&json!(["key", key]));
+        browser.until(then, SEEN);
+    };
+    press("k", &format!("{STATE} === 'paused'"));
+    press("k", &format!("{STATE} === 'playing'"));
+    press("m", "msconv.video.muted === true");
+    press("ArrowUp", "msconv.video.muted === false");
+    press("t", "document.querySelector('main').dataset.theatre === 'true'");
+    press("t", "document.querySelector('main').dataset.theatre === 'false'");
+    press("?", "document.querySelector('dialog')?.open === true");
+    press("Escape", "document.querySelector('dialog') === null");
+    press("/", "document.activeElement?.id === 'say'");
+    // In a field they are letters, and TAB leaves it.
+    press("k", "document.getElementById('say').value === 'k'");
+    press("Tab", "document.activeElement?.matches('.send') === true");
+    // Some seconds later, and even.
+    browser.ask(&json!(["click", "#quality"]));
+    browser.ask(&json!(["click", "#qualities button:has-text('Steady')"]));
+    browser.until("msconv.player.way.transport === 'hls'", SEEN);
+    plays(&mut browser);
+    browser.until("msconv.player.delaySeconds() > 2.5", SEEN);
+    assert_eq!(errors(&mut browser), Vec::<String>::new());
 }
 
 #[test]

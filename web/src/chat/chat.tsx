@@ -24,13 +24,12 @@ export function ChatPanel({ id, bearer }: { id: string; bearer?: string | undefi
       <header>
         <h2>{w.title}</h2>
         {line === "open" && <span class="here">{w.here(chat.viewers)}</span>}
-        <label class="aloud" title={w.readAloud}>
-          <input type="checkbox" checked={aloud} aria-label={w.readAloud} onChange={(event) => {
-            setAloud(event.currentTarget.checked);
-            remember("aloud", event.currentTarget.checked ? "yes" : undefined);
-          }} />
+        <button type="button" class="round aloud" title={w.readAloud} aria-label={w.readAloud} aria-pressed={aloud} onClick={() => {
+          setAloud(!aloud);
+          remember("aloud", aloud ? undefined : "yes");
+        }}>
           <svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d="M4 9.5v5h3.2L12 18.6V5.4L7.2 9.5zM15.5 9a4.2 4.2 0 0 1 0 6M18 6.5a7.8 7.8 0 0 1 0 11" /></svg>
-        </label>
+        </button>
         {you?.role === "moderator" && room !== undefined && keeper !== undefined && (
           <button type="button" class="round" id="room-settings" title={w.roomSettings} aria-label={w.roomSettings} onClick={() => setSettings(true)}>
             <svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d="M4 7h9m4 0h3M4 17h3m4 0h9M13 7a2 2 0 1 0 4 0 2 2 0 1 0-4 0M7 17a2 2 0 1 0 4 0 2 2 0 1 0-4 0" /></svg>

@@ -29,6 +29,7 @@ export class Broadcast {
   private onAir: OnAir = { state: "connecting", name: undefined, sinceMs: undefined, going: undefined, last: [], why: undefined };
   private session: WhipSession | undefined;
   private before: Sent | undefined;
+  private bearer: string | undefined;
   private failures = 0;
   private retry: number | undefined;
   private silent: number | undefined;
@@ -42,6 +43,7 @@ export class Broadcast {
     private readonly changed: (onAir: OnAir) => void,
   ) {
     this.onAir.name = target.name;
+    this.bearer = target.bearer;
     this.counter = window.setInterval(() => void this.count(), COUNT_MS);
     window.addEventListener("online", this.anew);
     window.addEventListener("pagehide", this.leave);
@@ -75,7 +77,15 @@ export class Broadcast {
   private async begin(): Promise<void> {
     this.session?.end();
     this.before = undefined;
-    const session = new WhipSession(this.target.address, this.target.bearer, (state) => session === this.session && this.heard(state));
+    const again = this.session !== undefined;
+    this.session = undefined;
+    try {
+      if (again && this.target.renew !== undefined) this.bearer = await this.target.renew();
+    } catch (error) {
+      return this.failed(error);
+    }
+    if (this.over || this.session !== undefined) return;
+    const session: WhipSession = new WhipSession(this.target.address, this.bearer, (state) => session === this.session && this.heard(state));
     this.session = session;
     try {
       const name = await session.begin(this.source.stream, this.quality);

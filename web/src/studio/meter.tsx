@@ -20,16 +20,20 @@ export function Meter({ track }: { track: MediaStreamTrack | undefined }) {
     context.createMediaStreamSource(new MediaStream([track])).connect(analyser);
     const samples = new Float32Array(analyser.fftSize);
     const watch = new LoudnessWatch();
-    let shown = { db: -100, loudness: "good" as Loudness, atMs: 0 };
+    let shown = { loudness: "good" as Loudness, atMs: 0 };
+    /** The loudest since a figure was shown. */
+    let loudest = -100;
     const timer = window.setInterval(() => {
       if (context.state === "suspended") void context.resume();
       analyser.getFloatTimeDomainData(samples);
       const [now, db] = [performance.now(), track.enabled ? decibels(samples) : -100];
       const loudness = track.enabled ? watch.heard(now, db, clips(samples)) : "good";
       bar.current?.style.setProperty("--level", String(Math.min(1, Math.max(0, 1 - db / LEAST_DB))));
+      loudest = Math.max(loudest, db);
       if (loudness === shown.loudness && now - shown.atMs < 500) return;
-      shown = { db, loudness, atMs: now };
-      setTold({ db: Math.round(db), loudness });
+      shown = { loudness, atMs: now };
+      setTold({ db: Math.round(loudest), loudness });
+      loudest = -100;
     }, EVERY_MS);
     return () => {
       window.clearInterval(timer);

@@ -6,6 +6,8 @@ import { remember, remembered } from "../shell/storage.ts";
 export type Target = {
   address: string;
   bearer: string | undefined;
+  /** Gets another bearer, where one opens a single session. */
+  renew?: () => Promise<string>;
   /** The public name, where it is known. */
   name: string | undefined;
   /** What opens the owner's figures and moderation. */
@@ -19,8 +21,8 @@ const whip = (name: string) => `/live/${encodeURIComponent(name)}/whip`;
 /** Finds out where to send. `stream` is what the page's address names; `key` what was typed. */
 export async function targetOf(title: string, stream: string | undefined, key: string): Promise<Target> {
   if (key.startsWith("prv_") && stream !== undefined) {
-    const { token } = await ask<{ token: string }>("POST", `/start_wrtc_stream/${encodeURIComponent(stream)}`, { bearer: key });
-    return { address: whip(stream), bearer: token, name: stream, owner: key };
+    const renew = async () => (await ask<{ token: string }>("POST", `/start_wrtc_stream/${encodeURIComponent(stream)}`, { bearer: key })).token;
+    return { address: whip(stream), bearer: await renew(), renew, name: stream, owner: key };
   }
   if (key !== "") return { address: whip(stream ?? key), bearer: key, name: stream, owner: undefined };
   if (stream !== undefined) return { address: whip(stream), bearer: undefined, name: stream, owner: undefined };

@@ -32,6 +32,7 @@ export class WhipSession {
       method: "POST",
       headers: { ...this.headers(), "Content-Type": "application/sdp" },
       body: offer.sdp ?? "",
+      ...this.apart(),
     });
     const text = await answer.text();
     if (!answer.ok) throw new ApiError(answer.status, "whip", text.trim(), Number(answer.headers.get("Retry-After")) || undefined);
@@ -84,7 +85,12 @@ export class WhipSession {
   }
 
   private remove(): void {
-    if (this.place !== undefined) fetch(this.place, { method: "DELETE", headers: this.headers(), keepalive: true }).catch(() => undefined);
+    if (this.place !== undefined) fetch(this.place, { method: "DELETE", headers: this.headers(), keepalive: true, ...this.apart() }).catch(() => undefined);
+  }
+
+  /** With a key nothing else is shown: a wrong one is told here, and not asked about by the browser in a window of its own. */
+  private apart(): RequestInit {
+    return this.bearer === undefined ? {} : { credentials: "omit" };
   }
 
   private headers(): Record<string, string> {
