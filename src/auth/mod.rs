@@ -84,6 +84,8 @@ pub struct Grant {
     pub user: String,
     /// How far it goes.
     pub limits: Limits,
+    /// Whether it is for a program that the server started to make something of the stream, which is no viewer.
+    pub own: bool,
 }
 
 /// How far a grant goes. The default is without limits.

@@ -14,7 +14,7 @@ use super::timeline::Entered;
 use crate::base::clock::Now;
 use crate::media::{Frame, MediaTime, TrackKind, Tracks};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What a stream has carried.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,6 +27,10 @@ pub struct Totals {
     pub video_frames: u64,
     /// Time of the last video frame.
     pub video_time: MediaTime,
+    /// Time of the last keyframe.
+    pub keyframe_time: Option<MediaTime>,
+    /// Between that and the one before it.
+    pub keyframe_distance: Option<Duration>,
     /// Time of the last audio frame.
     pub audio_time: MediaTime,
     /// Bytes sent to readers that have left.
@@ -230,6 +234,10 @@ impl Broadcast {
                 self.totals.video_bytes = self.totals.video_bytes.saturating_add(size);
                 self.totals.video_frames = self.totals.video_frames.saturating_add(1);
                 self.totals.video_time = frame.dts;
+                if frame.keyframe && self.ring.lead() == Some(frame.track) {
+                    let before = self.totals.keyframe_time.replace(frame.dts);
+                    self.totals.keyframe_distance = before.map(|before| frame.dts.since(before));
+                }
             }
             TrackKind::Audio => {
                 self.totals.audio_bytes = self.totals.audio_bytes.saturating_add(size);

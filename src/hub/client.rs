@@ -98,6 +98,8 @@ pub struct Details {
     pub transport: Option<&'static str>,
     /// The session of an RTSP connection, the connections of an RTSP session.
     pub linked: Vec<Uuid>,
+    /// Whether it is a program that the server started to make something of the stream: no viewer.
+    pub own: bool,
     /// Between which addresses the media of a WebRTC session goes, once it is connected.
     pub ends: Option<Ends>,
 }
@@ -160,6 +162,11 @@ impl Client {
     /// What it does now.
     pub fn details(&self) -> Details {
         locked(&self.details).clone()
+    }
+
+    /// Whether it is no viewer but a program of the server's own.
+    pub fn is_own(&self) -> bool {
+        locked(&self.details).own
     }
 
     /// Changes what is known of it.

@@ -49,7 +49,7 @@ pub struct View {
     pub headers: Headers,
     /// Who publishes; nobody while readers wait for one that was lost.
     pub publisher: Option<Arc<Client>>,
-    /// Who reads, in no order.
+    /// Who reads, in no order; but for programs of the server's own, which are no viewers.
     pub readers: Vec<Arc<Client>>,
     /// What it has carried.
     pub totals: Totals,
@@ -92,6 +92,9 @@ impl Stream {
         let state = locked(&self.state);
         let readers = state.readers();
         let sum = |of: fn(&Client) -> u64| readers.iter().map(|c| of(c)).fold(0, u64::saturating_add);
+        let (bytes_read, dropped) =
+            (sum(|c| get(&c.counters.bytes_out)), sum(|c| get(&c.counters.frames_dropped)));
+        let readers = readers.into_iter().filter(|client| !client.is_own()).collect();
         let totals = state.totals;
         View {
             name: self.name.clone(),
@@ -105,10 +108,8 @@ impl Stream {
             headers: state.headers.clone(),
             publisher: state.publisher().cloned(),
             bytes_in: totals.video_bytes.saturating_add(totals.audio_bytes),
-            bytes_out: totals.left_bytes_out.saturating_add(sum(|c| get(&c.counters.bytes_out))),
-            frames_dropped: totals
-                .left_frames_dropped
-                .saturating_add(sum(|c| get(&c.counters.frames_dropped))),
+            bytes_out: totals.left_bytes_out.saturating_add(bytes_read),
+            frames_dropped: totals.left_frames_dropped.saturating_add(dropped),
             totals,
             readers,
         }

@@ -7,6 +7,7 @@
 
 use super::directory::Place;
 use super::kept::Kept;
+use super::programs;
 use super::refusals::Refusals;
 use super::secrets::hash;
 use super::stream::{ReadPolicy, Stream};
@@ -36,6 +37,11 @@ impl Access {
         match request.action {
             Action::Control => self.others.authorize(request).await,
             _ if name.is_empty() => self.others.authorize(request).await,
+            Action::Publish if self.is_own_rung(&request) => {
+                let place = self.kept.directory().place(name);
+                let name = place.map_or_else(|| name.to_string(), |place| place.name());
+                Ok(Grant { name, ..Grant::default() })
+            }
             Action::Publish => match self.kept.directory().place(name) {
                 Some(place) => self.publish(&request, place).await,
                 // A back end that is asked may have keys that look like ours.
@@ -48,12 +54,35 @@ impl Access {
                 None => self.others.authorize(request).await,
             },
             // A key opens nothing to watch, and nobody learns whether it is one.
+            Action::Read if self.is_own(&request) => {
+                let place = self.kept.directory().place(name);
+                let name = place.map_or_else(|| name.to_string(), |place| place.name());
+                Ok(Grant { name, own: true, ..Grant::default() })
+            }
             Action::Read if is_secret(name) => Err(Denied::UnknownKey),
             Action::Read => match self.kept.directory().place(name) {
                 Some(place) => self.read(request, place).await,
                 None => self.others.authorize(request).await,
             },
         }
+    }
+
+    /// Whether it comes from a program that this server started to make a ladder of this stream.
+    fn is_own(&self, request: &Request) -> bool {
+        let what = programs::reads(&request.application, request.name.reveal());
+        let shown = crate::base::percent::argument(request.query.reveal(), programs::PASS);
+        shown.is_some_and(|shown| self.kept.passes().opens(&what, &shown))
+    }
+
+    /// Whether it is a rendition that such a program made.
+    fn is_own_rung(&self, request: &Request) -> bool {
+        let Some(shown) = key_of(&request.shown) else { return false };
+        let (name, passes) = (request.name.reveal(), self.kept.passes());
+        Purpose::of(&shown) == Some(Purpose::Publish)
+            && name.match_indices('_').any(|(at, _)| {
+                let stem = name.get(..at).unwrap_or_default();
+                passes.opens(&programs::reads(&request.application, stem), &shown)
+            })
     }
 
     /// By the public name, with the key beside it.
@@ -68,7 +97,7 @@ impl Access {
         }
         let Some(key) = key_of(&request.shown) else { return Err(Denied::NeedsKey) };
         if Purpose::of(&key) == Some(Purpose::Publish) {
-            return match self.kept.board().opens(&place.stream.public_id, &key) {
+            return match self.kept.passes().opens(&place.stream.public_id, &key) {
                 true => Ok(granted(&place.stream, "source")),
                 false => self.once(&key, &place.stream).await,
             };
@@ -143,6 +172,7 @@ fn granted(stream: &Stream, user: &str) -> Grant {
         name: stream.slug.clone(),
         user: user.into(),
         limits: Limits { time: left.map(Duration::from_millis) },
+        own: false,
     }
 }
 

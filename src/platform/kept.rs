@@ -4,6 +4,7 @@
 use super::Refusal;
 use super::directory::{Directory, OnAir};
 use super::events::{self, Events};
+use super::programs::passes::Passes;
 use super::sources::Board;
 use crate::base::clock;
 use crate::store::{Fault, Place, Store, chat};
@@ -49,6 +50,7 @@ pub(super) struct Inside {
     follows: OnceLock<Follows>,
     events: Events,
     pub(super) board: Board,
+    passes: Passes,
 }
 
 impl Kept {
@@ -63,6 +65,7 @@ impl Kept {
             follows: OnceLock::new(),
             events: Events::default(),
             board: Board::default(),
+            passes: Passes::default(),
         }))
     }
 
@@ -78,6 +81,11 @@ impl Kept {
     pub async fn open(&self) -> Result<(), Fault> {
         self.0.store.migrate().await?;
         self.look().await
+    }
+
+    /// What programs that this server started show it.
+    pub fn passes(&self) -> &Passes {
+        &self.0.passes
     }
 
     /// Where what happens is told, and heard of.

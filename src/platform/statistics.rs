@@ -35,6 +35,7 @@ struct Look {
     at_ms: i64,
     bytes: u64,
     frames: u64,
+    keyframes: Option<Duration>,
     dropped: u64,
     viewers: Viewers,
 }
@@ -48,6 +49,8 @@ pub struct Step {
     pub bitrate: u64,
     /// Video frames a second.
     pub fps: f64,
+    /// Between the last two keyframes.
+    pub keyframes: Option<Duration>,
     /// Frames that slow viewers did not get.
     pub dropped: u64,
     /// Who watched at its end.
@@ -83,7 +86,7 @@ impl Statistics {
 
     /// Looks at everything that is on the air; to be called each [`STEP`].
     pub fn look(&self, hub: &Hub, now: Now) {
-        let beside = beside(hub);
+        let beside = watching(hub);
         let mut all = self.lock();
         for view in hub.snapshot().iter().filter(|view| view.publisher.is_some()) {
             let mut viewers = beside.get(&view.name).copied().unwrap_or_default();
@@ -92,6 +95,7 @@ impl Statistics {
                 at_ms: now.wall_ms,
                 bytes: view.bytes_in,
                 frames: view.totals.video_frames,
+                keyframes: view.totals.keyframe_distance,
                 dropped: view.frames_dropped,
                 viewers,
             };
@@ -155,13 +159,15 @@ fn step(before: &Look, now: &Look) -> Option<Step> {
         at_ms: now.at_ms,
         bitrate: (bytes as f64 * 8.0 / seconds) as u64,
         fps: frames as f64 / seconds,
+        keyframes: now.keyframes,
         dropped: now.dropped.saturating_sub(before.dropped),
         viewers: now.viewers,
     })
 }
 
 impl Viewers {
-    fn add(&mut self, kind: Kind) {
+    /// One more, of this kind.
+    pub fn add(&mut self, kind: Kind) {
         let of = match kind {
             RTMP => &mut self.rtmp,
             RTSP_SESSION => &mut self.rtsp,
@@ -183,8 +189,8 @@ impl Viewers {
     }
 }
 
-/// Viewers that are no readers of the hub, by what they watch.
-fn beside(hub: &Hub) -> BTreeMap<StreamName, Viewers> {
+/// Viewers over HLS and WebRTC, which are no readers of the hub, by what they watch.
+pub fn watching(hub: &Hub) -> BTreeMap<StreamName, Viewers> {
     let mut all: BTreeMap<StreamName, Viewers> = BTreeMap::new();
     for kind in [HLS_SESSION, WEBRTC_SESSION] {
         for client in hub.registry().list(kind) {

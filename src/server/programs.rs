@@ -33,7 +33,7 @@ impl Policies for OfStreams {
 pub fn of(options: &Options, kept: &Kept, hub: &Hub, log: &Log) -> Option<Ladders> {
     let program = options.program.clone()?;
     let policies = Arc::new(OfStreams { kept: kept.clone(), usual: options.ladder.clone() });
-    Some(Ladders::new(hub.clone(), program, target(options), policies, log.clone()))
+    Some(Ladders::new(hub.clone(), (program, target(options)), policies, kept.passes().clone(), log.clone()))
 }
 
 /// What runs the sources of registered streams, if there is a program for it.
@@ -53,7 +53,6 @@ fn target(options: &Options) -> Target {
         stat: at(options.control_listen, Service::Stat),
         stat_path: options.stat_path.clone(),
         api: at(options.control_listen, Service::Api),
-        publish: login(&options.access.publish),
         read: login(&options.access.read),
     }
 }

@@ -1,6 +1,7 @@
 //! Admission: back ends that were written for other servers decide who may publish and read here.
 
 mod back_end;
+mod ladders;
 mod moods;
 mod peers;
 mod renamed;

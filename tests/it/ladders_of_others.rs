@@ -90,6 +90,17 @@ fn it_comes_with_its_publisher_survives_a_short_absence_and_goes() {
     let publisher = house.publish("cam", "");
     house.has_ladder("cam", "");
     let supervisor = house.record("cam", |_| true).supervisor;
+    // Nobody watches: the ladder's own reader is no viewer, and what it shows stands nowhere.
+    let listed = house.serve.get("web", "/streams").json();
+    assert_eq!(listed[0]["viewers"], 0, "{listed}");
+    let list = house.stage.msconv(&["list", "--json"]).expect(0).json();
+    let viewers = list["streams"].as_array().unwrap().iter().find(|one| one["key"] == "cam").unwrap();
+    assert_eq!(viewers["viewers"], 0, "{list}");
+    for (endpoint, path) in [("api", "/v3/rtspsessions/list"), ("stat", "/stat"), ("metrics", "/metrics")] {
+        let told = house.serve.get(endpoint, path).body;
+        assert!(!told.contains("pub_"), "{told}");
+    }
+    assert!(!house.log().contains("pub_"), "{}", house.log());
     let status = house.stage.msconv(&["status", "cam"]).expect(0).stdout;
     assert!(status.contains("180p") && status.contains("90p") && status.contains("live/cam"), "{status}");
     assert!(!house.stage.msconv(&["logs", "cam"]).expect(0).stdout.is_empty());

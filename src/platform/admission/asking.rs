@@ -185,7 +185,7 @@ impl Inside {
                 if self.target.is_told() {
                     self.state().admitted.expect(stream, ask);
                 }
-                Ok(Grant { name, user, limits: Limits { time: allowed.lifetime } })
+                Ok(Grant { name, user, limits: Limits { time: allowed.lifetime }, own: false })
             }
             // Programs that can be asked for the server's own password are.
             _ if with_login && !ask.shows_login() && ask.protocol != Protocol::Rtmp => {

@@ -7,6 +7,7 @@ use crate::hub::event::Heard;
 use crate::hub::{self, Hub, View};
 use crate::model::{LadderName, StreamName};
 use crate::platform::directory::Directory;
+use crate::platform::statistics::{Viewers, watching};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -80,6 +81,7 @@ impl Following {
 
     fn heard(&mut self, event: &hub::Event) {
         let (stream, joined) = match event {
+            hub::Event::Joined { client, .. } | hub::Event::Left { client, .. } if client.is_own() => return,
             hub::Event::Joined { stream, .. } => (stream, true),
             hub::Event::Left { stream, .. } => (stream, false),
             _ => {
@@ -170,16 +172,15 @@ impl Following {
 
     /// The figures of every stream since the last ones.
     fn figures(&mut self) {
-        let mut now: BTreeMap<LadderName, (Counts, BTreeMap<&'static str, u64>)> = BTreeMap::new();
+        let beside = watching(&self.hub);
+        let mut now: BTreeMap<LadderName, (Counts, Viewers)> = BTreeMap::new();
         for view in self.hub.snapshot().into_iter().filter(|view| view.publisher.is_some()) {
             let (counts, viewers) = now.entry(view.ladder).or_default();
             counts.bytes = counts.bytes.saturating_add(view.bytes_in);
             counts.frames = counts.frames.saturating_add(view.totals.video_frames);
             counts.dropped = counts.dropped.saturating_add(view.frames_dropped);
-            for reader in &view.readers {
-                let count = viewers.entry(reader.kind.name).or_default();
-                *count = count.saturating_add(1);
-            }
+            *viewers = viewers.and(beside.get(&view.name).copied().unwrap_or_default());
+            view.readers.iter().for_each(|reader| viewers.add(reader.kind));
         }
         let counts = now.iter().map(|(ladder, (counts, _))| (ladder.clone(), *counts)).collect();
         let before = std::mem::replace(&mut self.counts, counts);

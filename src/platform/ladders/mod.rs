@@ -4,8 +4,9 @@
 
 pub mod kept;
 
+use super::programs::passes::Passes;
 use super::programs::run::Run;
-use super::programs::{Program, Target};
+use super::programs::{Program, Target, reads};
 use crate::base::clock::Now;
 use crate::hub::event::{Heard, PublishEnd};
 use crate::hub::{Event, Hub};
@@ -39,6 +40,7 @@ pub struct Ladders {
     target: Target,
     policies: Arc<dyn Policies>,
     log: Log,
+    passes: Passes,
     kept: Kept,
     stops: BTreeMap<StreamName, CancellationToken>,
     running: JoinSet<StreamName>,
@@ -46,13 +48,20 @@ pub struct Ladders {
 
 impl Ladders {
     /// None yet.
-    pub fn new(hub: Hub, program: Program, target: Target, policies: Arc<dyn Policies>, log: Log) -> Ladders {
+    pub fn new(
+        hub: Hub,
+        (program, target): (Program, Target),
+        policies: Arc<dyn Policies>,
+        passes: Passes,
+        log: Log,
+    ) -> Ladders {
         Ladders {
             hub,
             program,
             target,
             policies,
             log,
+            passes,
             kept: Kept::default(),
             stops: BTreeMap::new(),
             running: JoinSet::new(),
@@ -62,6 +71,8 @@ impl Ladders {
     /// Makes them until `shutdown` says so; then none is left. To be run on the main thread, with which programs die.
     pub async fn run(mut self, mut shutdown: watch::Receiver<bool>) {
         let mut events = self.hub.events().listen();
+        // Somebody may have been quicker than this task.
+        self.look();
         loop {
             tokio::select! {
                 heard = events.next() => match heard {
@@ -77,6 +88,7 @@ impl Ladders {
                 Some(ended) = self.running.join_next() => {
                     if let Ok(name) = ended {
                         self.stops.remove(&name);
+                        self.passes.end(&reads(&name.application, &name.name));
                         if self.kept.gone(&name) {
                             self.published(&name);
                         }
@@ -160,7 +172,8 @@ impl Ladders {
             renditions,
         };
         self.hub.tell(fact, Now::read());
-        let command = self.program.of(&key, name, policy, &self.target);
+        let pass = self.passes.issue(&reads(application, &name.name));
+        let command = self.program.of(&key, name, policy, &self.target, &pass);
         let stop = CancellationToken::new();
         self.stops.insert(name.clone(), stop.clone());
         self.log.info(format_args!("ladder: {application}/{key} gets one"));

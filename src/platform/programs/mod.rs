@@ -2,6 +2,7 @@
 //! for sources of registered streams. Passwords travel in its environment and its standard input, which other users of the
 //! machine cannot read.
 
+pub mod passes;
 pub mod run;
 mod source;
 
@@ -12,6 +13,17 @@ use crate::base::secret::Secret;
 use crate::model::{LadderPolicy, StreamKey, StreamName};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
+
+/// The argument of a URL by which a program that the server started is known.
+pub const PASS: &str = "own";
+
+/// As whom programs of the server's own publish.
+pub const OWN_USER: &str = "msconv";
+
+/// What a program does that reads this stream to make a ladder of it, as its pass knows it.
+pub fn reads(application: &str, name: &str) -> String {
+    format!("reads {application}/{name}")
+}
 
 /// A user and a password.
 pub type Login = (String, Secret);
@@ -40,8 +52,6 @@ pub struct Target {
     pub stat_path: String,
     /// `/v3`.
     pub api: SocketAddr,
-    /// Asked of publishers.
-    pub publish: Option<Login>,
     /// Asked of readers.
     pub read: Option<Login>,
 }
@@ -57,7 +67,14 @@ pub struct Command {
 
 impl Program {
     /// What makes the ladder of `name`.
-    pub fn of(&self, key: &StreamKey, name: &StreamName, policy: &LadderPolicy, target: &Target) -> Command {
+    pub fn of(
+        &self,
+        key: &StreamKey,
+        name: &StreamName,
+        policy: &LadderPolicy,
+        target: &Target,
+        pass: &Secret,
+    ) -> Command {
         let mut line = self.publish(key);
         if let LadderPolicy::Rungs(rungs) = policy {
             line.arg("--variants").arg(rungs.to_string());
@@ -66,14 +83,16 @@ impl Program {
         line.arg("--restart").arg("always");
         // Over RTSP every codec is read that the server carries.
         let source = format!(
-            "rtsp://{}{}/{}/{}",
+            "rtsp://{}{}/{}/{}?{PASS}={}",
             userinfo(&target.read),
             reached(target.rtsp),
             name.application,
-            name.name
+            name.name,
+            pass.reveal()
         );
         line.arg("--input-rtmp-file").arg(Argument::reading("-", Repeated::new(source, 1)));
-        Command { line, variables: target.variables(&name.application, &target.publish) }
+        let login = (OWN_USER.to_string(), pass.clone());
+        Command { line, variables: target.variables(&name.application, &login) }
     }
 
     /// `publish` under a key, as far as it is the same for all.
@@ -91,12 +110,9 @@ impl Program {
 
 impl Target {
     /// The variables that lead to the server, with what it asks of this publisher.
-    fn variables(&self, application: &str, publish: &Option<Login>) -> Vec<(String, String)> {
+    fn variables(&self, application: &str, login: &Login) -> Vec<(String, String)> {
         let variables = [
-            (
-                "MSCONV_NGINX_RTMP_URL",
-                format!("rtmp://{}/{application}{}", reached(self.rtmp), query(publish)),
-            ),
+            ("MSCONV_NGINX_RTMP_URL", format!("rtmp://{}/{application}{}", reached(self.rtmp), query(login))),
             ("MSCONV_RTSP_URL", format!("rtsp://{}", reached(self.rtsp))),
             ("MSCONV_NGINX_STAT_URL", format!("http://{}{}", reached(self.stat), self.stat_path)),
             ("MSCONV_MEDIAMTX_URL", format!("http://{}", reached(self.api))),
@@ -119,8 +135,7 @@ fn reached(address: SocketAddr) -> SocketAddr {
 }
 
 /// As our server takes them over RTMP.
-fn query(login: &Option<Login>) -> String {
-    let Some((user, password)) = login else { return String::new() };
+fn query((user, password): &Login) -> String {
     format!("?user={}&pass={}", coded(user), coded(password.reveal()))
 }
 
@@ -134,7 +149,7 @@ fn userinfo(login: &Option<Login>) -> String {
 mod tests {
     use super::*;
 
-    fn command(policy: &str, publish: Option<&str>, read: Option<&str>) -> Command {
+    fn command(policy: &str, read: Option<&str>) -> Command {
         let program = Program { path: "/bin/msconv".into(), home: "/srv".into(), config: None };
         let login = |password: Option<&str>| Some(("me".to_string(), Secret::new(password?)));
         let at = |text: &str| text.parse().unwrap();
@@ -144,10 +159,10 @@ mod tests {
             stat: at("127.0.0.1:8080"),
             stat_path: "/stat".into(),
             api: at("127.0.0.1:9997"),
-            publish: login(publish),
             read: login(read),
         };
-        program.of(&"cam".parse().unwrap(), &StreamName::new("tv", "cam"), &policy.parse().unwrap(), &target)
+        let (name, pass) = (StreamName::new("tv", "cam"), Secret::new("pub_x"));
+        program.of(&"cam".parse().unwrap(), &name, &policy.parse().unwrap(), &target, &pass)
     }
 
     fn arguments(command: &Command) -> String {
@@ -161,28 +176,27 @@ mod tests {
 
     #[test]
     fn the_source_is_the_server_and_so_is_the_target() {
-        let made = command("auto", None, None);
+        let made = command("auto", None);
         assert_eq!(
             arguments(&made),
             "publish --foreground --quiet --no-input --color never --home /srv --stream-key cam \
              --restart always --input-rtmp-file -"
         );
-        assert_eq!(made.line.stdin().unwrap().lines(), "rtsp://[::1]:8554/tv/cam");
-        assert_eq!(variable(&made, "MSCONV_NGINX_RTMP_URL"), "rtmp://127.0.0.1:1935/tv");
+        assert_eq!(made.line.stdin().unwrap().lines(), "rtsp://[::1]:8554/tv/cam?own=pub_x");
+        assert_eq!(
+            variable(&made, "MSCONV_NGINX_RTMP_URL"),
+            "rtmp://127.0.0.1:1935/tv?user=msconv&pass=pub_x"
+        );
         assert_eq!(variable(&made, "MSCONV_RTSP_URL"), "rtsp://[::1]:8554");
-        let rungs = arguments(&command("360p:600k:640:360", None, None));
+        let rungs = arguments(&command("360p:600k:640:360", None));
         assert!(rungs.contains("--variants 360p:600k:640:360"), "{rungs}");
     }
 
     #[test]
     fn passwords_are_in_no_argument() {
-        let made = command("auto", Some("p@ss/1"), Some("geheim!"));
+        let made = command("auto", Some("geheim!"));
         let all = arguments(&made);
-        assert!(!all.contains("ss") && !all.contains("geheim"), "{all}");
-        assert_eq!(
-            variable(&made, "MSCONV_NGINX_RTMP_URL"),
-            "rtmp://127.0.0.1:1935/tv?user=me&pass=p%40ss%2F1"
-        );
-        assert_eq!(made.line.stdin().unwrap().lines(), "rtsp://me:geheim%21@[::1]:8554/tv/cam");
+        assert!(!all.contains("pub_") && !all.contains("geheim"), "{all}");
+        assert_eq!(made.line.stdin().unwrap().lines(), "rtsp://me:geheim%21@[::1]:8554/tv/cam?own=pub_x");
     }
 }

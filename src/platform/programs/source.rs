@@ -46,7 +46,7 @@ impl Program {
                 line.arg("--input-rtmp-file").arg(Argument::reading("-", url));
             }
         }
-        Command { line, variables: target.variables(application, &Some(pass)) }
+        Command { line, variables: target.variables(application, &pass) }
     }
 }
 
@@ -64,7 +64,6 @@ mod tests {
             stat: at("127.0.0.1:8080"),
             stat_path: "/stat".into(),
             api: at("127.0.0.1:9997"),
-            publish: None,
             read: None,
         };
         let policy = policy.map(|policy| policy.parse().unwrap());

@@ -9,7 +9,7 @@ pub use board::{Board, State};
 pub use source::{Origin, Source};
 
 use super::programs::run::{Over, Run};
-use super::programs::{Program, Target};
+use super::programs::{OWN_USER, Program, Target};
 use super::{Kept, Stream};
 use crate::base::clock;
 use crate::model::StreamKey;
@@ -136,7 +136,7 @@ impl Sources {
         };
         let policy = Some(&stream.ladder).filter(|ladder| !ladder.is_empty());
         let policy = policy.and_then(|ladder| ladder.parse().ok());
-        let pass = ("msconv".to_string(), board.pass(&id));
+        let pass = (OWN_USER.to_string(), self.kept.passes().issue(&id));
         let command = self.program.of_source(
             &key,
             &wanted.source,
@@ -162,6 +162,7 @@ impl Sources {
         let told = begun.stop.take().is_some_and(|stop| stop.is_cancelled());
         let started_ms = begun.wanted.source.started_ms;
         self.kept.board().end(id);
+        self.kept.passes().end(id);
         if told {
             self.begun.remove(id);
             self.seen = None;

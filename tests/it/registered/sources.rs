@@ -16,6 +16,13 @@ fn source_is(house: &House, id: &str, state: &str) -> Reply {
     })
 }
 
+fn gone(house: &House) {
+    wait_for("its program to be gone", PATIENCE, || {
+        let run = house.stage.msconv(&["status", "t"]);
+        if run.code == 3 { Ok(()) } else { Err(run.stdout) }
+    });
+}
+
 fn labels(reply: &Reply) -> Vec<&str> {
     reply.json["renditions"].as_array().unwrap().iter().filter_map(|one| one["label"].as_str()).collect()
 }
@@ -67,7 +74,7 @@ fn a_test_picture_goes_on_and_off_the_air_and_survives_a_restart() {
     let stopped = house.ask("POST", &of("/stop"), &owner, None).expect(202);
     assert_eq!(stopped.json["source"]["state"], "off");
     house.until_off("t");
-    house.stage.msconv(&["status", "t"]).expect(3);
+    gone(&house);
     // By the command line, and stopped there as any other publish is: then it is off.
     house.stage.msconv(&["stream", "start", "t"]).expect(0);
     source_is(&house, &id, "live");
@@ -77,10 +84,7 @@ fn a_test_picture_goes_on_and_off_the_air_and_survives_a_restart() {
     house.post(&of("/start"), Value::Null).expect(202);
     source_is(&house, &id, "live");
     house.ask("DELETE", &of(""), "", None).expect(204);
-    wait_for("its program to be gone", PATIENCE, || {
-        let run = house.stage.msconv(&["status", "t"]);
-        if run.code == 3 { Ok(()) } else { Err(run.stdout) }
-    });
+    gone(&house);
 }
 
 #[test]

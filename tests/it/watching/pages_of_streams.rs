@@ -133,7 +133,10 @@ fn two_viewers_chat_and_one_moderates() {
     browser.until("document.querySelector('.message .text')?.textContent === 'добрый вечер'", CHAT);
     browser.ask(&json!(["fill", "#say", "see https://example.test/x, welcome"]));
     browser.ask(&json!(["key", "Enter"]));
-    browser.until("document.querySelectorAll('.message').length === 2", CHAT);
+    browser.until(
+        "document.querySelectorAll('.message').length === 2 && document.querySelector('.message a') !== null",
+        CHAT,
+    );
     let link = browser.eval("(({href, rel}) => [href, rel])(document.querySelector('.message a'))");
     assert_eq!(link, json!(["https://example.test/x", "noopener noreferrer nofollow ugc"]));
     page_of(&mut browser, "viewer");

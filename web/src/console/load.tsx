@@ -41,7 +41,7 @@ export function LoadPage() {
         <Tile name={w.disk} value={disk === undefined ? unknown : w.free(bytes(tag, disk.free_bytes))} more={disk?.full_in_s == null ? w.written(bytes(tag, written)) : w.fullIn(shellWords().lasting(spanOf(0, disk.full_in_s * 1000)))} curves={[{ values: steps.map((step) => step.written_bytes_s) }]} />
         {gpus.length === 0 ? (
           <section class="tile">
-            <h3>{w.graphics}</h3>
+            <h2>{w.graphics}</h2>
             <p class="figure">{w.none}</p>
             <p class="more">{w.noneMore}</p>
           </section>

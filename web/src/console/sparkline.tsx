@@ -13,7 +13,7 @@ export function Tile({ name, value, more, curves }: { name: string; value: Compo
   const top = topOf(curves.flatMap((curve) => curve.values), 1);
   return (
     <section class="tile">
-      <h3>{name}</h3>
+      <h2>{name}</h2>
       <p class="figure">{value}</p>
       {more !== undefined && <p class="more">{more}</p>}
       <svg class="curve" viewBox={`0 -1 ${WIDTH} ${HEIGHT + 2}`} preserveAspectRatio="none" aria-hidden="true">

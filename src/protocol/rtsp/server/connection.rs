@@ -104,6 +104,8 @@ pub struct Connection {
     nonce: String,
     /// The user that was allowed to read, empty where nobody was asked.
     user: String,
+    /// Whether it is a program of this server's own.
+    own: bool,
     /// The name that was shown last and granted, and the public one.
     granted: Option<(String, String)>,
     part: Part,
@@ -164,6 +166,7 @@ impl Connection {
             lower: None,
             nonce,
             user: String::new(),
+            own: false,
             granted: None,
             part: Part::None,
             pending: None,

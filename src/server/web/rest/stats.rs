@@ -30,6 +30,8 @@ pub struct ShownStep {
     bitrate: u64,
     /// Video frames a second
     fps: f64,
+    /// Seconds between the last two keyframes; null before there were two
+    keyframe_distance: Option<f64>,
     /// Frames that slow viewers did not get
     dropped: u64,
     /// Who watched at the end
@@ -109,6 +111,7 @@ fn shown(step: &Step) -> ShownStep {
         bitrate: step.bitrate,
         // As far as it can be known in five seconds.
         fps: (step.fps * 100.0).round() / 100.0,
+        keyframe_distance: step.keyframes.map(|time| (time.as_secs_f64() * 1000.0).round() / 1000.0),
         dropped: step.dropped,
         viewers: step.viewers,
     }

@@ -99,7 +99,7 @@ impl Connection {
             Settled::Read(mut place, Ok(grant)) => {
                 self.client.leave_after(grant.limits.time);
                 if self.rename(&mut place, grant.name) {
-                    self.user = grant.user;
+                    (self.user, self.own) = (grant.user, grant.own);
                     self.find_tracks(place);
                 }
             }
@@ -218,6 +218,7 @@ impl Connection {
             d.application.clone_from(&place.stream.application);
             d.query.clone_from(&place.query);
             d.user = user.to_string();
+            d.own = self.own && role != Role::Publish;
             d.agent = self.dialog.agent().to_string();
             d.linked = vec![self.client.id];
         });
