@@ -1,3 +1,5 @@
+//! What clients send, by another implementation and byte by byte.
+
 use super::*;
 use proptest::prelude::*;
 use tungstenite::protocol::Role;
