@@ -46,7 +46,7 @@ pub fn measure(folder: &Path, clip: &Clip) {
             best = Some((median, p99, worst));
         }
     }
-    let skipped = skipped(server.api);
+    let skipped = skipped(server.web, &path);
     let (packets, lost) = readers.stop();
     let (median, p99, worst) = best.unwrap();
     let what = format!(
@@ -71,11 +71,16 @@ pub fn measure(folder: &Path, clip: &Clip) {
 }
 
 /// Frames that the server has left out for readers that were behind, which shows in no packet's number.
-fn skipped(api: u16) -> u64 {
-    let sessions = Http::open(api).json("GET", "/v3/rtspsessions/list?itemsPerPage=200", None);
-    let sessions = sessions["items"].as_array().expect("sessions");
-    assert_eq!(sessions.len(), READERS);
-    sessions.iter().map(|session| session["outboundFramesDiscarded"].as_u64().expect("a number")).sum()
+fn skipped(web: u16, path: &str) -> u64 {
+    // Figures are of five seconds each.
+    std::thread::sleep(Duration::from_secs(6));
+    let (status, body) = Http::open(web).ask("GET", &format!("{path}/stats?seconds=900"), None).unwrap();
+    let text = String::from_utf8(body).unwrap();
+    let counts = text.split(r#""dropped":"#).skip(1);
+    let counts: Vec<u64> =
+        counts.map(|rest| rest.split([',', '}']).next().unwrap().parse().unwrap()).collect();
+    assert!(status == 200 && !counts.is_empty(), "{status}: {text}");
+    counts.iter().sum()
 }
 
 /// Requests at fixed times, whether those before are answered or not; how long each took from its time on, sorted.

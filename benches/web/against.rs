@@ -21,8 +21,6 @@ pub struct Server {
     pub web: u16,
     #[allow(dead_code, reason = "for the benchmark of the platform")]
     pub rtsp: u16,
-    #[allow(dead_code, reason = "for the benchmark of the platform")]
-    pub api: u16,
     _ends: Option<Ends>,
     _msconv: Option<Msconv>,
 }
@@ -30,7 +28,7 @@ pub struct Server {
 pub fn msconv(name: &'static str, program: &OsStr, home: &Path, flags: &[&str]) -> Server {
     let server = Msconv::start(program, home, flags);
     let (pid, rtmp, web) = (server.pid, server.rtmp, server.web.expect("it has a web port"));
-    Server { name, pid, rtmp, web, rtsp: server.rtsp, api: server.api, _ends: None, _msconv: Some(server) }
+    Server { name, pid, rtmp, web, rtsp: server.rtsp, _ends: None, _msconv: Some(server) }
 }
 
 /// `MSCONV_BENCH_MEDIAMTX`, or what `scripts/mediamtx.sh --optimised` has built: the tests' own is compiled in a hurry.
@@ -60,16 +58,7 @@ pub fn mediamtx(folder: &Path, settings: impl FnOnce(u16) -> String) -> Option<S
         std::thread::sleep(Duration::from_millis(20));
     }
     let pid = i32::try_from(child.id()).unwrap();
-    Some(Server {
-        name: "MediaMTX",
-        pid,
-        rtmp,
-        web,
-        rtsp: 0,
-        api: 0,
-        _ends: Some(Ends(child)),
-        _msconv: None,
-    })
+    Some(Server { name: "MediaMTX", pid, rtmp, web, rtsp: 0, _ends: Some(Ends(child)), _msconv: None })
 }
 
 pub fn median(mut values: Vec<f64>) -> f64 {

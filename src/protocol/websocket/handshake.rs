@@ -107,7 +107,7 @@ mod tests {
         assert_eq!(fields[SEC_WEBSOCKET_ACCEPT], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
         assert_eq!(fields[SEC_WEBSOCKET_PROTOCOL], "chat.v1");
         assert_eq!(
-            (&*fields[CONNECTION].as_bytes(), &*fields[UPGRADE].as_bytes()),
+            (fields[CONNECTION].as_bytes(), fields[UPGRADE].as_bytes()),
             (&b"upgrade"[..], &b"websocket"[..])
         );
         let mut fields = HeaderMap::new();
