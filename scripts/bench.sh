@@ -11,8 +11,10 @@
 #   scripts/bench.sh web       low-latency HLS against MediaMTX (MSCONV_BENCH_MEDIAMTX, or scripts/mediamtx.sh --optimised;
 #                             MSCONV_BENCH_SECONDS, MSCONV_BENCH_ROUNDS, MSCONV_BENCH_BEFORE)
 #   scripts/bench.sh webrtc    WebRTC against MediaMTX: CPU and memory for each viewer (as web, and MSCONV_BENCH_CROWD)
-#   scripts/bench.sh platform  chat of 10,000 viewers: CPU, memory, when the last one has a message (MSCONV_BENCH_SECONDS,
-#                             MSCONV_BENCH_ONLY=chat; needs 20,000 open files)
+#   scripts/bench.sh platform  publishing with keys, 1,000 streams, 1,000 requests a second beside readers, webhooks, 100,000 events,
+#                             chat of 10,000 viewers (MSCONV_BENCH_SECONDS, MSCONV_BENCH_ROUNDS,
+#                             MSCONV_BENCH_ONLY=idle,keys,live,requests,events,chat, MSCONV_BENCH_PUBLISHES,
+#                             MSCONV_BENCH_EVENTS; needs 20,000 open files, PostgreSQL for its rows)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

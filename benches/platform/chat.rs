@@ -1,8 +1,7 @@
 //! Chat: viewers who read, ten people who write one message a second each; what it takes, and when the last viewer has it.
 
-use super::against::{msconv, setting, used};
+use super::against::{msconv, raise_files, setting, used};
 use super::servers::{Clip, rss_kb};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::ffi::OsStr;
 use std::io;
 use std::sync::Arc;
@@ -117,19 +116,12 @@ async fn write(port: u16, heard: Arc<Heard>, from: usize, count: usize) -> io::R
     Ok(())
 }
 
-/// Raises the limit of open files, which the server inherits.
-fn raise() -> u64 {
-    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
-    let wanted = hard.min(65_536);
-    setrlimit(Resource::RLIMIT_NOFILE, wanted, hard).unwrap();
-    wanted
-}
-
 pub fn measure() {
     let seconds = setting("MSCONV_BENCH_SECONDS", 15);
-    let files = raise();
+    let files = raise_files();
     let folder = tempfile::tempdir().unwrap();
     let clip = Clip::make(folder.path(), "clip.flv", "100k", 320, 180);
+    println!();
     println!(
         "| chat, 10 messages a second | CPU, % of a core | of a frame | memory | for each viewer | last viewer has it, median | p99 | worst | lost |"
     );

@@ -1,6 +1,7 @@
 //! The servers that a benchmark of the web port measures beside each other, and what they use.
 
 use super::servers::{Ends, Msconv, cpu};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::ffi::OsStr;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -18,6 +19,8 @@ pub struct Server {
     pub pid: i32,
     pub rtmp: u16,
     pub web: u16,
+    #[allow(dead_code, reason = "for the benchmark of the platform")]
+    pub rtsp: u16,
     _ends: Option<Ends>,
     _msconv: Option<Msconv>,
 }
@@ -25,7 +28,7 @@ pub struct Server {
 pub fn msconv(name: &'static str, program: &OsStr, home: &Path, flags: &[&str]) -> Server {
     let server = Msconv::start(program, home, flags);
     let (pid, rtmp, web) = (server.pid, server.rtmp, server.web.expect("it has a web port"));
-    Server { name, pid, rtmp, web, _ends: None, _msconv: Some(server) }
+    Server { name, pid, rtmp, web, rtsp: server.rtsp, _ends: None, _msconv: Some(server) }
 }
 
 /// `MSCONV_BENCH_MEDIAMTX`, or what `scripts/mediamtx.sh --optimised` has built: the tests' own is compiled in a hurry.
@@ -55,7 +58,7 @@ pub fn mediamtx(folder: &Path, settings: impl FnOnce(u16) -> String) -> Option<S
         std::thread::sleep(Duration::from_millis(20));
     }
     let pid = i32::try_from(child.id()).unwrap();
-    Some(Server { name: "MediaMTX", pid, rtmp, web, _ends: Some(Ends(child)), _msconv: None })
+    Some(Server { name: "MediaMTX", pid, rtmp, web, rtsp: 0, _ends: Some(Ends(child)), _msconv: None })
 }
 
 pub fn median(mut values: Vec<f64>) -> f64 {
@@ -68,4 +71,13 @@ pub fn used(pid: i32, during: Duration) -> f64 {
     let (began, before) = (Instant::now(), cpu(pid));
     std::thread::sleep(during);
     (cpu(pid) - before).as_secs_f64() / began.elapsed().as_secs_f64()
+}
+
+/// Raises the limit of open files, which the server inherits.
+#[allow(dead_code, reason = "for the benchmark of the platform")]
+pub fn raise_files() -> u64 {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    let wanted = hard.min(65_536);
+    setrlimit(Resource::RLIMIT_NOFILE, wanted, hard).unwrap();
+    wanted
 }

@@ -294,6 +294,13 @@ impl Hub {
         streams.iter().map(|s| s.view()).collect()
     }
 
+    /// The streams of the ladders with this key, by name.
+    pub fn views_of(&self, key: &str) -> Vec<View> {
+        let streams: Vec<_> = locked(&self.0.streams).values().cloned().collect();
+        let belongs = |stream: &&Arc<Stream>| locked(&stream.state).group().name.key == key;
+        streams.iter().filter(belongs).map(|stream| stream.view()).collect()
+    }
+
     /// Removes a stream that nobody uses.
     fn tidy(&self, stream: &Arc<Stream>) {
         let mut streams = locked(&self.0.streams);

@@ -65,9 +65,18 @@ pub struct Airing {
 
 /// Everything that can be watched, by its name.
 pub fn airing(hub: &Hub, now: Now) -> Vec<Airing> {
+    gathered(hub, hub.snapshot(), now)
+}
+
+/// What can be watched of the ladder with this key. Asked for far more often than everything is.
+pub fn airing_of(hub: &Hub, key: &str, now: Now) -> Option<Airing> {
+    gathered(hub, hub.views_of(key), now).into_iter().next()
+}
+
+fn gathered(hub: &Hub, views: Vec<hub::View>, now: Now) -> Vec<Airing> {
     let mut found: BTreeMap<LadderName, Airing> = BTreeMap::new();
     let mut ladders: BTreeMap<StreamName, LadderName> = BTreeMap::new();
-    for view in hub.snapshot() {
+    for view in views {
         let (Some(_), Some(since_ms)) = (&view.publisher, view.ready_ms) else { continue };
         let airing = found.entry(view.ladder.clone()).or_insert_with(|| Airing {
             key: view.ladder.key.clone(),
@@ -79,6 +88,9 @@ pub fn airing(hub: &Hub, now: Now) -> Vec<Airing> {
         airing.viewers = airing.viewers.saturating_add(view.readers.len());
         airing.renditions.push(rendition(&view, now));
         ladders.insert(view.name, view.ladder);
+    }
+    if found.is_empty() {
+        return Vec::new();
     }
     // Viewers over HLS and WebRTC are no readers of the hub.
     let beside = [HLS_SESSION, WEBRTC_SESSION].into_iter().flat_map(|kind| hub.registry().list(kind));

@@ -23,4 +23,5 @@ pub mod rtp;
 pub mod rtsp;
 pub mod web_access;
 pub mod webrtc;
+pub mod websocket;
 pub mod workers;

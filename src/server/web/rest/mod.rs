@@ -244,3 +244,8 @@ impl From<Refusal> for Problem {
 fn airing(api: &Api) -> Vec<crate::platform::air::Airing> {
     crate::platform::air::airing(api.hub(), Now::read())
 }
+
+/// The same of one ladder.
+fn airing_of(api: &Api, key: &str) -> Option<crate::platform::air::Airing> {
+    crate::platform::air::airing_of(api.hub(), key, Now::read())
+}

@@ -4,7 +4,7 @@ use super::caller::Caller;
 use super::input::{Json, Page, Query, if_match};
 use super::shown::{Listed, ShownRegistered, ShownStream};
 use super::sources::SourceBody;
-use super::{Api, Outcome, airing};
+use super::{Api, Outcome, airing, airing_of};
 use crate::base::clock::parse_stamp;
 use crate::platform::operators::Scope;
 use crate::platform::registration::Said;
@@ -206,7 +206,7 @@ pub fn found(api: &Api, caller: &Caller, id: &str) -> Outcome<(Option<Arc<Stream
         .as_ref()
         .is_some_and(|stream| stream.read == ReadPolicy::Owner && !caller.sees_all() && !caller.owns(stream));
     let key = stream.as_ref().map_or(id, |stream| &stream.slug);
-    let airing = airing(api).into_iter().find(|airing| airing.key == key);
+    let airing = airing_of(api, key);
     if hidden || (stream.is_none() && airing.is_none()) {
         return Err(Refusal::Missing("stream").into());
     }
@@ -230,7 +230,7 @@ pub async fn change(
     let on_air = air::is_live(api.hub(), &stream.slug);
     let stream = api.kept().change(&stream.public_id, body.said()?, version_read, on_air).await?;
     api.audit(&caller, format_args!("changes the stream {}", stream.public_id));
-    let airing = airing(&api).into_iter().find(|airing| airing.key == stream.slug);
+    let airing = airing_of(&api, &stream.slug);
     let seen = api.0.addresses.seen(&headers);
     let mut response =
         Answer(ShownStream::registered(&api, &stream, airing.as_ref(), &seen, &caller)).into_response();

@@ -3,7 +3,7 @@
 use super::caller::Caller;
 use super::shown::ShownStream;
 use super::streams::{owned, version};
-use super::{Api, Outcome, airing};
+use super::{Api, Outcome, airing_of};
 use crate::platform::{Stream, air};
 use axum::extract::{Path, State};
 use axum::http::header::ETAG;
@@ -43,7 +43,7 @@ pub async fn stop(
 }
 
 fn accepted(api: &Api, caller: &Caller, stream: &Stream, headers: &HeaderMap) -> Response {
-    let airing = airing(api).into_iter().find(|airing| airing.key == stream.slug);
+    let airing = airing_of(api, &stream.slug);
     let seen = api.0.addresses.seen(headers);
     let shown = ShownStream::registered(api, stream, airing.as_ref(), &seen, caller);
     (StatusCode::ACCEPTED, [(ETAG, version(stream))], Answer(shown)).into_response()

@@ -4,7 +4,7 @@ use super::open_room::OpenRoom;
 use super::open_room::Out;
 use crate::base::clock::Now;
 use crate::platform::chat::{PersonId, ServerFrame};
-use axum::extract::ws::Utf8Bytes;
+use crate::protocol::websocket::TextFrame;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::sync::broadcast::Receiver;
@@ -19,7 +19,7 @@ pub struct Feed {
     pub seen: u64,
     missed: bool,
     /// What goes out before the next one.
-    waiting: VecDeque<Utf8Bytes>,
+    waiting: VecDeque<TextFrame>,
 }
 
 impl Feed {
@@ -29,7 +29,7 @@ impl Feed {
     }
 
     /// The next frame; none when the room is no more. Nothing is lost if this is dropped before it is done.
-    pub async fn next(&mut self, room: &Arc<OpenRoom>) -> Option<Utf8Bytes> {
+    pub async fn next(&mut self, room: &Arc<OpenRoom>) -> Option<TextFrame> {
         loop {
             if let Some(text) = self.waiting.pop_front() {
                 return Some(text);
@@ -39,13 +39,15 @@ impl Feed {
                     if first <= last && last <= self.seen {
                         continue;
                     }
-                    if std::mem::take(&mut self.missed) {
-                        self.tell_gap(first, room);
+                    let before = self.seen;
+                    self.seen = before.max(last);
+                    if !std::mem::take(&mut self.missed) {
+                        return Some(text);
                     }
-                    self.seen = self.seen.max(last);
+                    self.tell_gap(before, first, room);
                     self.waiting.push_back(text);
                 }
-                Ok(Out::One { person, text }) if person == self.person => self.waiting.push_back(text),
+                Ok(Out::One { person, text }) if person == self.person => return Some(text),
                 Ok(Out::One { .. }) => {}
                 Ok(Out::End) | Err(RecvError::Closed) => return None,
                 Err(RecvError::Lagged(_)) => self.missed = true,
@@ -53,9 +55,9 @@ impl Feed {
         }
     }
 
-    /// Frames were lost before the one with the number `next`: messages can be asked for, the rest is told anew.
-    fn tell_gap(&mut self, next: u64, room: &Arc<OpenRoom>) {
-        let (from, to) = (self.seen.saturating_add(1), next.saturating_sub(1));
+    /// Frames were lost between those with these numbers: messages can be asked for, the rest is told anew.
+    fn tell_gap(&mut self, seen: u64, next: u64, room: &Arc<OpenRoom>) {
+        let (from, to) = (seen.saturating_add(1), next.saturating_sub(1));
         if from <= to {
             self.waiting.push_back(ServerFrame::Gap { from, to }.text().into());
         }

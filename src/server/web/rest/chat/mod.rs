@@ -17,6 +17,7 @@ mod outside;
 mod refused;
 mod registered;
 mod service;
+mod socket;
 #[cfg(test)]
 mod tests;
 mod viewer;

@@ -5,7 +5,7 @@ use crate::platform::chat::{
     Author, ClientFrame, Code, Entry, Message, PersonId, Refusal, Role, Room, ServerFrame, Settings, Speaker,
     Unavailable,
 };
-use axum::extract::ws::Utf8Bytes;
+use crate::protocol::websocket::TextFrame;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::broadcast::{Receiver, Sender};
@@ -28,14 +28,14 @@ pub enum Out {
         /// That of the last; before the first if there is none in it.
         last: u64,
         /// The frame, or several as an array.
-        text: Utf8Bytes,
+        text: TextFrame,
     },
     /// To one person.
     One {
         /// Who.
         person: PersonId,
         /// The frame.
-        text: Utf8Bytes,
+        text: TextFrame,
     },
     /// The room is no more.
     End,

@@ -2,21 +2,25 @@
 //! waited for: a socket that takes nothing for a while is closed.
 
 use super::feed::Feed;
-use super::open_room::Joined;
+use super::open_room::{Joined, OpenRoom};
 use super::refused;
 use super::service::{Chat, Entered, Held};
+use super::socket::{Ended, WebSocket};
 use crate::base::clock::Now;
 use crate::platform::chat::{
-    ClientFrame, FRAME_BYTES, Meter, Rate, Refusal, SUBPROTOCOL, ServerFrame, state,
+    ClientFrame, FRAME_BYTES, Meter, Rate, Refusal, SUBPROTOCOL, ServerFrame, Speaker, state,
 };
 use crate::protocol::web_access::Connection;
+use crate::protocol::websocket::{Asked, CloseCode, Incoming, TextFrame, Unfit, Wrong, ping, pong};
 use crate::server::endpoint::http::asked_to_end;
 use crate::server::web::rest::origin;
 use crate::server::web::socket::SendBuffer;
 use axum::Extension;
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
-use axum::extract::{FromRequestParts, Path, Request, State};
-use axum::response::{IntoResponse, Response};
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use hyper::upgrade::OnUpgrade;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
@@ -33,8 +37,6 @@ const FRAMES: Rate = Rate { times: 60, within: Duration::from_secs(10) };
 const BAD: u32 = 10;
 /// What the kernel may hold for one viewer (it doubles the number): some hundred frames.
 const SEND_BUFFER: usize = 16 << 10;
-/// Bytes that are read at once. The default would be 128 KB for each viewer.
-const READ_BUFFER: usize = 1 << 10;
 
 /// A WebSocket in the place of a request.
 #[utoipa::path(get, path = "/api/v1/streams/{id}/chat/ws", tag = "chat",
@@ -51,13 +53,12 @@ pub async fn upgrade(
     if origin::is_foreign(&head) {
         return refused::foreign(&path);
     }
-    let socket = match WebSocketUpgrade::from_request_parts(&mut head, &()).await {
-        Ok(socket) => socket.protocols([SUBPROTOCOL]),
-        Err(_) => return refused::bad(&path, "this address is for WebSockets; others read chat/events"),
+    let asked = match Asked::read(&head, SUBPROTOCOL) {
+        Ok(asked) => asked,
+        Err(Unfit::Protocol) => return refused::bad(&path, "the subprotocol is msconv.chat.v1"),
+        Err(Unfit::Request) => return not_for_others(&path),
     };
-    if socket.requested_protocols().next().is_some() && socket.selected_protocol().is_none() {
-        return refused::bad(&path, "the subprotocol is msconv.chat.v1");
-    }
+    let Some(connection) = head.extensions.remove::<OnUpgrade>() else { return not_for_others(&path) };
     let (room, who, cookie) = match chat.enter(&id, &head, ends).await {
         Ok(Entered { room, who, cookie }) => (room, who, cookie),
         Err(answer) => return answer,
@@ -66,25 +67,28 @@ pub async fn upgrade(
     if let Some(buffer) = head.extensions.get::<SendBuffer>() {
         buffer.shrink(SEND_BUFFER);
     }
-    let socket = socket
-        .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(0)
-        .max_frame_size(FRAME_BYTES)
-        .max_message_size(FRAME_BYTES);
-    let answer = socket.on_upgrade(move |socket| {
-        let viewer = Viewer { chat, entered: Entered { room, who, cookie: None }, _held: held, socket };
-        // On its own, since what made it would be kept as long.
-        tokio::spawn(viewer.run());
-        std::future::ready(())
+    tokio::spawn(async move {
+        // Who leaves before the answer never was here.
+        let Ok(connection) = connection.await else { return };
+        let viewer = Viewer { chat, room, who, socket: WebSocket::new(connection, FRAME_BYTES), held };
+        viewer.run().await;
     });
-    Entered::with_cookie(cookie, answer.into_response())
+    let mut answer = Response::new(Body::empty());
+    *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    asked.answer(answer.headers_mut());
+    Entered::with_cookie(cookie, answer)
+}
+
+fn not_for_others(path: &str) -> Response {
+    refused::bad(path, "this address is for WebSockets; others read chat/events")
 }
 
 struct Viewer {
     chat: Arc<Chat>,
-    entered: Entered,
+    room: Arc<OpenRoom>,
+    who: Speaker,
     socket: WebSocket,
-    _held: Held,
+    held: Held,
 }
 
 /// Why a viewer is let go.
@@ -92,16 +96,19 @@ enum End {
     /// He has left, or takes nothing.
     Gone,
     /// He is told why.
-    Closed(u16, &'static str),
+    Closed(CloseCode, &'static str),
 }
 
 impl Viewer {
     async fn run(mut self) {
-        let _here = self.entered.room.count();
-        if let End::Closed(code, reason) = self.talk().await {
-            let last = Message::Close(Some(CloseFrame { code, reason: Utf8Bytes::from_static(reason) }));
-            let _ = timeout(Duration::from_secs(1), self.socket.send(last)).await;
+        let here = self.room.count();
+        let end = self.talk().await;
+        let Viewer { socket, held, .. } = self;
+        drop(here);
+        if let End::Closed(code, reason) = end {
+            Box::pin(socket.close(code, reason)).await;
         }
+        drop(held);
     }
 
     async fn talk(&mut self) -> End {
@@ -112,22 +119,22 @@ impl Viewer {
         };
         let mut shutdown = self.chat.shutdown();
         let (mut meter, mut bad, mut heard) = (Meter::default(), 0_u32, Instant::now());
-        let mut ping = std::pin::pin!(sleep(PING));
+        let mut due = std::pin::pin!(sleep(PING));
         loop {
             let step = tokio::select! {
-                frame = feed.next(&self.entered.room) => match frame {
-                    Some(text) => self.send(Message::Text(text)).await,
-                    None => Err(End::Closed(close_code::AWAY, "the room is closed")),
+                frame = feed.next(&self.room) => match frame {
+                    Some(frame) => self.send(frame.bytes()).await,
+                    None => Err(End::Closed(CloseCode::Away, "the room is closed")),
                 },
-                received = self.socket.recv() => {
+                received = self.socket.receive() => {
                     heard = Instant::now();
                     Box::pin(self.receive(received, &mut meter, &mut bad)).await
                 }
-                () = &mut ping => {
-                    ping.as_mut().reset(Instant::now() + PING);
-                    if heard.elapsed() > SILENT { Err(End::Gone) } else { self.send(Message::Ping(Default::default())).await }
+                () = &mut due => {
+                    due.as_mut().reset(Instant::now() + PING);
+                    if heard.elapsed() > SILENT { Err(End::Gone) } else { self.send(ping()).await }
                 }
-                () = asked_to_end(&mut shutdown) => Err(End::Closed(close_code::AWAY, "the server ends")),
+                () = asked_to_end(&mut shutdown) => Err(End::Closed(CloseCode::Away, "the server ends")),
             };
             if let Err(end) = step {
                 return end;
@@ -137,7 +144,7 @@ impl Viewer {
 
     /// The first frame, and the feed of what comes after it.
     async fn welcome(&mut self) -> Result<Feed, End> {
-        let (room, who) = (&self.entered.room, self.entered.who);
+        let (room, who) = (&self.room, self.who);
         let Joined { frames, author, settings, history, seq, banned } = room.join(who, Now::read());
         let hello = ServerFrame::Hello {
             you: author,
@@ -156,11 +163,11 @@ impl Viewer {
     }
 
     async fn tell(&mut self, frame: &ServerFrame) -> Result<(), End> {
-        self.send(Message::Text(frame.text().into())).await
+        self.send(TextFrame::from(frame.text()).bytes()).await
     }
 
-    async fn send(&mut self, message: Message) -> Result<(), End> {
-        match timeout(STALLED, self.socket.send(message)).await {
+    async fn send(&mut self, frame: &[u8]) -> Result<(), End> {
+        match timeout(STALLED, self.socket.send(frame)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(End::Gone),
         }
@@ -168,23 +175,20 @@ impl Viewer {
 
     async fn receive(
         &mut self,
-        received: Option<Result<Message, axum::Error>>,
+        received: Result<Incoming, Ended>,
         meter: &mut Meter,
         bad: &mut u32,
     ) -> Result<(), End> {
         let text = match received {
-            None | Some(Ok(Message::Close(_))) => return Err(End::Gone),
-            // Whatever it is, the socket cannot go on; most of them learn it only here.
-            Some(Err(error)) if error.to_string().contains("too long") => {
-                return Err(End::Closed(close_code::SIZE, "a frame has at most 4096 bytes"));
-            }
-            Some(Err(_)) => return Err(End::Closed(close_code::PROTOCOL, "this is no WebSocket frame")),
-            Some(Ok(Message::Binary(_))) => {
-                return Err(End::Closed(close_code::UNSUPPORTED, "frames are text"));
-            }
-            Some(Ok(Message::Text(text))) => text,
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => {
-                return meter.take(FRAMES, Now::read().mono).map_err(|_| flood());
+            Err(Ended::Gone) => return Err(End::Gone),
+            Err(Ended::Wrong(wrong)) => return Err(End::Closed(wrong.code(), why(wrong))),
+            Ok(Incoming::Close) => return Err(End::Closed(CloseCode::Normal, "")),
+            Ok(Incoming::Binary) => return Err(End::Closed(CloseCode::Unsupported, "frames are text")),
+            Ok(Incoming::Text(text)) => text,
+            Ok(Incoming::Pong) => return meter.take(FRAMES, Now::read().mono).map_err(|_| flood()),
+            Ok(Incoming::Ping(carried)) => {
+                meter.take(FRAMES, Now::read().mono).map_err(|_| flood())?;
+                return self.send(&pong(&carried)).await;
             }
         };
         let now = Now::read();
@@ -195,14 +199,14 @@ impl Viewer {
                 *bad = bad.saturating_add(1);
                 self.tell(&ServerFrame::refused(code.into(), None)).await?;
                 return if *bad >= BAD {
-                    Err(End::Closed(close_code::POLICY, "too many frames that are none"))
+                    Err(End::Closed(CloseCode::Policy, "too many frames that are none"))
                 } else {
                     Ok(())
                 };
             }
         };
         // Its answer is what everybody sees, so it is enough to say why there is none.
-        let acted: Result<_, Refusal> = self.entered.room.act(self.entered.who, &frame, now).await;
+        let acted: Result<_, Refusal> = self.room.act(self.who, &frame, now).await;
         match acted {
             Ok(_) => Ok(()),
             Err(refusal) => self.tell(&ServerFrame::refused(refusal, frame.reference())).await,
@@ -210,6 +214,14 @@ impl Viewer {
     }
 }
 
+fn why(wrong: Wrong) -> &'static str {
+    match wrong {
+        Wrong::Frame => "this is no WebSocket frame",
+        Wrong::TooLong => "a frame has at most 4096 bytes",
+        Wrong::NotText => "this is no UTF-8",
+    }
+}
+
 fn flood() -> End {
-    End::Closed(close_code::POLICY, "too many frames")
+    End::Closed(CloseCode::Policy, "too many frames")
 }
