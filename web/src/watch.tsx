@@ -9,14 +9,17 @@ import { Header } from "./shell/header.tsx";
 import { later } from "./shell/later.tsx";
 import { mount } from "./shell/mount.tsx";
 import { usePolling } from "./shell/polling.ts";
+import { isWindow } from "./rules/window.ts";
 import { About } from "./watch/about.tsx";
 import { useLayout, useVisibleHeight } from "./watch/layout.ts";
 
 const EVERY_MS = 10_000;
-const { list = "", name = "" } = document.documentElement.dataset;
+const { list = "", name = "", window: kept } = document.documentElement.dataset;
+const seconds = Number(kept);
 
 // The picture waits for none of these.
 const ChatPanel = later(() => import("./chat/chat.tsx").then((part) => part.ChatPanel));
+const Timeline = later(() => import("./screen/timeline.tsx").then((part) => part.Timeline));
 const KeysDialog = later(() => import("./watch/keys_dialog.tsx").then((part) => part.KeysDialog));
 
 function Watch() {
@@ -50,6 +53,8 @@ function Watch() {
         {(across || (tabbed && tab === "chat")) && <h1 class="unseen">{title}</h1>}
         <div class="stage">
           <Screen
+            list={list}
+            below={isWindow(seconds) && <Timeline list={list} most={seconds} played={played} />}
             title={title}
             played={played}
             around={{

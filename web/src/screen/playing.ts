@@ -20,6 +20,8 @@ export type Pace = "low" | "steady";
 export type Playing = {
   state: State;
   delaySeconds: number | undefined;
+  /** How far the viewer went back, seconds; 0 if not. */
+  behindSeconds: number;
   renditions: readonly Rendition[];
   current: string | undefined;
   fixed: string | undefined;
@@ -36,6 +38,7 @@ export type Played = Playing & {
 const BEFORE: Playing = {
   state: "connecting",
   delaySeconds: undefined,
+  behindSeconds: 0,
   renditions: [],
   current: undefined,
   fixed: undefined,
@@ -63,10 +66,11 @@ export function usePlaying(list: string): Played & { place: (video: HTMLVideoEle
       const now = performance.now();
       if (now - readMs > READ_MS) readMs = now;
       const rest = { renditions: one.renditions(), current: one.current, fixed: one.fixed, way: one.way };
-      const key = JSON.stringify([state, rest, readMs]);
+      const behindSeconds = one.behindSeconds;
+      const key = JSON.stringify([state, rest, readMs, behindSeconds > 0]);
       if (key === shown) return;
       shown = key;
-      setPlaying({ state, ...rest, delaySeconds: state === "playing" ? one.delaySeconds() : undefined });
+      setPlaying({ state, ...rest, behindSeconds, delaySeconds: state === "playing" ? one.delaySeconds() : undefined });
     };
     look();
     const timer = window.setInterval(look, LOOK_MS);

@@ -97,7 +97,9 @@ async fn of_stream(pages: &Pages, page: &str, powers: Powers, remote: IpAddr, re
     match pages.hls.known(&stream, query, request.headers(), remote).await {
         Ok(known) => {
             let status = if known { StatusCode::OK } else { StatusCode::NOT_FOUND };
-            let page = filled(&page, &[("{{name}}", &stream.name), ("{{list}}", &list)]);
+            let window = pages.hls.window().as_secs().to_string();
+            let page =
+                filled(&page, &[("{{name}}", &stream.name), ("{{list}}", &list), ("{{window}}", &window)]);
             reply::page(status, page, powers, request.headers())
         }
         Err(refused) => reply::refused(refused),
