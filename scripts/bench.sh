@@ -13,6 +13,8 @@
 #   scripts/bench.sh webrtc    WebRTC against MediaMTX: CPU and memory for each viewer (as web, and MSCONV_BENCH_CROWD)
 #   scripts/bench.sh platform  chat of 10,000 viewers: CPU, memory, when the last one has a message (MSCONV_BENCH_SECONDS,
 #                             MSCONV_BENCH_ONLY=chat; needs 20,000 open files)
+#   scripts/bench.sh pages     the pages in a real Chromium: first paint, first frame, sizes (MSCONV_BENCH_ROUNDS,
+#                             MSCONV_BENCH_TIMELINE=1 says what they wait for; needs chromium and `npm ci` in web/)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -20,4 +22,9 @@ if [ -z "${MSCONV_TEST_FILM:-}" ]; then
   MSCONV_TEST_FILM=$(find "$PWD/target/film" -name '*.mp4' 2>/dev/null | head -n 1 || true)
 fi
 export MSCONV_TEST_FILM
+if [ "${1:-}" = pages ]; then
+  (cd web && npm run --silent build)
+  cargo build --release --locked --quiet
+  exec node web/benches/pages.mjs target/release/msconv
+fi
 exec cargo bench --quiet --bench "${1:-figures}"

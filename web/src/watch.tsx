@@ -2,13 +2,14 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { stream as askStream } from "./api.ts";
-import { watchWords } from "./i18n/words.ts";
+import { loadLater, watchWords } from "./i18n/words.ts";
 import { usePlaying } from "./screen/playing.ts";
 import { Screen } from "./screen/screen.tsx";
 import { Header } from "./shell/header.tsx";
 import { later } from "./shell/later.tsx";
 import { mount } from "./shell/mount.tsx";
 import { usePolling } from "./shell/polling.ts";
+import { languageNow } from "./shell/preferences.ts";
 import { isWindow } from "./rules/window.ts";
 import { About } from "./watch/about.tsx";
 import { useLayout, useVisibleHeight } from "./watch/layout.ts";
@@ -18,9 +19,9 @@ const { list = "", name = "", window: kept } = document.documentElement.dataset;
 const seconds = Number(kept);
 
 // The picture waits for none of these.
-const ChatPanel = later(() => import("./chat/chat.tsx").then((part) => part.ChatPanel));
+const ChatPanel = later(() => Promise.all([import("./chat/chat.tsx"), loadLater(languageNow())]).then(([part]) => part.ChatPanel));
 const Timeline = later(() => import("./screen/timeline.tsx").then((part) => part.Timeline));
-const KeysDialog = later(() => import("./watch/keys_dialog.tsx").then((part) => part.KeysDialog));
+const KeysDialog = later(() => Promise.all([import("./watch/keys_dialog.tsx"), loadLater(languageNow())]).then(([part]) => part.KeysDialog));
 
 function Watch() {
   const w = watchWords();
