@@ -13,7 +13,7 @@ const BAR: &str = "document.getElementById('rewind')";
 fn publish(stage: &Stage, ffmpeg: &str) -> crate::stage::Running {
     let url = format!("{}/cam", stage.rtmp_url());
     let args = "-nostdin -v error -readrate 1 -readrate_initial_burst 90 -f lavfi -i testsrc2=s=256x144:r=25 -c:v libx264 \
-                -preset ultrafast -pix_fmt yuv420p -g 25 -f flv";
+                -preset ultrafast -pix_fmt yuv420p -bf 0 -g 25 -f flv";
     let args: Vec<&str> = args.split_whitespace().chain([url.as_str()]).collect();
     stage.spawn(ffmpeg, &args)
 }
@@ -23,6 +23,14 @@ fn long_window(stage: &Stage, serve: &Serve) {
         let listed = serve.get("web", "/live/cam/original/i.m3u8").body.matches("#EXTINF").count();
         if listed > 75 { Ok(()) } else { Err(format!("{listed} segments; {}", stage.root().display())) }
     });
+}
+
+/// But for sessions that are over when they are asked about.
+#[track_caller]
+fn said_nothing(browser: &mut Browser) {
+    let said: Vec<String> = serde_json::from_value(browser.ask(&json!(["said"]))).unwrap();
+    let said: Vec<String> = said.into_iter().filter(|line| !line.contains("404 (Not Found)")).collect();
+    assert_eq!(said, Vec::<String>::new());
 }
 
 #[test]
@@ -78,7 +86,7 @@ fn a_viewer_goes_back_and_returns_to_what_is_live() {
     browser.ask(&json!(["key", "l"]));
     browser.until(&format!("{OVER} === 'webrtc' && {BEHIND} === 0"), SEEN);
     plays(&mut browser);
-    assert_eq!(browser.ask(&json!(["said"])), json!([]));
+    said_nothing(&mut browser);
 
     // The same where it is HLS from the beginning, within another page, to the end of the bar.
     let embed = format!("http://{}/embed/cam?protocol=hls", serve.address("web"));
@@ -93,7 +101,7 @@ fn a_viewer_goes_back_and_returns_to_what_is_live() {
     browser.ask(&json!(["key", "End"]));
     browser.until(&format!("{BEHIND} === 0 && msconv.player.delaySeconds() < 20"), SEEN);
     plays(&mut browser);
-    assert_eq!(browser.ask(&json!(["said"])), json!([]));
+    said_nothing(&mut browser);
 }
 
 #[test]

@@ -372,6 +372,8 @@ function settings(watched: Watched, ahead: number | undefined, back: number | un
     backBufferLength: 10,
     maxBufferLength: Math.max(8, (ahead ?? 0) + MORE),
     ...(sync === undefined ? {} : { liveSyncDuration: sync }),
+    // Who went back would load all up to the end.
+    maxMaxBufferLength: 30 + (ahead ?? 0),
     maxBufferHole: 0.3,
     // Fragmented MP4 is handed on as it is; a worker would only be another step on the way.
     enableWorker: false,
