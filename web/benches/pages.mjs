@@ -7,7 +7,7 @@ import { chromium } from "playwright-core";
 import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
 const ROUNDS = Number(process.env.MSCONV_BENCH_ROUNDS ?? 10);
 const TIMELINE = process.env.MSCONV_BENCH_TIMELINE !== undefined;
@@ -144,7 +144,7 @@ async function sizes(browser, web) {
 }
 
 try {
-  const { web, rtmp } = await serve(process.argv[2]);
+  const { web, rtmp } = await serve(resolve(process.argv[2]));
   const clip = makeClip();
   start("ffmpeg", ["-nostdin", "-loglevel", "error", "-re", "-stream_loop", "-1", "-i", clip, "-c", "copy", "-f", "flv", `rtmp://${rtmp}/live/cam`]);
   await until("the stream", async () => (await fetch(`http://${web}/live/cam/index.m3u8`)).ok);

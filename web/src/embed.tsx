@@ -1,7 +1,7 @@
 // A stream alone, for other pages to show within theirs.
 
 import { watchWords } from "./i18n/words.ts";
-import { usePlaying } from "./screen/playing.ts";
+import { playSoon, usePlaying } from "./screen/playing.ts";
 import { Screen } from "./screen/screen.tsx";
 import { isWindow } from "./rules/window.ts";
 import { later } from "./shell/later.tsx";
@@ -26,4 +26,5 @@ function Embed() {
   );
 }
 
+playSoon(list);
 void mount(Embed);

@@ -3,7 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { stream as askStream } from "./api.ts";
 import { loadLater, watchWords } from "./i18n/words.ts";
-import { usePlaying } from "./screen/playing.ts";
+import { playSoon, usePlaying } from "./screen/playing.ts";
 import { Screen } from "./screen/screen.tsx";
 import { Header } from "./shell/header.tsx";
 import { later } from "./shell/later.tsx";
@@ -92,4 +92,5 @@ function Watch() {
   }
 }
 
+playSoon(list);
 void mount(Watch);

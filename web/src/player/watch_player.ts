@@ -5,7 +5,7 @@ import { type Transport, TransportChoice } from "../rules/transport.ts";
 import type { Way } from "../rules/way.ts";
 import { placeOf } from "../rules/window.ts";
 import type { Player, Rendition, RewindingPlayer } from "./player.ts";
-import { type Hooks, WebRtcPlayer } from "./webrtc_player.ts";
+import { askEarly, type Hooks, WebRtcPlayer } from "./webrtc_player.ts";
 
 const AGAIN_MS = 1000;
 /** What stood still for so long, and moves again, may be another stream, milliseconds. */
@@ -186,6 +186,11 @@ export class WatchPlayer implements Player {
       if (this.choice.again && this.webrtc === undefined) this.webrtc = this.overWebRtc(true);
     }
   }
+}
+
+/** Begins with what can be begun before there is a player. */
+export function prepare(list: string): void {
+  if (hasWebRtc()) askEarly(list);
 }
 
 /** Whether connections can be made; browsers may be told to make none. */

@@ -2,7 +2,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Rendition } from "../player/player.ts";
-import { WatchPlayer } from "../player/watch_player.ts";
+import { prepare, WatchPlayer } from "../player/watch_player.ts";
 import { stateOf, type State } from "../rules/state.ts";
 import { pinnedTransport } from "../rules/transport.ts";
 import type { Way } from "../rules/way.ts";
@@ -45,10 +45,17 @@ const BEFORE: Playing = {
   way: { transport: "webrtc", reason: undefined, sentence: "", withoutAudio: undefined },
 };
 
+const paceNow = (): Pace => (remembered("pace") === "steady" ? "steady" : "low");
+
+/** Asks for what `usePlaying` will play, while the page is still without words. */
+export function playSoon(list: string): void {
+  if (pinnedTransport(location.search) !== "hls" && paceNow() === "low") prepare(list);
+}
+
 /** Plays what is listed at `list` in the element that the reference is given. */
 export function usePlaying(list: string): Played & { place: (video: HTMLVideoElement | null) => void } {
   const [playing, setPlaying] = useState(BEFORE);
-  const [pace, setPace] = useState<Pace>(() => (remembered("pace") === "steady" ? "steady" : "low"));
+  const [pace, setPace] = useState(paceNow);
   const [video, setVideo] = useState<HTMLVideoElement>();
   const player = useRef<WatchPlayer | undefined>(undefined);
   useEffect(() => {
