@@ -15,6 +15,8 @@
 #                             chat of 10,000 viewers (MSCONV_BENCH_SECONDS, MSCONV_BENCH_ROUNDS,
 #                             MSCONV_BENCH_ONLY=idle,keys,live,requests,events,chat, MSCONV_BENCH_PUBLISHES,
 #                             MSCONV_BENCH_EVENTS; needs 20,000 open files, PostgreSQL for its rows)
+#   scripts/bench.sh pages     the pages in a real Chromium: first paint, first frame, sizes (MSCONV_BENCH_ROUNDS,
+#                             MSCONV_BENCH_TIMELINE=1 says what they wait for; needs chromium and `npm ci` in web/)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -22,4 +24,9 @@ if [ -z "${MSCONV_TEST_FILM:-}" ]; then
   MSCONV_TEST_FILM=$(find "$PWD/target/film" -name '*.mp4' 2>/dev/null | head -n 1 || true)
 fi
 export MSCONV_TEST_FILM
+if [ "${1:-}" = pages ]; then
+  (cd web && npm run --silent build)
+  cargo build --release --locked --quiet
+  exec node web/benches/pages.mjs target/release/msconv
+fi
 exec cargo bench --quiet --bench "${1:-figures}"

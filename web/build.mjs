@@ -4,6 +4,7 @@
 // `node build.mjs --tests` builds the tests instead, for `node --test`.
 import { build } from "esbuild";
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -12,6 +13,7 @@ import { gzipSync } from "node:zlib";
 /** The pages, and how much script each may begin with, gzipped, in bytes. Loaded after it are the chat, dialogs and, where it is needed, hls.js. */
 const MOST = { list: 15e3, watch: 25e3, embed: 25e3, studio: 25e3, console: 25e3 };
 const MOST_STYLE = 8e3;
+const LANGUAGES = ["en", "ru"];
 const jsx = { jsx: "automatic", jsxImportSource: "preact" };
 
 const here = fileURLToPath(new URL(".", import.meta.url));
@@ -80,32 +82,51 @@ if (process.argv.includes("--tests")) {
   names.set("licences.txt", `licences-${hash}.txt`);
   keepAsset(`licences-${hash}.txt`, licences);
   for (const page of Object.keys(MOST)) {
-    // The words of one language in one file: src/i18n/en/pages/list.ts becomes list.en.js.
-    const words = {};
-    for (const language of ["en", "ru"]) {
-      const from = `export * from "./src/i18n/${language}/pages/${page}.ts";`;
-      await made({ stdin: { contents: from, resolveDir: here, sourcefile: `${page}.${language}` }, entryNames: `${page}.${language}-[hash]` });
-      words[language] = names.get(`${page}.${language}.js`);
+    // What is said by parts that come later comes with them, where a page says so.
+    const words = await wordsOf(page, common);
+    const after = existsSync(`src/i18n/en/pages/${page}.later.ts`) ? await wordsOf(`${page}.later`, common) : undefined;
+    for (const { name, texts } of after === undefined ? [words] : [words, after]) {
+      for (const language of LANGUAGES) keepAsset(name.replace("{{language}}", language), texts[language]);
     }
     // A page shares nothing with others: it has no more than it needs, and packs better in one piece.
     const outputs = await made({ entryPoints: [`src/${page}.tsx`], splitting: true, plugins: [apart], chunkNames: `${page}-part-[hash]` });
     const entry = Object.keys(outputs).find((path) => outputs[path].entryPoint === `src/${page}.tsx`);
     // What the script imports at once is asked for with it. What it may import later is not.
     const chunks = reached(outputs, entry, "import-statement").map((path) => basename(path));
-    const preloads = chunks.map((name) => `<link rel="modulepreload" href="/assets/${name}" />\n    `);
+    // So are the words in the language that the browser wants, which the server knows.
+    const preloads = [...chunks, words.name].map((name) => `<link rel="modulepreload" href="/assets/${name}" />\n    `);
     const text = await readFile(`src/${page}.html`, "utf8");
     const whole = text
       .replace('<script type="module"', `${preloads.join("")}$&`)
-      .replace("<html ", `<html data-words-en="/assets/${words.en}" data-words-ru="/assets/${words.ru}" `);
-    const linked = whole.replace(/\/assets\/([\w.-]+)/g, (_, name) => {
-      if (chunks.includes(name) || Object.values(words).includes(name)) return `/assets/${name}`;
+      .replace("<html ", `<html data-words="/assets/${open(words)}"${after === undefined ? "" : ` data-later="/assets/${open(after)}"`} `);
+    const linked = whole.replace(/\/assets\/([\w.*{}-]+)/g, (_, name) => {
+      if (chunks.includes(name) || /[*{]/.test(name)) return `/assets/${name}`;
       if (!names.has(name)) throw new Error(`${page}.html names ${name}, which is not built`);
       return `/assets/${names.get(name)}`;
     });
     files.set(`${page}.html`, Buffer.from(linked));
-    weigh(page, linked, [basename(entry), ...chunks, words.ru], files);
+    weigh(page, linked, [basename(entry), ...chunks, words.name.replace("{{language}}", "ru")], files);
   }
   await keep(files);
+}
+
+/** The words of a page, one file for each language: of src/i18n/en/pages/list.ts comes list.en-HASH.js. Gives their names with the
+    language left open, so they have one hash; and what is in each. */
+async function wordsOf(page, common) {
+  const texts = {};
+  for (const language of LANGUAGES) {
+    const contents = `export * from "./src/i18n/${language}/pages/${page}.ts";`;
+    const { outputFiles } = await build({ ...common, stdin: { contents, resolveDir: here, sourcefile: page } });
+    texts[language] = outputFiles[0].contents;
+  }
+  const hash = createHash("sha256");
+  for (const language of LANGUAGES) hash.update(texts[language]);
+  return { name: `${page}.{{language}}-${hash.digest("hex").slice(0, 8).toUpperCase()}.js`, texts };
+}
+
+/** Their name as the script has it, which knows the language. */
+function open({ name }) {
+  return name.replace("{{language}}", "*");
 }
 
 /** The scripts that a script imports in this way, and those that they import. */

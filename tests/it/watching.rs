@@ -5,6 +5,8 @@ mod firefox;
 mod other_tracks;
 mod over_webrtc;
 mod pages_of_streams;
+mod rewinding;
+mod states;
 mod webkit;
 
 use crate::pages::built_in;

@@ -2,22 +2,26 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { stream as askStream } from "./api.ts";
-import { watchWords } from "./i18n/words.ts";
-import { usePlaying } from "./screen/playing.ts";
+import { loadLater, watchWords } from "./i18n/words.ts";
+import { playSoon, usePlaying } from "./screen/playing.ts";
 import { Screen } from "./screen/screen.tsx";
 import { Header } from "./shell/header.tsx";
 import { later } from "./shell/later.tsx";
 import { mount } from "./shell/mount.tsx";
 import { usePolling } from "./shell/polling.ts";
+import { languageNow } from "./shell/preferences.ts";
+import { isWindow } from "./rules/window.ts";
 import { About } from "./watch/about.tsx";
 import { useLayout, useVisibleHeight } from "./watch/layout.ts";
 
 const EVERY_MS = 10_000;
-const { list = "", name = "" } = document.documentElement.dataset;
+const { list = "", name = "", window: kept } = document.documentElement.dataset;
+const seconds = Number(kept);
 
 // The picture waits for none of these.
-const ChatPanel = later(() => import("./chat/chat.tsx").then((part) => part.ChatPanel));
-const KeysDialog = later(() => import("./watch/keys_dialog.tsx").then((part) => part.KeysDialog));
+const ChatPanel = later(() => Promise.all([import("./chat/chat.tsx"), loadLater(languageNow())]).then(([part]) => part.ChatPanel));
+const Timeline = later(() => import("./screen/timeline.tsx").then((part) => part.Timeline));
+const KeysDialog = later(() => Promise.all([import("./watch/keys_dialog.tsx"), loadLater(languageNow())]).then(([part]) => part.KeysDialog));
 
 function Watch() {
   const w = watchWords();
@@ -50,6 +54,8 @@ function Watch() {
         {(across || (tabbed && tab === "chat")) && <h1 class="unseen">{title}</h1>}
         <div class="stage">
           <Screen
+            list={list}
+            below={isWindow(seconds) && <Timeline list={list} most={seconds} played={played} />}
             title={title}
             played={played}
             around={{
@@ -86,4 +92,5 @@ function Watch() {
   }
 }
 
+playSoon(list);
 void mount(Watch);

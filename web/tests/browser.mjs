@@ -6,6 +6,8 @@
 //   ["click", SELECTOR]   ["key", NAME]   ["shot", PATH]
 //   ["fill", SELECTOR, TEXT]   ["axe"]                      what keeps people out of the page, each as "rule: where"
 //   ["page", NAME]                                          another page, in a browser context of its own, that commands are for now
+//   ["tab", NAME, URL]                                      another page of the same person, that commands are for now
+//   ["frame", EXPRESSION]                                   its value in the first frame of the page
 //   ["asked"]                                               requests since the last time, as "METHOD PATH"
 //   ["said"]                                                errors and refused policies since the last time
 import { chromium } from "playwright-core";
@@ -58,6 +60,15 @@ const commands = {
     if (!pages.has(name)) pages.set(name, { said: [], asked: [] });
     now = pages.get(name);
   },
+  async tab(name, url) {
+    const { context } = now;
+    commands.page(name);
+    now.context = context;
+    now.page = await context.newPage();
+    follow(now, url);
+    return (await now.page.goto(url, { waitUntil: "commit" })).status();
+  },
+  frame: (expression) => now.page.frames()[1]?.evaluate(expression),
   eval: (expression) => now.page.evaluate(expression),
   click: (selector) => now.page.click(selector, { timeout: 20_000 }),
   fill: (selector, text) => now.page.fill(selector, text, { timeout: 20_000 }),

@@ -175,7 +175,21 @@ pub fn answer(
             stream.set_unpaced(true);
         }
     }
-    Ok(Answered { peer, sdp: answer.to_sdp_string(), ufrag, video, audio })
+    Ok(Answered { peer, sdp: with_formats(&answer.to_sdp_string()), ufrag, video, audio })
+}
+
+/// An answer whose refused media name a format, as the grammar wants it (RFC 8866, 9): str0m leaves it out where a kind of media
+/// has no codec, and browsers then refuse the whole answer.
+fn with_formats(text: &str) -> String {
+    let mut whole = String::with_capacity(text.len() + 2);
+    for line in text.lines() {
+        whole.push_str(line.trim_end());
+        if line.starts_with("m=") && line.split_whitespace().count() == 3 {
+            whole.push_str(" 0");
+        }
+        whole.push_str("\r\n");
+    }
+    whole
 }
 
 /// An offer without its layers (RFC 8853): whoever offers some and is answered without sends one alone.
@@ -318,5 +332,20 @@ impl Peer {
             Event::SenderFeedback(feedback) => Happened::Times(feedback),
             _ => return,
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_formats;
+
+    #[test]
+    fn refused_media_name_a_format() {
+        let of = |media: &str| with_formats(&format!("v=0\r\n{media}\r\na=mid:1\r\n"));
+        let refused = "v=0\r\nm=audio 0 UDP/TLS/RTP/SAVPF 0\r\na=mid:1\r\n";
+        assert_eq!(of("m=audio 0 UDP/TLS/RTP/SAVPF "), refused);
+        assert_eq!(of("m=audio 0 UDP/TLS/RTP/SAVPF 0"), refused);
+        let taken = "m=video 9 UDP/TLS/RTP/SAVPF 102 103";
+        assert_eq!(of(taken), format!("v=0\r\n{taken}\r\na=mid:1\r\n"));
     }
 }

@@ -200,6 +200,8 @@ impl Stage {
         let mut command = Command::new(program);
         command
             .env_clear()
+            // Pages that are being worked on, without building the program for them.
+            .envs(std::env::var_os("MSCONV_PAGES").map(|folder| ("MSCONV_PAGES", folder)))
             .envs(self.vars.lock().unwrap().iter())
             .current_dir(self.home())
             .stdin(std::process::Stdio::null());

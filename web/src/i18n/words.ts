@@ -13,11 +13,20 @@ type All = { chat: typeof chat; console: typeof console; list: typeof list; shel
 export type WatchWords = All["watch"];
 
 let words: Partial<All> = {};
+/** The files that are taken up, as the document names them. */
+const files = ["words"];
 
-/** Takes up the words of this language, which the document names. */
+/** Takes up the words of this language. */
 export async function load(language: Language): Promise<void> {
-  const address = document.documentElement.dataset[language === "ru" ? "wordsRu" : "wordsEn"];
-  if (address !== undefined) words = (await import(address)) as Partial<All>;
+  const { dataset } = document.documentElement;
+  const parts = await Promise.all(files.map((name) => import((dataset[name] ?? "").replace("*", language)) as Promise<Partial<All>>));
+  words = Object.assign({}, ...parts);
+}
+
+/** Takes up those of what comes later, too. */
+export function loadLater(language: Language): Promise<void> {
+  if (!files.includes("later")) files.push("later");
+  return load(language);
 }
 
 function part<Part extends keyof All>(name: Part): () => All[Part] {

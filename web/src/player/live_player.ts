@@ -12,7 +12,7 @@ import { Throughput } from "../rules/throughput.ts";
 import { Watchdog } from "../rules/watchdog.ts";
 import { autoplay } from "./autoplay.ts";
 import { lastRate, rememberRate } from "./memory.ts";
-import type { Player, Rendition } from "./player.ts";
+import type { Rendition, RewindingPlayer } from "./player.ts";
 import { playlistLoader, type Watched } from "./playlist_loader.ts";
 
 const TICK_MS = 50;
@@ -23,10 +23,14 @@ const MENDED_MS = 5000;
 const FAR = 5;
 /** What hls.js shall hold beyond what lies ahead, seconds. */
 const MORE = 4;
+/** Who went back too far is brought so far into what is there, seconds. */
+const INTO = 4;
+/** What is sought for may take so long before that is told, milliseconds. */
+const SEEK_MS = 2000;
 /** Loading goes on for so long while the viewer has paused, milliseconds. */
 const PAUSED_MS = 10_000;
 
-export class LivePlayer implements Player {
+export class LivePlayer implements RewindingPlayer {
   private hls: Hls | undefined;
   private timer: number;
   private retry: number | undefined;
@@ -34,7 +38,10 @@ export class LivePlayer implements Player {
   private holes = new HoleJumper();
   private watchdog = new Watchdog();
   private throughput = new Throughput();
+  /** What the playlist lists, seconds of the media, and since when it ends there. */
+  private oldest = 0;
   private edge = 0;
+  private edgeMs = 0;
   /** Whether hls.js has put the playhead where it begins. */
   private begun = false;
   private edgeSn = -1;
@@ -60,6 +67,8 @@ export class LivePlayer implements Player {
     private pinned: string | undefined,
     /** How many seconds shall lie ahead of the playhead; as few as can be unless said. */
     private readonly ahead: number | undefined,
+    /** How far back the viewer went, seconds, if they did. */
+    private back: number | undefined,
   ) {
     this.timer = window.setInterval(() => this.tick(), TICK_MS);
     video.addEventListener("waiting", this.onWaiting);
@@ -99,6 +108,34 @@ export class LivePlayer implements Player {
     this.decide(performance.now());
   }
 
+  get behindSeconds(): number {
+    if (this.back !== undefined && this.begun && !this.video.seeking) {
+      // The playlist grows in steps.
+      const since = Math.min(5, (performance.now() - this.edgeMs) / 1000);
+      this.back = Math.max(0, this.edge + since - this.video.currentTime);
+    }
+    return this.back ?? 0;
+  }
+
+  goBack(seconds: number): void {
+    this.back = seconds;
+    this.sought(seconds);
+    if (this.begun) this.video.currentTime = Math.max(this.oldest + INTO, this.edge - seconds);
+  }
+
+  toLive(): void {
+    const { video } = this;
+    if (this.back === undefined) {
+      const end = ranges(video.buffered).at(-1)?.to;
+      if (end !== undefined) video.currentTime = Math.max(0, end - this.wantedAhead());
+      return;
+    }
+    this.back = undefined;
+    this.sought(this.ahead ?? 3 * this.partSeconds);
+    const live = this.hls?.liveSyncPosition ?? undefined;
+    if (this.begun && live !== undefined) video.currentTime = live;
+  }
+
   destroy(): void {
     window.clearInterval(this.timer);
     window.clearTimeout(this.retry);
@@ -115,6 +152,17 @@ export class LivePlayer implements Player {
     if (this.facts.seen && !this.video.paused) this.troubledMs = performance.now();
   };
 
+  /** Another place is shown from now on, so far behind the end. Parts are for who is at the end. */
+  private sought(seconds: number): void {
+    const { hls } = this;
+    this.playheadMs = performance.now() + SEEK_MS;
+    this.video.playbackRate = 1;
+    this.watchdog = new Watchdog();
+    if (hls === undefined) return;
+    hls.lowLatencyMode = this.back === undefined;
+    hls.targetLatency = seconds;
+  }
+
   private begin(): void {
     window.clearTimeout(this.retry);
     this.madeMs = performance.now();
@@ -122,7 +170,7 @@ export class LivePlayer implements Player {
     this.watchdog = new Watchdog();
     this.edgeSn = -1;
     this.begun = false;
-    const hls = new Hls(settings(this.watched, this.ahead));
+    const hls = new Hls(settings(this.watched, this.ahead, this.back));
     this.hls = hls;
     hls.on(Events.MEDIA_ATTACHED, () => autoplay(this.video));
     hls.on(Events.MANIFEST_PARSED, () => {
@@ -147,7 +195,9 @@ export class LivePlayer implements Player {
   }
 
   private listed(hls: Hls, details: LevelDetails): void {
+    if (details.edge !== this.edge) this.edgeMs = performance.now();
     this.edge = details.edge;
+    this.oldest = details.fragmentStart;
     this.partSeconds = details.partTarget || this.partSeconds;
     const sn = details.lastPartSn;
     const begins = this.edgeSn >= 0 && sn > this.edgeSn;
@@ -214,20 +264,32 @@ export class LivePlayer implements Player {
     const end = buffered.at(-1)?.to;
     if (end === undefined) return;
     if (!video.paused) {
+      if (this.back !== undefined) return this.keepBack(now, video.currentTime, buffered);
       if (this.edge - video.currentTime > FAR + (this.ahead ?? 0) && end < this.edge - FAR) {
         const live = hls.liveSyncPosition;
         if (live !== null) video.currentTime = live;
         return;
       }
-      const jump = this.holes.look(now, video.currentTime, buffered, this.wantedAhead());
-      if (jump !== undefined) {
-        this.helped[jump.hole ? "holes" : "jumps"] += 1;
-        video.currentTime = jump.to;
-        return;
-      }
+      if (this.jumped(now, video.currentTime, buffered)) return;
       this.keepPace(end);
       this.rescue(hls, now, end);
     }
+    if (now - this.chosenMs > 1000) this.decide(now);
+  }
+
+  /** Over what is not there. */
+  private jumped(now: number, playhead: number, buffered: Range[]): boolean {
+    const jump = this.holes.look(now, playhead, buffered, this.wantedAhead());
+    if (jump === undefined) return false;
+    this.helped[jump.hole ? "holes" : "jumps"] += 1;
+    this.video.currentTime = jump.to;
+    return true;
+  }
+
+  /** Whoever went back is left there, unless the window has moved on meanwhile. */
+  private keepBack(now: number, playhead: number, buffered: Range[]): void {
+    if (playhead < this.oldest) this.video.currentTime = this.oldest + INTO;
+    else this.jumped(now, playhead, buffered);
     if (now - this.chosenMs > 1000) this.decide(now);
   }
 
@@ -294,13 +356,14 @@ export class LivePlayer implements Player {
   }
 }
 
-function settings(watched: Watched, ahead: number | undefined): Partial<HlsConfig> {
+function settings(watched: Watched, ahead: number | undefined, back: number | undefined): Partial<HlsConfig> {
+  const sync = back ?? ahead;
   const errorRetry = { maxNumRetry: 20, retryDelayMs: 300, maxRetryDelayMs: 300 };
   const timeoutRetry = { maxNumRetry: 20, retryDelayMs: 0, maxRetryDelayMs: 0 };
   return {
     // For whoever looks for a fault: /watch/NAME#debug
     debug: location.hash === "#debug",
-    lowLatencyMode: true,
+    lowLatencyMode: back === undefined,
     // The page keeps the distance, and the rendition.
     maxLiveSyncPlaybackRate: 1,
     liveSyncOnStallIncrease: 0,
@@ -308,7 +371,9 @@ function settings(watched: Watched, ahead: number | undefined): Partial<HlsConfi
     startFragPrefetch: false,
     backBufferLength: 10,
     maxBufferLength: Math.max(8, (ahead ?? 0) + MORE),
-    ...(ahead === undefined ? {} : { liveSyncDuration: ahead }),
+    ...(sync === undefined ? {} : { liveSyncDuration: sync }),
+    // Who went back would load all up to the end.
+    maxMaxBufferLength: 30 + (ahead ?? 0),
     maxBufferHole: 0.3,
     // Fragmented MP4 is handed on as it is; a worker would only be another step on the way.
     enableWorker: false,

@@ -2,13 +2,14 @@
 
 import type { Facts } from "../rules/state.ts";
 import { autoplay } from "./autoplay.ts";
-import type { Player, Rendition } from "./player.ts";
+import type { Rendition, RewindingPlayer } from "./player.ts";
 
 const AGAIN_MS = 1000;
 
-export class NativePlayer implements Player {
+export class NativePlayer implements RewindingPlayer {
   readonly current = undefined;
   readonly fixed = undefined;
+  behindSeconds = 0;
   private facts: Omit<Facts, "paused" | "stillMs"> = { list: "unknown", seen: false, decodable: true };
   private timer: number;
   private retry: number | undefined;
@@ -42,6 +43,18 @@ export class NativePlayer implements Player {
     // The browser chooses.
   }
 
+  goBack(seconds: number): void {
+    this.behindSeconds = seconds;
+    const { seekable } = this.video;
+    if (seekable.length > 0) this.video.currentTime = Math.max(seekable.start(0), seekable.end(seekable.length - 1) - seconds);
+  }
+
+  toLive(): void {
+    this.behindSeconds = 0;
+    const { seekable } = this.video;
+    if (seekable.length > 0) this.video.currentTime = seekable.end(seekable.length - 1);
+  }
+
   destroy(): void {
     window.clearInterval(this.timer);
     window.clearTimeout(this.retry);
@@ -64,6 +77,8 @@ export class NativePlayer implements Player {
       this.facts.list = "unreachable";
     }
     if (this.facts.list !== "there") return this.later();
+    this.facts.decodable = this.video.canPlayType("application/vnd.apple.mpegurl") !== "";
+    if (!this.facts.decodable) return;
     this.video.src = this.url;
     autoplay(this.video);
   }

@@ -20,3 +20,12 @@ export interface Player {
   choose(label: string | undefined): void;
   destroy(): void;
 }
+
+/** One that can show what is over. */
+export interface RewindingPlayer extends Player {
+  /** How far the viewer went back, seconds; 0 if not. */
+  readonly behindSeconds: number;
+  /** Shows what was so many seconds ago, and goes on from there. */
+  goBack(seconds: number): void;
+  toLive(): void;
+}

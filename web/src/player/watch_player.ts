@@ -3,16 +3,19 @@
 import type { Facts } from "../rules/state.ts";
 import { type Transport, TransportChoice } from "../rules/transport.ts";
 import type { Way } from "../rules/way.ts";
-import type { Player, Rendition } from "./player.ts";
-import { type Hooks, WebRtcPlayer } from "./webrtc_player.ts";
+import { placeOf } from "../rules/window.ts";
+import type { Player, Rendition, RewindingPlayer } from "./player.ts";
+import { askEarly, type Hooks, WebRtcPlayer } from "./webrtc_player.ts";
 
 const AGAIN_MS = 1000;
 /** What stood still for so long, and moves again, may be another stream, milliseconds. */
 const INTERRUPTED_MS = 2000;
+/** Another place may take so long to be shown before that is told, milliseconds. */
+const MOVED_MS = 3000;
 
 export class WatchPlayer implements Player {
   private webrtc: WebRtcPlayer | undefined;
-  private hls: Player | undefined;
+  private hls: RewindingPlayer | undefined;
   private loading = false;
   private over = false;
   private readonly choice: TransportChoice;
@@ -20,6 +23,11 @@ export class WatchPlayer implements Player {
   private last: Facts = { list: "unknown", seen: false, decodable: true, paused: false, stillMs: Number.POSITIVE_INFINITY };
   private interrupted = false;
   private label: string | undefined;
+  /** How far back there is something to see, seconds; 0 where that is not known or next to nothing. */
+  windowSeconds = 0;
+  /** How far the viewer went back, seconds, and when. */
+  private back = 0;
+  private movedMs = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly video: HTMLVideoElement,
@@ -37,6 +45,7 @@ export class WatchPlayer implements Player {
   look(): Facts {
     const seen = this.last.seen;
     const facts = this.player?.look() ?? { ...this.last };
+    if (performance.now() - this.movedMs < MOVED_MS && facts.list === "unknown") [facts.list, facts.stillMs] = ["there", 0];
     // What has just taken over plays by itself, as soon as it can.
     this.last = { ...facts, seen: facts.seen || seen, paused: facts.paused && facts.seen };
     if (this.hls !== undefined) this.lookForAnother(this.last);
@@ -83,11 +92,38 @@ export class WatchPlayer implements Player {
     this.player?.choose(label);
   }
 
+  get behindSeconds(): number {
+    return this.back === 0 ? 0 : (this.hls?.behindSeconds ?? this.back);
+  }
+
+  /** Shows what was so many seconds ago, over HLS; what is live, where that is next to nothing. */
+  goTo(behind: number): void {
+    const place = placeOf(behind, this.windowSeconds);
+    if (place === 0) return this.toLive();
+    this.back = place;
+    if (this.hls === undefined) return void this.overHls();
+    this.leaveWebRtc();
+    this.hls.goBack(place);
+  }
+
+  /** So many seconds back, or forth if negative; whether that can be. */
+  step(seconds: number): boolean {
+    if (this.windowSeconds === 0) return false;
+    if (seconds > 0 || this.back > 0) this.goTo(this.behindSeconds + seconds);
+    return true;
+  }
+
+  /** Shows what is live again, over WebRTC if that is the way. */
+  toLive(): void {
+    this.back = 0;
+    this.hls?.toLive();
+    if (this.hls !== undefined && this.choice.now === "webrtc") this.webrtc ??= this.overWebRtc(true);
+  }
+
   destroy(): void {
     this.over = true;
-    this.webrtc?.destroy();
+    this.leaveWebRtc();
     this.hls?.destroy();
-    this.webrtc = undefined;
     this.hls = undefined;
   }
 
@@ -108,21 +144,32 @@ export class WatchPlayer implements Player {
         this.sentence = sentence;
         if (this.choice.now === "webrtc") return;
         this.label = (this.hls ?? this.webrtc)?.fixed;
-        this.webrtc?.destroy();
-        this.webrtc = undefined;
+        this.leaveWebRtc();
         if (this.hls === undefined) void this.overHls();
       },
     };
     return new WebRtcPlayer(this.video, this.list, this.label, hooks, behind);
   }
 
+  private leaveWebRtc(): void {
+    this.webrtc?.destroy();
+    this.webrtc = undefined;
+  }
+
   private async overHls(): Promise<void> {
     if (this.loading) return;
     this.loading = true;
     try {
-      const { hlsPlayer } = await import("./hls_player.ts");
-      if (this.over) return;
-      this.hls ??= hlsPlayer(this.video, this.list, this.label, this.ahead);
+      const { hlsPlayer, keepFrame } = await import("./hls_player.ts");
+      // Whoever wanted to go back may have thought better of it.
+      if (this.over || (this.back === 0 && this.choice.now === "webrtc")) return;
+      if (this.webrtc !== undefined && this.hls === undefined) {
+        keepFrame(this.video);
+        this.label = this.webrtc.fixed;
+        this.leaveWebRtc();
+      }
+      this.movedMs = performance.now();
+      this.hls ??= hlsPlayer(this.video, this.list, this.label, this.ahead, this.back || undefined);
     } catch {
       window.setTimeout(() => void this.overHls(), AGAIN_MS);
     } finally {
@@ -139,6 +186,11 @@ export class WatchPlayer implements Player {
       if (this.choice.again && this.webrtc === undefined) this.webrtc = this.overWebRtc(true);
     }
   }
+}
+
+/** Begins with what can be begun before there is a player. */
+export function prepare(list: string): void {
+  if (hasWebRtc()) askEarly(list);
 }
 
 /** Whether connections can be made; browsers may be told to make none. */

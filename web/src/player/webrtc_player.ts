@@ -24,6 +24,14 @@ export type Hooks = {
   gaveUp(reason: Reason, sentence: string): void;
 };
 
+/** A session that was begun before there was a player for it. */
+let early: WhepSession | undefined;
+
+/** Asks for a stream before there is anything to show it in. */
+export function askEarly(list: string): void {
+  early = new WhepSession(list, undefined, () => undefined);
+}
+
 export class WebRtcPlayer implements Player {
   /** How often it had to begin anew, for whoever looks for a fault. */
   readonly helped = { sessions: 0 };
@@ -138,7 +146,14 @@ export class WebRtcPlayer implements Player {
     this.next?.end();
     this.waits?.end();
     this.waits = undefined;
-    this.next = new WhepSession(this.url, this.label, this.onChange);
+    this.next = this.label === undefined ? early : undefined;
+    if (this.next !== undefined) {
+      this.next.answers = this.onChange;
+      // It may have been answered already.
+      queueMicrotask(this.onChange);
+    }
+    early = undefined;
+    this.next ??= new WhepSession(this.url, this.label, this.onChange);
     this.helped.sessions += 1;
   }
 

@@ -36,7 +36,7 @@ export class WhepSession {
     /** The rendition that is asked for, if one is. */
     readonly label: string | undefined,
     /** Called when the server has answered. */
-    private readonly answers: () => void,
+    public answers: () => void,
   ) {
     this.connection.addEventListener("track", (event) => this.stream.addTrack(event.track));
     this.ask();

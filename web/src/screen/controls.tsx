@@ -2,6 +2,7 @@
 
 import { watchWords } from "../i18n/words.ts";
 import { delayText } from "../rules/renditions.ts";
+import { clockOf } from "../rules/span.ts";
 import { languageNow } from "../shell/preferences.ts";
 import { Glyph, type GlyphName } from "./glyphs.tsx";
 import type { Played } from "./playing.ts";
@@ -27,10 +28,14 @@ export function Controls({ played, remote, around, onMenu }: { played: Played; r
         <Button id="mute" glyph={muted ? "muted" : "audible"} label={muted ? w.unmute : w.mute} onPress={() => remote?.toggleMute()} />
         <input type="range" id="volume" min="0" max="1" step="0.05" aria-label={w.volume} value={muted ? 0 : (video?.volume ?? 1)} onInput={(event) => remote?.setVolume(Number(event.currentTarget.value))} />
       </div>
-      <button type="button" class="live" title={w.toLive} onClick={() => remote?.toLive()}>
+      <button type="button" class="live" data-back={played.behindSeconds > 0 ? "" : undefined} title={w.toLive} onClick={() => remote?.toLive()}>
         <i aria-hidden="true" />
-        <span id="live">{w.live}</span>
-        <span class="delay" id="delay" title={w.delay}>{delayText(played.delaySeconds, languageNow(), w.seconds)}</span>
+        {played.behindSeconds > 0 ? <span id="behind">−{clockOf(played.behindSeconds * 1000)}</span> : (
+          <>
+            <span id="live">{w.live}</span>
+            <span class="delay" id="delay" title={w.delay}>{delayText(played.delaySeconds, languageNow(), w.seconds)}</span>
+          </>
+        )}
       </button>
       <SettingsMenu played={played} onOpen={onMenu} />
       {remote?.captions !== undefined && <Button glyph="captions" label={w.captions} pressed={remote.captions.mode === "showing"} onPress={() => remote.toggleCaptions()} />}

@@ -2,7 +2,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Rendition } from "../player/player.ts";
-import { WatchPlayer } from "../player/watch_player.ts";
+import { prepare, WatchPlayer } from "../player/watch_player.ts";
 import { stateOf, type State } from "../rules/state.ts";
 import { pinnedTransport } from "../rules/transport.ts";
 import type { Way } from "../rules/way.ts";
@@ -20,6 +20,8 @@ export type Pace = "low" | "steady";
 export type Playing = {
   state: State;
   delaySeconds: number | undefined;
+  /** How far the viewer went back, seconds; 0 if not. */
+  behindSeconds: number;
   renditions: readonly Rendition[];
   current: string | undefined;
   fixed: string | undefined;
@@ -36,16 +38,24 @@ export type Played = Playing & {
 const BEFORE: Playing = {
   state: "connecting",
   delaySeconds: undefined,
+  behindSeconds: 0,
   renditions: [],
   current: undefined,
   fixed: undefined,
   way: { transport: "webrtc", reason: undefined, sentence: "", withoutAudio: undefined },
 };
 
+const paceNow = (): Pace => (remembered("pace") === "steady" ? "steady" : "low");
+
+/** Asks for what `usePlaying` will play, while the page is still without words. */
+export function playSoon(list: string): void {
+  if (pinnedTransport(location.search) !== "hls" && paceNow() === "low") prepare(list);
+}
+
 /** Plays what is listed at `list` in the element that the reference is given. */
 export function usePlaying(list: string): Played & { place: (video: HTMLVideoElement | null) => void } {
   const [playing, setPlaying] = useState(BEFORE);
-  const [pace, setPace] = useState<Pace>(() => (remembered("pace") === "steady" ? "steady" : "low"));
+  const [pace, setPace] = useState(paceNow);
   const [video, setVideo] = useState<HTMLVideoElement>();
   const player = useRef<WatchPlayer | undefined>(undefined);
   useEffect(() => {
@@ -63,10 +73,11 @@ export function usePlaying(list: string): Played & { place: (video: HTMLVideoEle
       const now = performance.now();
       if (now - readMs > READ_MS) readMs = now;
       const rest = { renditions: one.renditions(), current: one.current, fixed: one.fixed, way: one.way };
-      const key = JSON.stringify([state, rest, readMs]);
+      const behindSeconds = one.behindSeconds;
+      const key = JSON.stringify([state, rest, readMs, behindSeconds > 0]);
       if (key === shown) return;
       shown = key;
-      setPlaying({ state, ...rest, delaySeconds: state === "playing" ? one.delaySeconds() : undefined });
+      setPlaying({ state, ...rest, behindSeconds, delaySeconds: state === "playing" ? one.delaySeconds() : undefined });
     };
     look();
     const timer = window.setInterval(look, LOOK_MS);

@@ -1,5 +1,6 @@
 // What a viewer does with a video element: play, volume, full screen, and what browsers call differently.
 
+import type { WatchPlayer } from "../player/watch_player.ts";
 import { lastVolume, rememberVolume } from "../player/memory.ts";
 
 /** A step of the arrow keys. */
@@ -13,6 +14,7 @@ export class Remote {
   constructor(
     readonly video: HTMLVideoElement,
     private readonly frame: HTMLElement,
+    private readonly player: () => WatchPlayer | undefined,
     private readonly changed: () => void,
   ) {
     video.volume = lastVolume();
@@ -42,8 +44,9 @@ export class Remote {
     this.setVolume((this.video.muted ? 0 : this.video.volume) + steps * STEP);
   }
 
-  /** Back and forth within what is loaded. */
+  /** Back and forth within what the server keeps, or else what is loaded. */
   seek(steps: number): void {
+    if (this.player()?.step(-steps * SEEK_SECONDS) === true) return;
     const { buffered, currentTime } = this.video;
     if (buffered.length === 0 || this.video.srcObject !== null) return;
     const [from, to] = [buffered.start(0), buffered.end(buffered.length - 1)];
@@ -51,8 +54,7 @@ export class Remote {
   }
 
   toLive(): void {
-    const { buffered } = this.video;
-    if (this.video.srcObject === null && buffered.length > 0) this.video.currentTime = Math.max(0, buffered.end(buffered.length - 1) - 0.3);
+    this.player()?.toLive();
     void this.video.play().catch(() => undefined);
   }
 

@@ -8,26 +8,23 @@ const OUTLINES = {
   copy: "M9 9h11v11H9zM5.5 15H4V4h11v1.5",
   done: "m5 12.5 4.5 4.5L19 7.5",
   eye: "M2.5 12s3.5-6.5 9.5-6.5 9.5 6.5 9.5 6.5-3.5 6.5-9.5 6.5S2.5 12 2.5 12zM12 9.2a2.8 2.8 0 1 1 0 5.6 2.8 2.8 0 0 1 0-5.6z",
-  camera: "M3.5 7h11v10h-11zM14.5 10.5 20.5 7.5v9l-6-3",
-  screen: "M3.5 5h17v11.5h-17zM8.5 20h7",
-  both: "M3.5 5h17v14h-17zM13 12.5h5v4h-5z",
-  mic: "M12 3.5a2.8 2.8 0 0 1 2.8 2.8v5a2.8 2.8 0 0 1-5.6 0v-5A2.8 2.8 0 0 1 12 3.5zM6 11.5a6 6 0 0 0 12 0M12 17.5v3",
-  off: "M4 4l16 16",
   more: "M12 6h.01M12 12h.01M12 18h.01",
   send: "M4 12h15M13 6l6 6-6 6",
-  chat: "M4 5h16v11H10.5L6 19.5V16H4z",
   pin: "M9 4h6l-1 6 3.5 3h-11L10 10zM12 13v7",
-  back: "M14.5 5.5 8 12l6.5 6.5",
   cross: "M6 6l12 12M18 6 6 18",
-  people: "M9 5a3.5 3.5 0 1 1 0 7 3.5 3.5 0 0 1 0-7zM2.5 19.5c.6-3.4 3.2-5 6.5-5s5.9 1.6 6.5 5M16 5.3a3.4 3.4 0 0 1 0 6.4M18 15c2 .7 3.1 2.2 3.5 4.5",
 } as const;
 
 export type IconName = keyof typeof OUTLINES;
 
 export function Icon({ name }: { name: IconName }) {
+  return <Outline path={OUTLINES[name]} />;
+}
+
+/** An icon that one page alone has. */
+export function Outline({ path }: { path: string }) {
   return (
     <svg class="icon" viewBox="0 0 24 24" aria-hidden="true">
-      <path d={OUTLINES[name]} />
+      <path d={path} />
     </svg>
   );
 }

@@ -11,6 +11,7 @@ import { later } from "../shell/later.tsx";
 import { usePolling } from "../shell/polling.ts";
 import { languageNow } from "../shell/preferences.ts";
 import type { OnAir } from "./broadcast.ts";
+import { StudioIcon } from "./icons.tsx";
 import { Line } from "./line.tsx";
 import { Meter } from "./meter.tsx";
 import { Preview } from "./preview.tsx";
@@ -59,7 +60,7 @@ export function OnAirView({ source, version, onAir, owner, trouble, onTake, onMu
         </Preview>
         <Meter track={audio} />
         <div class="buttons">
-          <button type="button" class="button" id="mute" aria-pressed={audio?.enabled === false} disabled={audio === undefined} onClick={() => toggle(audio)}><Icon name="mic" />{audio?.enabled === false ? w.unmute : w.mute}</button>
+          <button type="button" class="button" id="mute" aria-pressed={audio?.enabled === false} disabled={audio === undefined} onClick={() => toggle(audio)}><StudioIcon name="mic" />{audio?.enabled === false ? w.unmute : w.mute}</button>
           <button type="button" class="button" id="hide" aria-pressed={video?.enabled === false} disabled={video === undefined} onClick={() => toggle(video)}><Icon name="eye" />{video?.enabled === false ? w.cameraOn : w.cameraOff}</button>
           <button type="button" class="button danger" id="stop" onClick={onStop}>{w.stop}</button>
         </div>

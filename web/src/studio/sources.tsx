@@ -2,8 +2,8 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { studioWords } from "../i18n/words.ts";
-import { Icon } from "../shell/icons.tsx";
 import { choose, type Device, devices, type Kind } from "./devices.ts";
+import { StudioIcon } from "./icons.tsx";
 import type { Source, What } from "./source.ts";
 
 export function What({ now, onTake }: { now: What | undefined; onTake(what: What): void }) {
@@ -14,7 +14,7 @@ export function What({ now, onTake }: { now: What | undefined; onTake(what: What
     <div class="what" role="group" aria-label={w.begin}>
       {all.map((one) => (
         <button type="button" class="button" id={`take-${one}`} aria-pressed={now === one} onClick={() => onTake(one)}>
-          <Icon name={one} />
+          <StudioIcon name={one} />
           {w[one]}
         </button>
       ))}

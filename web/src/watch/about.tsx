@@ -7,8 +7,10 @@ import { shellWords, watchWords } from "../i18n/words.ts";
 import { noteOf } from "../rules/note.ts";
 import { spanOf } from "../rules/span.ts";
 import type { Played } from "../screen/playing.ts";
-import { Statistics } from "../screen/statistics.tsx";
 import { Copy } from "../shell/copy.tsx";
+import { later } from "../shell/later.tsx";
+
+const Statistics = later(() => import("../screen/statistics.tsx").then((part) => part.Statistics));
 
 export function About({ name, title, list, stream, played, onKeys }: { name: string; title: string; list: string; stream: ShownStream | undefined; played: Played; onKeys(): void }) {
   const [w, shell] = [watchWords(), shellWords()];

@@ -246,6 +246,11 @@ impl Shared {
         }
     }
 
+    /// How far back viewers can go at most.
+    pub fn window(&self) -> Duration {
+        self.settings.window
+    }
+
     /// The ladder whose media `route` names. Their names hold a number that stands only in playlists and cannot be guessed,
     /// so whoever knows one has been let in; players cannot show a password or a token for each of them.
     fn named_media(&self, route: &Route) -> Option<Arc<Airing>> {

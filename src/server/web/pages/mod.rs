@@ -9,6 +9,7 @@ use crate::protocol::hls::server::takes_gzip;
 use crate::protocol::web_access::Connection;
 use axum::body::Bytes;
 use axum::extract::{Request, State};
+use axum::http::header::ACCEPT_LANGUAGE;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
 use axum::routing::any;
@@ -54,7 +55,8 @@ fn fixed(pages: &Pages, file: &str, powers: Powers, request: &Request) -> Respon
     match pages.files.get(file) {
         Some(page) => {
             let rtmp = (pages.rtmp)(request.headers());
-            reply::page(StatusCode::OK, filled(&page, &[("{{rtmp}}", &rtmp)]), powers, request.headers())
+            let values = [("{{rtmp}}", rtmp.as_str()), ("{{language}}", language(request.headers()))];
+            reply::page(StatusCode::OK, filled(&page, &values), powers, request.headers())
         }
         None => reply::text(StatusCode::NOT_IMPLEMENTED, &not_built()),
     }
@@ -97,7 +99,14 @@ async fn of_stream(pages: &Pages, page: &str, powers: Powers, remote: IpAddr, re
     match pages.hls.known(&stream, query, request.headers(), remote).await {
         Ok(known) => {
             let status = if known { StatusCode::OK } else { StatusCode::NOT_FOUND };
-            let page = filled(&page, &[("{{name}}", &stream.name), ("{{list}}", &list)]);
+            let window = pages.hls.window().as_secs().to_string();
+            let values = [
+                ("{{name}}", stream.name.as_str()),
+                ("{{list}}", &list),
+                ("{{window}}", &window),
+                ("{{language}}", language(request.headers())),
+            ];
+            let page = filled(&page, &values);
             reply::page(status, page, powers, request.headers())
         }
         Err(refused) => reply::refused(refused),
@@ -121,6 +130,15 @@ async fn assets(State(pages): State<Pages>, request: Request) -> Response {
 fn wrong_method(request: &Request) -> Option<Response> {
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     (!reads).then(|| reply::text(StatusCode::METHOD_NOT_ALLOWED, "pages are read with GET and HEAD"))
+}
+
+/// The language whose words a browser shall load with the page: the first one of those it wants that the pages speak. The page
+/// itself knows better what was chosen before; then these are loaded in vain.
+fn language(headers: &HeaderMap) -> &'static str {
+    let wanted = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let tags = wanted.split(',').map(|one| one.trim().split(['-', ';']).next().unwrap_or_default());
+    let spoken = |tag: &str| ["en", "ru"].into_iter().find(|one| tag.eq_ignore_ascii_case(one));
+    tags.filter_map(spoken).next().unwrap_or("en")
 }
 
 /// A page with values in the places of its marks.

@@ -171,3 +171,15 @@ proptest! {
         prop_assert!(!page.contains(['<', '>', '"', '\'']), "{}", page);
     }
 }
+
+#[test]
+fn the_words_that_a_page_begins_with_are_those_of_the_browser() {
+    let of = |wanted: &str| {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT_LANGUAGE, wanted.parse().unwrap());
+        language(&headers)
+    };
+    assert_eq!(language(&HeaderMap::new()), "en");
+    let wanted = ["ru", "ru-RU,ru;q=0.9,en;q=0.8", "de, RU;q=0.5", "en-GB,ru", "de", "", ",;-", "*"];
+    assert_eq!(wanted.map(of), ["ru", "ru", "ru", "en", "en", "en", "en", "en"]);
+}

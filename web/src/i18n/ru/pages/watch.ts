@@ -1,5 +1,4 @@
 // Слова этой страницы.
 
-export { chat } from "../chat.ts";
 export { shell } from "../shell.ts";
 export { watch } from "../watch.ts";

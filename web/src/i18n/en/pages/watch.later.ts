@@ -1,0 +1,3 @@
+// The words of what this page loads later.
+
+export { chat } from "../chat.ts";
