@@ -346,7 +346,8 @@ fn nothing_keeps_anybody_out_of_a_page() {
     look("/embed/cam", &format!("{STATE} === 'waiting'"));
     look("/studio", "document.getElementById('start') !== null");
     let _publisher = publish(&stage, "cam", &["-bf", "0"]);
-    look("/", "document.querySelector('.card') !== null");
+    // Cards fade in.
+    look("/", "document.querySelector('.card')?.getAnimations().length === 0");
     look("/watch/cam", &format!("{STATE} === 'playing' && {LIVE}"));
     look("/embed/cam", &format!("{STATE} === 'playing'"));
 }
