@@ -45,7 +45,12 @@ fn a_page_comes_with_all_that_it_names() {
     assert_eq!((page.status, page.field("cache-control")), (404, Some("no-cache")), "{}", page.head);
     assert!(page.body.contains("<title>cam</title>"), "{}", page.body);
     assert!(page.body.contains("data-list=\"/live/cam/index.m3u8\""), "{}", page.body);
-    let assets: Vec<&str> = page.body.split('"').filter(|part| part.starts_with("/assets/")).collect();
+    // Those with a star are for the script, which puts the language there.
+    let is_asset = |part: &&str| part.starts_with("/assets/") && !part.contains('*');
+    let assets: Vec<&str> = page.body.split('"').filter(is_asset).collect();
+    let russian = serve.ask("web", "GET", "/watch/cam", "Accept-Language: ru-RU,ru;q=0.9,en;q=0.8\r\n");
+    assert!(page.body.contains("modulepreload\" href=\"/assets/watch.en-"), "{}", page.body);
+    assert!(russian.body.contains("modulepreload\" href=\"/assets/watch.ru-"), "{}", russian.body);
     assert!(assets.len() >= 3, "a script, a style and an icon: {assets:?}");
     for asset in assets {
         let plain = serve.get("web", asset);

@@ -79,7 +79,7 @@ const commands = {
     await now.page.evaluate(await readFile(new URL("../node_modules/axe-core/axe.min.js", import.meta.url), "utf8"));
     return now.page.evaluate(async () => {
       const { violations } = await window.axe.run(document);
-      return violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.target.join(" ")).join(", ")}`);
+      return violations.map((one) => `${one.id}: ${one.nodes.map((node) => `${node.target.join(" ")} (${[...node.any, ...node.all, ...node.none].map((check) => check.message).join("; ")})`).join(", ")}`);
     });
   },
   async asked() {

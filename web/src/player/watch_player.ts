@@ -193,12 +193,17 @@ export function prepare(list: string): void {
   if (hasWebRtc()) askEarly(list);
 }
 
+let webRtc: boolean | undefined;
+
 /** Whether connections can be made; browsers may be told to make none. */
 function hasWebRtc(): boolean {
-  try {
-    new RTCPeerConnection().close();
-    return true;
-  } catch {
-    return false;
+  if (webRtc === undefined) {
+    try {
+      new RTCPeerConnection().close();
+      webRtc = true;
+    } catch {
+      webRtc = false;
+    }
   }
+  return webRtc;
 }
