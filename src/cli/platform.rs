@@ -12,6 +12,7 @@ Examples:
   msconv stream show cam2
   msconv stream add \"Hall\" --slug hall --pull rtsp://camera.local/front
   msconv stream start hall
+  msconv stream stop hall
   msconv stream key cam2
   msconv stream remove cam2")]
 pub struct StreamArgs {
